@@ -1,0 +1,96 @@
+"""Units that never speak, and how many of the zero gradients they explain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lotterylab.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadUnits:
+    """Input: the state "state", on a data set.  Hidden layers are all prunable layers but the last.
+
+    A unit (a channel of a convolution, an output of a linear layer) is *dead* when its pre-activation is at most
+    zero on every training image and at every place, so that under ReLU it and its gradient are exactly zero.
+
+    - ``dead_share``, ``dead_by_layer``: dead units over units.
+    - ``zero_gradient_share``: weights whose gradient on ``batch`` is exactly zero.
+    - ``explained_share``: of those, the share that enters or leaves a dead unit.  The hypothesis "zero gradients come
+      from dead units" is refuted where this is low.
+    - ``expected_share``: the share of ALL weights that enter or leave a dead unit: what chance would explain.
+    """
+
+    version: ClassVar[int] = 1
+    batch: Any
+    seed: int
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The shares above."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        state, net = values["state"], models["state"]
+        batch = self.batch.draw(dataset, self.seed)
+        theta = {name: state[name].clone().requires_grad_() for name in net.prunable}
+        logits, _ = net.forward({**state, **theta}, batch.inputs, False)
+        gradients = dict(zip(theta, torch.autograd.grad(cross_entropy(logits, batch.targets), list(theta.values())), strict=True))
+        alive = _speaks(net, state, dataset)
+        touched = _touching_dead(state, net.prunable, alive)
+        zero = {name: gradient == 0 for name, gradient in gradients.items()}
+        zeros = sum(int(where.sum()) for where in zero.values())
+        total = sum(where.numel() for where in zero.values())
+        return {
+            "dead_share": 1 - float(torch.cat(list(alive.values())).double().mean()),
+            "dead_by_layer": {name: 1 - float(units.double().mean()) for name, units in alive.items()},
+            "zero_gradient_share": zeros / total,
+            "explained_share": sum(int((zero[name] & touched[name]).sum()) for name in zero) / zeros if zeros else None,
+            "expected_share": sum(int(where.sum()) for where in touched.values()) / total,
+        }
+
+
+def _speaks(net: Any, state: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+    """For each hidden layer's weight: which of its units are positive somewhere on the training set, (units,) bool."""
+    import torch
+
+    from lotterylab.data.normalise import Normalise
+
+    normalise = Normalise.of(dataset)
+    alive: dict[str, Any] = {}
+    hidden = net.prunable[:-1]
+
+    def look(name: str, output: Any) -> None:
+        others = [axis for axis in range(output.dim()) if axis != 1]
+        positive = output.amax(others) > 0
+        alive[name] = alive[name] | positive if name in alive else positive
+
+    with torch.no_grad():
+        images = dataset.train.images
+        for first in range(0, len(images), 500):
+            net.layer_outputs(state, normalise(images[first : first + 500].permute(0, 2, 3, 1)), hidden, look)
+    if len(alive) != len(hidden):
+        raise UsageError(f"no outputs were seen of {sorted(set(hidden) - set(alive))}.")
+    return {name: alive[name] for name in hidden}
+
+
+def _touching_dead(state: Mapping[str, Any], prunable: tuple[str, ...], alive: Mapping[str, Any]) -> dict[str, Any]:
+    """Which weights enter or leave a dead unit, each of the weight's shape.
+
+    A linear layer behind a convolution sees each channel as one block of consecutive inputs.
+    """
+    import torch
+
+    touched = {}
+    for number, name in enumerate(prunable):
+        weight = state[name]
+        mark = torch.zeros(weight.shape, dtype=torch.bool)
+        if name in alive:
+            mark[~alive[name]] = True
+        if number:
+            before = alive[prunable[number - 1]]
+            inputs = before.repeat_interleave(weight.shape[1] // len(before))
+            mark[:, ~inputs] = True
+        touched[name] = mark
+    return touched

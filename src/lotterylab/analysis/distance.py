@@ -1,0 +1,77 @@
+"""Distances between two states of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distances:
+    """How far a ticket ended from the dense network.  Inputs: states "dense" and "ticket", mask "mask".
+
+    - ``mean_relative_distance``, the activation study's D: the mean over all tensors t, biases included, of
+      ||dense_t - ticket_t|| / ||dense_t||.  It weighs a bias of ten entries like a matrix of half a million.
+    - ``floor``: the same D between the dense network and itself pruned; what pruning alone costs, before any training.
+    - ``whole_relative_distance``: ||dense - ticket|| / ||dense|| over all entries at once, which no tiny tensor can rule.
+    - ``masked_l2``, ``masked_angle`` (degrees): ||m*dense - m*ticket|| and the angle between the two masked vectors, over
+      the masked tensors alone.   [frankle2019stabilizing, section 3 and appendix B]
+    - ``relative_to_ticket``: D with ||ticket_t|| below the line; small where D is large only because ||dense_t|| is small.
+      Tensors of which everything was pruned have no such ratio and are left out.
+    - ``by_tensor``, ``dense_norms``: the ratios that D averages, and the norms below them.
+    - ``regrown``: the share of pruned entries that are not zero in the ticket; 0 for a mask that was held.
+    """
+
+    version: ClassVar[int] = 1
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The numbers above, computed in float64."""
+        import torch
+
+        dense, ticket, mask = _double(values["dense"]), _double(values["ticket"]), values["mask"]
+        ratios = {name: _ratio(dense[name] - ticket[name], dense[name]) for name in dense}
+        pruned = {name: dense[name] * mask[name] if name in mask else dense[name] for name in dense}
+        floors = [_ratio(dense[name] - pruned[name], dense[name]) for name in dense]
+        to_ticket = [_ratio(dense[name] - ticket[name], ticket[name]) for name in dense if bool((ticket[name] != 0).any())]
+        a = torch.cat([(dense[name] * mask[name]).flatten() for name in mask])
+        b = torch.cat([(ticket[name] * mask[name]).flatten() for name in mask])
+        everything = torch.cat([tensor.flatten() for tensor in dense.values()])
+        apart = torch.cat([(dense[name] - ticket[name]).flatten() for name in dense])
+        return {
+            "mean_relative_distance": sum(ratios.values()) / len(ratios),
+            "floor": sum(floors) / len(floors),
+            "whole_relative_distance": _ratio(apart, everything),
+            "relative_to_ticket": sum(to_ticket) / len(to_ticket),
+            "masked_l2": float((a - b).norm()),
+            "masked_angle": angle(a, b),
+            "by_tensor": ratios,
+            "regrown": _share(torch.cat([ticket[name][~mask[name]] != 0 for name in mask])),
+            "dense_norms": {name: float(tensor.norm()) for name, tensor in dense.items()},
+        }
+
+
+def angle(a: Tensor, b: Tensor) -> float:
+    """Degrees between two vectors; by atan2 of the half-angle formula, which is exact near 0 where arccos is not.
+
+    [Kahan 2006, "How futile are mindless assessments of roundoff", section 12]
+    """
+    import math
+
+    unit_a, unit_b = a / a.norm(), b / b.norm()
+    return math.degrees(2 * math.atan2(float((unit_a - unit_b).norm()), float((unit_a + unit_b).norm())))
+
+
+def _share(where: Tensor) -> float:
+    return float(where.double().mean()) if len(where) else 0.0
+
+
+def _ratio(difference: Tensor, reference: Tensor) -> float:
+    return float(difference.norm() / reference.norm())
+
+
+def _double(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.double() for name, tensor in state.items() if tensor.is_floating_point()}

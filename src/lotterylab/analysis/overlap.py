@@ -1,0 +1,30 @@
+"""How much two masks agree, compared with chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lotterylab import masks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """Inputs: masks "a" and "b" of one network.  Compared over the tensors that both cover.
+
+    ``kappa``: Cohen's kappa of the two labels kept/removed: 1 for equal masks, 0 for what two independent masks of these
+    densities would give.  ``iou``: kept in both over kept in either.  ``hamming``: the share of entries that differ.
+    """
+
+    version: ClassVar[int] = 1
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The three numbers."""
+        both = [name for name in values["a"] if name in values["b"]]
+        a, b = ({name: values[side][name] for name in both} for side in "ab")
+        keep_a, keep_b = 1 - masks.sparsity(a), 1 - masks.sparsity(b)  # type: ignore[arg-type]
+        agreement = 1 - masks.hamming(a, b)  # type: ignore[arg-type]
+        chance = keep_a * keep_b + (1 - keep_a) * (1 - keep_b)
+        kappa = (agreement - chance) / (1 - chance) if chance < 1 else 1.0
+        return {"kappa": kappa, "iou": masks.iou(a, b), "hamming": 1 - agreement}  # type: ignore[arg-type]

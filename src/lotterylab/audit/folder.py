@@ -1,0 +1,179 @@
+"""The audit of a folder of checkpoints, of this package or of a stranger.
+
+    study/                  init and dense are looked up here by all arms below
+        init.pt  dense.pt
+        magnitude/
+            0.5/            an arm: it holds end.* or final.*
+                mask.safetensors  start.safetensors  end.safetensors  run.json
+            0.9/ ...        arms side by side are compared with each other
+
+Files are .safetensors, .pt or .pth; a pickle is read as weights alone and no code in it is run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lotterylab import masks
+from lotterylab.audit import alarms, evidence, states
+from lotterylab.audit.alarms import Alarm
+from lotterylab.audit.files import MASKS, ROLES, SHARED, exact, stranger, tensor_files
+from lotterylab.audit.runs import read_run
+from lotterylab.blobs import SUFFIXES, read_tensors
+from lotterylab.errors import UsageError
+from lotterylab.select import Share
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AT_INITIALISATION = ("snip", "grasp", "synflow")  # criteria whose papers score the network before any training
+JUDGED = ("accuracy", "train_accuracy", "classes", "test_images", "picked", "test_reads", "diverged_epoch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was found in one arm, or between the arms of one folder.
+
+    ``where``: the path below the audited folder.  ``facts``: what ``run.json`` says, "evidence" (what was there to be
+    looked at), and of the mask "entries", "removed", "reached", "mask_digest"; between arms "compared".
+    """
+
+    where: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
+
+    def lines(self) -> list[str]:
+        """One line an alarm, or one that says what nothing was found in."""
+        if not self.alarms:
+            return [f"OK {self.where}: no alarm from {', '.join(self.facts['evidence'])}"]
+        return [f"{one.severity.upper()} {one.code} {self.where}: {one.message}" for one in self.alarms]
+
+
+def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[Report]:
+    """Audit all arms at and below ``folder``, then what arms side by side have in common; nothing is written.
+
+    What an arm lacks is taken from the nearest folder above that has it, not above ``folder``; from a folder that is
+    itself an arm only init and dense.  Without any arm, the files of ``folder`` itself are matched by words in their
+    names ("resnet_init.pt", "pruned_model.pth", "masks.pt").
+
+    Args:
+        folder: see the layout above.
+        requested: the sparsity asked for, for arms whose ``run.json`` does not say.
+
+    Raises:
+        UsageError: no arm, two files for one role, an unreadable file, an unknown key in ``run.json``, or tensors of one
+            arm that do not fit each other.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise UsageError(f"no folder {root}.")
+    arms = _arms(root)
+    found = {arm: _files(root, arm, arms) for arm in arms} or {root: stranger(root)}
+    if not found[next(iter(found))]:
+        raise UsageError(_expected(root))
+    shared: dict[Path, dict[str, Tensor]] = {}
+    reports = {arm: _report(root, arm, files, requested, shared) for arm, files in found.items()}
+    return [*reports.values(), *_comparisons(root, reports)]
+
+
+def _arms(root: Path) -> list[Path]:
+    arms = []
+    for path, folders, _ in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if exact(Path(path), "end"):
+            arms.append(Path(path))
+    return arms
+
+
+def _files(root: Path, arm: Path, arms: list[Path]) -> dict[str, Path]:
+    """The file of each role that the arm or a folder above it has."""
+    chain = [arm, *(above for above in arm.parents if above.is_relative_to(root))]
+    files = {}
+    for role in ROLES:
+        for place in chain:
+            if place != arm and (role == "end" or (place in arms and role not in SHARED)):
+                continue
+            if path := exact(place, role):
+                files[role] = path
+                break
+    return files
+
+
+def _report(
+    root: Path, arm: Path, files: Mapping[str, Path], requested: Share | None, shared: dict[Path, dict[str, Tensor]]
+) -> Report:
+    run = read_run(arm / "run.json")
+    where = _name(root, arm)
+    asked = run.get("requested", requested)
+    given: dict[str, Mapping[str, Tensor]] = {}
+    for role, path in files.items():
+        given[role] = shared[path] if path in shared else _read(role, path)
+        if path.parent != arm:  # read once for all arms that use it
+            shared[path] = dict(given[role])
+    try:
+        found = evidence.gather(asked, **given)
+        told = [
+            *states.inspect(found, asked, where=where),
+            *states.inspect_run(found, **{key: run[key] for key in JUDGED if key in run}, where=where),
+            *_scored_on(run, where),
+        ]
+    except UsageError as error:
+        raise UsageError(f"{arm}: {error}") from error
+    unread = sorted(path.name for path in tensor_files(arm) if path not in files.values())
+    facts = {**run, "requested": asked, "evidence": (*found.known(), *_facts_told(run, asked)), "unread": unread}
+    return Report(where=where, facts={**facts, **states.describe(found)}, alarms=tuple(alarms.ordered(told)))
+
+
+def _read(role: str, path: Path) -> Mapping[str, Tensor]:
+    return masks.load_mask(path) if role in MASKS else read_tensors(path)
+
+
+def _facts_told(run: Mapping[str, Any], requested: Share | None) -> list[str]:
+    told = [key for key in (*JUDGED, "scored_on") if key in run]
+    return told if requested is None else [*told, "requested"]
+
+
+def _scored_on(run: Mapping[str, Any], where: str) -> list[Alarm]:
+    method = run.get("method", "")
+    before = any(word in method.lower() for word in AT_INITIALISATION)
+    return alarms.scored_on_trained(before and run.get("scored_on") == "trained", method=method, where=where)
+
+
+def _comparisons(root: Path, reports: Mapping[Path, Report]) -> list[Report]:
+    """Of the arms side by side: one mask for several requests of a method, and different data orders."""
+    told = []
+    for parent in dict.fromkeys(arm.parent for arm in reports if arm != root):
+        where = _name(root, parent)
+        side_by_side = {arm.name: report.facts for arm, report in reports.items() if arm.parent == parent}
+        found: list[Alarm] = []
+        for method in dict.fromkeys(facts.get("method") for facts in side_by_side.values()):
+            targets = {
+                name: (facts["requested"], facts["mask_digest"])
+                for name, facts in side_by_side.items()
+                if facts.get("method") == method and facts["requested"] is not None and "mask_digest" in facts
+            }
+            found += alarms.identical_masks(targets, where=where)
+        orders = {name: facts["order"] for name, facts in side_by_side.items() if "order" in facts}
+        found += alarms.different_order(orders, where=where)
+        if found:
+            compared = {"compared": tuple(side_by_side)}
+            told.append(Report(where=where, facts=compared, alarms=tuple(alarms.ordered(found))))
+    return told
+
+
+def _name(root: Path, arm: Path) -> str:
+    return arm.relative_to(root).as_posix() if arm != root else root.resolve().name
+
+
+def _expected(root: Path) -> str:
+    names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir())
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return (
+        f"no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}) and, beside it or in "
+        f"a folder above, any of {', '.join(role for role in ROLES if role != 'end')}; it may have a run.json. Without "
+        f"arms, a file with 'end', 'final' or 'pruned' in its name is looked for. Found: {listed or 'nothing'}."
+    )

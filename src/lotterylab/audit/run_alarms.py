@@ -1,0 +1,110 @@
+"""Alarms about a training and what was made of it, from plain numbers as those of ``audit.alarms``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lotterylab.audit.alarms import Alarm, listed, one, percent
+from lotterylab.errors import unknown
+
+SPLITS = ("train", "validation", "test")
+
+
+def moved(
+    *, moved: int, removed: int, entries: int, largest: float, layers: Sequence[str], left: float, where: str = ""
+) -> list[Alarm]:
+    """``moved`` of ``removed`` weights are not 0 at the end.  ``left``: the sparsity of the end state.  A fault from 1 on."""
+    if not moved:
+        return []
+    message = (
+        f"{moved:,} of {removed:,} removed weights ({percent(moved / removed)}) are not 0 at the end (largest |w| "
+        f"{largest:.3g}; in {listed(layers)}): nothing held the mask, and {percent(left)} of {entries:,} are 0 instead of "
+        f"{percent(removed / entries)}"
+    )
+    return one("moved", message, where, "fault")
+
+
+def start_not_initial(
+    *,
+    changed: int,
+    kept: int,
+    nonzero: int,
+    removed: int,
+    is_dense: bool = False,
+    outside: Sequence[str] = (),
+    where: str = "",
+) -> list[Alarm]:
+    """Training did not start from mask * initial state.
+
+    Faults: ``nonzero`` of the removed entries are not 0 at the start; ``changed`` of the kept ones are not the initial
+    ones.  Only a caution where they are those of the dense network (``is_dense``): fine-tuning is a method, but no reset.
+    ``outside``: parameters beyond the mask (biases) that were not reset, a caution.
+    """
+    alarms = []
+    if nonzero:
+        message = f"{nonzero:,} of {removed:,} removed entries are not 0 at the start: the mask was not applied"
+        alarms += one("start-not-initial", message, where, "fault")
+    if changed:
+        what = (
+            "are the dense network's: fine-tuned, not reset" if is_dense else "differ from the initial ones: no reset"
+        )
+        message = f"at the start {changed:,} of {kept:,} kept entries {what}"
+        alarms += one("start-not-initial", message, where, "caution" if is_dense else "fault")
+    if outside and not changed:
+        message = f"the kept weights were reset, but not {listed(outside)}"
+        alarms += one("start-not-initial", message, where, "caution")
+    return alarms
+
+
+def never_left_chance(
+    *, accuracy: float, classes: int, images: int, train_accuracy: float | None = None, where: str = ""
+) -> list[Alarm]:
+    """Accuracy within 3 standard errors of guessing among equally frequent classes, on ``images`` test images; a fault.
+
+    If the training accuracy is given, it has to be within the same limit: a network that learned its training set by
+    heart did leave chance.
+    """
+    chance = 1 / classes
+    limit = chance + 3 * (chance * (1 - chance) / images) ** 0.5
+    if accuracy > limit or (train_accuracy is not None and train_accuracy > limit):
+        return []
+    message = (
+        f"accuracy {accuracy:.3f} on {images:,} images is not above chance ({chance:.3f}, with 3 errors {limit:.3f})"
+    )
+    return one("never-left-chance", f"{message}: the network never learned", where, "fault")
+
+
+def diverged(*, names: Sequence[str] = (), epoch: int | None = None, where: str = "") -> list[Alarm]:
+    """``names`` of tensors that are not finite at the end, or the ``epoch`` in which the loss stopped being finite."""
+    if not names and epoch is None:
+        return []
+    parts = [f"the loss stopped being finite in epoch {epoch}"] if epoch is not None else []
+    parts += [f"not finite at the end: {listed(names)}"] if names else []
+    return one("diverged", "; ".join(parts), where, "fault")
+
+
+def selection_on_test(*, picked: str = "", test_reads: int | None = None, where: str = "") -> list[Alarm]:
+    """A fault if the test set picked the epoch; a caution if it was only read more than once for a finished run."""
+    if picked and picked not in SPLITS:
+        raise unknown("split", picked, SPLITS)
+    if picked == "test":
+        return one("selection-on-test", "the test set picked what is reported: optimistic", where, "fault")
+    if test_reads is not None and test_reads > 1:
+        return one("selection-on-test", f"the test set was read {test_reads} times, not once", where, "caution")
+    return []
+
+
+def different_order(orders: Mapping[str, str], *, where: str = "") -> list[Alarm]:
+    """Arms by name, each with a fingerprint of its data order: a caution where arms to be compared differ in it."""
+    groups = {order: [name for name, other in orders.items() if other == order] for order in orders.values()}
+    if len(groups) < 2:
+        return []
+    listed = " | ".join(", ".join(names) for names in groups.values())
+    message = f"the arms saw different data orders ({listed}): a difference between them may be the order's"
+    return one("different-order", message, where, "caution")
+
+
+def scored_on_trained(is_so: bool, *, method: str = "the criterion", where: str = "") -> list[Alarm]:
+    """``is_so``: a criterion documented for the initial state scored a trained one.  A fault: it is another method."""
+    message = f"{method} is defined at initialisation, but it scored a trained network"
+    return one("scored-on-trained", message, where, "fault") if is_so else []

@@ -1,0 +1,42 @@
+"""Gradient signal preservation (GraSP)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at
+from lotterylab.types import Scores
+from lotterylab.views import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grasp:
+    """``score = +theta * (H g)``, with H and g of the mean ``loss(logits / T)``.   [wang2020picking, eq. 8, algorithm 1]
+
+    The paper's S(-theta) = -theta * (H g) is the first-order change of ||g||^2 when a weight is removed (the factor 2
+    dropped), and it removes the HIGHEST S.  Here higher = keep, so the sign is turned.  H g is exact: the gradient of
+    ``<g, stop(g)>``, whose value is ||g||^2 and whose derivative is H stop(g).
+
+    Differs from the authors' code: one batch instead of two class-sorted halves (the same sum without batch norm);
+    the classifier is scored on the weights that are trained, not on fresh ones; no division by the sum of scores; ties
+    and counts are ``select``'s.  T matters for the ranking: it changes the softmax, not only the scale.
+    """
+
+    version: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = True
+    temperature: float = 200.0
+
+    def __call__(self, view: View) -> Scores:
+        """theta * (H g) for each named parameter, in float32 or better."""
+        import torch
+
+        batch = batch_of(view, self)
+        state, theta = leaves(view)
+        loss = loss_at(view, state, batch, self.temperature)
+        g = torch.autograd.grad(loss, theta, create_graph=True)
+        flow = sum((a * a.detach()).sum() for a in g)
+        hg = torch.autograd.grad(cast(torch.Tensor, flow), theta, allow_unused=True)
+        zeros = [h if h is not None else torch.zeros_like(t) for h, t in zip(hg, theta, strict=True)]
+        scores = ((t.detach() * h).detach() for t, h in zip(theta, zeros, strict=True))
+        return cast(Scores, dict(zip(view.names, scores, strict=True)))

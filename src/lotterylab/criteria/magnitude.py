@@ -1,0 +1,24 @@
+"""Magnitude pruning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from lotterylab.types import Scores
+from lotterylab.views import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Magnitude:
+    """``score = |w|``.   [frankle2019lottery, section 1]
+
+    Of the trained weights in the lottery ticket procedure; of the initial ones it is "magnitude at initialisation".
+    """
+
+    version: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = False
+
+    def __call__(self, view: View) -> Scores:
+        """|w| of each named parameter."""
+        return cast(Scores, {name: view.state[name].detach().abs() for name in view.names})

@@ -1,0 +1,65 @@
+"""The batch on which a criterion scores a network, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lotterylab.errors import UsageError
+from lotterylab.rng import stream
+from lotterylab.types import Batch
+
+if TYPE_CHECKING:
+    from lotterylab.data.base import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerClass:
+    """``count`` training images of each class, drawn without replacement, without augmentation.
+
+    GraSP's balanced batch (10 per class on CIFAR-10), which its authors take from the augmented training loader.
+    [wang2020picking, appendix]
+    """
+
+    version: ClassVar[int] = 1
+    count: int = 10
+
+    def draw(self, dataset: Dataset, seed: int) -> Batch:
+        """The batch of that seed: (classes * count, C, H, W), sorted by class."""
+        import numpy
+        import torch
+
+        from lotterylab.data.normalise import Normalise
+
+        labels = dataset.train.labels.cpu().numpy()
+        chosen = []
+        for label in range(dataset.classes):
+            there = numpy.flatnonzero(labels == label)
+            if len(there) < self.count:
+                raise UsageError(
+                    f"the scoring batch needs {self.count} images of class {label}; there are {len(there)}."
+                )
+            chosen.append(stream(seed, "scoring", label).choice(there, self.count, replace=False))
+        index = torch.from_numpy(numpy.concatenate(chosen))
+        images = dataset.train.images[index].permute(0, 2, 3, 1)
+        return Batch(inputs=Normalise.of(dataset)(images), targets=dataset.train.labels[index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstOfStream:
+    """The first ``size`` images that a data stream draws, augmented as it draws them: the published study's batch.
+
+    ``stream``, ``augment``: specs of ``data.streams`` and ``data.augment``.
+    """
+
+    version: ClassVar[int] = 1
+    size: int
+    stream: Any
+    augment: Any
+
+    def draw(self, dataset: Dataset, seed: int) -> Batch:
+        """The batch of that seed: (size, C, H, W), in the order drawn."""
+        from lotterylab.data.loader import Loader
+
+        loader = Loader(dataset, augment=self.augment, stream=self.stream, seed=seed, batch_size=self.size)
+        return loader.batch(self.stream.scoring_draws(seed, n=len(dataset.train), size=self.size, augment=self.augment))

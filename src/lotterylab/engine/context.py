@@ -1,0 +1,98 @@
+"""What a rule may use: the store, the values of nodes, the data, and a way to say how far it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from lotterylab import masks
+from lotterylab.data.base import Dataset
+from lotterylab.data.loader import Loader
+from lotterylab.engine.store import Record, Store
+from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Prune, Shuffle, model_of
+from lotterylab.types import Mask, State
+
+
+@dataclass(kw_only=True)
+class Context:
+    """``fast``: channels-last layout and pooling before a monotone activation, where the model allows it."""
+
+    store: Store
+    data_dir: Path | None = None
+    fast: bool = True
+    save_every_seconds: float = 20.0
+    progress: Callable[[Node, int, int], None] = lambda node, epoch, epochs: None
+    stopping: Callable[[], bool] = lambda: False
+    _datasets: dict[str, Dataset] = field(default_factory=dict)
+
+    def record(self, node: Node) -> Record:
+        """The record of a finished node."""
+        record = self.store.record(node.digest)
+        if record is None:
+            raise LookupError(f"{type(node).__name__} {node.digest[:12]} has not been computed")
+        return record
+
+    def metric(self, node: Node, name: str) -> float:
+        """One number of a finished run."""
+        return self.record(node).metrics[name]
+
+    def state(self, node: Node) -> State:
+        """The value of a node that is a state."""
+        match node:
+            case Init():
+                return cast(State, self.store.get(self.record(node).blobs["state"]))
+            case At(run=run, point="start"):
+                return masks.masked(self.state(run.start), self.mask(run.mask))
+            case At(run=run, point=point):
+                return cast(State, self.store.get(self.record(run).blobs[point]))
+        raise TypeError(f"a {type(node).__name__} is no state")
+
+    def mask(self, node: Node) -> Mask:
+        """The value of a node that is a mask."""
+        return cast(Mask, self.store.get(self.record(node).blobs["mask"]))
+
+    def value(self, node: Node) -> State | Mask:
+        """The value of a node that is a state or a mask."""
+        return self.mask(node) if isinstance(node, Dense | Prune | Shuffle) else self.state(node)
+
+    def models(self, of: Mapping[str, Node]) -> dict[str, Any]:
+        """The model spec of each named node."""
+        return {name: model_of(node) for name, node in of.items()}
+
+    def resolve(self, spec: Any) -> Any:
+        """``spec`` with each choice in it replaced by what was chosen."""
+        if isinstance(spec, Choose):
+            return self.record(spec).metrics["value"]
+        if isinstance(spec, Node) or not dataclasses.is_dataclass(spec) or isinstance(spec, type):
+            return spec
+        fields = {one.name: getattr(spec, one.name) for one in dataclasses.fields(spec)}
+        resolved = {name: self.resolve(value) for name, value in fields.items()}
+        changed = {name: value for name, value in resolved.items() if value is not fields[name]}
+        return dataclasses.replace(spec, **changed) if changed else spec
+
+    def dataset(self, data: Data) -> Dataset:
+        """The data, read once, and checked to be those that the plan was made for."""
+        key = data.content
+        if key not in self._datasets:
+            self._datasets[key] = data.spec.load(self.data_dir)
+        return self._datasets[key]
+
+    def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
+        """Batches of the data in the recipe's way."""
+        return Loader(
+            self.dataset(data),
+            augment=recipe.augment,
+            stream=recipe.stream,
+            seed=order_seed,
+            batch_size=recipe.batch_size,
+        )
+
+    def path_name(self, model: Any) -> str:
+        """The execution path of a training, a fact of its result."""
+        if not self.fast:
+            return "plain"
+        return "channels-last, pool-first" if getattr(model, "pool_first_is_exact", False) else "channels-last"
+

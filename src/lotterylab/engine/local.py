@@ -1,0 +1,191 @@
+"""Computing a plan on this machine: worker processes of one thread each."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from lotterylab.engine.schedule import Schedule
+from lotterylab.engine.store import Store
+from lotterylab.engine.worker import ENVIRONMENT, Settings, work
+from lotterylab.plan.nodes import Node
+
+ATTEMPTS = 3  # how often a task whose worker died is handed out in all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened: "started", "progress" (epoch, epochs), "done" (seconds, twin), "failed" (message, trace), "stopped"."""
+
+    word: str
+    node: Node
+    detail: Any = None
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What became of the missing tasks.  ``interrupted``: the signal that ended it, 0 if none did."""
+
+    done: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+    interrupted: int = 0
+
+
+def run(
+    targets: Iterable[Node],
+    store: Store,
+    *,
+    data_dir: Path | None = None,
+    workers: int | None = None,
+    fast: bool = True,
+    save_every_seconds: float = 20.0,
+    listen: Callable[[Event], None] = lambda event: None,
+) -> Summary:
+    """Compute what is missing of ``targets`` and return what became of it.
+
+    An interrupt (SIGINT, SIGTERM) lets each worker save a checkpoint at the end of its epoch and returns; a second one
+    ends them at once.  In both cases, as after a kill, the same call goes on from there.
+    """
+    store.create()
+    with store.lock():
+        schedule = Schedule(targets, store)
+        summary = Summary()
+        if schedule:
+            settings = Settings(
+                store=store.path.resolve(), data_dir=data_dir, fast=fast, save_every_seconds=save_every_seconds
+            )
+            count = min(workers or os.cpu_count() or 1, len(schedule.waiting))
+            with _signals() as caught, _Pool(count, settings) as pool:
+                _serve(schedule, pool, summary, listen, caught)
+        summary.skipped = len(schedule.skipped)
+        return summary
+
+
+def _serve(
+    schedule: Schedule, pool: _Pool, summary: Summary, listen: Callable[[Event], None], caught: list[int]
+) -> None:
+    attempts: dict[str, int] = {}
+    while schedule.running or (schedule.waiting and not caught):
+        while not caught and pool.idle and (node := schedule.next()) is not None:
+            pool.give(node)
+            attempts[node.digest] = attempts.get(node.digest, 0) + 1
+            listen(Event(word="started", node=node))
+        if caught and not summary.interrupted:
+            summary.interrupted = caught[0]
+            pool.ask_to_stop()
+        if len(caught) > 1:
+            return
+        for word, node, detail in pool.hear():
+            if word == "died" and attempts[node.digest] < ATTEMPTS and not caught:
+                schedule.give_back(node.digest)
+                continue
+            if word == "died":
+                word, detail = "failed", (f"its worker died {attempts[node.digest]} times (out of memory?)", "")
+            if word == "done":
+                schedule.done(node.digest)
+                summary.done += 1
+            elif word == "failed":
+                schedule.fail(node.digest)
+                summary.failed[node.digest] = detail[0]
+            elif word == "stopped":
+                schedule.running.pop(node.digest)
+            listen(Event(word=word, node=node, detail=detail))
+
+
+class _Pool:
+    """Worker processes and who works on what."""
+
+    def __init__(self, count: int, settings: Settings) -> None:
+        self.settings = settings
+        self.busy: dict[Connection, tuple[BaseProcess, Node]] = {}
+        self.idle: list[tuple[Connection, BaseProcess]] = []
+        self.count = count
+
+    def __enter__(self) -> _Pool:
+        self.idle = [self._start() for _ in range(self.count)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe, process in [*self.idle, *((pipe, process) for pipe, (process, _) in self.busy.items())]:
+            pipe.close()  # an idle worker ends at this
+            process.join(timeout=0.5 if any(pipe is one for one in self.busy) else 5)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+    def _start(self) -> tuple[Connection, BaseProcess]:
+        ours, theirs = multiprocessing.Pipe()
+        spawn = multiprocessing.get_context("spawn")
+        process = spawn.Process(target=work, args=(theirs, self.settings), daemon=True)
+        with _environment(ENVIRONMENT):
+            process.start()
+        theirs.close()
+        return ours, process
+
+    def give(self, node: Node) -> None:
+        pipe, process = self.idle.pop()
+        pipe.send(node)
+        self.busy[pipe] = (process, node)
+
+    def ask_to_stop(self) -> None:
+        for pipe in self.busy:
+            with contextlib.suppress(OSError):
+                pipe.send(None)
+
+    def hear(self) -> Iterator[tuple[str, Node, Any]]:
+        """What the workers say, waiting at most half a second for the first word."""
+        for pipe in wait(list(self.busy), timeout=0.5):
+            assert isinstance(pipe, Connection)
+            process, node = self.busy[pipe]
+            try:
+                word, _, detail = pipe.recv()
+            except (EOFError, OSError):
+                del self.busy[pipe]
+                process.join()
+                self.idle.append(self._start())
+                yield "died", node, None
+                continue
+            if word != "progress":
+                del self.busy[pipe]
+                self.idle.append((pipe, process))
+            yield word, node, detail
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """The variables, for processes started inside."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The list into which SIGINT and SIGTERM are written while inside."""
+    caught: list[int] = []
+    try:
+        before = {one: signal.signal(one, lambda number, _: caught.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread (a notebook's executor): signals stay whose they were
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,89 @@
+"""Which nodes have to be computed, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import At, Choose, Node
+
+
+def tasks_behind(node: Node) -> Iterator[Node]:
+    """The nodes that must be in the store before ``node`` can be used; a point of a run stands for the run."""
+    if isinstance(node, At):
+        yield node.run
+        if node.point == "start":
+            yield from node.run.inputs()
+    else:
+        yield node
+
+
+def task_inputs(node: Node) -> Iterator[Node]:
+    """The tasks whose results a task needs."""
+    for one in node.inputs():
+        yield from tasks_behind(one)
+
+
+class Schedule:
+    """The tasks that are missing from a store, handed out in the order of the targets.
+
+    A finished task whose blobs are not here (it came from a ledger) is computed again only when a missing task needs
+    its tensors; its metrics are enough for a choice, a table or a page.
+    """
+
+    def __init__(self, targets: Iterable[Node], store: Store) -> None:
+        self.store = store
+        self.waiting: dict[str, Node] = {}  # in the order in which they were first wanted
+        self.running: dict[str, Node] = {}
+        self.failed: dict[str, Node] = {}
+        self.skipped: dict[str, Node] = {}
+        self._needs: dict[str, set[str]] = {}
+        for target in targets:
+            for task in tasks_behind(target):
+                self._want(task, blobs=False)
+
+    def _want(self, task: Node, *, blobs: bool) -> None:
+        if task.digest in self.waiting or self._is_here(task, blobs=blobs):
+            return
+        needs = {one.digest: one for one in task_inputs(task)}
+        for one in needs.values():
+            self._want(one, blobs=not isinstance(task, Choose))
+        self._needs[task.digest] = {digest for digest in needs if digest in self.waiting}
+        self.waiting[task.digest] = task  # after its inputs, so that the order is a valid one
+
+    def _is_here(self, task: Node, *, blobs: bool) -> bool:
+        record = self.store.record(task.digest)
+        return record is not None and (not blobs or all(map(self.store.has_blob, record.blobs.values())))
+
+    def next(self) -> Node | None:
+        """The first task whose inputs are all there; None if all others wait for running ones, or none is left."""
+        for digest, task in self.waiting.items():
+            if not self._needs[digest]:
+                del self.waiting[digest]
+                self.running[digest] = task
+                return task
+        return None
+
+    def done(self, digest: str) -> None:
+        """A running task has been committed."""
+        del self.running[digest]
+        for needs in self._needs.values():
+            needs.discard(digest)
+
+    def give_back(self, digest: str) -> None:
+        """A running task was not finished (its worker died); it is handed out again, first."""
+        self.waiting = {digest: self.running.pop(digest), **self.waiting}
+
+    def fail(self, digest: str) -> None:
+        """A running task failed; all that need it are skipped."""
+        self.failed[digest] = self.running.pop(digest)
+        lost = {digest}
+        for waiting, task in list(self.waiting.items()):  # inputs come before those that need them
+            if self._needs[waiting] & lost:
+                lost.add(waiting)
+                self.skipped[waiting] = self.waiting.pop(waiting)
+                del task
+
+    def __bool__(self) -> bool:
+        """Whether anything is left to do."""
+        return bool(self.waiting or self.running)

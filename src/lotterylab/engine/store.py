@@ -1,0 +1,242 @@
+"""Results on disk.
+
+    <store>/format.json                 the version of this layout
+    <store>/objects/ab/<sha256>         blobs (safetensors), named by their bytes
+    <store>/runs/<digest>/manifest.json the ONE file that makes a result exist: hashes, metrics, facts
+    <store>/partial/<digest>/           the last checkpoint of a run that has not finished
+    <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
+    <store>/lock                        held by the one process that computes
+
+A blob is written before the manifest that names it; the manifest is written whole or not at all.  Whatever a kill leaves
+behind is either a finished result or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lotterylab.blobs import serialize, write_atomically
+from lotterylab.errors import DamageError, RefusedError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is known of a finished node.
+
+    ``blobs``: part ("final", "best", "mask") -> SHA-256; a record that came from a ledger names blobs that are not here.
+    ``same_as``: the run whose result this is, where a run of the same content had finished.
+    ``metrics``: JSON values; a number that is not finite (the run diverged) stands as null.
+    """
+
+    digest: str
+    kind: str
+    metrics: dict[str, Any]
+    facts: dict[str, Any]
+    blobs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    same_as: str = ""
+
+    def line(self) -> str:
+        """The record as one line of JSON."""
+        return json.dumps(_finite(asdict(self)), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+class Store:
+    """A folder of results.  Reading needs no lock; computing takes ``lock()``."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._check_format()
+
+    def _check_format(self) -> None:
+        file = self.path / "format.json"
+        if file.is_file():
+            found = json.loads(file.read_text())["format"]
+            if found > FORMAT:
+                raise RefusedError(
+                    f"the store {self.path} has format {found}; this lotterylab knows up to {FORMAT}. "
+                    "Use a newer lotterylab, or another --store."
+                )
+
+    def create(self) -> Store:
+        """Make the folders, if they are not there."""
+        for name in ("objects", "runs", "partial", "same"):
+            (self.path / name).mkdir(parents=True, exist_ok=True)
+        if not (self.path / "format.json").is_file():
+            write_atomically(self.path / "format.json", json.dumps({"format": FORMAT}).encode())
+        return self
+
+    # -- records -------------------------------------------------------------------------------------------------
+
+    def __contains__(self, digest: str) -> bool:
+        return self._manifest(digest).is_file()
+
+    def record(self, digest: str) -> Record | None:
+        """The record of a finished node, or None.
+
+        Raises:
+            DamageError: when its manifest is there but does not hold a record.
+        """
+        try:
+            text = self._manifest(digest).read_text()
+        except FileNotFoundError:
+            return None
+        try:
+            return Record(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise DamageError(f"{self._manifest(digest)} is damaged ({error}); delete it and run again.") from error
+
+    def records(self) -> Iterator[Record]:
+        """All records, in the order of their digests."""
+        for folder in sorted((self.path / "runs").glob("*")):
+            if record := self.record(folder.name):
+                yield record
+
+    def commit(self, record: Record) -> None:
+        """Make a result exist.  Its blobs must have been put before."""
+        folder = self.path / "runs" / record.digest
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / "manifest.json", record.line().encode())
+        self.drop_partial(record.digest)
+
+    def _manifest(self, digest: str) -> Path:
+        return self.path / "runs" / digest / "manifest.json"
+
+    # -- blobs ---------------------------------------------------------------------------------------------------
+
+    def put(self, tensors: Mapping[str, Tensor]) -> str:
+        """Store tensors; returns the SHA-256 that names them.  Equal tensors are stored once."""
+        data = serialize(tensors)
+        name = hashlib.sha256(data).hexdigest()
+        path = self.blob_path(name)
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, data)
+        return name
+
+    def has_blob(self, name: str) -> bool:
+        """Whether the blob is here."""
+        return self.blob_path(name).is_file()
+
+    def get(self, name: str) -> dict[str, Tensor]:
+        """The tensors of a blob, its bytes checked against its name.
+
+        Raises:
+            DamageError: when the blob is missing or its bytes are not what its name says.
+        """
+        from safetensors.torch import load
+
+        path = self.blob_path(name)
+        if not path.is_file():
+            raise DamageError(f"the store has lost {path}; 'lotterylab store verify' lists what needs it.")
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != name:
+            raise DamageError(f"{path} is damaged: its bytes are not those it was named for. Delete it and run again.")
+        return load(data)
+
+    def blob_path(self, name: str) -> Path:
+        """Where the blob of that SHA-256 lies."""
+        return self.path / "objects" / name[:2] / name
+
+    # -- unfinished runs -----------------------------------------------------------------------------------------
+
+    def save_partial(self, digest: str, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
+        """Keep a checkpoint of an unfinished run: one file, so that tensors and notes always belong together."""
+        folder = self.path / "partial" / digest
+        folder.mkdir(exist_ok=True)
+        body = serialize(tensors)
+        head = json.dumps({**notes, "sha256": hashlib.sha256(body).hexdigest()}, sort_keys=True).encode()
+        write_atomically(folder / "checkpoint", len(head).to_bytes(8, "little") + head + body)
+
+    def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The last checkpoint of an unfinished run; None where there is none or it is damaged (the run starts again)."""
+        from safetensors.torch import load
+
+        try:
+            data = (self.path / "partial" / digest / "checkpoint").read_bytes()
+        except FileNotFoundError:
+            return None
+        size = int.from_bytes(data[:8], "little")
+        try:
+            notes = json.loads(data[8 : 8 + size])
+        except ValueError:
+            return None
+        body = data[8 + size :]
+        return (load(body), notes) if hashlib.sha256(body).hexdigest() == notes.pop("sha256") else None
+
+    def drop_partial(self, digest: str) -> None:
+        """Forget the checkpoint of a run."""
+        folder = self.path / "partial" / digest
+        if folder.is_dir():
+            for file in folder.iterdir():
+                file.unlink(missing_ok=True)
+            folder.rmdir()
+
+    # -- the index of equal content ------------------------------------------------------------------------------
+
+    def same(self, key: str) -> Record | None:
+        """A finished run whose start, mask, data, recipe, seed and facts are the same."""
+        try:
+            return self.record((self.path / "same" / key).read_text())
+        except FileNotFoundError:
+            return None
+
+    def remember_same(self, key: str, digest: str) -> None:
+        """Enter a finished run in the index."""
+        write_atomically(self.path / "same" / key, digest.encode())
+
+    # -- who computes --------------------------------------------------------------------------------------------
+
+    def lock(self) -> Lock:
+        """The right to compute in this store, for one process at a time."""
+        return Lock(self.path / "lock")
+
+
+class Lock:
+    """An advisory lock that the system drops when its holder ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Lock:
+        import fcntl
+
+        self._file = open(self.path, "a+")  # held open as long as the lock is
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise RefusedError(
+                f"the store {self.path.parent} is in use by {holder}. Wait for it, or use another --store."
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"process {os.getpid()}")
+        self._file.flush()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with null for every number that JSON cannot write."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,89 @@
+"""A worker process: one thread of computing, one task at a time, told what to do through a pipe."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+# glibc gives large blocks back to the system after each step by default, and every step then pays for fresh pages
+# (3,600 page faults a step of the shallow CNN at batch 64, none with these; 32 MiB is the largest value it accepts)
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "2000000000",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every task of a run has in common."""
+
+    store: Path
+    data_dir: Path | None
+    fast: bool
+    save_every_seconds: float
+
+
+def work(pipe: Connection, settings: Settings) -> None:
+    """Take nodes from the pipe until it closes.  Replies: (word, digest, detail)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is asked to stop, and asks us
+    os.nice(5)  # a laptop stays usable
+    import torch
+
+    from lotterylab.engine.context import Context
+    from lotterylab.engine.rules import Stopped, execute
+    from lotterylab.engine.store import Store
+
+    torch.set_num_threads(1)
+    link = Link(pipe)
+    context = Context(
+        store=Store(settings.store),
+        data_dir=settings.data_dir,
+        fast=settings.fast,
+        save_every_seconds=settings.save_every_seconds,
+        progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
+        stopping=link.stopping,
+    )
+    while (node := link.next()) is not None:
+        try:
+            record = execute(node, context)
+        except Stopped:
+            link.say("stopped", node.digest, None)
+        except Exception as error:
+            link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
+        else:
+            link.say("done", node.digest, (record.seconds, record.same_as))
+
+
+class Link:
+    """The worker's end of the pipe.  A closed pipe means that the parent is gone: stop at once, save nothing new."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.asked_to_stop = False
+
+    def next(self) -> Any:
+        """The next node, or None when there will be no more."""
+        try:
+            return None if self.asked_to_stop else self.pipe.recv()
+        except EOFError:
+            return None
+
+    def say(self, word: str, digest: str, detail: Any) -> None:
+        """Tell the parent."""
+        try:
+            self.pipe.send((word, digest, detail))
+        except (BrokenPipeError, ConnectionResetError):
+            os._exit(1)
+
+    def stopping(self) -> bool:
+        """Whether the parent has asked to stop (it sends None) or is gone."""
+        if not self.asked_to_stop and self.pipe.poll():
+            self.asked_to_stop = self.next() is None
+        return self.asked_to_stop

@@ -1,0 +1,86 @@
+"""Any ``nn.Module`` as pure functions of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from lotterylab.types import State
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A module without its state.
+
+    ``forward(state, inputs, train) -> (logits (B, K), state)``: the returned state holds new buffers (batch-norm
+    statistics) and the same parameters; the state that is passed in is never changed.
+    ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)`` for
+    each layer whose weight is among ``names``.
+    ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
+    """
+
+    forward: Callable[[State, Tensor, bool], tuple[Tensor, State]]
+    layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
+    prunable: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+
+def prunable_names(module: nn.Module) -> tuple[str, ...]:
+    """Weights of Conv* and Linear layers in the module's order, a tied weight once, under its first name.
+
+    Never biases, never norms, never embeddings: design of the field's denominators.
+    """
+    from torch import nn
+
+    layers = tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+    weights = {id(layer.weight) for layer in module.modules() if isinstance(layer, layers)}
+    return tuple(name for name, parameter in module.named_parameters() if id(parameter) in weights)
+
+
+def network(module: nn.Module) -> Network:
+    """The pure functions of ``module``.  Its mode is set by each call; its own tensors are not read."""
+    from torch.func import functional_call
+
+    buffers = tuple(name for name, _ in module.named_buffers())
+
+    def forward(state: State, inputs: Tensor, train: bool) -> tuple[Tensor, State]:
+        module.train(train)
+        if not buffers:
+            return functional_call(module, cast(dict, state), (inputs,)), state
+        copied = {**state, **{name: state[name].clone() for name in buffers}}
+        return functional_call(module, copied, (inputs,)), cast(State, copied)
+
+    def layer_outputs(state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]) -> None:
+        layers = {name: module.get_submodule(name.removesuffix(".weight")) for name in names}
+        hooks = [
+            layer.register_forward_hook(lambda _, __, output, name=name: look(name, output))
+            for name, layer in layers.items()
+        ]
+        try:
+            forward(state, inputs, False)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    return Network(
+        forward=forward,
+        layer_outputs=layer_outputs,
+        prunable=prunable_names(module),
+        parameters=tuple(name for name, _ in module.named_parameters()),
+    )
+
+
+def state_of(module: nn.Module) -> State:
+    """A copy of the module's parameters and buffers."""
+    return cast(State, {name: tensor.detach().clone() for name, tensor in module.state_dict().items()})
+
+
+def candidates(net: Network, params: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parameters that may be pruned: "weights" or "all"."""
+    return {name: tensors[name] for name in (net.prunable if params == "weights" else net.parameters)}

@@ -1,0 +1,193 @@
+"""The nodes of a plan: frozen values that say what would be computed.  Nothing here computes anything.
+
+Two nodes are equal when their digests are.  Specs of models, data, criteria, recipes and quantities are held as they
+are; this side of the package never looks inside them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+from lotterylab.plan.digest import digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """A data spec together with the SHA-256 of the content that it was found to have."""
+
+    spec: Any
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Node:
+    """Abstract.  ``version`` is raised when a node's results change for the same fields."""
+
+    version: ClassVar[int] = 1
+
+    @cached_property
+    def digest(self) -> str:
+        """The node's name, computed once."""
+        return digest(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Equality is equality of digests."""
+        return isinstance(other, Node) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        """Hash of the digest."""
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        """Kind and short digest: a node's fields hold whole histories."""
+        return f"<{type(self).__name__} {self.digest[:12]}>"
+
+    def inputs(self) -> Iterator[Node]:
+        """The nodes whose values this node needs, wherever in its fields they stand."""
+        for field in dataclasses.fields(self):
+            yield from nodes_in(getattr(self, field.name))
+
+
+def nodes_in(value: Any) -> Iterator[Node]:
+    """The nodes that stand directly in a value, without going into the nodes themselves."""
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from nodes_in(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from nodes_in(item)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from nodes_in(getattr(value, field.name))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Init(Node):
+    """A network's initial state.  Value: ``State``.
+
+    ``draw``: "named" draws each tensor from a stream of its own (``rng.stream(seed, purpose, tensor)``);
+    "torch-global" draws as PyTorch's constructors do after ``torch.manual_seed(seed)``, which is what the published
+    activation study did.  ``purpose`` tells the control "reinit" from "init".
+    """
+
+    model: Any
+    seed: int
+    purpose: str = "init"
+    draw: Literal["named", "torch-global"] = "named"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Dense(Node):
+    """The mask that keeps every prunable entry.  Value: ``Mask``."""
+
+    model: Any
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Train(Node):
+    """``recipe`` applied to ``mask * start`` on ``data``.  Value: a ``Checkpoint``; its metrics are the result.
+
+    ``order_seed`` seeds the data order and the augmentation, and nothing else.
+    """
+
+    start: Node
+    mask: Node
+    data: Data
+    recipe: Any
+    order_seed: int
+
+    @property
+    def model(self) -> Any:
+        """The model whose state is trained."""
+        return model_of(self.start)
+
+    @property
+    def final(self) -> At:
+        """The state after the last step."""
+        return At(run=self, point="final")
+
+    @property
+    def best(self) -> At:
+        """The state at the epoch that the recipe's ``pick`` names."""
+        return At(run=self, point="best")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class At(Node):
+    """A point of a run.  Value: ``State``.  "start" is the masked initial state."""
+
+    run: Train
+    point: Literal["start", "best", "final"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Prune(Node):
+    """Entries of lowest score removed.  Value: ``Mask``; its metrics say what was asked for and what was reached.
+
+    ``mask``: the mask to prune further (None: all entries are candidates).  ``params``: which parameters are
+    candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
+    for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``: a rule of ``select``.
+    """
+
+    criterion: Any
+    of: Node
+    sparsity: float
+    seed: int
+    mask: Node | None = None
+    data: Data | None = None
+    batch: Any = None
+    params: Literal["weights", "all"] = "weights"
+    scope: str = "global"
+    ties: str = "index"
+    mode: Literal["train", "eval"] = "train"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Shuffle(Node):
+    """The same number kept in each tensor, at random places: a control.  Value: ``Mask``."""
+
+    mask: Node
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Measure(Node):
+    """``quantity`` of named inputs.  Value: none; its metrics are the result."""
+
+    quantity: Any
+    of: Mapping[str, Node]
+    data: Data | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Choose(Node):
+    """One of values that were listed in advance, by a metric of finished runs (the mean over them; the first of equals).
+
+    What comes after contains this node in its digest, not its outcome.  ``candidates``: (value, runs) pairs.
+    """
+
+    candidates: tuple[tuple[Any, tuple[Node, ...]], ...]
+    by: str
+    goal: Literal["highest", "lowest"] = "highest"
+
+
+def model_of(node: Node) -> Any:
+    """The model of a node whose value is a state or a mask."""
+    match node:
+        case Init(model=model) | Dense(model=model):
+            return model
+        case Train(start=start):
+            return model_of(start)
+        case At(run=run):
+            return run.model
+        case Prune(of=of):
+            return model_of(of)
+        case Shuffle(mask=mask):
+            return model_of(mask)
+    raise TypeError(f"a {type(node).__name__} has no model")

@@ -1,0 +1,53 @@
+"""A study: rows of nodes, each with labels that say what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lotterylab.plan.nodes import Node
+
+Label = str | int | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of a study's table.
+
+    ``labels``: what the row is (protocol, activation, method, sparsity, seed ...).  ``nodes``: where its numbers come
+    from, by part ("train", "prune", "distances" ...); the metric ``x`` of part ``p`` is the column ``p.x``.
+    """
+
+    labels: Mapping[str, Label]
+    nodes: Mapping[str, Node]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What was expected before anything ran.  ``key`` is that of the verdict which answers it."""
+
+    key: str
+    claim: str
+    expected: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A question, the rows that answer it, and what was predicted.
+
+    ``notes``: plain sentences that belong in every title and report (a subset, a reduction).
+    """
+
+    name: str
+    title: str
+    question: str
+    rows: tuple[Row, ...]
+    predictions: tuple[Prediction, ...] = ()
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def targets(self) -> Iterator[Node]:
+        """All nodes of all rows, in order."""
+        for row in self.rows:
+            yield from row.nodes.values()

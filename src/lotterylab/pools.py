@@ -1,0 +1,137 @@
+"""What competes with what for being kept, and where the cut between them falls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+from lotterylab import masks
+from lotterylab.counts import Sparsity, as_fraction, removal_count, same_names
+from lotterylab.errors import UsageError, unknown
+from lotterylab.types import Mask, Scores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCOPES = ("global", "layerwise")
+GRANULARITIES = ("weight", "filter")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """The units, weights or filters, that compete for one count.
+
+    Attributes:
+        layer: the tensor they are of; None where all tensors compete together.
+        lengths: how many units each tensor has, in order; n together.
+        sparsity: the fraction of the n units that is to be gone.
+        scores: ``(n,)``, higher = keep.
+        alive: ``(n,)`` bool, False where an earlier mask removed the unit.
+    """
+
+    layer: str | None
+    lengths: Mapping[str, int]
+    sparsity: Fraction
+    scores: Tensor
+    alive: Tensor
+
+    @property
+    def requested(self) -> int:
+        """How many of the n units are to be gone, earlier ones included."""
+        return removal_count(self.sparsity, len(self.scores))
+
+    @property
+    def gone(self) -> int:
+        """How many units the earlier mask removed."""
+        return len(self.alive) - int(self.alive.sum())
+
+    def split(self, flat: Tensor) -> dict[str, Tensor]:
+        """A tensor ``(n,)`` by tensor name."""
+        return dict(zip(self.lengths, flat.split(list(self.lengths.values())), strict=True))
+
+    def cut(self, count: int) -> tuple[Tensor, Tensor, int]:
+        """The cut that removes the ``count`` >= 1 lowest of the alive units.
+
+        Returns the score at the cut, the flat indices (ascending) of the alive units that have exactly this score, and
+        how many of these must go; the cut goes through them where that is not all.
+        """
+        candidates = self.scores[self.alive]
+        # the count-th lowest, by topk: kthvalue has no deterministic CUDA kernel
+        score = candidates.topk(count, largest=False, sorted=False).values.max()
+        tied = (self.alive & (self.scores == score)).nonzero().flatten()
+        return score, tied, count - int((candidates < score).sum())
+
+
+def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str, granularity: str) -> list[Pool]:
+    """One pool over all tensors, or one for each: how ``select`` and ``describe_cut`` read their arguments.
+
+    Raises:
+        UsageError: wrong words or names, a sparsity outside [0, 1], scores that cannot be ordered.
+    """
+    import torch
+
+    if scope not in SCOPES:
+        raise unknown("scope", scope, SCOPES)
+    if granularity not in GRANULARITIES:
+        raise unknown("granularity", granularity, GRANULARITIES)
+    _check(scores)
+    if isinstance(sparsity, Mapping):
+        same_names("sparsity", sparsity, scores)
+    by_layer = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(scores, sparsity)
+    apart = scope == "layerwise" or isinstance(sparsity, Mapping)
+    groups = {name: [name] for name in scores} if apart else {None: list(scores)}
+
+    by_filter = granularity == "filter"
+    values = {name: _filter_means(name, x) if by_filter else x.detach().flatten() for name, x in scores.items()}
+    alive = {name: mask[name].flatten(1).any(1) if by_filter else mask[name].flatten() for name in scores}
+    device = next(iter(values.values())).device
+    return [
+        Pool(
+            layer=layer,
+            lengths={name: len(values[name]) for name in names},
+            sparsity=as_fraction(by_layer[names[0]]),
+            scores=torch.cat([values[name].to(device) for name in names]),
+            alive=torch.cat([alive[name].to(device) for name in names]),
+        )
+        for layer, names in groups.items()
+    ]
+
+
+def complete(scores: Scores, mask: Mask | None) -> Mask:
+    """``mask`` in the order and on the devices of ``scores``, checked; all True where it is None."""
+    if mask is None:
+        return masks.ones(scores)
+    same_names("mask", mask, scores)
+    masks.check(mask, scores)
+    return cast(Mask, {name: mask[name].to(scores[name].device) for name in scores})
+
+
+def _filter_means(name: str, tensor: Tensor) -> Tensor:
+    if tensor.dim() < 2:
+        raise UsageError(
+            f"granularity='filter' removes slices along dimension 0, but '{name}' has shape {tuple(tensor.shape)}. "
+            f"Leave it out of the scores, or use granularity='weight'."
+        )
+    # in float64: a mean in the scores' own precision would make ties of its own
+    means = tensor.detach().double().flatten(1).mean(1)
+    if bool(means.isnan().any()):
+        raise UsageError(f"a filter of '{name}' has scores of both +inf and -inf, so it has no mean score.")
+    return means
+
+
+def _check(scores: Scores) -> None:
+    if not scores:
+        raise UsageError("there are no scores to select by: the dict is empty. Which tensors are prunable?")
+    for name, tensor in scores.items():
+        if not tensor.is_floating_point():
+            raise UsageError(f"the scores of '{name}' are {tensor.dtype}; scores are floating point, higher = keep.")
+        if tensor.numel() == 0:
+            raise UsageError(f"'{name}' has shape {tuple(tensor.shape)} and so no scores. Leave it out.")
+        nan = int(tensor.isnan().sum())
+        if nan:
+            raise UsageError(
+                f"{nan} of {tensor.numel()} scores of '{name}' are NaN, which no order can place. "
+                f"Look at the weights and gradients that they were made of."
+            )

@@ -1,0 +1,293 @@
+"""Two optimizers as pure updates: SGD (momentum, Nesterov, decay) and Adam / AdamW.
+
+Parameters, gradients and each slot are dicts of tensors by the same names.  In ``update`` the rate and the step are
+tensors of shape ``()``, or ``(N,)`` where all tensors carry a leading axis ``N`` of stacked networks.  ``update_`` is
+the same rule in place for one network, through torch's fused kernels.  The formulas are those of ``torch.optim``,
+which is the oracle of the tests; it is not used here because constructing the first of its optimizers imports a
+compiler (+1.4 s a process) and because its rate and step cannot be stacked.
+
+Arithmetic is in the type of the parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lotterylab.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    Tensors: TypeAlias = dict[str, Tensor]  # by the name of the parameter
+    Slots: TypeAlias = dict[str, Tensors]  # by the name of the slot, then of the parameter
+
+FUSED_DEVICES = ("cpu", "cuda")  # elsewhere the pure update is copied in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sgd:
+    """Stochastic gradient descent.  g is the gradient, w the weight, v the slot ``momentum``.
+
+        g <- g + weight_decay * w
+        v <- momentum * v + g
+        w <- w - lr * (g + momentum * v  if nesterov else  v)
+
+    A slot of zeros makes v = g in the first step, as in ``torch.optim.SGD`` without dampening.  With
+    ``momentum=0`` there is no slot.
+    """
+
+    lr: Any  # a number; in a plan also a choice among numbers, which is resolved before training
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _check_not_negative("lr", self.lr)
+        _check_not_negative("weight_decay", self.weight_decay)
+        _check_share("momentum", self.momentum)
+        if self.nesterov and not self.momentum:
+            raise UsageError("nesterov=True was asked with momentum=0. Give a momentum, or leave nesterov out.")
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """``("momentum",)``, or none without momentum."""
+        return ("momentum",) if self.momentum else ()
+
+    def init(self, params: Tensors) -> Slots:
+        """``{"momentum": zeros}`` in the memory layout of the parameters; ``{}`` without momentum."""
+        return _zeros(self.slot_names, params)
+
+    def update(
+        self, params: Tensors, grads: Tensors, slots: Slots, *, lr: Tensor, step: Tensor
+    ) -> tuple[Tensors, Slots]:
+        """New parameters and slots; nothing is changed in place.  ``lr`` is ``()`` or ``(N,)``; ``step`` is unused."""
+        import torch
+
+        _check_tensors(self.slot_names, params, grads, slots)
+        new_params: Tensors = {}
+        new_momentum: Tensors = {}
+        with torch.no_grad():
+            for name, w in params.items():
+                g = grads[name]
+                if self.weight_decay:
+                    g = g + self.weight_decay * w
+                if self.momentum:
+                    v = self.momentum * slots["momentum"][name] + g
+                    new_momentum[name] = v
+                    g = g + self.momentum * v if self.nesterov else v
+                new_params[name] = w - _along(lr, w, name) * g
+        return new_params, {"momentum": new_momentum} if self.momentum else {}
+
+    def update_(self, params: Tensors, grads: Tensors, slots: Slots, *, lr: float, step: int) -> None:
+        """The same update of one network, in place; the gradients stay as they are."""
+        _update_in_place(self, params, grads, slots, lr, step)
+
+    def _fused(self, w: list[Tensor], g: list[Tensor], slots: list[list[Tensor]], lr: float, step: int) -> None:
+        import torch
+
+        torch._fused_sgd_(  # pyright: ignore[reportPrivateImportUsage]
+            w,
+            g,
+            slots[0] if self.momentum else [],
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            lr=lr,
+            dampening=0.0,
+            nesterov=self.nesterov,
+            maximize=False,
+            is_first_step=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015, Algorithm 1); by default with AdamW's decoupled decay (Loshchilov and Hutter, 2019).
+
+        t <- step + 1
+        m <- beta1 * m + (1 - beta1) * g              slot exp_avg
+        v <- beta2 * v + (1 - beta2) * g^2            slot exp_avg_sq
+        w <- w - lr * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    ``decoupled=True`` first scales w by 1 - lr * weight_decay, as ``torch.optim.AdamW`` does (in the paper by
+    1 - eta * weight_decay, where eta is the factor of the schedule without the base rate); ``False`` adds
+    weight_decay * w to g.
+    """
+
+    lr: Any  # a number; in a plan also a choice among numbers, which is resolved before training
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    decoupled: bool = True
+
+    def __post_init__(self) -> None:
+        _check_not_negative("lr", self.lr)
+        _check_not_negative("eps", self.eps)
+        _check_not_negative("weight_decay", self.weight_decay)
+        _check_share("betas[0]", self.betas[0])
+        _check_share("betas[1]", self.betas[1])
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """The running means of the gradient and of its square."""
+        return ("exp_avg", "exp_avg_sq")
+
+    def init(self, params: Tensors) -> Slots:
+        """``{"exp_avg": zeros, "exp_avg_sq": zeros}`` in the memory layout of the parameters."""
+        return _zeros(self.slot_names, params)
+
+    def update(
+        self, params: Tensors, grads: Tensors, slots: Slots, *, lr: Tensor, step: Tensor
+    ) -> tuple[Tensors, Slots]:
+        """New parameters and slots; nothing is changed in place.
+
+        ``lr`` and ``step`` are ``()`` or ``(N,)``; ``step`` counts the updates before this one.
+        """
+        import torch
+
+        _check_tensors(self.slot_names, params, grads, slots)
+        beta1, beta2 = self.betas
+        new_params: Tensors = {}
+        new_m: Tensors = {}
+        new_v: Tensors = {}
+        with torch.no_grad():
+            for name, w in params.items():
+                g, rate = grads[name], _along(lr, w, name)
+                if self.weight_decay and self.decoupled:
+                    w = w * (1 - rate * self.weight_decay)
+                elif self.weight_decay:
+                    g = g + self.weight_decay * w
+                m = beta1 * slots["exp_avg"][name] + (1 - beta1) * g
+                v = beta2 * slots["exp_avg_sq"][name] + (1 - beta2) * g * g
+                m_scale = _along(_bias_correction(beta1, step, w), w, name)
+                v_scale = _along(_bias_correction(beta2, step, w), w, name)
+                new_params[name] = w - (rate / m_scale) * m / ((v / v_scale).sqrt() + self.eps)
+                new_m[name], new_v[name] = m, v
+        return new_params, {"exp_avg": new_m, "exp_avg_sq": new_v}
+
+    def update_(self, params: Tensors, grads: Tensors, slots: Slots, *, lr: float, step: int) -> None:
+        """The same update of one network, in place; the gradients stay as they are."""
+        _update_in_place(self, params, grads, slots, lr, step)
+
+    def _fused(self, w: list[Tensor], g: list[Tensor], slots: list[list[Tensor]], lr: float, step: int) -> None:
+        import torch
+
+        adamw, adam = torch._fused_adamw_, torch._fused_adam_  # pyright: ignore[reportPrivateImportUsage]
+        # filled on the device, so that nothing waits for a copy; the kernels read the count as float32
+        count = torch.full((), step + 1, dtype=torch.float32, device=w[0].device)
+        (adamw if self.decoupled else adam)(
+            w,
+            g,
+            slots[0],
+            slots[1],
+            [],
+            [count] * len(w),
+            lr=lr,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            weight_decay=self.weight_decay,
+            eps=self.eps,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
+Optimizer: TypeAlias = Sgd | Adam
+
+
+def _update_in_place(optimizer: Optimizer, params: Tensors, grads: Tensors, slots: Slots, lr: float, step: int) -> None:
+    """Through the fused kernel where there is one for the device, type and layout; else the pure update, copied in."""
+    import torch
+
+    _check_tensors(optimizer.slot_names, params, grads, slots)
+    # not the half types: on the CPU torch 2.13's fused SGD leaves most of their entries as they are (pytorch#191763)
+    types = (torch.float32, torch.float64)
+    groups: dict[Any, list[str]] = {}
+    for name, w in params.items():
+        layout = _layout([w, *(tensors[name] for tensors in slots.values())])
+        fused = layout is not None and w.device.type in FUSED_DEVICES and w.dtype in types
+        groups.setdefault((w.device, w.dtype, layout) if fused else None, []).append(name)
+    with torch.no_grad():
+        for group, names in groups.items():
+            chosen = {slot: {name: slots[slot][name] for name in names} for slot in optimizer.slot_names}
+            if group is not None:
+                w = [params[name] for name in names]
+                g = [grads[name].contiguous(memory_format=group[2]) for name in names]
+                optimizer._fused(w, g, [list(tensors.values()) for tensors in chosen.values()], lr, step)
+                continue
+            w, g = {name: params[name] for name in names}, {name: grads[name] for name in names}
+            rate = torch.tensor(lr, dtype=torch.float64)
+            new_w, new_slots = optimizer.update(w, g, chosen, lr=rate, step=torch.tensor(step))
+            for old, new in [(w, new_w), *((chosen[slot], new_slots[slot]) for slot in chosen)]:
+                for name in names:
+                    old[name].copy_(new[name])
+
+
+def _layout(tensors: list[Tensor]) -> torch.memory_format | None:
+    """The dense layout that all the tensors share, or None.
+
+    The fused kernels walk through memory and read no strides: tensors of different layouts, or with gaps, would be
+    mixed up in silence.
+    """
+    import torch
+
+    for layout in (torch.contiguous_format, torch.channels_last):
+        if all(tensor.is_contiguous(memory_format=layout) for tensor in tensors):
+            return layout
+    return None
+
+
+def _zeros(slot_names: tuple[str, ...], params: Tensors) -> Slots:
+    import torch
+
+    return {slot: {name: torch.zeros_like(w, requires_grad=False) for name, w in params.items()} for slot in slot_names}
+
+
+def _along(values: Tensor, w: Tensor, name: str) -> Tensor:
+    """One number for the whole of ``w``, or one for each of its N networks: ``(N,)`` -> ``(N, 1, ..., 1)``."""
+    if values.dim() == 0:
+        return values.to(w.dtype)
+    if values.dim() != 1 or values.shape != w.shape[:1]:
+        raise UsageError(
+            f"a rate or step of shape {tuple(values.shape)} was given for '{name}' of shape {tuple(w.shape)}. "
+            "Give (), or (N,) with N the leading axis of every tensor."
+        )
+    return values.to(w.dtype).view(-1, *[1] * (w.dim() - 1))
+
+
+def _bias_correction(beta: float, step: Tensor, w: Tensor) -> Tensor:
+    """1 - beta^(step + 1) without cancellation, so that float32 is enough for a beta near 1."""
+    import torch
+
+    if beta == 0:
+        return torch.ones_like(step, dtype=w.dtype)
+    exact = torch.float64 if w.dtype == torch.float64 else torch.float32
+    return -torch.expm1((step.to(exact) + 1) * math.log(beta))
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise UsageError(f"{name} must be in [0, 1), not {value}.")
+
+
+def _check_not_negative(name: str, value: Any) -> None:
+    if isinstance(value, int | float) and not 0 <= value < math.inf:
+        raise UsageError(f"{name} must be finite and not negative, not {value}.")
+
+
+def _check_tensors(slot_names: tuple[str, ...], params: Tensors, grads: Tensors, slots: Slots) -> None:
+    """Names and shapes agree; a fused kernel would read past the end of a tensor that is too small."""
+    if set(slots) != set(slot_names):
+        raise UsageError(f"the slots are {sorted(slots)}, not {sorted(slot_names)}. Begin with init(params).")
+    for kind, tensors in {"grads": grads, **slots}.items():
+        if tensors.keys() != params.keys():
+            raise UsageError(
+                f"{kind} and params differ in {sorted(tensors.keys() ^ params.keys())}. Name the same ones."
+            )
+        for name, w in params.items():
+            if tensors[name].shape != w.shape:
+                raise UsageError(
+                    f"{kind} of '{name}' has shape {tuple(tensors[name].shape)}, the parameter {tuple(w.shape)}."
+                )

@@ -1,0 +1,44 @@
+"""The one argument of every pluggable method, and the protocols of the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from lotterylab.types import Batch, Mask, Scores, State
+
+if TYPE_CHECKING:
+    import numpy
+    from torch import Tensor
+
+    from lotterylab.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a method may look at.  May grow, never breaks.
+
+    ``names``: the parameters to be scored.  ``loss(logits (B, K), targets (B,)) -> scalar``.
+    ``stream(*names)``: a random generator for a purpose.  ``train``: the mode the module is scored in.
+    """
+
+    net: Network
+    loss: Callable[[Tensor, Tensor], Tensor]
+    state: State
+    names: tuple[str, ...]
+    batch: Batch | None
+    stream: Callable[..., numpy.random.Generator]
+    mask: Mask | None = None
+    initial: State | None = None
+    train: bool = True
+
+
+class Criterion(Protocol):
+    """A frozen dataclass with ``__call__``: the configuration is the object.  Higher score = keep."""
+
+    needs_batch: bool
+
+    def __call__(self, view: View) -> Scores:
+        """One score for each entry of each of ``view.names``."""
+        ...
