@@ -81,7 +81,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
             loaded = loaded[wrapper]
-    tensors = {name: value for name, value in loaded.items() if torch.is_tensor(value)} if isinstance(loaded, dict) else {}
+    tensors = (
+        {name: value for name, value in loaded.items() if torch.is_tensor(value)} if isinstance(loaded, dict) else {}
+    )
     if not tensors:
         raise UsageError(f"{path} holds no dict of tensors but a {type(loaded).__name__}. Save module.state_dict().")
     return tensors

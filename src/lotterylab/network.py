@@ -56,7 +56,9 @@ def network(module: nn.Module) -> Network:
         copied = {**state, **{name: state[name].clone() for name in buffers}}
         return functional_call(module, copied, (inputs,)), cast(State, copied)
 
-    def layer_outputs(state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]) -> None:
+    def layer_outputs(
+        state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
+    ) -> None:
         layers = {name: module.get_submodule(name.removesuffix(".weight")) for name in names}
         hooks = [
             layer.register_forward_hook(lambda _, __, output, name=name: look(name, output))

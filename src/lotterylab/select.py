@@ -111,7 +111,7 @@ def _left_to_remove(pool: Pool) -> int:
 def _spread(units: Tensor, earlier: Tensor) -> Tensor:
     """The flat units in the shape of their tensor, in memory of its own; a filter's unit over its whole slice."""
     shape = earlier.shape if len(units) == earlier.numel() else (-1, *[1] * (earlier.dim() - 1))
-    # every kept entry was kept before; for filters this says something, as an earlier mask may have cut into them
+    # & because an earlier mask may have cut into a filter that stays
     return units.to(earlier.device).view(shape) & earlier
 
 

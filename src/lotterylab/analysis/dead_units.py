@@ -36,7 +36,9 @@ class DeadUnits:
         batch = self.batch.draw(dataset, self.seed)
         theta = {name: state[name].clone().requires_grad_() for name in net.prunable}
         logits, _ = net.forward({**state, **theta}, batch.inputs, False)
-        gradients = dict(zip(theta, torch.autograd.grad(cross_entropy(logits, batch.targets), list(theta.values())), strict=True))
+        gradients = dict(
+            zip(theta, torch.autograd.grad(cross_entropy(logits, batch.targets), list(theta.values())), strict=True)
+        )
         alive = _speaks(net, state, dataset)
         touched = _touching_dead(state, net.prunable, alive)
         zero = {name: gradient == 0 for name, gradient in gradients.items()}

@@ -36,7 +36,9 @@ class Distances:
         ratios = {name: _ratio(dense[name] - ticket[name], dense[name]) for name in dense}
         pruned = {name: dense[name] * mask[name] if name in mask else dense[name] for name in dense}
         floors = [_ratio(dense[name] - pruned[name], dense[name]) for name in dense]
-        to_ticket = [_ratio(dense[name] - ticket[name], ticket[name]) for name in dense if bool((ticket[name] != 0).any())]
+        to_ticket = [
+            _ratio(dense[name] - ticket[name], ticket[name]) for name in dense if bool((ticket[name] != 0).any())
+        ]
         a = torch.cat([(dense[name] * mask[name]).flatten() for name in mask])
         b = torch.cat([(ticket[name] * mask[name]).flatten() for name in mask])
         everything = torch.cat([tensor.flatten() for tensor in dense.values()])

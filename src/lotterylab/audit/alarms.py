@@ -38,9 +38,8 @@ def percent(share: float | Fraction) -> str:
 def is_reached(requested: Share, counts: Mapping[str, tuple[int, int]]) -> bool:
     """Whether ``counts``, (removed, entries) by tensor, are what ``requested`` asks for: in all or in each tensor."""
     removed, entries = (sum(column) for column in zip(*counts.values(), strict=True))
-    return _is_count(requested, removed, entries) or all(
-        _is_count(requested, *pair) for pair in counts.values() if pair[1]
-    )
+    by_tensor = (pair for pair in counts.values() if pair[1])
+    return _is_count(requested, removed, entries) or all(_is_count(requested, *pair) for pair in by_tensor)
 
 
 def reached_is_not_requested(
@@ -61,12 +60,8 @@ def reached_is_not_requested(
     else:
         reason = f"{abs(removed - wanted):,} too {'many' if removed > wanted else 'few'}"
     alone = f" (of weights alone {weights[0]:,} of {weights[1]:,})" if weights else ""
-    return one(
-        "reached-is-not-requested",
-        f"asked {percent(asked)} ({wanted:,} of {entries:,}), removed {percent(reached)} ({removed:,}){alone}: {reason}",
-        where,
-        "caution" if near else "fault",
-    )
+    told = f"asked {percent(asked)} ({wanted:,} of {entries:,}), removed {percent(reached)} ({removed:,}){alone}"
+    return one("reached-is-not-requested", f"{told}: {reason}", where, "caution" if near else "fault")
 
 
 def ties_at_cut(*, ties: int, entries: int, kept: int | None = None, where: str = "") -> list[Alarm]:
@@ -77,10 +72,9 @@ def ties_at_cut(*, ties: int, entries: int, kept: int | None = None, where: str 
     """
     if ties < 2 or ties * 1000 <= entries:
         return []
-    fate = {None: "", 0: "; all of them were removed", ties: "; all of them were kept"}.get(kept, f"; {kept} were kept")
-    message = (
-        f"{ties:,} of {entries:,} entries share the score at the cut: the scores do not say which of them go{fate}"
-    )
+    fates = {0: "all of them were removed", ties: "all of them were kept"}
+    fate = "" if kept is None else f"; {fates.get(kept, f'{kept:,} of them were kept')}"
+    message = f"{ties:,} of {entries:,} entries share the score at the cut, which cannot say which of them go{fate}"
     return one("ties-at-cut", message, where, "caution")
 
 
@@ -108,9 +102,7 @@ def zero_gradients(*, zeros: int, entries: int, where: str = "") -> list[Alarm]:
     """
     if zeros * 2 <= entries:
         return []
-    message = (
-        f"{zeros:,} of {entries:,} gradients ({percent(zeros / entries)}) are exactly 0: dead units, or a cut path"
-    )
+    message = f"{zeros:,} of {entries:,} gradients ({percent(zeros / entries)}) are exactly 0: units or paths are dead"
     return one("zero-gradients", message, where, "fault" if zeros == entries else "caution")
 
 
@@ -120,8 +112,8 @@ def identical_masks(masks: Mapping[str, tuple[Share, str]], *, where: str = "") 
     for digest in dict.fromkeys(digest for _, digest in masks.values()):
         arms = {name: as_fraction(requested) for name, (requested, other) in masks.items() if other == digest}
         if len(set(arms.values())) > 1:
-            listed = ", ".join(f"{name} (asked {percent(share)})" for name, share in arms.items())
-            alarms += one("identical-masks", f"one and the same mask for different requests: {listed}", where, "fault")
+            targets = ", ".join(f"{name} (asked {percent(share)})" for name, share in arms.items())
+            alarms += one("identical-masks", f"one and the same mask for different requests: {targets}", where, "fault")
     return alarms
 
 
@@ -147,8 +139,8 @@ def one_sign(
     if not one_sided:
         return []
     message = (
-        f"nearly all {' and all '.join(one_sided)} weights have one sign, by {of}: kept {kept_positive:,} positive and "
-        f"{kept_negative:,} negative, removed {removed_positive:,} and {removed_negative:,}: the criterion tests the sign"
+        f"nearly all {' and all '.join(one_sided)} weights have one sign by {of} (kept {kept_positive:,} positive and "
+        f"{kept_negative:,} negative, removed {removed_positive:,} and {removed_negative:,}): the sign was pruned by"
     )
     return one("one-sign", message, where, "fault")
 
@@ -168,8 +160,8 @@ def came_back(*, entries: int, where: str = "") -> list[Alarm]:
 def biases_pruned(*, names: Sequence[str], entries: int, removed: int, where: str = "") -> list[Alarm]:
     """The mask covers tensors of fewer than two dimensions (``names``): biases or norms were among the candidates."""
     message = (
-        f"the mask covers {entries:,} entries of biases or norms, {removed:,} of them removed ({listed(names)}): sparsities "
-        f"over weights alone are other numbers"
+        f"the mask covers {entries:,} entries of biases or norms ({listed(names)}), of which {removed:,} are removed: "
+        f"a sparsity over weights alone is another number"
     )
     return one("biases-pruned", message, where, "caution") if names else []
 

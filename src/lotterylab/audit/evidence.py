@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lotterylab import masks
+from lotterylab.counts import Share, as_fraction, same_names
 from lotterylab.errors import UsageError, suggestion
-from lotterylab.select import Share, pools, removal_count, tied_at
+from lotterylab.pools import complete, pools
 from lotterylab.types import Mask, Scores, State
 
 if TYPE_CHECKING:
@@ -38,9 +40,8 @@ class Evidence:
     def known(self) -> tuple[str, ...]:
         """The names of what was given."""
         roles = (*STATES, "mask", "earlier", "scores", "gradients")
-        return tuple(
-            role for role in roles if getattr(self, role) is not None and not (role == "mask" and self.inferred)
-        )
+        given = (role for role in roles if getattr(self, role) is not None)
+        return tuple(role for role in given if not (role == "mask" and self.inferred))
 
 
 def gather(requested: Share | None = None, **given: Mapping[str, Tensor] | None) -> Evidence:
@@ -54,7 +55,7 @@ def gather(requested: Share | None = None, **given: Mapping[str, Tensor] | None)
     _same_shapes({role: tensors[role] for role in STATES if role in tensors})
     found = Evidence(**cast(Any, tensors))
     if found.mask is None:
-        found = _infer(found, pruning=requested is not None and removal_count(requested, 2**53) > 0)
+        found = _infer(found, pruning=requested is not None and as_fraction(requested) > 0)
     if found.mask is None:
         if found.earlier is not None:
             raise UsageError("an earlier mask says nothing without the mask that followed it: give mask or start too.")
@@ -63,11 +64,11 @@ def gather(requested: Share | None = None, **given: Mapping[str, Tensor] | None)
         raise UsageError("the mask has no entries.")
     for role in ("mask", *tensors):
         _fits(found.mask, role, found.mask if role == "mask" else tensors[role])
-    if found.scores is not None:
-        _covers(found.mask, "scores", found.scores)
+    for role, other in (("scores", found.scores), ("earlier mask", found.earlier)):
+        if other is not None:
+            same_names(role, other, found.mask)
     if found.earlier is not None:
-        _covers(found.mask, "earlier mask", found.earlier)
-        _fits(found.earlier, "mask", found.mask)
+        _fits(found.earlier, "earlier mask", found.earlier)
     return found
 
 
@@ -90,13 +91,18 @@ def whole_filters(mask: Mask) -> Mask | None:
 
 def signs(state: State, mask: Mask, earlier: Mask | None) -> dict[str, int]:
     """How many positive and negative candidates were kept and removed, as ``alarms.one_sign`` names them."""
-    counts = dict.fromkeys(("kept_positive", "kept_negative", "removed_positive", "removed_negative"), 0)
+    counts: Counter[str] = Counter()
     for name, kept in mask.items():
         removed = ~kept if earlier is None else ~kept & earlier[name]
         for fate, where in (("kept", kept), ("removed", removed)):
             counts[f"{fate}_positive"] += int((state[name][where] > 0).sum())
             counts[f"{fate}_negative"] += int((state[name][where] < 0).sum())
-    return counts
+    return dict(counts)
+
+
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """The names of the tensors that hold an infinity or a NaN."""
+    return [name for name, x in state.items() if x.is_floating_point() and not bool(x.isfinite().all())]
 
 
 def moved(end: State, mask: Mask) -> dict[str, Any]:
@@ -142,11 +148,11 @@ def ties(scores: Scores, mask: Mask, earlier: Mask | None, requested: Share) -> 
     """
     import torch
 
-    (pool,) = pools(scores, requested, mask=earlier or masks.ones(scores))
+    (pool,) = pools(scores, requested, complete(scores, earlier), scope="global", granularity="weight")
     count = pool.requested - pool.gone
     if count <= 0:
         return 0, 0
-    _, tied, leaving = tied_at(pool, count)
+    _, tied, leaving = pool.cut(count)
     if leaving == len(tied):
         return 0, 0
     return len(tied), int(torch.cat([mask[name].flatten() for name in scores])[tied].sum())
@@ -207,21 +213,14 @@ def _fits(mask: Mask, role: str, tensors: Mapping[str, Tensor]) -> None:
         raise UsageError(f"{role}: {error}") from None
 
 
-def _covers(mask: Mask, what: str, tensors: Mapping[str, Tensor]) -> None:
-    extra = [name for name in tensors if name not in mask]
-    if extra:
-        raise UsageError(f"the {what} names '{extra[0]}', of which the mask says nothing.{suggestion(extra[0], mask)}")
-
-
 def _same_shapes(states: Mapping[str, Mapping[str, Tensor]]) -> None:
     roles = list(states)
     for role in roles[1:]:
         first, other = states[roles[0]], states[role]
         common = first.keys() & other.keys()
         if not common:
-            raise UsageError(
-                f"{roles[0]} and {role} have no tensor name in common ({next(iter(first))}, {next(iter(other))})."
-            )
+            names = f"'{next(iter(first))}', '{next(iter(other))}'"
+            raise UsageError(f"{roles[0]} and {role} have no tensor name in common ({names}, ...): of one network?")
         for name in sorted(common):
             if first[name].shape != other[name].shape:
                 shapes = f"{tuple(first[name].shape)} in {roles[0]} and {tuple(other[name].shape)} in {role}"

@@ -44,16 +44,13 @@ def stranger(folder: Path) -> dict[str, Path]:
     for path in set(files.values()):
         roles = [role for role in files if files[role] == path]
         if len(roles) > 1:
-            raise UsageError(
-                f"{path} could be {' or '.join(roles)} by its name. Name it {roles[0]}{path.suffix} or {roles[1]}{path.suffix}."
-            )
+            names = " or ".join(role + path.suffix for role in roles)
+            raise UsageError(f"the name of {path} says {' and '.join(roles)}. Name it {names}.")
     return files if "end" in files else {}
 
 
 def _only(paths: list[Path], role: str) -> Path | None:
     if len(paths) > 1:
         listed = " and ".join(str(path) for path in paths)
-        raise UsageError(
-            f"{listed}: which of them is {role}? Name that one {role}{paths[0].suffix}, and move the others away."
-        )
+        raise UsageError(f"{listed}: which of them is {role}? Name it {role}{paths[0].suffix}, move the rest away.")
     return paths[0] if paths else None

@@ -12,6 +12,7 @@ Files are .safetensors, .pt or .pth; a pickle is read as weights alone and no co
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,19 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lotterylab import masks
-from lotterylab.audit import alarms, evidence, states
+from lotterylab.audit import alarms, evidence, run_alarms, states
 from lotterylab.audit.alarms import Alarm
 from lotterylab.audit.files import MASKS, ROLES, SHARED, exact, stranger, tensor_files
-from lotterylab.audit.runs import read_run
+from lotterylab.audit.runs import Run, read_run
 from lotterylab.blobs import SUFFIXES, read_tensors
+from lotterylab.counts import Share
 from lotterylab.errors import UsageError
-from lotterylab.select import Share
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 AT_INITIALISATION = ("snip", "grasp", "synflow")  # criteria whose papers score the network before any training
-JUDGED = ("accuracy", "train_accuracy", "classes", "test_images", "picked", "test_reads", "diverged_epoch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,9 @@ class Report:
     """What was found in one arm, or between the arms of one folder.
 
     ``where``: the path below the audited folder.  ``facts``: what ``run.json`` says, "evidence" (what was there to be
-    looked at), and of the mask "entries", "removed", "reached", "mask_digest"; between arms "compared".
+    looked at), "unread" (files that no role has the name of), and of the mask "entries", "removed", "reached",
+    "mask_digest", "mask_inferred_from" and, where the dense state is known, "removed_among_smallest"; between arms
+    "compared".
     """
 
     where: str
@@ -47,10 +49,13 @@ class Report:
     alarms: tuple[Alarm, ...] = ()
 
     def lines(self) -> list[str]:
-        """One line an alarm, or one that says what nothing was found in."""
-        if not self.alarms:
-            return [f"OK {self.where}: no alarm from {', '.join(self.facts['evidence'])}"]
-        return [f"{one.severity.upper()} {one.code} {self.where}: {one.message}" for one in self.alarms]
+        """One line an alarm, or one that says in what none was found; and one of files that were left aside."""
+        told = [f"{one.severity.upper()} {one.code} {self.where}: {one.message}" for one in self.alarms]
+        unread = self.facts.get("unread")
+        return [
+            *(told or [f"OK {self.where}: no alarm from {', '.join(self.facts['evidence'])}"]),
+            *([f"NOTE not-read {self.where}: {', '.join(unread)}"] if unread else []),
+        ]
 
 
 def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[Report]:
@@ -65,7 +70,7 @@ def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[
         requested: the sparsity asked for, for arms whose ``run.json`` does not say.
 
     Raises:
-        UsageError: no arm, two files for one role, an unreadable file, an unknown key in ``run.json``, or tensors of one
+        UsageError: no arm, two files for one role, an unreadable file, an unknown key in ``run.json``, tensors of an
             arm that do not fit each other.
     """
     root = Path(folder)
@@ -115,16 +120,18 @@ def _report(
         if path.parent != arm:  # read once for all arms that use it
             shared[path] = dict(given[role])
     try:
+        judged = Run(**{field.name: run.get(field.name) for field in dataclasses.fields(Run)})
         found = evidence.gather(asked, **given)
         told = [
             *states.inspect(found, asked, where=where),
-            *states.inspect_run(found, **{key: run[key] for key in JUDGED if key in run}, where=where),
+            *states.inspect_run(found, judged, where=where),
             *_scored_on(run, where),
         ]
     except UsageError as error:
         raise UsageError(f"{arm}: {error}") from error
     unread = sorted(path.name for path in tensor_files(arm) if path not in files.values())
-    facts = {**run, "requested": asked, "evidence": (*found.known(), *_facts_told(run, asked)), "unread": unread}
+    known = (*found.known(), *judged.known(), *(key for key in ("scored_on",) if key in run))
+    facts = {**run, "requested": asked, "evidence": known if asked is None else (*known, "requested"), "unread": unread}
     return Report(where=where, facts={**facts, **states.describe(found)}, alarms=tuple(alarms.ordered(told)))
 
 
@@ -132,15 +139,10 @@ def _read(role: str, path: Path) -> Mapping[str, Tensor]:
     return masks.load_mask(path) if role in MASKS else read_tensors(path)
 
 
-def _facts_told(run: Mapping[str, Any], requested: Share | None) -> list[str]:
-    told = [key for key in (*JUDGED, "scored_on") if key in run]
-    return told if requested is None else [*told, "requested"]
-
-
 def _scored_on(run: Mapping[str, Any], where: str) -> list[Alarm]:
     method = run.get("method", "")
     before = any(word in method.lower() for word in AT_INITIALISATION)
-    return alarms.scored_on_trained(before and run.get("scored_on") == "trained", method=method, where=where)
+    return run_alarms.scored_on_trained(before and run.get("scored_on") == "trained", method=method, where=where)
 
 
 def _comparisons(root: Path, reports: Mapping[Path, Report]) -> list[Report]:
@@ -158,7 +160,7 @@ def _comparisons(root: Path, reports: Mapping[Path, Report]) -> list[Report]:
             }
             found += alarms.identical_masks(targets, where=where)
         orders = {name: facts["order"] for name, facts in side_by_side.items() if "order" in facts}
-        found += alarms.different_order(orders, where=where)
+        found += run_alarms.different_order(orders, where=where)
         if found:
             compared = {"compared": tuple(side_by_side)}
             told.append(Report(where=where, facts=compared, alarms=tuple(alarms.ordered(found))))
@@ -173,7 +175,7 @@ def _expected(root: Path) -> str:
     names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir())
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return (
-        f"no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}) and, beside it or in "
-        f"a folder above, any of {', '.join(role for role in ROLES if role != 'end')}; it may have a run.json. Without "
-        f"arms, a file with 'end', 'final' or 'pruned' in its name is looked for. Found: {listed or 'nothing'}."
+        f"no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}) and, there or in a "
+        f"folder above, any of {', '.join(role for role in ROLES if role != 'end')}; it may have a run.json. Without arms, "
+        f"a file with 'end', 'final' or 'pruned' in its name is looked for. Found: {listed or 'nothing'}."
     )

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lotterylab.audit.alarms import Alarm, listed, one, percent
-from lotterylab.errors import unknown
-
-SPLITS = ("train", "validation", "test")
 
 
 def moved(
     *, moved: int, removed: int, entries: int, largest: float, layers: Sequence[str], left: float, where: str = ""
 ) -> list[Alarm]:
-    """``moved`` of ``removed`` weights are not 0 at the end.  ``left``: the sparsity of the end state.  A fault from 1 on."""
+    """``moved`` of ``removed`` weights are not 0 at the end, a fault from one on.
+
+    ``left``: the sparsity of the end state.  ``largest``: the largest |w| among those that moved, in ``layers``.
+    """
     if not moved:
         return []
     message = (
         f"{moved:,} of {removed:,} removed weights ({percent(moved / removed)}) are not 0 at the end (largest |w| "
-        f"{largest:.3g}; in {listed(layers)}): nothing held the mask, and {percent(left)} of {entries:,} are 0 instead of "
-        f"{percent(removed / entries)}"
+        f"{largest:.3g}; in {listed(layers)}): nothing held the mask, and of {entries:,} entries {percent(left)} are 0 "
+        f"instead of {percent(removed / entries)}"
     )
     return one("moved", message, where, "fault")
 
@@ -37,18 +37,16 @@ def start_not_initial(
     """Training did not start from mask * initial state.
 
     Faults: ``nonzero`` of the removed entries are not 0 at the start; ``changed`` of the kept ones are not the initial
-    ones.  Only a caution where they are those of the dense network (``is_dense``): fine-tuning is a method, but no reset.
-    ``outside``: parameters beyond the mask (biases) that were not reset, a caution.
+    ones.  Only a caution where they are those of the dense network (``is_dense``), since fine-tuning is a method, and
+    where only parameters beyond the mask (``outside``: biases) were not reset.
     """
     alarms = []
     if nonzero:
         message = f"{nonzero:,} of {removed:,} removed entries are not 0 at the start: the mask was not applied"
         alarms += one("start-not-initial", message, where, "fault")
     if changed:
-        what = (
-            "are the dense network's: fine-tuned, not reset" if is_dense else "differ from the initial ones: no reset"
-        )
-        message = f"at the start {changed:,} of {kept:,} kept entries {what}"
+        what = "are the dense network's: fine-tuned, not" if is_dense else "are not the initial ones: not"
+        message = f"at the start {changed:,} of {kept:,} kept entries {what} reset"
         alarms += one("start-not-initial", message, where, "caution" if is_dense else "fault")
     if outside and not changed:
         message = f"the kept weights were reset, but not {listed(outside)}"
@@ -68,9 +66,7 @@ def never_left_chance(
     limit = chance + 3 * (chance * (1 - chance) / images) ** 0.5
     if accuracy > limit or (train_accuracy is not None and train_accuracy > limit):
         return []
-    message = (
-        f"accuracy {accuracy:.3f} on {images:,} images is not above chance ({chance:.3f}, with 3 errors {limit:.3f})"
-    )
+    message = f"accuracy {accuracy:.4f} on {images:,} images is not above {limit:.4f}, chance and 3 standard errors"
     return one("never-left-chance", f"{message}: the network never learned", where, "fault")
 
 
@@ -84,9 +80,7 @@ def diverged(*, names: Sequence[str] = (), epoch: int | None = None, where: str 
 
 
 def selection_on_test(*, picked: str = "", test_reads: int | None = None, where: str = "") -> list[Alarm]:
-    """A fault if the test set picked the epoch; a caution if it was only read more than once for a finished run."""
-    if picked and picked not in SPLITS:
-        raise unknown("split", picked, SPLITS)
+    """A fault if the split that ``picked`` the epoch is "test"; a caution if that was read, but more than once a run."""
     if picked == "test":
         return one("selection-on-test", "the test set picked what is reported: optimistic", where, "fault")
     if test_reads is not None and test_reads > 1:
@@ -99,8 +93,8 @@ def different_order(orders: Mapping[str, str], *, where: str = "") -> list[Alarm
     groups = {order: [name for name, other in orders.items() if other == order] for order in orders.values()}
     if len(groups) < 2:
         return []
-    listed = " | ".join(", ".join(names) for names in groups.values())
-    message = f"the arms saw different data orders ({listed}): a difference between them may be the order's"
+    sides = " | ".join(", ".join(names) for names in groups.values())
+    message = f"the arms saw different data orders ({sides}): a difference between them may be the order's"
     return one("different-order", message, where, "caution")
 
 

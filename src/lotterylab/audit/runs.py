@@ -1,13 +1,16 @@
-"""``run.json``: what a folder of checkpoints says of its run."""
+"""What is known of a run besides its tensors, and ``run.json``, which says it in a folder of checkpoints."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lotterylab.errors import UsageError, unknown
 
+SPLITS = ("train", "validation", "test")
 NUMBER, COUNT, TEXT = (int, float), (int,), (str,)
 KEYS: dict[str, tuple[type, ...]] = {
     "requested": NUMBER,
@@ -23,6 +26,33 @@ KEYS: dict[str, tuple[type, ...]] = {
     "scored_on": TEXT,  # "init" or "trained"
     "diverged_epoch": COUNT,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The facts that are judged; the arguments of ``audit`` of the same names.  None: not known."""
+
+    accuracy: float | None = None
+    train_accuracy: float | None = None
+    classes: int | None = None
+    test_images: int | None = None
+    picked: str | None = None
+    test_reads: int | None = None
+    diverged_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("accuracy", self.accuracy), ("train_accuracy", self.train_accuracy)):
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"{name} is a fraction from 0 to 1, not {value}. Divide a percentage by 100.")
+        for name, count, least in (("classes", self.classes, 2), ("test_images", self.test_images, 1)):
+            if count is not None and count < least:
+                raise UsageError(f"{name} is at least {least}, not {count}.")
+        if self.picked and self.picked not in SPLITS:
+            raise unknown("split", self.picked, SPLITS)
+
+    def known(self) -> tuple[str, ...]:
+        """The names of the facts that are known."""
+        return tuple(field.name for field in dataclasses.fields(self) if getattr(self, field.name) is not None)
 
 
 def read_run(path: Path) -> dict[str, Any]:

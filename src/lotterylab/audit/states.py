@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from lotterylab import masks
-from lotterylab.audit import alarms, evidence
+from lotterylab.audit import alarms, evidence, run_alarms
 from lotterylab.audit.alarms import Alarm
 from lotterylab.audit.evidence import Evidence
+from lotterylab.audit.runs import Run
+from lotterylab.counts import Share, as_fraction
 from lotterylab.errors import UsageError
-from lotterylab.select import Share
 from lotterylab.types import Mask, Scores
 
 if TYPE_CHECKING:
@@ -73,11 +73,18 @@ def audit(
         scores=scores,
         gradients=gradients,
     )
-    run = {"accuracy": accuracy, "train_accuracy": train_accuracy, "classes": classes, "test_images": test_images}
-    run |= {"picked": picked, "test_reads": test_reads, "diverged_epoch": diverged_epoch}
-    if not found.known() and all(fact is None for fact in run.values()):
+    run = Run(
+        accuracy=accuracy,
+        train_accuracy=train_accuracy,
+        classes=classes,
+        test_images=test_images,
+        picked=picked,
+        test_reads=test_reads,
+        diverged_epoch=diverged_epoch,
+    )
+    if not found.known() and not run.known():
         raise UsageError("there is nothing to audit: give at least one state, mask or fact.")
-    told = [*inspect(found, requested), *inspect_run(found, **run)]
+    told = [*inspect(found, requested), *inspect_run(found, run)]
     if others:
         if found.mask is None or requested is None:
             raise UsageError("'others' are compared with this mask and its request: give mask and requested too.")
@@ -91,41 +98,24 @@ def inspect(found: Evidence, requested: Share | None, *, where: str = "") -> lis
     told = [*_of_mask(found, requested, where), *_of_scores(found, requested, where)]
     mask, start, end = found.mask, found.start, found.end
     if mask is not None and start is not None:
-        told += alarms.start_not_initial(**evidence.departures(found, start, mask), where=where)
+        told += run_alarms.start_not_initial(**evidence.departures(found, start, mask), where=where)
     if mask is not None and end is not None and found.inferred != "end":
-        told += alarms.moved(**evidence.moved(end, mask), where=where)
+        told += run_alarms.moved(**evidence.moved(end, mask), where=where)
     return told
 
 
-def inspect_run(
-    found: Evidence,
-    *,
-    accuracy: float | None = None,
-    train_accuracy: float | None = None,
-    classes: int | None = None,
-    test_images: int | None = None,
-    picked: str | None = None,
-    test_reads: int | None = None,
-    diverged_epoch: int | None = None,
-    where: str = "",
-) -> list[Alarm]:
-    """The alarms that the facts of a training raise; the arguments are those of ``audit``."""
-    for name, value in (("accuracy", accuracy), ("train_accuracy", train_accuracy)):
-        if value is not None and not 0 <= value <= 1:
-            raise UsageError(f"{name} is a fraction from 0 to 1, not {value}. Divide a percentage by 100.")
-    for name, count, least in (("classes", classes, 2), ("test_images", test_images, 1)):
-        if count is not None and count < least:
-            raise UsageError(f"{name} is at least {least}, not {count}.")
-    end = found.end or {}
-    infinite = [
-        name for name, tensor in end.items() if tensor.is_floating_point() and not bool(tensor.isfinite().all())
-    ]
-    told = alarms.diverged(names=infinite, epoch=diverged_epoch, where=where)
-    if accuracy is not None and classes is not None and test_images is not None:
-        told += alarms.never_left_chance(
-            accuracy=accuracy, classes=classes, images=test_images, train_accuracy=train_accuracy, where=where
+def inspect_run(found: Evidence, run: Run, *, where: str = "") -> list[Alarm]:
+    """The alarms that the facts of a training raise."""
+    told = run_alarms.diverged(names=evidence.not_finite(found.end or {}), epoch=run.diverged_epoch, where=where)
+    if run.accuracy is not None and run.classes is not None and run.test_images is not None:
+        told += run_alarms.never_left_chance(
+            accuracy=run.accuracy,
+            classes=run.classes,
+            images=run.test_images,
+            train_accuracy=run.train_accuracy,
+            where=where,
         )
-    return [*told, *alarms.selection_on_test(picked=picked or "", test_reads=test_reads, where=where)]
+    return [*told, *run_alarms.selection_on_test(picked=run.picked or "", test_reads=run.test_reads, where=where)]
 
 
 def describe(found: Evidence) -> dict[str, Any]:
@@ -190,7 +180,7 @@ def _of_scores(found: Evidence, requested: Share | None, where: str) -> list[Ala
         told += alarms.nan_scores(nan=nan, entries=flat.numel(), where=where)
         told += alarms.zero_scores(zeros=int((flat == 0).sum()), entries=flat.numel(), where=where)
         if found.mask is not None and not nan:
-            asked = Fraction(str(requested)) if requested is not None else Fraction(str(masks.sparsity(found.mask)))
+            asked = as_fraction(masks.sparsity(found.mask) if requested is None else requested)
             tied, kept = evidence.ties(found.scores, found.mask, found.earlier, asked)
             told += alarms.ties_at_cut(ties=tied, kept=kept, entries=flat.numel(), where=where)
     if found.gradients is not None:

@@ -95,4 +95,3 @@ class Context:
         if not self.fast:
             return "plain"
         return "channels-last, pool-first" if getattr(model, "pool_first_is_exact", False) else "channels-last"
-

@@ -180,7 +180,9 @@ def _signals() -> Iterator[list[int]]:
     """The list into which SIGINT and SIGTERM are written while inside."""
     caught: list[int] = []
     try:
-        before = {one: signal.signal(one, lambda number, _: caught.append(number)) for one in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            one: signal.signal(one, lambda number, _: caught.append(number)) for one in (signal.SIGINT, signal.SIGTERM)
+        }
     except ValueError:  # not in the main thread (a notebook's executor): signals stay whose they were
         yield caught
         return

@@ -128,20 +128,32 @@ def _train(node: Train, context: Context) -> Outcome:
     began = saved = time.perf_counter()
     last = resume
     steps = train(
-        net, context.state(node.start), context.mask(node.mask), loader, recipe, resume=resume, channels_last=context.fast
+        net,
+        context.state(node.start),
+        context.mask(node.mask),
+        loader,
+        recipe,
+        resume=resume,
+        channels_last=context.fast,
     )
     for last in steps:
         context.progress(node, last.step // loader.steps_per_epoch, recipe.epochs)
         now = time.perf_counter()
         stopping = context.stopping()
-        if last.step < recipe.epochs * loader.steps_per_epoch and (stopping or now - saved > context.save_every_seconds):
+        if last.step < recipe.epochs * loader.steps_per_epoch and (
+            stopping or now - saved > context.save_every_seconds
+        ):
             _save(node, context, last, path, earlier + now - began)
             saved = now
             if stopping:
                 raise Stopped(node.digest)
     assert last is not None, "a recipe has at least one epoch"
     tensors = {"final": last.state, **last.kept}
-    metrics = {"curves": last.metrics, "epochs": last.step // loader.steps_per_epoch, **_finals(net, last, loader, recipe)}
+    metrics = {
+        "curves": last.metrics,
+        "epochs": last.step // loader.steps_per_epoch,
+        **_finals(net, last, loader, recipe),
+    }
     return Outcome(tensors=tensors, metrics=metrics, facts={"path": path, "earlier_seconds": earlier})
 
 

@@ -49,7 +49,9 @@ class Options:
                 raise unknown("activation", name, ACTIVATIONS)
         for sparsity in self.sparsities:
             if not 0 <= sparsity < 1:
-                raise UsageError(f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1.")
+                raise UsageError(
+                    f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1."
+                )
         for name in ("seeds", "dense_epochs", "pruned_epochs"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -116,9 +118,13 @@ def _stream_and_sign_probes(options: Options, data: Data, seed: int) -> Iterator
             if isinstance(criterion, str):
                 prune = arm.prune_trained(criterion, sparsity)
             else:
-                prune = Prune(criterion=criterion, of=arm.dense.best, sparsity=round(1 - sparsity, 12), seed=seed, params="all")
+                prune = Prune(
+                    criterion=criterion, of=arm.dense.best, sparsity=round(1 - sparsity, 12), seed=seed, params="all"
+                )
             train = arm.retrain(prune, after_scoring=after_scoring)
-            yield arm.pruned_row(method, sparsity, prune, train, control="other stream" if after_scoring else "own stream")
+            yield arm.pruned_row(
+                method, sparsity, prune, train, control="other stream" if after_scoring else "own stream"
+            )
 
 
 def _corrected(options: Options, data: Data, seed: int) -> Iterator[Row]:
@@ -130,11 +136,17 @@ def _corrected(options: Options, data: Data, seed: int) -> Iterator[Row]:
             yield arm.row(method="dense", control=control, nodes={"train": arm.train_dense(epochs)})
         for method in ("magnitude", "grasp", "first-order"):
             for sparsity in options.sparsities:
-                prune = arm.prune_trained(method, sparsity) if method == "magnitude" else arm.prune_initial(method, sparsity)
+                prune = (
+                    arm.prune_trained(method, sparsity)
+                    if method == "magnitude"
+                    else arm.prune_initial(method, sparsity)
+                )
                 row = arm.pruned_row(method, sparsity, prune, arm.retrain(prune))
                 yield arm.with_overlap(row, "grasp", arm.prune_initial("grasp", sparsity))
                 shuffled = Shuffle(mask=prune, seed=seed)
-                yield arm.pruned_row(method, sparsity, prune, arm.retrain(shuffled), control="random mask", mask=shuffled)
+                yield arm.pruned_row(
+                    method, sparsity, prune, arm.retrain(shuffled), control="random mask", mask=shuffled
+                )
                 fresh = replace(arm.init, purpose="reinit")
                 yield arm.pruned_row(method, sparsity, prune, arm.retrain(prune, start=fresh), control="reinitialised")
 
@@ -160,7 +172,9 @@ class _Arm:
     def chosen_rate(self) -> Choose:
         """The same trials for every activation: dense runs with seeds that are not used after."""
         return Choose(
-            candidates=tuple((rate, tuple(self.trial(rate, seed) for seed in TRIAL_SEEDS)) for rate in self.options.rates),
+            candidates=tuple(
+                (rate, tuple(self.trial(rate, seed) for seed in TRIAL_SEEDS)) for rate in self.options.rates
+            ),
             by="validation_accuracy",
         )
 
@@ -178,9 +192,7 @@ class _Arm:
     def train_dense(self, epochs: int) -> Train:
         """A dense run; a mask of ones has nothing to hold, so that every rung shares it."""
         recipe = self.recipe(epochs, self.rate, hold=True)
-        return Train(
-            start=self.init, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=self.seed
-        )
+        return Train(start=self.init, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=self.seed)
 
     def batch(self) -> Any:
         """What gradients are taken on: as published, the first batch of the shared stream; else ten images of each class."""

@@ -110,7 +110,6 @@ class Held:
         """Remove all hooks.  The weights stay as they are, and the next step may move them."""
         for handle in self._handles:
             handle.remove()
-        self._handles = []
 
     def __enter__(self) -> Held:
         return self

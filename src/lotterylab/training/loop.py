@@ -119,13 +119,17 @@ def _first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Che
 def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Where to fill with zero; tensors of which nothing is pruned are left out, so that they cost nothing."""
     return {
-        name: _laid_out(~kept, params[name].dim() == 4 and params[name].is_contiguous(memory_format=torch.channels_last))
+        name: _laid_out(
+            ~kept, params[name].dim() == 4 and params[name].is_contiguous(memory_format=torch.channels_last)
+        )
         for name, kept in mask.items()
         if not bool(kept.all())
     }
 
 
-def _hold(params: Mapping[str, Tensor], slots: Mapping[str, Mapping[str, Tensor]], pruned: Mapping[str, Tensor]) -> None:
+def _hold(
+    params: Mapping[str, Tensor], slots: Mapping[str, Mapping[str, Tensor]], pruned: Mapping[str, Tensor]
+) -> None:
     with torch.no_grad():
         for name, where in pruned.items():
             params[name].masked_fill_(where, 0.0)

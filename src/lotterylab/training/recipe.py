@@ -31,4 +31,6 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.pick and self.pick not in self.watch:
-            raise ValueError(f"pick='{self.pick}' needs watch=('{self.pick}',): the epoch is picked from what is watched.")
+            raise ValueError(
+                f"pick='{self.pick}' needs watch=('{self.pick}',): the epoch is picked from what is watched."
+            )

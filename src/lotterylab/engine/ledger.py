@@ -1,0 +1,75 @@
+"""A ledger: the records of a study without their tensors, as JSON lines that can be committed.
+
+A study goes on from a ledger on another machine: what is recorded is answered from it, and only what a missing run needs
+as tensors is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from lotterylab.blobs import write_atomically
+from lotterylab.engine.schedule import task_inputs, tasks_behind
+from lotterylab.engine.store import Record, Store
+from lotterylab.errors import UsageError
+from lotterylab.plan.nodes import Node
+
+
+def export(targets: Iterable[Node], store: Store, path: Path) -> int:
+    """Write the records of all finished tasks behind ``targets``, with those already in the file; returns how many.
+
+    Each line is a record and the first 16 digits of its own SHA-256, so that a damaged line is noticed.
+    """
+    known = {record.digest: record for record in read(path)} if path.is_file() else {}
+    for task in _all_tasks(targets):
+        if record := store.record(task.digest):
+            known[record.digest] = record
+    lines = sorted(record.line() for record in known.values())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, "".join(f"{_check(line)} {line}\n" for line in lines).encode())
+    return len(lines)
+
+
+def read(path: Path) -> list[Record]:
+    """The records of a ledger.
+
+    Raises:
+        UsageError: for a file that is not there, and for a line that is not what its checksum says.
+    """
+    if not path.is_file():
+        raise UsageError(f"no ledger {path}.")
+    records = []
+    for number, text in enumerate(path.read_text().splitlines(), start=1):
+        check, _, line = text.partition(" ")
+        if check != _check(line):
+            raise UsageError(f"{path}, line {number}, is damaged: it is not what its checksum says. Restore the file.")
+        records.append(Record(**json.loads(line)))
+    return records
+
+
+def bring_in(path: Path, store: Store) -> int:
+    """Put the records of a ledger into the store, but for those it has; returns how many were new."""
+    new = [record for record in read(path) if record.digest not in store]
+    if new:
+        store.create()
+    for record in new:
+        store.commit(record)
+    return len(new)
+
+
+def _check(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()[:16]
+
+
+def _all_tasks(targets: Iterable[Node]) -> Iterable[Node]:
+    seen: dict[str, Node] = {}
+    waiting = [task for target in targets for task in tasks_behind(target)]
+    while waiting:
+        task = waiting.pop()
+        if task.digest not in seen:
+            seen[task.digest] = task
+            waiting.extend(task_inputs(task))
+    return seen.values()
