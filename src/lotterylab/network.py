@@ -79,8 +79,9 @@ def network(module: nn.Module) -> Network:
 
 
 def state_of(module: nn.Module) -> State:
-    """A copy of the module's parameters and buffers."""
-    return cast(State, {name: tensor.detach().clone() for name, tensor in module.state_dict().items()})
+    """A copy of the module's parameters and then its buffers, tied ones once, those it does not save too."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return cast(State, {name: tensor.detach().clone() for name, tensor in tensors.items()})
 
 
 def candidates(net: Network, params: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -128,7 +128,7 @@ def departures(found: Evidence, start: State, mask: Mask) -> dict[str, Any]:
 
     outside = []
     if found.init is not None:
-        for name in found.init.keys() & start.keys() - mask.keys():
+        for name in (found.init.keys() & start.keys()) - mask.keys():
             if not name.endswith(STATISTICS) and not bool((found.init[name] == start[name]).all()):
                 outside.append(name)
     return {

@@ -51,11 +51,12 @@ class Report:
     def lines(self) -> list[str]:
         """One line an alarm, or one that says in what none was found; and one of files that were left aside."""
         told = [f"{one.severity.upper()} {one.code} {self.where}: {one.message}" for one in self.alarms]
-        unread = self.facts.get("unread")
-        return [
-            *(told or [f"OK {self.where}: no alarm from {', '.join(self.facts['evidence'])}"]),
-            *([f"NOTE not-read {self.where}: {', '.join(unread)}"] if unread else []),
-        ]
+        if not told:
+            blind = "" if "reached" in self.facts else "; no mask is known"
+            told.append(f"OK {self.where}: no alarm from {', '.join(self.facts['evidence'])}{blind}")
+        if self.facts.get("unread"):
+            told.append(f"NOTE not-read {self.where}: {', '.join(self.facts['unread'])}")
+        return told
 
 
 def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[Report]:
@@ -130,7 +131,7 @@ def _report(
     except UsageError as error:
         raise UsageError(f"{arm}: {error}") from error
     unread = sorted(path.name for path in tensor_files(arm) if path not in files.values())
-    known = (*found.known(), *judged.known(), *(key for key in ("scored_on",) if key in run))
+    known = (*found.known(), *judged.known(), *(["scored_on"] if "scored_on" in run else []))
     facts = {**run, "requested": asked, "evidence": known if asked is None else (*known, "requested"), "unread": unread}
     return Report(where=where, facts={**facts, **states.describe(found)}, alarms=tuple(alarms.ordered(told)))
 
@@ -175,7 +176,7 @@ def _expected(root: Path) -> str:
     names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir())
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return (
-        f"no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}) and, there or in a "
-        f"folder above, any of {', '.join(role for role in ROLES if role != 'end')}; it may have a run.json. Without arms, "
-        f"a file with 'end', 'final' or 'pruned' in its name is looked for. Found: {listed or 'nothing'}."
+        f"no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}) and, there or "
+        f"above, any of {', '.join(role for role in ROLES if role != 'end')}; it may have a run.json. Without arms, a "
+        f"file with 'end', 'final' or 'pruned' in its name is looked for. Found: {listed or 'nothing'}."
     )

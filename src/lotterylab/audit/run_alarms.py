@@ -80,7 +80,7 @@ def diverged(*, names: Sequence[str] = (), epoch: int | None = None, where: str 
 
 
 def selection_on_test(*, picked: str = "", test_reads: int | None = None, where: str = "") -> list[Alarm]:
-    """A fault if the split that ``picked`` the epoch is "test"; a caution if that was read, but more than once a run."""
+    """A fault if the split that ``picked`` the epoch is "test"; a caution if that was only read more than once."""
     if picked == "test":
         return one("selection-on-test", "the test set picked what is reported: optimistic", where, "fault")
     if test_reads is not None and test_reads > 1:

@@ -73,5 +73,5 @@ def read_run(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path}: '{key}' is {value!r}; it has to be {kinds}.")
     facts = {key: value for key, value in facts.items() if value is not None}
     if facts.get("scored_on", "init") not in ("init", "trained"):
-        raise unknown("state that is scored", facts["scored_on"], ("init", "trained"))
+        raise unknown(f"'scored_on' of {path}", facts["scored_on"], ("init", "trained"))
     return facts

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lotterylab import masks
+from lotterylab.criteria.gradients import gradients
 from lotterylab.cuts import describe_cut
-from lotterylab.network import candidates, network
+from lotterylab.network import Network, candidates, network
 from lotterylab.plan.nodes import Prune, model_of
 from lotterylab.rng import stream
 from lotterylab.select import select
-from lotterylab.types import Mask
+from lotterylab.types import Mask, Scores, State
 from lotterylab.views import View
 
 if TYPE_CHECKING:
@@ -22,37 +24,45 @@ if TYPE_CHECKING:
 
 def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     """The mask of the node and its metrics."""
+    net, view = _view(node, context)
+    scores = node.criterion(view)
+    mask = select(scores, node.sparsity, mask=view.mask, scope=node.scope, ties=node.ties, seed=node.seed)
+    return mask, {
+        **describe_cut(scores, view.mask, mask, node.sparsity, scope=node.scope).as_dict(),
+        "mask_digest": masks.digest(mask),
+        "parameters": sum(view.state[name].numel() for name in net.parameters),
+        "weights_entries": sum(mask[name].numel() for name in net.prunable),
+        "weights_removed": sum(int((~mask[name]).sum()) for name in net.prunable),
+        **_signs(view.state, mask),
+        **(_zero_gradients(gradients(view)) if view.batch is not None else {}),
+    }
+
+
+def score_state(node: Prune, context: Context) -> tuple[Scores, dict[str, Tensor]]:
+    """The scores of the node, and the gradients on its scoring batch (none for a criterion that sees no data)."""
+    _, view = _view(node, context)
+    return node.criterion(view), gradients(view) if view.batch is not None else {}
+
+
+def _view(node: Prune, context: Context) -> tuple[Network, View]:
     net = network(model_of(node).build())
     state = context.state(node.of)
-    names = tuple(candidates(net, node.params, state))
-    before = context.mask(node.mask) if node.mask else None
-    batch = node.batch.draw(context.dataset(node.data), node.seed) if node.batch else None
     view = View(
         net=net,
         loss=cross_entropy,
         state=state,
-        names=names,
-        batch=batch,
+        names=tuple(candidates(net, node.params, state)),
+        batch=node.batch.draw(context.dataset(node.data), node.seed) if node.batch and node.data else None,
         stream=lambda *purpose: stream(node.seed, "prune", *purpose),
-        mask=before,
+        mask=context.mask(node.mask) if node.mask else None,
         train=node.mode == "train",
     )
-    scores = node.criterion(view)
-    mask = select(scores, node.sparsity, mask=before, scope=node.scope, ties=node.ties, seed=node.seed)
-    return mask, {
-        **asdict(describe_cut(scores, before, mask, node.sparsity, scope=node.scope)),
-        "mask_digest": masks.digest(mask),
-        "parameters": sum(state[name].numel() for name in net.parameters),
-        "weights_entries": sum(mask[name].numel() for name in net.prunable),
-        "weights_removed": sum(int((~mask[name]).sum()) for name in net.prunable),
-        **_signs(state, mask),
-        **(_zero_gradients(view) if batch is not None else {}),
-    }
+    return net, view
 
 
-def _signs(state: Any, mask: Mask) -> dict[str, int]:
+def _signs(state: State, mask: Mask) -> dict[str, int]:
     """How many positive and negative entries of the scored state were kept and removed."""
-    counts = dict.fromkeys(("kept_positive", "kept_negative", "removed_positive", "removed_negative"), 0)
+    counts = {"kept_positive": 0, "kept_negative": 0, "removed_positive": 0, "removed_negative": 0}
     for name, kept in mask.items():
         for sign, of_sign in (("positive", state[name] > 0), ("negative", state[name] < 0)):
             counts[f"kept_{sign}"] += int((kept & of_sign).sum())
@@ -60,13 +70,10 @@ def _signs(state: Any, mask: Mask) -> dict[str, int]:
     return counts
 
 
-def _zero_gradients(view: View) -> dict[str, Any]:
+def _zero_gradients(found: Mapping[str, Tensor]) -> dict[str, Any]:
     """Share of the candidates whose gradient on the scoring batch is exactly zero."""
-    from lotterylab.criteria.gradients import gradients
-
-    grads = gradients(view)
-    zeros = {name: int((g == 0).sum()) for name, g in grads.items()}
+    zeros = {name: int((gradient == 0).sum()) for name, gradient in found.items()}
     return {
-        "zero_gradients": sum(zeros.values()) / sum(g.numel() for g in grads.values()),
-        "zero_gradients_by_layer": {name: zeros[name] / g.numel() for name, g in grads.items()},
+        "zero_gradients": sum(zeros.values()) / sum(gradient.numel() for gradient in found.values()),
+        "zero_gradients_by_layer": {name: zeros[name] / gradient.numel() for name, gradient in found.items()},
     }

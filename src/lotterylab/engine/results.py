@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lotterylab.engine.store import Record, Store
+from lotterylab.plan.nodes import Node
 from lotterylab.plan.study import Label, Row, Study
 
 
@@ -15,12 +16,13 @@ class Result:
     """One row of a study.
 
     ``labels``: protocol, activation, method, control, sparsity, seed ...; ``records``: part -> what the store knows of it,
-    only those parts that are finished.
+    only those parts that are finished.  ``nodes``: what each part is.
     """
 
     labels: Mapping[str, Label]
     records: Mapping[str, Record]
     missing: tuple[str, ...] = ()
+    nodes: Mapping[str, Node] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -45,4 +47,5 @@ def _result(row: Row, store: Store) -> Result:
         labels=row.labels,
         records={part: record for part, record in found.items() if record is not None},
         missing=tuple(part for part, record in found.items() if record is None),
+        nodes=row.nodes,
     )

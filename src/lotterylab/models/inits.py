@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lotterylab.errors import unknown
+from lotterylab.network import state_of
 from lotterylab.types import State
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def named_init(module: nn.Module, init: str, stream: Callable[[str], numpy.rando
 
     if init not in INITS:
         raise unknown("initialisation", init, INITS)
-    state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    state = state_of(module)
     for prefix, layer in module.named_modules():
         if not isinstance(layer, nn.Linear | nn.Conv2d):
             continue
@@ -62,7 +63,7 @@ def named_init(module: nn.Module, init: str, stream: Callable[[str], numpy.rando
             if name in state:
                 drawn = stream(name).uniform(-width, width, tuple(state[name].shape))
                 state[name] = torch.from_numpy(drawn).to(state[name].dtype)
-    return cast(State, state)
+    return state
 
 
 def torch_global_init(build: Callable[[], nn.Module], seed: int) -> State:
@@ -71,4 +72,4 @@ def torch_global_init(build: Callable[[], nn.Module], seed: int) -> State:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return cast(State, {name: tensor.detach().clone() for name, tensor in build().state_dict().items()})
+        return state_of(build())

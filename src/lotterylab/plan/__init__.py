@@ -1,1 +1,1 @@
-
+"""Plans: frozen values that say what would be computed."""

@@ -107,15 +107,19 @@ class Train(Node):
         """The model whose state is trained."""
         return model_of(self.start)
 
+    def at(self, point: Literal["start", "best", "final"]) -> At:
+        """A point of the run, as a state."""
+        return At(run=self, point=point)
+
     @property
     def final(self) -> At:
         """The state after the last step."""
-        return At(run=self, point="final")
+        return self.at("final")
 
     @property
     def best(self) -> At:
         """The state at the epoch that the recipe's ``pick`` names."""
-        return At(run=self, point="best")
+        return self.at("best")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

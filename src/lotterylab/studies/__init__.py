@@ -1,1 +1,1 @@
-
+"""Studies: one question, one file."""

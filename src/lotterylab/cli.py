@@ -1,0 +1,74 @@
+"""The command ``lotterylab``: which command, which study; the options are typed in ``commands``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from lotterylab.errors import LotteryError, unknown
+
+HELP = """\
+lotterylab: find, train, compare, audit and explain sparse subnetworks
+
+  lotterylab plan STUDY         what would be trained, and about how long it takes
+  lotterylab run STUDY          train what is missing; goes on after a stop
+  lotterylab table STUDY        the results as a table
+  lotterylab report STUDY       the results as an offline page, figures and CSV
+  lotterylab checkpoints STUDY  the runs as a folder of checkpoints
+  lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
+  lotterylab verify             check the store's blobs against their hashes
+
+Studies: activations (how the activation function changes what pruning does).
+Options: lotterylab run activations --help. Version: lotterylab --version.
+
+Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 some runs failed, or an
+audit found faults; 5 damage in the store; 6 refused (store in use, or newer);
+130 or 143 interrupted: the same command goes on.
+"""
+STUDIES = ("activations",)
+OF_A_STUDY = ("plan", "run", "table", "report", "checkpoints")
+COMMANDS = (*OF_A_STUDY, "audit", "verify")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(given)
+    except LotteryError as error:
+        print(f"lotterylab: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # whoever reads our output has gone (| head)
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if given[0] in ("-V", "--version"):
+        from lotterylab import __version__
+
+        print(f"lotterylab {__version__}")
+        return 0
+    command, rest = given[0], given[1:]
+    if command not in COMMANDS:
+        raise unknown("command", command, COMMANDS)
+    program = f"lotterylab {command}"
+    if command in OF_A_STUDY:
+        if not rest or rest[0] in ("-h", "--help"):
+            print(f"usage: {program} STUDY [options]\n\nStudies: {', '.join(STUDIES)}.")
+            return 0 if rest else 2
+        if rest[0] not in STUDIES:
+            raise unknown("study", rest[0], STUDIES)
+        program, rest = f"{program} {rest[0]}", rest[1:]
+    import tyro
+
+    from lotterylab import commands
+
+    chosen = commands.BY_NAME[command]
+    options = tyro.cli(tyro.conf.OmitArgPrefixes[chosen], prog=program, args=rest)
+    return options()

@@ -1,0 +1,76 @@
+"""A study's runs as a folder of checkpoints, in the layout that ``lotterylab audit`` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from lotterylab import masks
+from lotterylab.blobs import write_atomically, write_tensors
+from lotterylab.engine.context import Context
+from lotterylab.engine.pruning import score_state
+from lotterylab.engine.results import Result
+from lotterylab.plan.digest import digest
+from lotterylab.plan.nodes import Init, Prune, Train
+
+
+def write_checkpoints(results: Iterable[Result], context: Context, folder: Path) -> list[Path]:
+    """Write the pruned arms whose tensors are here; returns their folders.
+
+        <folder>/<protocol>/<activation>-seed<seed>/{init,dense}.safetensors
+        .../<method>[-<control>]-<sparsity>/{start,end,mask,scores,gradients}.safetensors, run.json
+
+    ``dense`` is the state that the arm is compared with, ``end`` its final state.  Scores and gradients are computed
+    again from what was scored.
+    """
+    written = []
+    for result in results:
+        train, prune = result.nodes.get("train"), result.nodes.get("prune")
+        if not (isinstance(train, Train) and isinstance(prune, Prune) and result.complete):
+            continue
+        labels = result.labels
+        home = folder / str(labels["protocol"]).replace(" ", "-") / f"{labels['activation']}-seed{labels['seed']}"
+        kind = "-".join(str(labels[name]).replace(" ", "-") for name in ("method", "control") if labels[name])
+        arm = home / f"{kind}-{labels['sparsity']:g}"
+        arm.mkdir(parents=True, exist_ok=True)
+        _shared(result, context, home)
+        write_tensors(arm / "start.safetensors", context.state(train.at("start")))
+        write_tensors(arm / "end.safetensors", context.state(train.final))
+        masks.save_mask(context.mask(train.mask), arm / "mask.safetensors")
+        if train.mask is prune:
+            scores, gradients = score_state(prune, context)
+            write_tensors(arm / "scores.safetensors", scores)
+            if gradients:
+                write_tensors(arm / "gradients.safetensors", gradients)
+        write_atomically(arm / "run.json", json.dumps(_facts(result, train, prune), indent=1).encode())
+        written.append(arm)
+    return written
+
+
+def _shared(result: Result, context: Context, home: Path) -> None:
+    """The initial and the dense state, which the arms of one activation and seed share."""
+    distances = result.nodes["distances"]
+    states = {"dense": distances.of["dense"], "init": distances.of["dense"].run.start}  # type: ignore[attr-defined]
+    for name, node in states.items():
+        if not (home / f"{name}.safetensors").is_file():
+            write_tensors(home / f"{name}.safetensors", context.state(node))
+
+
+def _facts(result: Result, train: Train, prune: Prune) -> dict[str, object]:
+    metrics = result.records["train"].metrics
+    method = str(result.labels["method"])
+    return {
+        # the published study calls its first-order score GraSP
+        "method": "grasp, first-order" if method == "first-order" else method,
+        "requested": result.labels["sparsity"],
+        "accuracy": metrics["test_accuracy"],
+        "train_accuracy": metrics["train_accuracy"],
+        "classes": train.data.spec.classes,
+        "test_images": train.data.spec.test,
+        "picked": metrics["picked"],
+        "test_reads": metrics["test_reads"],
+        "diverged_epoch": metrics.get("diverged_epoch"),
+        "scored_on": "init" if isinstance(prune.of, Init) else "trained",
+        "order": digest([train.recipe.stream, train.recipe.augment, train.order_seed])[:16],
+    }

@@ -1,0 +1,53 @@
+"""How fast this machine trains, from a few steps."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from lotterylab.plan.nodes import Train
+
+STEPS = 12
+
+
+def measure(node: Train, data_dir: Path | None, *, fast: bool) -> float:
+    """Seconds that one thread takes for one training image of ``node``; the first steps are not counted."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from lotterylab.data.loader import Loader
+    from lotterylab.data.streams import NamedStream
+    from lotterylab.network import network
+
+    dataset = node.data.spec.load(data_dir)
+    recipe = node.recipe
+    loader = Loader(
+        dataset,
+        augment=recipe.augment,
+        stream=NamedStream(),
+        seed=0,
+        batch_size=min(recipe.batch_size, len(dataset.train)),
+    )
+    net = network(node.model.build(pool_first=fast))
+    layout = torch.channels_last if fast else torch.contiguous_format
+    state = node.model.initial(0, "init", "named")
+    state = {name: one.contiguous(memory_format=layout) if one.dim() == 4 else one for name, one in state.items()}
+    leaves = {name: state[name].requires_grad_() for name in net.parameters}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        times, images = [], 0
+        epoch = 0
+        while len(times) < STEPS:
+            for batch in loader.batches(epoch):
+                began = time.perf_counter()
+                logits, _ = net.forward({**state, **leaves}, batch.inputs, True)  # type: ignore[arg-type]
+                torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()))
+                times.append(time.perf_counter() - began)
+                images = max(images, len(batch.targets))
+                if len(times) == STEPS:
+                    break
+            epoch += 1
+    finally:
+        torch.set_num_threads(threads)
+    return sorted(times)[len(times) // 2] / images

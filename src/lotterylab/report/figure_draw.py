@@ -1,0 +1,126 @@
+"""A ``Grid`` drawn: SVG and PNG, the same bytes for the same grid and version of matplotlib."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from lotterylab.report.figure_style import RC
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 160
+LEGEND_HEIGHT = 0.26  # inches for one line of the legend
+LEGEND_ENTRY = 1.9  # inches for one entry
+
+
+def draw(grid: Grid) -> tuple[bytes, bytes]:
+    """(SVG, PNG) of the grid."""
+    import matplotlib
+
+    with matplotlib.rc_context(RC):
+        figure = _figure(grid)
+        svg, png = io.BytesIO(), io.BytesIO()
+        figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    return svg.getvalue(), png.getvalue()
+
+
+def _figure(grid: Grid) -> Figure:
+    from matplotlib.figure import Figure
+
+    rows, columns = len(grid.rows), len(grid.rows[0])
+    width = max(4.6, columns * grid.panel_width + 0.5)
+    entries = _legend_entries(grid)
+    legend_columns = max(1, min(len(entries), int(width / LEGEND_ENTRY)))
+    legend = LEGEND_HEIGHT * -(-len(entries) // legend_columns) + 0.15
+    figure = Figure(figsize=(width, rows * grid.panel_height + legend + 0.3), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for row, panels in enumerate(grid.rows):
+        for column, panel in enumerate(panels):
+            _panel(axes[row][column], panel)
+    handles = [_handle(look) for look in entries.values()]
+    if handles:
+        figure.legend(
+            handles, list(entries), loc="outside lower center", ncols=legend_columns, frameon=False, handlelength=2.8
+        )
+    return figure
+
+
+def _panel(axes: Axes, panel: Panel) -> None:
+    axes.set_title(panel.title, loc="left", fontweight="bold")
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    if panel.log_x:
+        axes.set_xscale("log")
+    for where in panel.marks:
+        axes.axvline(where, color="#9a9a9a", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
+    for level in panel.levels:
+        _level(axes, level)
+    for series in panel.series:
+        _series(axes, series)
+    for ticks, axis in ((panel.ticks, axes.xaxis), (panel.y_ticks, axes.yaxis)):
+        if ticks:
+            axis.set_ticks([where for where, _ in ticks], labels=[text for _, text in ticks])
+            axis.set_minor_locator(_no_ticks())
+    if panel.x_limits:
+        axes.set_xlim(*panel.x_limits)
+    if panel.y_limits:
+        axes.set_ylim(*panel.y_limits)
+
+
+def _no_ticks() -> Any:
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()
+
+
+def _style(look: Look) -> dict[str, Any]:
+    return {
+        "color": look.colour,
+        "marker": look.marker or "None",
+        "linestyle": look.line or "None",
+        "linewidth": look.width,
+        "markersize": look.size,
+        "markerfacecolor": "white" if look.hollow else look.colour,
+        "markeredgecolor": look.colour,
+        "markeredgewidth": 1.2 if look.hollow else 0.4,
+        "alpha": look.alpha,
+    }
+
+
+def _series(axes: Axes, series: Series) -> None:
+    style = _style(series.look)
+    if not series.low:
+        axes.plot(series.x, series.y, **style, zorder=3 if series.look.alpha == 1 else 2)
+        return
+    below = [y - low for y, low in zip(series.y, series.low, strict=True)]
+    above = [high - y for y, high in zip(series.y, series.high, strict=True)]
+    axes.errorbar(series.x, series.y, yerr=(below, above), **style, elinewidth=0.9, capsize=2.2, zorder=3)
+
+
+def _level(axes: Axes, level: Level) -> None:
+    look = level.look
+    axes.axhline(level.y, color=look.colour, linestyle=look.line, linewidth=look.width, zorder=1.5)
+    if level.low is not None and level.high is not None:
+        axes.axhspan(level.low, level.high, color=look.colour, alpha=0.1, linewidth=0, zorder=1)
+
+
+def _legend_entries(grid: Grid) -> dict[str, Look]:
+    """Each label once, in the order of its first appearance."""
+    entries: dict[str, Look] = {}
+    for panels in grid.rows:
+        for panel in panels:
+            for labelled in (*panel.series, *panel.levels):
+                if labelled.label:
+                    entries.setdefault(labelled.label, labelled.look)
+    return entries
+
+
+def _handle(look: Look) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], **_style(look))

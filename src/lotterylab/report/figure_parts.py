@@ -1,0 +1,111 @@
+"""What figures of several arms share: a mean with its seeds, limits that hold everything, and how n is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from lotterylab.report.arms import Arm, Arms
+from lotterylab.report.figure_style import seed_dot
+from lotterylab.report.grid import Look, Panel, Series
+
+Rows = Sequence[Sequence[Panel]]
+LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
+
+
+def mean_and_seeds(
+    arms: Arms, of: Sequence[tuple[float, Arm]], metric: str, look: Look, label: str, *, bars: bool = True
+) -> tuple[Series, ...]:
+    """Two series over x: the mean with its 95 % t interval, and a small dot for each seed.
+
+    ``of``: (x, arm) pairs; those of which nothing is known are left out.
+    """
+    known = [(x, interval, arms.values(arm, metric)) for x, arm in of if (interval := arms.interval(arm, metric))]
+    if not known:
+        return ()
+    means = [interval.mean for _, interval, _ in known]
+    line = Series(
+        x=tuple(x for x, _, _ in known),
+        y=tuple(means),
+        look=look,
+        label=label,
+        low=tuple(one.mean if one.low is None else one.low for _, one, _ in known) if bars else (),
+        high=tuple(one.mean if one.high is None else one.high for _, one, _ in known) if bars else (),
+    )
+    dots = [(x, value) for x, interval, values in known if interval.n > 1 for value in values.values()]
+    if not dots:
+        return (line,)
+    return (Series(x=tuple(x for x, _ in dots), y=tuple(y for _, y in dots), look=seed_dot(look)), line)
+
+
+def dodge(targets: Sequence[float], number: int, count: int) -> Callable[[float], float]:
+    """Side by side: moves the number-th of ``count`` series by a share of the smallest gap between the targets."""
+    gap = min((b - a for a, b in zip(targets, targets[1:], strict=False)), default=0.1)
+    shift = 0.16 * gap * (number - (count - 1) / 2)
+    return lambda x: x + shift
+
+
+def around(targets: Sequence[float]) -> tuple[float, float]:
+    """Limits of an axis of targets."""
+    return targets[0] - 0.06, targets[-1] + 0.06
+
+
+def ticks(targets: Iterable[float]) -> tuple[tuple[float, str], ...]:
+    """A tick at each target."""
+    return tuple((target, f"{target:g}") for target in targets)
+
+
+def fit(rows: Rows, *, bounds: tuple[float, float], shared: bool) -> tuple[tuple[tuple[Panel, ...], ...], str]:
+    """The panels with limits that hold every point, and as much of the intervals as leaves the points readable.
+
+    ``bounds``: what the quantity can be.  ``shared``: one limit for all panels, or one for each.  The text is for the
+    caption: empty, or that some bar goes on beyond the frame.
+    """
+    panels = [panel for row in rows for panel in row]
+    common = _limits(panels, bounds) if shared else None
+    fitted = tuple(
+        tuple(replace(panel, y_limits=common or _limits([panel], bounds)) for panel in row) for row in rows
+    )
+    cut = any(_is_cut(panel, bounds) for row in fitted for panel in row)
+    return fitted, " A bar that reaches the frame goes on beyond it." if cut else ""
+
+
+def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float, float]:
+    points = [y for panel in panels for series in panel.series for y in series.y]
+    points += [level.y for panel in panels for level in panel.levels]
+    if not points:
+        return max(0.0, bounds[0]), min(1.0, bounds[1])
+    low, high = min(points), max(points)
+    span = max(high - low, 0.04 * max(1.0, abs(high)))
+    bars = [y for panel in panels for series in panel.series for y in (*series.low, *series.high)]
+    low = min(low, max(min(bars, default=low), low - LONGEST_BAR * span))
+    high = max(high, min(max(bars, default=high), high + LONGEST_BAR * span))
+    pad = 0.05 * max(high - low, span)
+    return max(low, bounds[0]) - pad, min(high, bounds[1]) + pad
+
+
+def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:
+    if panel.y_limits is None:
+        return False
+    low, high = panel.y_limits
+    ends = [(a, b) for series in panel.series for a, b in zip(series.low, series.high, strict=True)]
+    return any(a < low or b > high for a, b in ends)
+
+
+def count_of(arms: Arms, of: Iterable[Arm], metric: str) -> str:
+    """ "n = 5 seeds (42 to 46)", or the range of n where the arms differ in it."""
+    found = [arms.values(arm, metric).keys() for arm in of]
+    counts = sorted({len(seeds) for seeds in found if seeds})
+    if not counts:
+        return "n = 0 seeds"
+    seeds = sorted(set().union(*found))
+    spelled = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"n = {n} seed{'s' * (counts[-1] > 1)} ({spelled})"
+
+
+def interval_note(count: str) -> str:
+    """What dots and bars mean; nothing about an interval where no arm has two seeds."""
+    if count.startswith(("n = 1 seed ", "n = 0")):
+        return f"{count}: no interval."
+    return f"Small dots: single seeds. Bars: 95 % t interval of the mean over seeds, {count}."

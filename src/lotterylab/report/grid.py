@@ -1,0 +1,83 @@
+"""A figure as a value: panels in rows and columns.  Whatever is drawn is in here, so that its hash says when to redraw.
+
+Coordinates are plain floats.  Drawing is ``figure_draw``; how a series looks is said by a ``Look`` of ``figure_style``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Floats = tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Colour, marker and line of a series; hollow markers have a white face."""
+
+    colour: str
+    marker: str = ""
+    line: str = "-"
+    hollow: bool = False
+    size: float = 5.0
+    width: float = 1.4
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Points, joined or not.  ``label`` puts it into the legend, once for all panels.
+
+    ``low``, ``high``: ends of the error bar of each point; equal to y where there is none.
+    """
+
+    x: Floats
+    y: Floats
+    look: Look
+    label: str = ""
+    low: Floats = ()
+    high: Floats = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """A horizontal line over the whole panel, with its interval as a band where it has one."""
+
+    y: float
+    look: Look
+    label: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One pair of axes.  ``ticks``: where the x axis is labelled, and with what."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    levels: tuple[Level, ...] = ()
+    ticks: tuple[tuple[float, str], ...] = ()
+    y_ticks: tuple[tuple[float, str], ...] = ()
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float, float] | None = None
+    log_x: bool = False
+    marks: Floats = ()  # thin vertical lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A whole figure.
+
+    ``name``: of its files.  ``title``: what it shows.  ``sentence``: what is to be seen, from the data.
+    ``caption``: how to read it, with n and the kind of interval.  ``rows``: panels, one tuple a row, all of one length.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    caption: str
+    rows: tuple[tuple[Panel, ...], ...]
+    panel_width: float = 3.1
+    panel_height: float = 2.4

@@ -1,0 +1,116 @@
+"""What a plan would train, in numbered lines, and about how long it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lotterylab.engine.schedule import Schedule
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import At, Choose, Node, Train
+from lotterylab.plan.study import Row, Study
+
+EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
+
+
+def work(node: Node) -> float:
+    """Images that a node takes through training, those it evaluates counted as a third."""
+    if not isinstance(node, Train):
+        return 0.0
+    spec, recipe = node.data.spec, node.recipe
+    watched = sum(getattr(spec, split) for split in recipe.watch)
+    return recipe.epochs * (spec.train + EVALUATION * watched)
+
+
+def seconds_per_image(targets: Iterable[Node], store: Store) -> float | None:
+    """From runs of this plan that the store has finished here; None where there are none."""
+    done = [(store.record(node.digest), node) for node in targets if isinstance(node, Train)]
+    timed = [(record.seconds, work(node)) for record, node in done if record and not record.same_as and record.seconds]
+    return sum(seconds for seconds, _ in timed) / sum(images for _, images in timed) if timed else None
+
+
+def missing(study: Study, store: Store) -> list[Node]:
+    """The tasks that would run."""
+    return list(Schedule(study.targets(), store).waiting.values())
+
+
+def lines(study: Study, store: Store, *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
+    """The plan in plain lines.  ``pace``: seconds of one thread for an image; ``measured``: how that is known."""
+    yield study.title
+    yield from study.notes
+    yield ""
+    todo = {node.digest for node in missing(study, store)}
+    number = 0
+    choices: dict[str, Choose] = {}
+    for (protocol, activation), rows in _groups(study).items():
+        choices |= {
+            row.nodes["rate"].digest: row.nodes["rate"] for row in rows if isinstance(row.nodes.get("rate"), Choose)
+        }
+        for what, runs in _kinds(rows).items():
+            number += 1
+            left = sum(run.digest in todo for run in runs.values())
+            epochs = next(iter(runs.values())).recipe.epochs
+            state = "done" if not left else f"{left} to run" if left < len(runs) else "to run"
+            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {epochs} epochs ({state})"
+    for choice in choices.values():
+        number += 1
+        runs = {run.digest: run for _, several in choice.candidates for run in several}
+        left = sum(digest in todo for digest in runs)
+        first = next(iter(runs.values()))
+        yield (
+            f"{number:3}. learning rate | {first.model.activation}: {len(choice.candidates)} rates x "  # type: ignore[attr-defined]
+            f"{len(choice.candidates[0][1])} seeds, chosen on validation, {len(runs)} runs "
+            f"({'done' if not left else f'{left} to run'})"
+        )
+    yield ""
+    yield from _sharing(study)
+    yield from _cost(missing(study, store), workers, pace, measured)
+
+
+def _groups(study: Study) -> dict[tuple[str, str], list[Row]]:
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in study.rows:
+        groups.setdefault((str(row.labels["protocol"]), str(row.labels["activation"])), []).append(row)
+    return groups
+
+
+def _kinds(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+    kinds: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        labels: Mapping[str, Any] = row.labels
+        what = labels["method"] + (f", {labels['control']}" if labels["control"] else "")
+        kinds.setdefault(what, {})[row.nodes["train"].digest] = row.nodes["train"]
+    return kinds
+
+
+def _sharing(study: Study) -> Iterator[str]:
+    dense = {row.nodes["train"].digest for row in study.rows if row.labels["method"] == "dense"}
+    uses: Counter[str] = Counter()
+    for row in study.rows:
+        for part in ("prune", "distances"):
+            inputs = row.nodes[part].inputs() if part in row.nodes else ()
+            uses.update(one.run.digest for one in inputs if isinstance(one, At) and one.run.digest in dense)
+    if dense:
+        most = max(uses.values(), default=0)
+        yield f"Dense runs: {len(dense)}, each trained once and used by up to {most} masks and comparisons."
+
+
+def _cost(todo: list[Node], workers: int, pace: float | None, measured: str) -> Iterator[str]:
+    runs = [node for node in todo if isinstance(node, Train)]
+    if not runs:
+        yield "Nothing is left to train: all results are in the store."
+        return
+    epochs = sum(run.recipe.epochs for run in runs)
+    yield f"To train: {len(runs)} runs, {epochs:,} epochs at the most (runs of equal masks are trained once)."
+    if pace is not None:
+        seconds = sum(map(work, runs)) * pace / workers
+        yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
+
+
+def spell_seconds(seconds: float) -> str:
+    """ "45 s", "12 min", "3 h 20 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -1,0 +1,182 @@
+"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lotterylab.engine.local import Event
+from lotterylab.plan.nodes import Node, Train
+from lotterylab.report.price import spell_seconds, work
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+class Progress(Protocol):
+    """Listens to the engine's events, as a context manager."""
+
+    def __enter__(self) -> Callable[[Event], None]:
+        """Begin; what is returned takes the events."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        ...
+
+
+class Meter:
+    """Work done and left, and the time that the rest will take at the pace so far."""
+
+    def __init__(self, tasks: list[Node], names: dict[str, str]) -> None:
+        self.total = sum(map(work, tasks)) or 1.0
+        self.runs = sum(isinstance(task, Train) for task in tasks)
+        self.finished = self.shared = 0
+        self.done = 0.0
+        self.names = names
+        self.partial: dict[str, float] = {}
+        self.began = time.monotonic()
+        self.first: dict[str, tuple[float, float]] = {}  # when this process first heard of a run, and how far it was
+        self.trained = 0.0
+
+    def take(self, event: Event) -> None:
+        """Account for an event."""
+        node = event.node
+        if not isinstance(node, Train):
+            return
+        if event.word == "progress":
+            epoch, epochs = event.detail
+            part = work(node) * epoch / epochs
+            self.trained += max(0.0, part - self.partial.get(node.digest, part - work(node) / epochs))
+            self.partial[node.digest] = part
+            self.first.setdefault(node.digest, (time.monotonic(), part))
+        elif event.word in ("done", "failed"):
+            self.partial.pop(node.digest, None)
+            self.finished += 1
+            self.shared += bool(event.word == "done" and event.detail[1])
+            self.done += work(node)
+
+    @property
+    def share(self) -> float:
+        """Of the work, how much is done."""
+        return min(1.0, (self.done + sum(self.partial.values())) / self.total)
+
+    def left(self) -> str:
+        """Time left for the whole, in words."""
+        if not self.trained:
+            return "time left unknown"
+        rest = self.total * (1 - self.share)
+        return f"{spell_seconds(rest * (time.monotonic() - self.began) / self.trained)} left"
+
+    def run_left(self, node: Node) -> str:
+        """Time left for one run, in words."""
+        if node.digest not in self.first or node.digest not in self.partial:
+            return ""
+        since, start = self.first[node.digest]
+        moved = self.partial[node.digest] - start
+        if not moved:
+            return ""
+        return spell_seconds((work(node) - self.partial[node.digest]) * (time.monotonic() - since) / moved)
+
+    def name(self, node: Node) -> str:
+        """What a run is, in words."""
+        return self.names.get(node.digest, type(node).__name__)
+
+
+class Plain:
+    """One line at most every ten seconds, whole lines only: for logs and pipes."""
+
+    def __init__(
+        self, meter: Meter, write: Callable[[str], Any] = lambda line: print(line, file=sys.stderr, flush=True)
+    ) -> None:
+        self.meter, self.write, self.last = meter, write, 0.0
+
+    def __enter__(self) -> Callable[[Event], None]:
+        """Begin."""
+        return self.hear
+
+    def hear(self, event: Event) -> None:
+        """Take one event; print when it is time, and always for a failure."""
+        self.meter.take(event)
+        if event.word == "failed":
+            self.write(f"failed: {self.meter.name(event.node)}: {event.detail[0]}")
+        now = time.monotonic()
+        if event.word in ("progress", "done") and now - self.last >= PLAIN_EVERY_SECONDS:
+            self.last = now
+            meter = self.meter
+            where = ""
+            if event.word == "progress":
+                where = f"; {meter.name(event.node)}, epoch {event.detail[0]} of {event.detail[1]}"
+            self.write(f"{meter.share:.0%}, {meter.finished} of {meter.runs} runs, {meter.left()}{where}")
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+
+class Bars:
+    """A bar for the whole study and one for each run in progress."""
+
+    def __init__(self, meter: Meter) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self.meter = meter
+        self.bars = RichProgress(
+            TextColumn("{task.description}", table_column=_narrow()),
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[left]}", style="dim"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.rows: dict[str, Any] = {}
+
+    def __enter__(self) -> Callable[[Event], None]:
+        """Begin to draw."""
+        self.bars.start()
+        self.whole = self.bars.add_task("study", total=1.0, left="")
+        return self.hear
+
+    def hear(self, event: Event) -> None:
+        """Take one event and redraw."""
+        self.meter.take(event)
+        node = event.node
+        if event.word == "failed":
+            self.bars.console.print(f"[red]failed[/red]: {self.meter.name(node)}: {event.detail[0]}")
+        if isinstance(node, Train):
+            if event.word == "progress":
+                row = self.rows.get(node.digest)
+                if row is None:
+                    row = self.rows[node.digest] = self.bars.add_task(self.meter.name(node), total=1.0, left="")
+                epoch, epochs = event.detail
+                self.bars.update(row, completed=epoch / epochs, left=self.meter.run_left(node))
+            elif event.word in ("done", "failed", "stopped") and node.digest in self.rows:
+                self.bars.remove_task(self.rows.pop(node.digest))
+        meter = self.meter
+        self.bars.update(
+            self.whole,
+            completed=meter.share,
+            description=f"study, {meter.finished} of {meter.runs} runs",
+            left=meter.left(),
+        )
+
+    def __exit__(self, *_: object) -> None:
+        """Clear the bars."""
+        self.bars.stop()
+
+
+def _narrow() -> Any:
+    from rich.table import Column
+
+    return Column(no_wrap=True, overflow="ellipsis", ratio=1)
+
+
+def progress(kind: str, meter: Meter) -> Progress:
+    """ "auto" is bars on a terminal and plain lines elsewhere; "none" only counts."""
+    if kind == "bars" or (kind == "auto" and sys.stderr.isatty()):
+        return Bars(meter)
+    return Plain(
+        meter, write=(lambda line: None) if kind == "none" else lambda line: print(line, file=sys.stderr, flush=True)
+    )

@@ -1,0 +1,101 @@
+"""All numbers of a study as long tables: one line a number, ready for a group-by in any language."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lotterylab.blobs import write_atomically
+from lotterylab.engine.results import Result
+
+
+class Number(NamedTuple):
+    """One number of one row.  ``value`` is None where a run has diverged or the quantity is undefined there."""
+
+    protocol: str
+    activation: str
+    method: str
+    control: str
+    sparsity: float
+    seed: int
+    part: str
+    metric: str
+    value: float | int | None
+
+
+class Point(NamedTuple):
+    """One point of one curve; ``epoch`` counts finished epochs, from 1."""
+
+    protocol: str
+    activation: str
+    method: str
+    control: str
+    sparsity: float
+    seed: int
+    curve: str
+    epoch: int
+    value: float | None
+
+
+class Trial(NamedTuple):
+    """One trial of a learning rate; ``trial`` numbers the seeds of the trials from 1."""
+
+    activation: str
+    rate: float
+    trial: int
+    quantity: str
+    value: float | None
+    chosen: bool
+
+
+def numbers(results: Iterable[Result]) -> list[Number]:
+    """The scalar metrics of every finished part, and the seconds it took (0 where an equal run had finished before)."""
+    return [
+        Number(*_labels(result), part, metric, value)
+        for result in results
+        for part, record in result.records.items()
+        for metric, value in {**record.metrics, "seconds": record.seconds}.items()
+        if value is None or isinstance(value, int | float)
+    ]
+
+
+def points(results: Iterable[Result]) -> list[Point]:
+    """The curves of every finished training."""
+    return [
+        Point(*_labels(result), curve, epoch, value)
+        for result in results
+        for curve, values in (result.metric("train.curves") or {}).items()
+        if isinstance(values, list)
+        for epoch, value in enumerate(values, start=1)
+    ]
+
+
+def trials(results: Iterable[Result]) -> list[Trial]:
+    """The trials behind each choice of a learning rate, each choice once however many rows rest on it."""
+    choices = {result.records["rate"].digest: result for result in results if "rate" in result.records}
+    return [trial for result in choices.values() for trial in _trials(result)]
+
+
+def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> None:
+    """A CSV file with the fields of ``kind`` as its header; None is an empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(kind._fields)
+    writer.writerows(lines)
+    write_atomically(path, text.getvalue().encode())
+
+
+def _labels(result: Result) -> tuple[Any, ...]:
+    labels = result.labels
+    return tuple(labels[name] for name in Number._fields[:6])
+
+
+def _trials(result: Result) -> Iterator[Trial]:
+    metrics = result.records["rate"].metrics
+    for rate, each in zip(metrics["values"], metrics["each"], strict=True):
+        for number, value in enumerate(each, start=1):
+            chosen = rate == metrics["value"]
+            yield Trial(str(result.labels["activation"]), rate, number, metrics["by"], value, chosen)

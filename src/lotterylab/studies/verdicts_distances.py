@@ -1,0 +1,149 @@
+"""Rows 2, 7 and 12: what grew back, and what the published distance is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.audit.alarms import percent
+from lotterylab.engine.results import Result
+from lotterylab.studies.activations_questions import QUESTIONS
+from lotterylab.studies.protocols import AS_PUBLISHED
+from lotterylab.studies.questions import Verdict, all_of, holds, is_above, is_below, negated, shown
+from lotterylab.studies.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+
+PRUNED = ("magnitude", "first-order")
+REGROWN = 0.95  # "more than 95 % of the removed weights are nonzero"
+MOST_OF_D = 0.5  # "more than half of D"
+LARGE_D, SMALL_RATIO = 3.0, 1.5  # "below 1.5 where D is above 3"
+D = "distances.mean_relative_distance"
+
+
+def grown_back(results: Sequence[Result]) -> Verdict:
+    """Row 2: the share of removed entries that are not zero after retraining."""
+    question = QUESTIONS["2"]
+    rows = complete(where(results, protocol=AS_PUBLISHED.name, method=PRUNED), "distances.regrown")
+    n = len(seeds_of(rows))
+    if n < 2:
+        return question.unanswered("all its as-published pruned runs", n)
+    share = t_interval(per_seed(rows, "distances.regrown").values())
+    arms = {
+        arm: t_interval(per_seed(own, "distances.regrown").values()).mean
+        for arm, own in grouped(rows, "activation", "method").items()
+    }
+    least = min(arms, key=lambda arm: arms[arm])
+    return question.answer(
+        is_above(share, REGROWN),
+        f"Of the removed entries {shown(share)} are not 0 at the end; least in {' '.join(least)}: "
+        f"{percent(arms[least])}.",
+        n=n,
+        interval=share,
+        as_predicted=arms[least] > REGROWN,
+    )
+
+
+def biases_dominate(results: Sequence[Result]) -> Verdict:
+    """Row 7, hypothesis A: the biases' share of the sum that D is the mean of."""
+    question = QUESTIONS["7A"]
+    rows = complete(where(results, protocol=AS_PUBLISHED.name, method=PRUNED), _share_of_biases)
+    n = len(seeds_of(rows))
+    if n < 2:
+        return question.unanswered("all its as-published distances", n)
+    share = t_interval(per_seed(rows, _share_of_biases).values())
+    each = (
+        f"{activation} {percent(t_interval(per_seed(own, _share_of_biases).values()).mean)}"
+        for activation, own in grouped(rows, "activation").items()
+    )
+    word = is_above(share, MOST_OF_D)
+    return question.answer(
+        word,
+        f"The biases carry {shown(share)} of D, where equal tensors would carry 0.5 ({', '.join(each)}).",
+        n=n,
+        interval=share,
+        as_predicted=holds(word),
+    )
+
+
+def _share_of_biases(row: Result) -> float | None:
+    ratios = row.metric("distances.by_tensor")
+    if not ratios or None in ratios.values():
+        return None
+    return sum(ratio for name, ratio in ratios.items() if name.endswith("bias")) / sum(ratios.values())
+
+
+def small_norms(results: Sequence[Result]) -> Verdict:
+    """Row 7, hypothesis B: what is left of a large D over other norms, the ticket's and those of a network that learned.
+
+    The prediction names the ticket's norms alone.  For one tensor that test is nearly bound to succeed: where
+    ||d - p|| / ||d|| > 3, ||p|| is above 2 ||d||, and so ||d - p|| / ||p|| is below 1.5.  What can refute the hypothesis
+    are the norms of the dense tanh network of the same seed, which learned: if D stays large over them, the distance
+    itself is large and not the norms small.
+    """
+    question = QUESTIONS["7B"]
+    rows = where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order")
+    rows = complete(rows, D, "distances.relative_to_ticket")
+    large = [row for row in rows if row.metric(D) > LARGE_D]
+    n, seeds = len(seeds_of(large)), len(seeds_of(rows))
+    if seeds < 2:
+        return question.unanswered("all its as-published sigmoid first-order distances", seeds)
+    if n < 2:
+        highest = max(row.metric(D) for row in rows)
+        measured = f"D is above {LARGE_D:g} in {n} of {seeds} seeds (at most {highest:.2f}): there is little to explain."
+        return question.answer("cannot be said", measured, n=n)
+    ratio = t_interval(per_seed(large, "distances.relative_to_ticket").values())
+    over_tanh = per_seed(large, _over_norms_of(results, "tanh"))
+    learned = t_interval(over_tanh.values()) if over_tanh else None
+    mean = sum(row.metric(D) for row in large) / len(large)
+    return question.answer(
+        all_of([is_below(ratio, SMALL_RATIO), is_below(learned, SMALL_RATIO) if learned else "cannot be said"]),
+        f"Where D is above {LARGE_D:g} ({len(large)} of {len(rows)} runs; mean {mean:.2f}), the same distances are "
+        f"{shown(ratio, 2)} over the ticket's norms and {shown(learned, 2) if learned else 'not known'} over those of the "
+        f"dense tanh network of the same seed.",
+        n=n,
+        interval=learned or ratio,
+        as_predicted=holds(is_below(ratio, SMALL_RATIO)),
+    )
+
+
+def _over_norms_of(results: Sequence[Result], activation: str) -> Callable[[Result], float | None]:
+    """D of a row with the dense norms of another activation's network below the line, of the same seed."""
+    others = where(results, protocol=AS_PUBLISHED.name, activation=activation, method="first-order")
+    norms = {row.labels["seed"]: row.metric("distances.dense_norms") for row in others}
+
+    def read(row: Result) -> float | None:
+        ratios, own = row.metric("distances.by_tensor"), row.metric("distances.dense_norms")
+        other = norms.get(row.labels["seed"])
+        if not ratios or not own or not other or None in (*ratios.values(), *own.values(), *other.values()):
+            return None
+        return sum(ratios[name] * own[name] / other[name] for name in ratios) / len(ratios)
+
+    return read
+
+
+def one_seeds_spike(results: Sequence[Result]) -> Verdict:
+    """Row 12: D at the middle targets minus the mean of D at the lowest and the highest, for sigmoid and first-order."""
+    question = QUESTIONS["12"]
+    rows = complete(
+        where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order"), D
+    )
+    n, targets = len(seeds_of(rows)), sparsities(rows)
+    if n < 2:
+        return question.unanswered("all its as-published sigmoid first-order distances", n)
+    if len(targets) < 3:
+        return question.answer("cannot be said", f"A spike needs three targets; these are {len(targets)}.", n=n)
+    middle = per_seed(where(rows, sparsity=tuple(targets[1:-1])), D)
+    ends = per_seed(where(rows, sparsity=(targets[0], targets[-1])), D)
+    spike = t_interval([middle[seed] - ends[seed] for seed in middle])
+    means = (
+        f"{t_interval(per_seed(own, D).values()).mean:.2f} at {target:g}"
+        for target, own in sorted(grouped(rows, "sparsity").items())
+    )
+    positive = sum(middle[seed] > ends[seed] for seed in middle)
+    return question.answer(
+        negated(is_above(spike, 0.0)),
+        f"D is {', '.join(means)}; the middle minus the mean of the ends is {shown(spike, 2)}, positive in {positive} of "
+        f"{n} seeds.",
+        n=n,
+        interval=spike,
+        as_predicted=not spike.above(0.0) and not spike.below(0.0),
+    )

@@ -1,0 +1,155 @@
+"""Rows 1, 3, 4 and 5: what the published rule removes, and what its score has to do with GraSP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lotterylab.analysis.statistics import Interval, paired, t_interval
+from lotterylab.audit.alarms import percent, reached_is_not_requested
+from lotterylab.engine.results import Result
+from lotterylab.studies.activations_predictions import EXPLAINED, UNRELATED
+from lotterylab.studies.activations_questions import QUESTIONS
+from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED
+from lotterylab.studies.questions import (
+    Verdict,
+    Word,
+    all_of,
+    both,
+    holds,
+    is_above,
+    is_below,
+    is_within,
+    shown,
+)
+from lotterylab.studies.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+
+SAME_MASK = 0.8  # "in at least 4 of 5 seeds"
+NEGATIVE = 0.01  # "at most 1 % is negative"
+DIFFERENT_MASK = 0.5  # "kappa below 0.5"
+
+
+def reversed_fraction(results: Sequence[Result]) -> Verdict:
+    """Row 1: as published, magnitude removes int((1 - s) * n) - 1 weights in every seed, fewer only by ties."""
+    question = QUESTIONS["1"]
+    both_methods = complete(
+        where(results, protocol=AS_PUBLISHED.name, method=("magnitude", "first-order")), "prune.removed"
+    )
+    magnitude, n = where(both_methods, method="magnitude"), len(seeds_of(both_methods))
+    if n < 2:
+        return question.unanswered("all its as-published masks", n)
+    as_said = all(0 <= _short_of_published(row) <= row.metric("prune.entries") // 10_000 for row in magnitude)
+    alarms = sum(map(_alarmed, both_methods))
+    counts = [
+        f"{_span(row.metric('prune.removed') for row in rows)} at {sparsity:g}"
+        for sparsity, rows in sorted(grouped(magnitude, "sparsity").items())
+    ]
+    return question.answer(
+        "confirmed" if as_said else "refuted",
+        f"Of {_span(row.metric('prune.entries') for row in magnitude)} weights magnitude removed {'; '.join(counts)} in "
+        f"{n} seeds. The alarm that the sparsity reached is not the one asked for is raised in {alarms} of "
+        f"{len(both_methods)} pruned runs.",
+        n=n,
+        interval=t_interval(per_seed(where(magnitude, sparsity=sparsities(magnitude)[-1]), "prune.reached").values()),
+        as_predicted=as_said and alarms == len(both_methods),
+    )
+
+
+def _short_of_published(row: Result) -> int:
+    """How many fewer than int((1 - s) * n) - 1 went: those that tie with the threshold, which stay."""
+    return int((1 - float(row.labels["sparsity"])) * row.metric("prune.entries")) - 1 - row.metric("prune.removed")
+
+
+def _alarmed(row: Result) -> bool:
+    counts = {name: row.metric(f"prune.{name}") for name in ("requested", "removed", "entries")}
+    return bool(reached_is_not_requested(**counts))
+
+
+def dead_units(results: Sequence[Result]) -> Verdict:
+    """Row 3: which of the zero gradients of the dense ReLU network enter or leave a dead unit."""
+    question = QUESTIONS["3"]
+    dense = where(results, protocol=AS_PUBLISHED.name, activation="relu", method="dense")
+    explained, touched = (per_seed(dense, f"dead_units.{part}_share") for part in ("explained", "expected"))
+    if len(explained) < 2:
+        return question.unanswered("zero gradients of the as-published dense ReLU network", len(explained))
+    pruned = where(results, protocol=AS_PUBLISHED.name, activation="relu", method="first-order")
+    pruned = complete(pruned, "prune.mask_digest", "prune.reached", "prune.zero_gradients")
+    by_seed = grouped(pruned, "seed").values()
+    alike = [rows for rows in by_seed if len({row.metric("prune.mask_digest") for row in rows}) == 1]
+    share, beyond_chance = t_interval(explained.values()), paired(explained, touched)
+    targets = len(sparsities(pruned))
+    return question.answer(
+        all_of([is_above(share, EXPLAINED), is_above(beyond_chance, 0.0)]),
+        f"One mask for all {targets} targets in {len(alike)} of {len(by_seed)} seeds (removed: "
+        f"{_range(pruned, 'prune.reached')}; zero gradients: {_range(pruned, 'prune.zero_gradients')}). Dead units touch "
+        f"{shown(share)} of the weights whose gradient is 0, and {shown(t_interval(touched.values()))} of all weights.",
+        n=share.n,
+        interval=share,
+        as_predicted=both(
+            len(alike) >= SAME_MASK * len(by_seed) if targets > 1 else None, holds(is_above(share, EXPLAINED))
+        ),
+    )
+
+
+def not_grasp(results: Sequence[Result]) -> Verdict:
+    """Row 4: at initialisation, the score's mask against exact GraSP's, and the signs of what it removes."""
+    question = QUESTIONS["4"]
+    rows = where(results, protocol=CORRECTED.name, method="first-order", control="")
+    rows = complete(rows, "overlap_grasp.kappa", "prune.removed_negative")
+    n = len(seeds_of(rows))
+    if n < 2:
+        return question.unanswered("all its corrected first-order masks", n)
+    arms = _by_arm(rows, "overlap_grasp.kappa")
+    with_positive = [row for row in rows if row.metric("prune.kept_positive") and row.metric("prune.removed")]
+    negative = [row.metric("prune.removed_negative") / row.metric("prune.removed") for row in with_positive]
+    one_sign: Word = "cannot be said" if not negative else "confirmed" if max(negative) <= NEGATIVE else "refuted"
+    signs = f"at most {percent(max(negative))} of what is removed is negative" if negative else "no mask tells"
+    word = all_of([*(is_within(interval, UNRELATED) for interval in arms.values()), one_sign])
+    return question.answer(
+        word,
+        f"Kappa with exact GraSP's mask: {_arms_shown(arms)}. While positive weights are left ({len(with_positive)} of "
+        f"{len(rows)} masks), {signs}.",
+        n=n,
+        interval=t_interval(per_seed(rows, "overlap_grasp.kappa").values()),
+        as_predicted=holds(word),
+    )
+
+
+def not_before_training(results: Sequence[Result]) -> Verdict:
+    """Row 5: the same score on the trained and on the initial network."""
+    question = QUESTIONS["5"]
+    rows = where(results, protocol=AS_PUBLISHED.name, method="first-order")
+    rows = complete(rows, "overlap_initial.kappa")
+    n = len(seeds_of(rows))
+    if n < 2:
+        return question.unanswered("all its as-published first-order masks", n)
+    arms = _by_arm(rows, "overlap_initial.kappa")
+    word = all_of(is_below(interval, DIFFERENT_MASK) for interval in arms.values())
+    return question.answer(
+        word,
+        f"Kappa with the mask that the same score gives at initialisation: {_arms_shown(arms)}.",
+        n=n,
+        interval=t_interval(per_seed(rows, "overlap_initial.kappa").values()),
+        as_predicted=holds(word),
+    )
+
+
+def _by_arm(rows: Sequence[Result], read: str) -> dict[tuple[str, float], Interval]:
+    """An interval for each activation and sparsity: a mean over arms could hide two that differ both ways."""
+    arms = grouped(rows, "activation", "sparsity")
+    return {arm: t_interval(per_seed(own, read).values()) for arm, own in arms.items()}
+
+
+def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
+    lowest, highest = (pick(arms, key=lambda arm: arms[arm].mean) for pick in (min, max))
+    ends = (f"{shown(arms[arm])} ({arm[0]}, {arm[1]:g})" for arm in dict.fromkeys((lowest, highest)))
+    return f"from {' to '.join(ends)} over {len(arms)} arms"
+
+
+def _range(rows: Sequence[Result], read: str) -> str:
+    found = [row.metric(read) for row in rows]
+    return f"{percent(min(found))} to {percent(max(found))}" if found else "not measured"
+
+
+def _span(counts: Iterable[int]) -> str:
+    found = sorted(set(counts))
+    return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"

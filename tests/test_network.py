@@ -1,0 +1,137 @@
+"""A module as pure functions: what is prunable, what stays untouched, what layers say."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lotterylab.network import candidates, network, prunable_names, state_of
+from lotterylab.types import State
+
+
+class Tied(nn.Module):
+    """A decoder that shares the encoder's weight, and a head that is one layer under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode, self.decode, self.head = nn.Linear(4, 4, bias=False), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.decode.weight = self.encode.weight
+        self.again = self.head
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.again(self.decode(torch.tanh(self.encode(x))))
+
+
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.norm, self.out = nn.Embedding(7, 4), nn.LayerNorm(4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.norm(self.embedding(x).mean(1)))
+
+
+class Remembers(nn.Module):
+    """A buffer that is not saved, and that forward changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+        self.register_buffer("calls", torch.zeros(()), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        cast(Tensor, self.calls).add_(1)
+        return self.layer(x) * self.calls
+
+
+def normed() -> nn.Sequential:
+    body = (nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.0), nn.Linear(12, 2))
+    return nn.Sequential(*body)
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        (normed(), ["0.weight", "5.weight"]),
+        (Tied(), ["encode.weight", "head.weight"]),
+        (Words(), ["out.weight"]),
+        (nn.Sequential(nn.Conv1d(1, 2, 3), nn.Conv3d(1, 2, 3)), ["0.weight", "1.weight"]),
+        (nn.Sequential(nn.ConvTranspose2d(1, 2, 3), nn.PReLU(), nn.GroupNorm(1, 2)), ["0.weight"]),
+        (nn.Linear(3, 2), ["weight"]),
+        (nn.Identity(), []),
+    ],
+)
+def test_prunable_are_the_weights_of_convolutions_and_linear_layers_each_once(module, names):
+    assert prunable_names(module) == tuple(names) == network(module).prunable
+
+
+def test_candidates_are_the_weights_or_all_parameters():
+    module = normed()
+    net, state = network(module), state_of(module)
+    assert list(candidates(net, "weights", state)) == ["0.weight", "5.weight"]
+    assert list(candidates(net, "all", state)) == [name for name, _ in module.named_parameters()]
+
+
+def batch(size: int = 6) -> Tensor:
+    return torch.randn(size, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["train", "eval"])
+def test_forward_is_the_module_s_own_and_changes_neither_the_given_state_nor_the_module(train):
+    module, independent = normed(), normed()
+    net, state = network(module), state_of(normed())
+    independent.load_state_dict(state)
+    given = {name: tensor.clone() for name, tensor in state.items()}
+    own = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    logits, after = net.forward(state, batch(), train)
+    assert torch.equal(logits, independent.train(train)(batch()))
+    for name, tensor in independent.state_dict().items():
+        assert torch.equal(after[name], tensor), name
+        assert torch.equal(state[name], given[name]) and torch.equal(module.state_dict()[name], own[name])
+    assert torch.equal(after["1.running_mean"], state["1.running_mean"]) != train
+
+
+def test_a_state_returned_by_forward_leads_where_the_module_would_be():
+    module = normed()
+    net, state = network(module), state_of(module)
+    for _ in range(3):
+        _, state = net.forward(state, batch(), True)
+    reference = normed()
+    for _ in range(3):
+        reference(batch())
+    assert int(state["1.num_batches_tracked"]) == 3 == int(reference.state_dict()["1.num_batches_tracked"])
+
+
+@pytest.mark.parametrize("make", [Tied, Remembers])
+def test_tied_weights_and_unsaved_buffers_are_as_pure(make):
+    module, reference = make(), make()
+    reference.load_state_dict(module.state_dict())
+    net, state = network(module), state_of(module)
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    first, _ = net.forward(state, inputs, True)
+    again, _ = net.forward(state, inputs, True)
+    assert torch.equal(first, again) and torch.equal(first, reference(inputs))
+
+
+def test_a_gradient_flows_to_the_state_that_is_given():
+    module = Tied()
+    state = state_of(module)
+    leaf = state["encode.weight"].requires_grad_()
+    logits, _ = network(module).forward(cast(State, state), torch.ones(1, 4), True)
+    (gradient,) = torch.autograd.grad(logits.sum(), leaf)
+    module(torch.ones(1, 4)).sum().backward()
+    assert torch.equal(gradient, cast(Tensor, module.encode.weight.grad))
+
+
+def test_layer_outputs_shows_what_each_named_layer_gives_in_evaluation_mode_and_leaves_no_hook():
+    module = normed()
+    net, state, seen = network(module), state_of(module), {}
+    net.layer_outputs(state, batch(), net.prunable, lambda name, output: seen.update({name: output.detach()}))
+    module.eval()
+    torch.testing.assert_close(seen["0.weight"], module[0](batch()))
+    torch.testing.assert_close(seen["5.weight"], module(batch()))
+    assert list(seen) == ["0.weight", "5.weight"]
+    assert not any(layer._forward_hooks for layer in module.modules())
