@@ -20,7 +20,7 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import EpochDrops
 from lotterylab.types import Batch, Checkpoint, Mask, State
 
-DATA = Digits(train=50, validation=20, test=20).load(None)
+DATA = Digits(train=34, validation=20, test=20).load(None)
 AUGMENT = Augment(crop_padding=1, flip=True)
 RECIPE = Recipe(
     epochs=3,
@@ -43,7 +43,14 @@ def cnn(activation: str = "tanh", *, pool_first: bool = False) -> nn.Module:
 
 def normed() -> nn.Module:
     torch.manual_seed(0)
-    body = (nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 10))
+    body = (
+        nn.Conv2d(1, 4, 3, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(36, 10),
+    )
     return nn.Sequential(*body)
 
 

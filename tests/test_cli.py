@@ -73,7 +73,18 @@ def test_help_names_every_command_and_imports_no_torch():
 
 
 TINY = ("activations", "--preset", "small", "--seeds", "1", "--activations", "sigmoid", "--sparsities", "0.9")
-SHORT = ("--dense-epochs", "2", "--pruned-epochs", "1", "--rates", "0.03", "0.1", "--protocols", "as-published", "corrected")
+SHORT = (
+    "--dense-epochs",
+    "2",
+    "--pruned-epochs",
+    "1",
+    "--rates",
+    "0.03",
+    "0.1",
+    "--protocols",
+    "as-published",
+    "corrected",
+)
 
 
 def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):

@@ -20,11 +20,13 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, capsys):
 def test_the_readme_prints_what_it_promises(monkeypatch, tmp_path, capsys):
     test_the_python_of_a_page_runs(ROOT / "README.md", monkeypatch, tmp_path, capsys)
     said = capsys.readouterr().out
-    assert said.startswith("0.9000")
+    assert said.startswith("0.8999")
     assert "moved | 1 of 2 removed weights" in said
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
 def test_links_and_named_files_are_there(page):
     text = page.read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", text):
@@ -44,5 +46,15 @@ def test_every_cited_work_is_in_the_bibliography():
 
 def test_every_option_of_the_command_is_documented_or_in_its_help():
     page = (ROOT / "docs" / "command.md").read_text()
-    for option in ("--data", "--data-dir", "--preset", "--protocols", "--seeds", "--sparsities", "--workers", "--path", "--ledger"):
+    for option in (
+        "--data",
+        "--data-dir",
+        "--preset",
+        "--protocols",
+        "--seeds",
+        "--sparsities",
+        "--workers",
+        "--path",
+        "--ledger",
+    ):
         assert option in page

@@ -50,7 +50,9 @@ def test_a_criterion_that_needs_data_says_so():
 
 def test_a_loss_of_ones_own_is_used():
     module, (inputs, targets) = network(), batch()
-    own = ll.score(module, ll.criteria.WeightSquaredGradient(), batch=(inputs, targets), loss=lambda z, t: z.square().mean())
+    own = ll.score(
+        module, ll.criteria.WeightSquaredGradient(), batch=(inputs, targets), loss=lambda z, t: z.square().mean()
+    )
     usual = ll.score(module, ll.criteria.WeightSquaredGradient(), batch=(inputs, targets))
     assert not torch.equal(own["0.weight"], usual["0.weight"])
 
@@ -67,8 +69,8 @@ def test_a_mask_goes_to_disk_and_back(tmp_path):
 
 
 def test_a_study_runs_from_python(tmp_path):
-    options = dict(data="digits", preset="small", seeds=1, activations=("tanh",), sparsities=(0.5,))
-    short = dict(dense_epochs=1, pruned_epochs=1, rates=(0.1,), protocols=("corrected",))
+    options = {"data": "digits", "preset": "small", "seeds": 1, "activations": ("tanh",), "sparsities": (0.5,)}
+    short = {"dense_epochs": 1, "pruned_epochs": 1, "rates": (0.1,), "protocols": ("corrected",)}
     found = ll.run_study("activations", store=tmp_path, workers=1, **options, **short)
     assert all(result.complete for result in found)
     assert {result.labels["method"] for result in found} == {"dense", "magnitude", "grasp", "first-order"}

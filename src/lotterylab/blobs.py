@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ SUFFIXES = (".safetensors", ".pt", ".pth")
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Write, fsync, rename, fsync the folder: a reader sees the old file or the whole new one."""
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    temporary = path.parent / f".writing-{secrets.token_hex(8)}"  # tempfile's would be readable by its owner alone
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -28,7 +29,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -10,7 +10,7 @@ from lotterylab.errors import LotteryError, unknown
 HELP = """\
 lotterylab: find, train, compare, audit and explain sparse subnetworks
 
-  lotterylab plan STUDY         what would be trained, and about how long it takes
+  lotterylab plan STUDY         what would be trained, and for about how long
   lotterylab run STUDY          train what is missing; goes on after a stop
   lotterylab table STUDY        the results as a table
   lotterylab report STUDY       the results as an offline page, figures and CSV

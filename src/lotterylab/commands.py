@@ -67,10 +67,11 @@ class Plan:
     def __call__(self) -> int:
         """Print the plan."""
         from lotterylab.engine.pace import measure
+        from lotterylab.plan.nodes import Train
         from lotterylab.report import price
 
         resolved, store = resolve(self.request), self.place.open()
-        runs = [node for node in price.missing(resolved.study, store) if price.work(node)]
+        runs = [node for node in price.missing(resolved.study, store) if isinstance(node, Train)]
         pace = price.seconds_per_image(resolved.study.targets(), store)
         measured = "measured on the runs that are finished"
         if pace is None and runs:
@@ -99,10 +100,10 @@ class Run:
         study = resolved.study
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
         meter = Meter(price.missing(study, store), _names(resolved))
-        failed: dict[str, str] = {}
+        summary = local.Summary()
         with progress(self.how.progress, meter) as listen:
-            for seed, targets in _units(resolved):
-                summary = local.run(
+            for targets in _units(resolved):
+                summary += local.run(
                     targets,
                     store,
                     data_dir=resolved.data_dir,
@@ -110,18 +111,17 @@ class Run:
                     fast=self.how.path == "fast",
                     listen=listen,
                 )
-                failed |= summary.failed
                 if self.place.ledger:
                     ledger.export(targets, store, self.place.ledger)
                 if summary.interrupted:
                     break
         if summary.interrupted:
-            print(f"Interrupted in seed {seed}. What is done is kept; the same command goes on.", file=sys.stderr)
+            print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
             return 128 + summary.interrupted
         print(_table(resolved, store))
-        if failed:
-            print(f"{len(failed)} tasks failed; the same command tries them again.", file=sys.stderr)
-        return 3 if failed else 0
+        if summary.failed:
+            print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
+        return 3 if summary.failed else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,15 +153,17 @@ class Report:
         """Write the page and print its path."""
         from lotterylab.engine.results import results
         from lotterylab.report.alarms import alarms_of
-        from lotterylab.report.page import ReportContext, report
+        from lotterylab.report.context import ReportContext
+        from lotterylab.report.page import report
 
         resolved, store = resolve(self.request), self.place.open()
         found = results(resolved.study, store)
         out = self.out or store.path / "report" / f"{resolved.study.name}-{self.request.data}"
         context = ReportContext(
-            title=resolved.study.title,
+            data_title=resolved.data_title,
+            data=resolved.fingerprint,
             settings=resolved.settings,
-            fingerprint=resolved.fingerprint,
+            facts=_versions(),
             command=_command("run", self.request, self.place),
         )
         print(report(resolved.study, found, alarms_of(found), out, context))
@@ -245,14 +247,14 @@ def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.report.table import render
 
     found = results(resolved.study, store)
-    return render(resolved.study.title, found, alarms_of(found))
+    return render(resolved.study.title, found, len(alarms_of(found)))
 
 
-def _units(resolved: Resolved) -> Iterator[tuple[Any, list[Any]]]:
+def _units(resolved: Resolved) -> Iterator[list[Any]]:
     """The targets of each seed, which are finished together."""
     seeds = dict.fromkeys(row.labels["seed"] for row in resolved.study.rows)
     for seed in seeds:
-        yield seed, [node for row in resolved.study.rows if row.labels["seed"] == seed for node in row.nodes.values()]
+        yield [node for row in resolved.study.rows if row.labels["seed"] == seed for node in row.nodes.values()]
 
 
 def _names(resolved: Resolved) -> dict[str, str]:
@@ -267,6 +269,15 @@ def _names(resolved: Resolved) -> dict[str, str]:
             for rate, runs in row.nodes["rate"].candidates:  # type: ignore[attr-defined]
                 names |= {run.digest: f"trial of rate {rate:g}, {row.labels['activation']}" for run in runs}
     return names
+
+
+def _versions() -> dict[str, str]:
+    """Versions by their package's metadata, which imports nothing; those that made a run are in its record."""
+    import platform
+    from importlib.metadata import version
+
+    packages = ("lotterylab", "torch", "numpy", "scipy", "matplotlib", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def _command(name: str, request: Request, place: Place) -> str:

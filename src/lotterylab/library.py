@@ -73,8 +73,9 @@ def prune(
 ) -> Mask:
     """The mask that keeps the highest-scored ``1 - sparsity`` of the prunable weights.
 
-    The module is not changed: ``apply(module, mask)`` sets the pruned weights to zero, ``attach(module, optimizer, mask)``
-    holds them there while you train.  ``sparsity`` counts what an earlier ``mask`` removed; see ``select`` for it and for
+    The module is not changed: ``apply(module, mask)`` sets the pruned weights to zero, ``attach(module, optimizer,
+    mask)`` holds them there while you train.  ``sparsity`` counts what an earlier ``mask`` removed; see ``select`` for
+    it and for
     ``scope``, ``score`` for the rest.
     """
     scores = score(module, criterion, batch=batch, loss=loss, mask=mask, seed=seed)

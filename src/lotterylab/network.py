@@ -20,8 +20,8 @@ class Network:
 
     ``forward(state, inputs, train) -> (logits (B, K), state)``: the returned state holds new buffers (batch-norm
     statistics) and the same parameters; the state that is passed in is never changed.
-    ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)`` for
-    each layer whose weight is among ``names``.
+    ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
+    for each layer whose weight is among ``names``.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
     """
 
@@ -60,10 +60,11 @@ def network(module: nn.Module) -> Network:
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
     ) -> None:
         layers = {name: module.get_submodule(name.removesuffix(".weight")) for name in names}
-        hooks = [
-            layer.register_forward_hook(lambda _, __, output, name=name: look(name, output))
-            for name, layer in layers.items()
-        ]
+
+        def tell(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
+            return lambda _, __, output: look(name, output)
+
+        hooks = [layer.register_forward_hook(tell(name)) for name, layer in layers.items()]
         try:
             forward(state, inputs, False)
         finally:

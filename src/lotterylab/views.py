@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from lotterylab.types import Batch, Mask, Scores, State
 
@@ -37,7 +37,7 @@ class View:
 class Criterion(Protocol):
     """A frozen dataclass with ``__call__``: the configuration is the object.  Higher score = keep."""
 
-    needs_batch: bool
+    needs_batch: ClassVar[bool]
 
     def __call__(self, view: View) -> Scores:
         """One score for each entry of each of ``view.names``."""

@@ -160,3 +160,9 @@ def test_under_a_mask_the_gradient_is_that_of_the_pruned_network():
     masked, pruned = (WeightSquaredGradient()(one) for one in (replace(full, mask=mask), replace(full, state=zeroed)))
     for name, kept in mask.items():
         assert torch.equal(masked[name][kept], pruned[name][kept])
+
+
+@pytest.mark.parametrize("make", [lambda: WeightSquaredGradient(keeps="postive"), lambda: RandomOfSign(first="plus")])
+def test_an_end_or_a_sign_that_is_not_known_is_refused(make):
+    with pytest.raises(UsageError, match="Known: negative, positive"):
+        make()

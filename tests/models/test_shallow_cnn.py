@@ -126,8 +126,8 @@ def test_only_a_monotone_activation_lets_pooling_come_first():
 def test_the_values_of_an_activation_lie_in_its_declared_range_and_come_near_its_ends(name):
     values = function(name)(torch.linspace(-30, 30, 2001, dtype=torch.float64))
     low, high = ACTIVATIONS[name].range
-    assert low is None or values.min() - low == pytest.approx(0, abs=0.05) and values.min() >= low
-    assert high is None or high - values.max() == pytest.approx(0, abs=0.05) and values.max() <= high
+    assert low is None or (values.min() - low == pytest.approx(0, abs=0.05) and values.min() >= low)
+    assert high is None or (high - values.max() == pytest.approx(0, abs=0.05) and values.max() <= high)
 
 
 def test_an_unknown_activation_or_initialisation_is_refused_with_the_nearest_one():

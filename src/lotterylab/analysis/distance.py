@@ -17,11 +17,12 @@ class Distances:
     - ``mean_relative_distance``, the activation study's D: the mean over all tensors t, biases included, of
       ||dense_t - ticket_t|| / ||dense_t||.  It weighs a bias of ten entries like a matrix of half a million.
     - ``floor``: the same D between the dense network and itself pruned; what pruning alone costs, before any training.
-    - ``whole_relative_distance``: ||dense - ticket|| / ||dense|| over all entries at once, which no tiny tensor can rule.
-    - ``masked_l2``, ``masked_angle`` (degrees): ||m*dense - m*ticket|| and the angle between the two masked vectors, over
-      the masked tensors alone.   [frankle2019stabilizing, section 3 and appendix B]
-    - ``relative_to_ticket``: D with ||ticket_t|| below the line; small where D is large only because ||dense_t|| is small.
-      Tensors of which everything was pruned have no such ratio and are left out.
+    - ``whole_relative_distance``: ||dense - ticket|| / ||dense|| over all entries at once, which no tiny tensor can
+      rule.
+    - ``masked_l2``, ``masked_angle`` (degrees): ||m*dense - m*ticket|| and the angle between the two masked vectors,
+      over the masked tensors alone.   [frankle2019stabilizing, section 3 and appendix B]
+    - ``relative_to_ticket``: D with ||ticket_t|| below the line; small where D is large only because ||dense_t|| is
+      small. Tensors of which everything was pruned have no such ratio and are left out.
     - ``by_tensor``, ``dense_norms``: the ratios that D averages, and the norms below them.
     - ``regrown``: the share of pruned entries that are not zero in the ticket; 0 for a mask that was held.
     """

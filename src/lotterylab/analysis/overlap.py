@@ -13,8 +13,9 @@ from lotterylab import masks
 class Overlap:
     """Inputs: masks "a" and "b" of one network.  Compared over the tensors that both cover.
 
-    ``kappa``: Cohen's kappa of the two labels kept/removed: 1 for equal masks, 0 for what two independent masks of these
-    densities would give.  ``iou``: kept in both over kept in either.  ``hamming``: the share of entries that differ.
+    ``kappa``: Cohen's kappa of the two labels kept/removed: 1 for equal masks, 0 for what two independent masks of
+    these densities would give.  ``iou``: kept in both over kept in either.  ``hamming``: the share of entries that
+    differ.
     """
 
     version: ClassVar[int] = 1

@@ -8,18 +8,28 @@ from lotterylab.audit.alarms import Alarm, listed, one, percent
 
 
 def moved(
-    *, moved: int, removed: int, entries: int, largest: float, layers: Sequence[str], left: float, where: str = ""
+    *,
+    moved: int,
+    removed: int,
+    entries: int,
+    left: float,
+    largest: float | None = None,
+    layers: Sequence[str] = (),
+    where: str = "",
 ) -> list[Alarm]:
     """``moved`` of ``removed`` weights are not 0 at the end, a fault from one on.
 
-    ``left``: the sparsity of the end state.  ``largest``: the largest |w| among those that moved, in ``layers``.
+    ``left``: the sparsity of the end state.  ``largest``: the largest |w| among those that moved, in ``layers``; both
+    are told where they are known.
     """
     if not moved:
         return []
+    known = [f"largest |w| {largest:.3g}"] if largest is not None else []
+    known += [f"in {listed(layers)}"] if layers else []
+    more = f" ({'; '.join(known)})" if known else ""
     message = (
-        f"{moved:,} of {removed:,} removed weights ({percent(moved / removed)}) are not 0 at the end (largest |w| "
-        f"{largest:.3g}; in {listed(layers)}): nothing held the mask, and of {entries:,} entries {percent(left)} are 0 "
-        f"instead of {percent(removed / entries)}"
+        f"{moved:,} of {removed:,} removed weights ({percent(moved / removed)}) are not 0 at the end{more}: nothing "
+        f"held the mask, and of {entries:,} entries {percent(left)} are 0 instead of {percent(removed / entries)}"
     )
     return one("moved", message, where, "fault")
 

@@ -12,7 +12,8 @@ from lotterylab.views import View
 
 @dataclass(frozen=True, kw_only=True)
 class Grasp:
-    """``score = +theta * (H g)``, with H and g of the mean ``loss(logits / T)``.   [wang2020picking, eq. 8, algorithm 1]
+    """``score = +theta * (H g)``, with H and g of the mean ``loss(logits / T)``.   [wang2020picking, eq. 8, algorithm
+    1]
 
     The paper's S(-theta) = -theta * (H g) is the first-order change of ||g||^2 when a weight is removed (the factor 2
     dropped), and it removes the HIGHEST S.  Here higher = keep, so the sign is turned.  H g is exact: the gradient of

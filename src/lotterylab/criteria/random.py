@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, cast
 
 from lotterylab.types import Scores
 from lotterylab.views import View
+from lotterylab.words import check_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,9 @@ class RandomOfSign:
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = False
     first: Literal["positive", "negative"] = "positive"
+
+    def __post_init__(self) -> None:
+        check_words(self)
 
     def __call__(self, view: View) -> Scores:
         """Uniform draws, the other sign lifted by one."""

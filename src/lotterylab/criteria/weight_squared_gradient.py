@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, cast
 from lotterylab.criteria.gradients import batch_of, leaves, loss_at
 from lotterylab.types import Scores
 from lotterylab.views import View
+from lotterylab.words import check_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,9 @@ class WeightSquaredGradient:
     needs_batch: ClassVar[bool] = True
     keeps: Literal["negative", "positive"] = "negative"
     loss_divisor: float = 200.0
+
+    def __post_init__(self) -> None:
+        check_words(self)
 
     def __call__(self, view: View) -> Scores:
         """-w g^2 or +w g^2 for each named parameter."""

@@ -1,7 +1,7 @@
 """A ledger: the records of a study without their tensors, as JSON lines that can be committed.
 
-A study goes on from a ledger on another machine: what is recorded is answered from it, and only what a missing run needs
-as tensors is computed again.
+A study goes on from a ledger on another machine: what is recorded is answered from it, and only what a missing run
+needs as tensors is computed again.
 """
 
 from __future__ import annotations

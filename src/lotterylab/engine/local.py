@@ -23,7 +23,8 @@ ATTEMPTS = 3  # how often a task whose worker died is handed out in all
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened: "started", "progress" (epoch, epochs), "done" (seconds, twin), "failed" (message, trace), "stopped"."""
+    """Something that happened: "started", "progress" (epoch, epochs), "done" (seconds, twin), "failed" (message,
+    trace), "stopped"."""
 
     word: str
     node: Node
@@ -38,6 +39,15 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
     skipped: int = 0
     interrupted: int = 0
+
+    def __add__(self, other: Summary) -> Summary:
+        """Of one run after another."""
+        return Summary(
+            done=self.done + other.done,
+            failed=self.failed | other.failed,
+            skipped=self.skipped + other.skipped,
+            interrupted=self.interrupted or other.interrupted,
+        )
 
 
 def run(

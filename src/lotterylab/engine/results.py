@@ -15,8 +15,8 @@ from lotterylab.plan.study import Label, Row, Study
 class Result:
     """One row of a study.
 
-    ``labels``: protocol, activation, method, control, sparsity, seed ...; ``records``: part -> what the store knows of it,
-    only those parts that are finished.  ``nodes``: what each part is.
+    ``labels``: protocol, activation, method, control, sparsity, seed ...; ``records``: part -> what the store knows of
+    it, only those parts that are finished.  ``nodes``: what each part is.
     """
 
     labels: Mapping[str, Label]

@@ -7,8 +7,8 @@
     <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
     <store>/lock                        held by the one process that computes
 
-A blob is written before the manifest that names it; the manifest is written whole or not at all.  Whatever a kill leaves
-behind is either a finished result or nothing.
+A blob is written before the manifest that names it; the manifest is written whole or not at all.  Whatever a kill
+leaves behind is either a finished result or nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ FORMAT = 1
 class Record:
     """What is known of a finished node.
 
-    ``blobs``: part ("final", "best", "mask") -> SHA-256; a record that came from a ledger names blobs that are not here.
+    ``blobs``: part ("final", "best", "mask") -> SHA-256; a record that came from a ledger names blobs that are not
+    here.
     ``same_as``: the run whose result this is, where a run of the same content had finished.
     ``metrics``: JSON values; a number that is not finite (the run diverged) stands as null.
     """
@@ -162,7 +163,8 @@ class Store:
         write_atomically(folder / "checkpoint", len(head).to_bytes(8, "little") + head + body)
 
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The last checkpoint of an unfinished run; None where there is none or it is damaged (the run starts again)."""
+        """The last checkpoint of an unfinished run; None where there is none or it is damaged (the run starts
+        again)."""
         from safetensors.torch import load
 
         try:

@@ -1,7 +1,8 @@
 """Activation functions by name, with the two facts that the engine asks for.
 
-A new one is one entry.  ``monotone``: max-pooling commutes with it (up to ties after rounding), so that pooling may come
-first.  ``range``: the open interval of its values, from which saturation is measured (None: unbounded on that side).
+A new one is one entry.  ``monotone``: max-pooling commutes with it (up to ties after rounding), so that pooling may
+come first.  ``range``: the open interval of its values, from which saturation is measured (None: unbounded on that
+side).
 """
 
 from __future__ import annotations

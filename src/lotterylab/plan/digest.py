@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -33,8 +34,10 @@ def canonical(value: Any, *, top: bool = True) -> Any:
     """``value`` as JSON types.  A node below the top stands as ``{"node": digest}``.
 
     Raises:
-        UsageError: for a lambda, a function or any object that has no fixed spelling.
+        UsageError: for a lambda, a function or any object that has no fixed spelling, and for numbers not finite.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"a plan cannot name {value}: two of them need not be equal. Give a finite number.")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Fraction):

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from lotterylab.plan.digest import digest
+from lotterylab.words import check_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,9 @@ class Node:
     """Abstract.  ``version`` is raised when a node's results change for the same fields."""
 
     version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_words(self)
 
     @cached_property
     def digest(self) -> str:
@@ -171,7 +175,8 @@ class Measure(Node):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Choose(Node):
-    """One of values that were listed in advance, by a metric of finished runs (the mean over them; the first of equals).
+    """One of values that were listed in advance, by a metric of finished runs (the mean over them; the first of
+    equals).
 
     What comes after contains this node in its digest, not its outcome.  ``candidates``: (value, runs) pairs.
     """

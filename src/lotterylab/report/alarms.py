@@ -103,8 +103,6 @@ def _of_regrown(result: Result, share: float, place: str) -> list[Alarm]:
         moved=regrown,
         removed=m["removed"],
         entries=m["entries"],
-        largest=result.metric("distances.largest_regrown") or float("nan"),
-        layers=list(m["layers"]),
         left=left,
         where=place,
     )

@@ -25,12 +25,13 @@ class Arms:
     def __init__(self, numbers: Iterable[Number], points: Iterable[Point] = ()) -> None:
         self._values: dict[Arm, dict[str, dict[int, float]]] = {}
         self._curves: dict[tuple[Arm, str], dict[int, list[float | None]]] = {}
-        for *labels, seed, part, metric, value in numbers:
-            if value is not None:
-                metrics = self._values.setdefault(Arm(*labels), {})
-                metrics.setdefault(f"{part}.{metric}", {})[seed] = value
-        for *labels, seed, curve, _, value in points:
-            self._curves.setdefault((Arm(*labels), curve), {}).setdefault(seed, []).append(value)
+        for number in numbers:
+            if number.value is not None:
+                metrics = self._values.setdefault(Arm(*number[:5]), {})
+                metrics.setdefault(f"{number.part}.{number.metric}", {})[number.seed] = number.value
+        for point in points:
+            seeds = self._curves.setdefault((Arm(*point[:5]), point.curve), {})
+            seeds.setdefault(point.seed, []).append(point.value)
 
     def where(self, **labels: str | float) -> list[Arm]:
         """The arms with these labels of which something is finished, in the study's order."""

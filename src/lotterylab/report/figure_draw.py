@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.report.figure_style import RC
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
@@ -21,7 +21,7 @@ def draw(grid: Grid) -> tuple[bytes, bytes]:
     """(SVG, PNG) of the grid."""
     import matplotlib
 
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(cast(Any, RC)):
         figure = _figure(grid)
         svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -38,6 +38,7 @@ def _figure(grid: Grid) -> Figure:
     legend_columns = max(1, min(len(entries), int(width / LEGEND_ENTRY)))
     legend = LEGEND_HEIGHT * -(-len(entries) // legend_columns) + 0.15
     figure = Figure(figsize=(width, rows * grid.panel_height + legend + 0.3), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)  # type: ignore[union-attr]
     axes = figure.subplots(rows, columns, squeeze=False)
     for row, panels in enumerate(grid.rows):
         for column, panel in enumerate(panels):
@@ -97,9 +98,11 @@ def _series(axes: Axes, series: Series) -> None:
     if not series.low:
         axes.plot(series.x, series.y, **style, zorder=3 if series.look.alpha == 1 else 2)
         return
-    below = [y - low for y, low in zip(series.y, series.low, strict=True)]
-    above = [high - y for y, high in zip(series.y, series.high, strict=True)]
-    axes.errorbar(series.x, series.y, yerr=(below, above), **style, elinewidth=0.9, capsize=2.2, zorder=3)
+    centre = series.x if series.across else series.y
+    below = [middle - low for middle, low in zip(centre, series.low, strict=True)]
+    above = [high - middle for middle, high in zip(centre, series.high, strict=True)]
+    bars = {"xerr" if series.across else "yerr": (below, above)}
+    axes.errorbar(series.x, series.y, **bars, **style, elinewidth=0.9, capsize=2.2, zorder=3)
 
 
 def _level(axes: Axes, level: Level) -> None:
@@ -110,13 +113,14 @@ def _level(axes: Axes, level: Level) -> None:
 
 
 def _legend_entries(grid: Grid) -> dict[str, Look]:
-    """Each label once, in the order of its first appearance."""
+    """Each label once, in the order of its first appearance, series before levels."""
+    panels = [panel for row in grid.rows for panel in row]
+    labelled = [series for panel in panels for series in panel.series]
+    labelled += [level for panel in panels for level in panel.levels]
     entries: dict[str, Look] = {}
-    for panels in grid.rows:
-        for panel in panels:
-            for labelled in (*panel.series, *panel.levels):
-                if labelled.label:
-                    entries.setdefault(labelled.label, labelled.look)
+    for one in labelled:
+        if one.label:
+            entries.setdefault(one.label, one.look)
     return entries
 
 

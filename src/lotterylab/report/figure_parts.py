@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_style import seed_dot
 from lotterylab.report.grid import Look, Panel, Series
 
 Rows = Sequence[Sequence[Panel]]
+WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other
 LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
 
 
@@ -40,8 +42,8 @@ def mean_and_seeds(
 
 def dodge(targets: Sequence[float], number: int, count: int) -> Callable[[float], float]:
     """Side by side: moves the number-th of ``count`` series by a share of the smallest gap between the targets."""
-    gap = min((b - a for a, b in zip(targets, targets[1:], strict=False)), default=0.1)
-    shift = 0.16 * gap * (number - (count - 1) / 2)
+    gap = min((b - a for a, b in pairwise(targets)), default=WIDEST_GAP)
+    shift = 0.16 * min(gap, WIDEST_GAP) * (number - (count - 1) / 2)
     return lambda x: x + shift
 
 
@@ -63,11 +65,9 @@ def fit(rows: Rows, *, bounds: tuple[float, float], shared: bool) -> tuple[tuple
     """
     panels = [panel for row in rows for panel in row]
     common = _limits(panels, bounds) if shared else None
-    fitted = tuple(
-        tuple(replace(panel, y_limits=common or _limits([panel], bounds)) for panel in row) for row in rows
-    )
+    fitted = tuple(tuple(replace(panel, y_limits=common or _limits([panel], bounds)) for panel in row) for row in rows)
     cut = any(_is_cut(panel, bounds) for row in fitted for panel in row)
-    return fitted, " A bar that reaches the frame goes on beyond it." if cut else ""
+    return fitted, "A bar that reaches the frame goes on beyond it." if cut else ""
 
 
 def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float, float]:
@@ -80,8 +80,9 @@ def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float
     bars = [y for panel in panels for series in panel.series for y in (*series.low, *series.high)]
     low = min(low, max(min(bars, default=low), low - LONGEST_BAR * span))
     high = max(high, min(max(bars, default=high), high + LONGEST_BAR * span))
-    pad = 0.05 * max(high - low, span)
-    return max(low, bounds[0]) - pad, min(high, bounds[1]) + pad
+    low, high = max(low, bounds[0]), min(high, bounds[1])
+    pad = 0.06 * max(high - low, span)
+    return low - (pad if low > bounds[0] else pad / 2), high + (pad if high < bounds[1] else pad / 2)
 
 
 def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:

@@ -1,7 +1,7 @@
 """How things look: one colour and one marker for each thing, on every figure.
 
-Colours are those of Okabe and Ito (jfly.uni-koeln.de/color, 2008), told apart by the colour-blind; markers and line styles tell the
-same things apart without any colour.
+Colours are those of Okabe and Ito ("Color Universal Design", 2008), told apart by the colour-blind; markers and line
+styles tell the same things apart without any colour.
 """
 
 from __future__ import annotations

@@ -4,77 +4,82 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from lotterylab.blobs import write_atomically
+from lotterylab.report import figure_style
 from lotterylab.report.grid import Grid
 
 INDEX = ".figures.json"
 KINDS = ("svg", "png")
+WORDS = ("title", "sentence", "caption")  # of a grid, which stand on the page and not in the drawing
 
 
-def write_figures(folder: Path, grids: Iterable[Grid]) -> dict[str, str]:
-    """Write figures/NAME.svg and .png of each grid into the folder; returns the SVG text by name.
+class FigureFolder:
+    """<folder>/figures/NAME.svg and .png of each grid that is added.
 
-    ``.figures.json`` keeps, for each name, the hash of what was drawn and of the files.  A figure is drawn again when
-    either differs; the files of figures that are no longer made are removed.
+    ``<folder>/.figures.json`` keeps, by name, the hash of what was drawn and of the files.  A figure is drawn again
+    when either differs.  As a context manager: on a good end the index is written and the files of figures that were
+    not added this time are removed.
     """
-    files = folder / "figures"
-    files.mkdir(parents=True, exist_ok=True)
-    before = _read_index(folder / INDEX)
-    index: dict[str, dict[str, str]] = {}
-    texts: dict[str, str] = {}
-    for grid in grids:
-        known = before.get(grid.name)
-        content = _content(grid)
-        if known is None or known["content"] != content or _hashes(files, grid.name) != _without_content(known):
-            _draw(files, grid)
-        index[grid.name] = {"content": content, **_hashes(files, grid.name)}
-        texts[grid.name] = (files / f"{grid.name}.svg").read_text()
-    for name in before.keys() - index.keys():
-        for kind in KINDS:
-            (files / f"{name}.{kind}").unlink(missing_ok=True)
-    write_atomically(folder / INDEX, json.dumps(index, indent=1, sort_keys=True).encode())
-    return texts
 
+    def __init__(self, folder: Path) -> None:
+        self.index_file = folder / INDEX
+        self.files = folder / "figures"
+        self.drawn: list[str] = []  # names of the figures that had to be drawn
 
-def _draw(files: Path, grid: Grid) -> None:
-    from lotterylab.report.figure_draw import draw
+    def __enter__(self) -> FigureFolder:
+        self.files.mkdir(parents=True, exist_ok=True)
+        self._before = self._read_index()
+        self._index: dict[str, dict[str, str]] = {}
+        return self
 
-    for kind, data in zip(KINDS, draw(grid), strict=True):
-        write_atomically(files / f"{grid.name}.{kind}", data)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            return
+        for name in self._before.keys() - self._index.keys():
+            for suffix in KINDS:
+                self._path(name, suffix).unlink(missing_ok=True)
+        write_atomically(self.index_file, json.dumps(self._index, indent=1, sort_keys=True).encode())
+
+    def add(self, grid: Grid) -> str:
+        """The SVG of the grid, whose files are there when this returns."""
+        content = {"content": _content(grid)}
+        if self._before.get(grid.name) != {**content, **self._hashes(grid.name)}:
+            self._draw(grid)
+        self._index[grid.name] = {**content, **self._hashes(grid.name)}
+        return self._path(grid.name, "svg").read_text(encoding="utf-8")
+
+    def _draw(self, grid: Grid) -> None:
+        from lotterylab.report.figure_draw import draw  # matplotlib takes a second to import, and is often not needed
+
+        for suffix, data in zip(KINDS, draw(grid), strict=True):
+            write_atomically(self._path(grid.name, suffix), data)
+        self.drawn.append(grid.name)
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self.files / f"{name}.{suffix}"
+
+    def _hashes(self, name: str) -> dict[str, str]:
+        """SHA-256 of the figure's files; empty where one is missing."""
+        try:
+            return {suffix: hashlib.sha256(self._path(name, suffix).read_bytes()).hexdigest() for suffix in KINDS}
+        except FileNotFoundError:
+            return {}
+
+    def _read_index(self) -> dict[str, dict[str, str]]:
+        """The index of the last report; empty where there is none or it cannot be read: then all is drawn again."""
+        try:
+            return dict(json.loads(self.index_file.read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
 
 
 def _content(grid: Grid) -> str:
-    """Hash of all that is drawn and of what draws it: the grid's panels, our drawing code, matplotlib's version."""
-    from lotterylab.report import figure_style
-
-    here = Path(__file__).parent
-    drawn = {key: value for key, value in asdict(grid).items() if key not in ("title", "sentence", "caption")}
-    code = hashlib.sha256((here / "figure_draw.py").read_bytes()).hexdigest()
-    parts = [drawn, figure_style.RC, code, version("matplotlib")]
+    """Hash of all that decides the drawing: panels, our drawing code and its settings, matplotlib's version."""
+    drawing = {name: value for name, value in asdict(grid).items() if name not in WORDS}
+    code = (Path(__file__).parent / "figure_draw.py").read_text(encoding="utf-8")
+    parts = [drawing, code, figure_style.RC, version("matplotlib")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _hashes(files: Path, name: str) -> dict[str, str]:
-    """SHA-256 of the figure's files; empty where one is missing."""
-    try:
-        return {kind: hashlib.sha256((files / f"{name}.{kind}").read_bytes()).hexdigest() for kind in KINDS}
-    except FileNotFoundError:
-        return {}
-
-
-def _without_content(known: dict[str, str]) -> dict[str, str]:
-    return {kind: known[kind] for kind in KINDS}
-
-
-def _read_index(path: Path) -> dict[str, dict[str, Any]]:
-    """The index of the last report; empty where there is none or it cannot be read, and everything is drawn again."""
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}

@@ -2,139 +2,103 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import around, count_of, dodge, fit, interval_note, mean_and_seeds, ticks
-from lotterylab.report.grid import Grid, Level, Look, Panel, Series
-from lotterylab.report.overlay import Published
+from lotterylab.report.grid import Grid, Level, Panel, Series
+from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Cell, Quantity, cells
+from lotterylab.report.words import plain
 
+if TYPE_CHECKING:
+    from lotterylab.studies.verdicts import Comparison
+
+NEAR = 0.001  # a mask reached its target within this; rounding to whole weights costs far less
 SPARSITY_AXIS = "target sparsity, fraction removed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
-    """What is drawn.  ``bounds``: what it can be.  ``shared``: whether all panels have one scale.
-
-    ``figure``: the published figure that shows it, if one does.
-    """
-
-    name: str
-    metric: str
-    title: str
-    axis: str
-    bounds: tuple[float, float]
-    shared: bool
-    figure: str = ""
-
-
-ACCURACY = Quantity(
-    name="accuracy",
-    metric="train.test_accuracy",
-    title="Test accuracy against target sparsity",
-    axis="test accuracy, fraction",
-    bounds=(0.0, 1.0),
-    shared=True,
-    figure="accuracy-vs-sparsity",
-)
-REACHED = Quantity(
-    name="reached",
-    metric="prune.reached",
-    title="Sparsity of the mask against target sparsity",
-    axis="mask sparsity, fraction",
-    bounds=(0.0, 1.0),
-    shared=True,
-    figure="mask-sparsity",
-)
-STABILITY = Quantity(
-    name="stability",
-    metric="distances.mean_relative_distance",
-    title="Stability to pruning D against target sparsity",
-    axis="D, mean ratio of norms",
-    bounds=(0.0, math.inf),
-    shared=False,
-    figure="stability-vs-sparsity",
-)
-MASKED_L2 = Quantity(
-    name="masked-l2",
-    metric="distances.masked_l2",
-    title="L2 distance of the masked weights from the dense network",
-    axis="masked L2 distance",
-    bounds=(0.0, math.inf),
-    shared=False,
-)
-ANGLE = Quantity(
-    name="masked-angle",
-    metric="distances.masked_angle",
-    title="Angle between the masked weights and the dense network's",
-    axis="angle, degrees",
-    bounds=(0.0, 180.0),
-    shared=True,
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """What one panel shows: methods side by side, or one method and its controls."""
-
-    activation: str
-    lines: tuple[tuple[str, str], ...]  # (method, control)
-    title: str
-
-    def looks(self) -> list[tuple[str, str, Look, str]]:
-        """(method, control, look, name in the legend)."""
-        return [
-            (method, control, style.CONTROLS[control] if control else style.method(method), control or style.called(method))
-            for method, control in self.lines
-        ]
-
-
-def cells(arms: Arms, protocol: str) -> list[list[Cell]]:
-    """One row of panels; one row for each method where the protocol has controls."""
-    activations = arms.labels("activation", protocol=protocol)
-    pruned = [arm for arm in arms.where(protocol=protocol) if arm.method != "dense"]
-    methods = list(dict.fromkeys(arm.method for arm in pruned))
-    controls = list(dict.fromkeys(arm.control for arm in pruned))
-    if controls in ([""], []):
-        lines = tuple((method, "") for method in methods)
-        return [[Cell(activation=name, lines=lines, title=name) for name in activations]]
-    return [
-        [
-            Cell(
-                activation=name,
-                lines=tuple((method, control) for control in controls),
-                title=f"{name}, {style.called(method)}",
-            )
-            for name in activations
-        ]
-        for method in methods
-    ]
-
-
 Extra = Callable[[Cell], tuple[tuple[Series, ...], tuple[Level, ...]]]
 
 
-def over_targets(
-    arms: Arms, protocol: str, quantity: Quantity, *, published: Sequence[Published] = (), extra: Extra | None = None, note: str = ""
+def accuracy(arms: Arms, protocol: str, published: Sequence[Comparison], classes: int) -> Grid:
+    """Pruned runs against dense ones of the same recipe, of as many epochs and of as many in all."""
+
+    def dense(cell: Cell) -> tuple[tuple[Series, ...], tuple[Level, ...]]:
+        levels = [Level(y=1 / classes, look=style.CHANCE, label="chance")]
+        for control, look in style.DENSE.items():
+            arm = Arm(protocol, cell.activation, "dense", control)
+            if interval := arms.interval(arm, ACCURACY.metric):
+                epochs = max(arms.values(arm, "train.epochs").values())
+                label = f"dense, {epochs:g} epochs"
+                levels.append(Level(y=interval.mean, look=look, label=label, low=interval.low, high=interval.high))
+        return (), tuple(levels)
+
+    note = "Horizontal: dense runs, the band being their interval."
+    return _over_targets(arms, protocol, ACCURACY, published=published, extra=dense, note=note)
+
+
+def reached(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Grid:
+    """What was removed against what was asked for."""
+    targets = arms.targets(protocol=protocol)
+    asked = Series(x=tuple(targets), y=tuple(targets), look=style.REFERENCE, label="as asked for")
+    return _over_targets(
+        arms,
+        protocol,
+        REACHED,
+        published=published,
+        extra=lambda cell: ((asked,), ()),
+        sentence=_missed(arms, protocol),
+    )
+
+
+def stability(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Grid:
+    """D with what pruning alone costs of it."""
+    targets = arms.targets(protocol=protocol)
+
+    def floors(cell: Cell) -> tuple[tuple[Series, ...], tuple[Level, ...]]:
+        series: list[Series] = []
+        for method in dict.fromkeys(method for method, _ in cell.lines):
+            of = [(target, Arm(protocol, cell.activation, method, "", target)) for target in targets]
+            look = replace(style.method(method), marker="_", line=":", size=8.0, width=1.0)
+            label = f"floor of D, {style.called(method)}"
+            series += mean_and_seeds(arms, of, "distances.floor", look, label, bars=False)[-1:]
+        return tuple(series), ()
+
+    note = "Floor: D between the dense network and itself pruned, before any training."
+    return _over_targets(arms, protocol, STABILITY, published=published, extra=floors, note=note)
+
+
+def masked(arms: Arms, protocol: str) -> list[Grid]:
+    """L2 distance and angle over the masked weights.   [frankle2019stabilizing]"""
+    return [_over_targets(arms, protocol, quantity) for quantity in (MASKED_L2, ANGLE)]
+
+
+def _over_targets(
+    arms: Arms,
+    protocol: str,
+    quantity: Quantity,
+    *,
+    published: Sequence[Comparison] = (),
+    extra: Extra | None = None,
+    note: str = "",
+    sentence: str = "",
 ) -> Grid:
     """The quantity against the target; ``extra`` adds series and levels to a panel, ``note`` explains them."""
     targets = arms.targets(protocol=protocol)
-    layout = cells(arms, protocol)
+    shown = [one for one in published if one.figure == quantity.figure]
     rows = []
-    for row_number, row in enumerate(layout):
+    layout = cells(arms, protocol, with_controls=quantity.controls)
+    for number, row in enumerate(layout):
         panels = []
         for column, cell in enumerate(row):
             more, levels = extra(cell) if extra else ((), ())
-            own = _lines(arms, protocol, cell, quantity, targets, published)
             panels.append(
                 Panel(
                     title=cell.title,
-                    x_label=SPARSITY_AXIS if row_number == len(layout) - 1 else "",
+                    x_label=SPARSITY_AXIS if number == len(layout) - 1 else "",
                     y_label=quantity.axis if column == 0 else "",
-                    series=(*more, *own),
+                    series=(*_lines(arms, protocol, cell, quantity, targets, shown), *more),
                     levels=levels,
                     ticks=ticks(targets),
                     x_limits=around(targets),
@@ -143,13 +107,81 @@ def over_targets(
         rows.append(panels)
     fitted, cut = fit(rows, bounds=quantity.bounds, shared=quantity.shared)
     pruned = [arm for arm in arms.where(protocol=protocol) if arm.sparsity]
-    scale = "" if quantity.shared else " Each panel has its own scale."
-    over = " Hollow: published, with the error of reading it off." if any(one.figure == quantity.figure for one in published) else ""
-    count = count_of(arms, pruned, quantity.metric)
+    sentences = (
+        interval_note(count_of(arms, pruned, quantity.metric)),
+        "Hollow: published, with the error of reading it off." if shown else "",
+        note,
+        "Series of one target stand side by side.",
+        "" if quantity.shared else "Each panel has its own scale.",
+        cut,
+    )
     return Grid(
         name=f"{protocol}-{quantity.name}",
-        title=f"{quantity.title}, {protocol}",
-        sentence=extremes(arms, pruned, quantity),
-        caption=f"{interval_note(count)}{over}{' ' + note if note else ''} Series of one target are set side by side.{scale}{cut}",
+        title=quantity.title,
+        sentence=sentence or _extremes(arms, pruned, quantity),
+        caption=" ".join(filter(None, sentences)),
         rows=fitted,
     )
+
+
+def _lines(
+    arms: Arms, protocol: str, cell: Cell, quantity: Quantity, targets: Sequence[float], published: Sequence[Comparison]
+) -> tuple[Series, ...]:
+    series: list[Series] = []
+    for number, (method, control, look, label) in enumerate(cell.looks()):
+        beside = dodge(targets, number, len(cell.lines))
+        of = [(beside(target), Arm(protocol, cell.activation, method, control, target)) for target in targets]
+        series += mean_and_seeds(arms, of, quantity.metric, look, label)
+        over = [
+            (beside(one.target), one.published, one.reading_error)
+            for one in published
+            if (one.activation, one.method) == (cell.activation, method) and one.target in targets
+        ]
+        if over:
+            series.append(published_points(over, style.published(look), f"{label}, published"))
+    return tuple(series)
+
+
+def published_points(points: Sequence[tuple[float, float, float]], look: style.Look, label: str) -> Series:
+    """Hollow markers with the error of reading them off, from (x, value, error)."""
+    return Series(
+        x=tuple(x for x, _, _ in points),
+        y=tuple(y for _, y, _ in points),
+        look=look,
+        label=label,
+        low=tuple(y - error for _, y, error in points),
+        high=tuple(y + error for _, y, error in points),
+    )
+
+
+def _missed(arms: Arms, protocol: str) -> str:
+    """One sentence: how often the target was reached, and where it was missed by most."""
+    pruned = [arm for arm in arms.where(protocol=protocol, control="") if arm.sparsity]
+    means = {arm: interval.mean for arm in pruned if (interval := arms.interval(arm, REACHED.metric))}
+    if not means:
+        return "No mask of it is finished."
+    near = sum(abs(mean - arm.sparsity) <= NEAR for arm, mean in means.items())
+    text = f"{near} of {len(means)} arms reached their target within {NEAR:g}."
+    worst = max(means, key=lambda arm: abs(means[arm] - arm.sparsity))
+    if near == len(means):
+        return text
+    return f"{text} Furthest from it: {spell(worst)}, of which {plain(means[worst])} was removed."
+
+
+def _extremes(arms: Arms, of: Sequence[Arm], quantity: Quantity) -> str:
+    """One sentence: the smallest and the largest mean of these arms."""
+    means = {arm: interval.mean for arm in of if (interval := arms.interval(arm, quantity.metric))}
+    if not means:
+        return "No run of it is finished."
+    low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+    if means[low] == means[high]:
+        return f"All means are {plain(means[low])}."
+    return (
+        f"The means over seeds lie between {plain(means[low])} ({spell(low)}) and {plain(means[high])} ({spell(high)})."
+    )
+
+
+def spell(arm: Arm) -> str:
+    """ "relu, magnitude, random mask, 0.8"."""
+    parts = (arm.activation, style.called(arm.method), arm.control, f"{arm.sparsity:g}" if arm.sparsity else "")
+    return ", ".join(filter(None, parts))

@@ -27,7 +27,7 @@ class Look:
 class Series:
     """Points, joined or not.  ``label`` puts it into the legend, once for all panels.
 
-    ``low``, ``high``: ends of the error bar of each point; equal to y where there is none.
+    ``low``, ``high``: ends of the error bar of each point, equal to y where there is none; of x if ``across``.
     """
 
     x: Floats
@@ -36,6 +36,7 @@ class Series:
     label: str = ""
     low: Floats = ()
     high: Floats = ()
+    across: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,9 +44,8 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
     number = 0
     choices: dict[str, Choose] = {}
     for (protocol, activation), rows in _groups(study).items():
-        choices |= {
-            row.nodes["rate"].digest: row.nodes["rate"] for row in rows if isinstance(row.nodes.get("rate"), Choose)
-        }
+        rates = (row.nodes.get("rate") for row in rows)
+        choices |= {rate.digest: rate for rate in rates if isinstance(rate, Choose)}
         for what, runs in _kinds(rows).items():
             number += 1
             left = sum(run.digest in todo for run in runs.values())

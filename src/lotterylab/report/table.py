@@ -84,7 +84,8 @@ def render(title: str, results: Sequence[Result], alarms: int, *, width: int | N
         done = sum(result.complete for result in results)
         console.print(f"{title}: {done} of {len(results)} rows finished; {alarms} alarms.")
         console.print(
-            "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as published."
+            "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as "
+            "published."
         )
     return text.get()
 

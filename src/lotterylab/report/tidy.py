@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,9 +88,12 @@ def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> No
     write_atomically(path, text.getvalue().encode())
 
 
-def _labels(result: Result) -> tuple[Any, ...]:
-    labels = result.labels
-    return tuple(labels[name] for name in Number._fields[:6])
+def _labels(result: Result) -> tuple[str, str, str, str, float, int]:
+    """The first six fields of a number and of a point."""
+    labels: Mapping[str, Any] = result.labels
+    names = ("protocol", "activation", "method", "control")
+    protocol, activation, method, control = (str(labels[name]) for name in names)
+    return protocol, activation, method, control, float(labels["sparsity"]), int(labels["seed"])
 
 
 def _trials(result: Result) -> Iterator[Trial]:

@@ -22,6 +22,7 @@ from lotterylab.studies.activations_predictions import PREDICTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, BATCH, CORRECTED, Protocol, ladder
 
 PROTOCOLS = ("as-published", "corrected", "ladder")
+AUGMENT = Augment(crop_padding=4, flip=True)  # the published study's
 TRIAL_SEEDS = (1001, 1002)  # for the choice of the learning rate, and for nothing else
 
 
@@ -37,7 +38,7 @@ class Options:
     dense_epochs: int = 50
     pruned_epochs: int = 20
     rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-    augment: Augment = Augment(crop_padding=4, flip=True)
+    augment: Augment = AUGMENT
     init: str = "pytorch"
 
     def __post_init__(self) -> None:
@@ -195,7 +196,8 @@ class _Arm:
         return Train(start=self.init, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=self.seed)
 
     def batch(self) -> Any:
-        """What gradients are taken on: as published, the first batch of the shared stream; else ten images of each class."""
+        """What gradients are taken on: as published, the first batch of the shared stream; else ten images of each
+        class."""
         if self.protocol.streams == "named":
             return PerClass(count=10)
         stream = self.protocol.stream(self.model.parameters, BATCH)

@@ -40,8 +40,9 @@ QUESTIONS = {
     for question in (
         _question(
             "1",
-            "A fraction 1 - s is removed: 10 % at \"0.9\".",
-            'Mask sparsity falls from 0.50 to 0.10 as the target rises; "accuracy holds at 0.9" is said of 10 % removed.',
+            'A fraction 1 - s is removed: 10 % at "0.9".',
+            "Mask sparsity falls from 0.50 to 0.10 as the target rises: what keeps its accuracy at 0.9 lost a tenth of "
+            "its weights.",
         ),
         _question(
             "2",
@@ -51,12 +52,12 @@ QUESTIONS = {
         _question(
             "3",
             "All ties at score 0 are kept; a gradient of exactly 0 makes such a tie.",
-            "Where most gradients are 0, all targets give one mask; the zero gradients come from dead units.",
+            "Three identical masks, hence identical points; the zero gradients behind them come from dead units.",
         ),
         _question(
             "4",
-            "-w g^2 is a test of the sign of w, and keeps the highest scores; GraSP's score is -w (H g), and it removes "
-            "the highest.",
+            "-w g^2 is a test of the sign of w, and the highest scores are kept; GraSP's score is -w (H g), of which "
+            "the highest go.",
             "These rows say nothing about GraSP: the mask is no more like GraSP's than chance, and is of one sign.",
         ),
         _question(
@@ -67,14 +68,14 @@ QUESTIONS = {
         _question(
             "6",
             "The test set picks the epoch of the network that is scored, and is what is reported.",
-            "Selection on the test set is optimistic, but reaches the reported accuracy, the last epoch's, only through "
-            "the network that is scored: by less than 0.02.",
+            "Selection on the test set is optimistic, but it reaches the reported accuracy, the last epoch's, only "
+            "through the network that is scored: by less than 0.02.",
         ),
         _question("7A", _DISTANCE, "Tiny tensors dominate: the four biases carry more than half of D."),
         _question(
             "7B",
             _DISTANCE,
-            "For sigmoid D is large because the dense network never learned, so that the norms below the line are small.",
+            "For sigmoid D is large because the dense network never learned: the norms below the line are small.",
         ),
         _question("8A", _SIGMOID, "Luck of the stream: magnitude leaves chance too, if it is given the other stream."),
         _question("8B", _SIGMOID, "A mask of one sign breaks the common mode: random masks of one sign leave chance."),

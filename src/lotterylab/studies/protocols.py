@@ -19,8 +19,10 @@ class Protocol:
     """One way to run the study; each field is one of its quirks or its repair.
 
     ``ties``: the rule of ``select``.  ``hold``: whether masks are held in retraining.  ``biases_scored``: whether the
-    first-order score ranks biases too.  ``streams``: one shared stream (torch's global generator) or one for each purpose.
-    ``pick``: the split that picks the epoch of the network that is scored and compared.  ``schedule``: when the rate drops.
+    first-order score ranks biases too.  ``streams``: one shared stream (torch's global generator) or one for each
+    purpose.
+    ``pick``: the split that picks the epoch of the network that is scored and compared.  ``schedule``: when the rate
+    drops.
     ``rate``: the learning rate, or "chosen" on validation for each activation.
     """
 

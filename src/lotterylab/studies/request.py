@@ -51,9 +51,7 @@ class Request:
     """full: the study's own numbers.  small: minutes on a laptop; what it leaves out is printed."""
     protocols: Annotated[tuple[str, ...] | None, _words("PROTOCOL")] = None
     """as-published, corrected, ladder; default the first two."""
-    activations: Annotated[tuple[str, ...] | None, _words("ACTIVATION")] = (
-        None
-    )
+    activations: Annotated[tuple[str, ...] | None, _words("ACTIVATION")] = None
     """relu, tanh, sigmoid, softsign; default the first three."""
     sparsities: Annotated[tuple[float, ...] | None, _NUMBERS] = None
     """Fractions to remove; default 0.5 0.8 0.9."""
@@ -79,9 +77,10 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """A request made definite: the study, the data's fingerprint and where the data lie."""
+    """A request made definite: the study, which data, what they were found to be, and where they lie."""
 
     study: Study
+    data_title: str
     fingerprint: Fingerprint
     data_dir: Path | None
     settings: dict[str, Any]
@@ -110,7 +109,7 @@ def resolve(request: Request) -> Resolved:
         notes=(*_reductions(request, options, asked), *fingerprint.warnings),
     )
     settings = {**dataclasses.asdict(options), "data": request.data, **sizes}
-    return Resolved(study=study, fingerprint=fingerprint, data_dir=folder, settings=settings)
+    return Resolved(study=study, data_title=spec.title, fingerprint=fingerprint, data_dir=folder, settings=settings)
 
 
 def _reductions(request: Request, options: activations.Options, asked: dict[str, Any]) -> tuple[str, ...]:

@@ -72,12 +72,12 @@ def _share_of_biases(row: Result) -> float | None:
 
 
 def small_norms(results: Sequence[Result]) -> Verdict:
-    """Row 7, hypothesis B: what is left of a large D over other norms, the ticket's and those of a network that learned.
+    """Row 7, hypothesis B: what is left of a large D over other norms, the ticket's and a network's that learned.
 
-    The prediction names the ticket's norms alone.  For one tensor that test is nearly bound to succeed: where
-    ||d - p|| / ||d|| > 3, ||p|| is above 2 ||d||, and so ||d - p|| / ||p|| is below 1.5.  What can refute the hypothesis
+    The prediction names the ticket's norms alone.  For one tensor that test is bound to succeed: where
+    ||d - p|| / ||d|| > 3, ||p|| is above 2 ||d||, and so ||d - p|| / ||p|| below 1.5.  What can refute the hypothesis
     are the norms of the dense tanh network of the same seed, which learned: if D stays large over them, the distance
-    itself is large and not the norms small.
+    itself is large, and not the norms small.
     """
     question = QUESTIONS["7B"]
     rows = where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order")
@@ -88,7 +88,7 @@ def small_norms(results: Sequence[Result]) -> Verdict:
         return question.unanswered("all its as-published sigmoid first-order distances", seeds)
     if n < 2:
         highest = max(row.metric(D) for row in rows)
-        measured = f"D is above {LARGE_D:g} in {n} of {seeds} seeds (at most {highest:.2f}): there is little to explain."
+        measured = f"D is above {LARGE_D:g} in {n} of {seeds} seeds, and at most {highest:.2f}: too few to explain."
         return question.answer("cannot be said", measured, n=n)
     ratio = t_interval(per_seed(large, "distances.relative_to_ticket").values())
     over_tanh = per_seed(large, _over_norms_of(results, "tanh"))
@@ -97,8 +97,8 @@ def small_norms(results: Sequence[Result]) -> Verdict:
     return question.answer(
         all_of([is_below(ratio, SMALL_RATIO), is_below(learned, SMALL_RATIO) if learned else "cannot be said"]),
         f"Where D is above {LARGE_D:g} ({len(large)} of {len(rows)} runs; mean {mean:.2f}), the same distances are "
-        f"{shown(ratio, 2)} over the ticket's norms and {shown(learned, 2) if learned else 'not known'} over those of the "
-        f"dense tanh network of the same seed.",
+        f"{shown(ratio, 2)} over the ticket's norms and {shown(learned, 2) if learned else 'not known'} over those of "
+        f"the dense tanh network of the same seed.",
         n=n,
         interval=learned or ratio,
         as_predicted=holds(is_below(ratio, SMALL_RATIO)),
@@ -121,11 +121,9 @@ def _over_norms_of(results: Sequence[Result], activation: str) -> Callable[[Resu
 
 
 def one_seeds_spike(results: Sequence[Result]) -> Verdict:
-    """Row 12: D at the middle targets minus the mean of D at the lowest and the highest, for sigmoid and first-order."""
+    """Row 12: D at the middle targets minus the mean of the lowest and the highest, for sigmoid and first-order."""
     question = QUESTIONS["12"]
-    rows = complete(
-        where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order"), D
-    )
+    rows = complete(where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order"), D)
     n, targets = len(seeds_of(rows)), sparsities(rows)
     if n < 2:
         return question.unanswered("all its as-published sigmoid first-order distances", n)
@@ -141,8 +139,8 @@ def one_seeds_spike(results: Sequence[Result]) -> Verdict:
     positive = sum(middle[seed] > ends[seed] for seed in middle)
     return question.answer(
         negated(is_above(spike, 0.0)),
-        f"D is {', '.join(means)}; the middle minus the mean of the ends is {shown(spike, 2)}, positive in {positive} of "
-        f"{n} seeds.",
+        f"D is {', '.join(means)}; the middle minus the mean of the ends is {shown(spike, 2)}, positive in {positive} "
+        f"of {n} seeds.",
         n=n,
         interval=spike,
         as_predicted=not spike.above(0.0) and not spike.below(0.0),

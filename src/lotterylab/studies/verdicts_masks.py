@@ -45,8 +45,8 @@ def reversed_fraction(results: Sequence[Result]) -> Verdict:
     ]
     return question.answer(
         "confirmed" if as_said else "refuted",
-        f"Of {_span(row.metric('prune.entries') for row in magnitude)} weights magnitude removed {'; '.join(counts)} in "
-        f"{n} seeds. The alarm that the sparsity reached is not the one asked for is raised in {alarms} of "
+        f"Of {_span(row.metric('prune.entries') for row in magnitude)} weights magnitude removed {'; '.join(counts)} "
+        f"in {n} seeds. The alarm that the sparsity reached is not the one asked for is raised in {alarms} of "
         f"{len(both_methods)} pruned runs.",
         n=n,
         interval=t_interval(per_seed(where(magnitude, sparsity=sparsities(magnitude)[-1]), "prune.reached").values()),
@@ -80,8 +80,8 @@ def dead_units(results: Sequence[Result]) -> Verdict:
     return question.answer(
         all_of([is_above(share, EXPLAINED), is_above(beyond_chance, 0.0)]),
         f"One mask for all {targets} targets in {len(alike)} of {len(by_seed)} seeds (removed: "
-        f"{_range(pruned, 'prune.reached')}; zero gradients: {_range(pruned, 'prune.zero_gradients')}). Dead units touch "
-        f"{shown(share)} of the weights whose gradient is 0, and {shown(t_interval(touched.values()))} of all weights.",
+        f"{_range(pruned, 'prune.reached')}; zero gradients: {_range(pruned, 'prune.zero_gradients')}). Dead units "
+        f"touch {shown(share)} of the weights whose gradient is 0, and {shown(t_interval(touched.values()))} of all.",
         n=share.n,
         interval=share,
         as_predicted=both(
@@ -147,7 +147,9 @@ def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
 
 def _range(rows: Sequence[Result], read: str) -> str:
     found = [row.metric(read) for row in rows]
-    return f"{percent(min(found))} to {percent(max(found))}" if found else "not measured"
+    if not found:
+        return "not measured"
+    return " to ".join(dict.fromkeys((percent(min(found)), percent(max(found)))))
 
 
 def _span(counts: Iterable[int]) -> str:

@@ -3,47 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from lotterylab.analysis.statistics import paired, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.studies.activations_predictions import LEFT_CHANCE
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
-from lotterylab.studies.questions import Verdict, Word, shown
-from lotterylab.studies.seeds import PerSeed, complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.studies.questions import Verdict, Word, both, shown
+from lotterylab.studies.seeds import complete, grouped, per_seed, sparsities, where
 
 ACCURACY = "train.test_accuracy"
 # The probes' names of the two streams: that of the dense and magnitude runs, and that after a scoring batch.
 DENSES, SCORINGS = "own stream", "other stream"
 
+Cells: TypeAlias = dict[tuple[str, str], list[Result]]
+
 
 def luck_of_the_stream(results: Sequence[Result]) -> Verdict:
-    """Row 8, hypothesis A: each method with both streams.  What matters if A holds is the stream, not the mask."""
+    """Row 8, hypothesis A: each method with both streams.
+
+    Where the published contrast is there at all (magnitude at chance, first-order not), magnitude with the other stream
+    decides.  First-order with the dense run's stream tells beside it whether that stream was needed.
+    """
     question = QUESTIONS["8A"]
     probes, published = where(results, protocol="probes"), _published(results)
-    cells = {
-        ("magnitude", DENSES): where(published, method="magnitude"),
-        ("magnitude", SCORINGS): where(probes, method="magnitude", control=SCORINGS),
-        ("first-order", DENSES): where(probes, method="first-order", control=DENSES),
-        ("first-order", SCORINGS): where(published, method="first-order"),
-    }
-    left = {cell: per_seed(rows, _has_left) for cell, rows in cells.items()}
-    seeds = _common(left.values())
-    if len(seeds) < 2:
-        return question.unanswered("magnitude and first-order runs with both streams", len(seeds))
-    most = {cell: _in_most(shares, seeds) for cell, shares in left.items()}
-    stays = not most["magnitude", SCORINGS]
-    carried = most["magnitude", SCORINGS] and not most["magnitude", DENSES] and not most["first-order", DENSES]
-    word: Word = "refuted" if stays else "confirmed" if carried else "cannot be said"
-    told = "; ".join(f"{method}, {stream}: {_told(left[method, stream], seeds)}" for method, stream in cells)
-    effect = paired(per_seed(cells["magnitude", SCORINGS], ACCURACY), per_seed(cells["magnitude", DENSES], ACCURACY))
+    cells, n = _balanced(
+        {
+            ("magnitude", DENSES): where(published, method="magnitude"),
+            ("magnitude", SCORINGS): where(probes, method="magnitude", control=SCORINGS),
+            ("first-order", DENSES): where(probes, method="first-order", control=DENSES),
+            ("first-order", SCORINGS): where(published, method="first-order"),
+        }
+    )
+    if n < 2:
+        return question.unanswered("magnitude and first-order runs with both streams", n)
+    most = {cell: _leave_in_most_seeds(rows) for cell, rows in cells.items()}
+    scorings, denses = (per_seed(cells["magnitude", stream], ACCURACY) for stream in (SCORINGS, DENSES))
+    effect = paired(scorings, denses)
+    word: Word = "cannot be said"
+    if most["magnitude", DENSES] is False and most["first-order", SCORINGS]:
+        if most["magnitude", SCORINGS] and effect.above(0.0):
+            word = "confirmed"
+        elif most["magnitude", SCORINGS] is False:
+            word = "refuted"
     return question.answer(
         word,
-        f"Runs above {LEFT_CHANCE:g} ('own' is the dense run's stream): {told}. The other stream changes magnitude's "
-        f"accuracy by {shown(effect)}.",
-        n=len(seeds),
+        f"Runs above {LEFT_CHANCE:g} ('own' is the dense run's stream): {_told(cells)}. The other stream changes "
+        f"magnitude's accuracy by {shown(effect)}.",
+        n=n,
         interval=effect,
-        as_predicted=stays,
+        as_predicted=_not(most["magnitude", SCORINGS]),
     )
 
 
@@ -55,65 +65,66 @@ def one_sided_mask(results: Sequence[Result]) -> Verdict:
     question = QUESTIONS["8B"]
     probes = where(results, protocol="probes", method=("random of one sign", "random"))
     target = min(sparsities(probes), default=0.0)
-    cells = {key: rows for key, rows in grouped(where(probes, sparsity=target), "method", "control").items()}
-    left = {cell: per_seed(rows, _has_left) for cell, rows in cells.items()}
-    seeds = _common(left.values())
-    if len(seeds) < 2:
-        return question.unanswered("random masks of one sign and of both, with both streams", len(seeds))
-    most = {cell: _in_most(shares, seeds) for cell, shares in left.items()}
-    one_sign = [most["random of one sign", stream] for stream in (DENSES, SCORINGS)]
-    two_signs = [most["random", stream] for stream in (DENSES, SCORINGS)]
-    rows = where(probes, sparsity=target)
-    lead = paired(
-        per_seed(where(rows, method="random of one sign"), ACCURACY), per_seed(where(rows, method="random"), ACCURACY)
+    cells, n = _balanced(
+        {
+            (method, stream): where(probes, sparsity=target, method=method, control=stream)
+            for method in ("random of one sign", "random")
+            for stream in (DENSES, SCORINGS)
+        }
     )
+    if n < 2:
+        return question.unanswered("random masks of one sign and of both, with both streams", n)
+    one_sign, two_signs = (
+        [_leave_in_most_seeds(cells[method, stream]) for stream in (DENSES, SCORINGS)]
+        for method in ("random of one sign", "random")
+    )
+    rows = [row for own in cells.values() for row in own]
+    of_one, of_both = (per_seed(where(rows, method=method), ACCURACY) for method in ("random of one sign", "random"))
+    lead = paired(of_one, of_both)
     word: Word = "cannot be said"
-    if not all(one_sign) or all(two_signs) or lead.below(0.0):
+    if False in one_sign or set(two_signs) == {True} or lead.below(0.0):
         word = "refuted"
-    elif not any(two_signs) and lead.above(0.0):
+    elif set(one_sign) == {True} and set(two_signs) == {False} and lead.above(0.0):
         word = "confirmed"
-    told = "; ".join(f"{method}, {stream}: {_told(left[method, stream], seeds)}" for method, stream in cells)
     return question.answer(
         word,
-        f"Runs above {LEFT_CHANCE:g} at {target:g} ('own' is the dense run's stream): {told}. One sign minus both: "
-        f"{shown(lead)}.",
-        n=len(seeds),
+        f"Runs above {LEFT_CHANCE:g} at {target:g} ('own' is the dense run's stream): {_told(cells)}. One sign minus "
+        f"both: {shown(lead)}.",
+        n=n,
         interval=lead,
-        as_predicted=all(one_sign),
+        as_predicted=both(*one_sign),
     )
 
 
 def learning_rate(results: Sequence[Result]) -> Verdict:
-    """Row 8, hypothesis C: sigmoid at the chosen rate; and whether it is the rate, from the rungs around that repair."""
+    """Row 8, hypothesis C: every arm at the chosen rate, and dense at 0.1, also with all else repaired (rung 6)."""
     question = QUESTIONS["8C"]
-    arms = where(results, protocol=CORRECTED.name, activation="sigmoid", control="")
-    left = per_seed(arms, _has_left)
-    dense = per_seed(where(_published(results), method="dense"), _has_left)
-    seeds = _common((left, dense))
-    if len(seeds) < 2:
-        return question.unanswered("all its corrected and as-published sigmoid runs", len(seeds))
-    arms = [row for row in complete(arms, ACCURACY) if row.labels["seed"] in seeds]
-    least = {
-        arm: t_interval(per_seed(rows, _has_left).values()).mean
-        for arm, rows in grouped(arms, "method", "sparsity").items()
-    }
-    stuck = [f"{method} at {sparsity:g}" for (method, sparsity), share in least.items() if share <= 0.5]
-    before = per_seed(where(results, protocol=ladder()[5].name, activation="sigmoid", method="dense"), _has_left)
-    learned_before = _in_most(before, list(before)) if len(before) > 1 else None
-    everywhere, at_chance = all(left[seed] == 1 for seed in seeds), not _in_most(dense, seeds)
+    cells, n = _balanced(
+        {
+            ("all", "corrected"): where(results, protocol=CORRECTED.name, activation="sigmoid", control=""),
+            ("dense", "published"): where(_published(results), method="dense"),
+        }
+    )
+    if n < 2:
+        return question.unanswered("all its corrected and as-published sigmoid runs", n)
+    arms, dense = cells.values()
+    by_arm = grouped(arms, "method", "sparsity")
+    leave = {f"{arm[0]} at {arm[1]:g}": _leave_in_most_seeds(rows) for arm, rows in by_arm.items()}
+    stuck = [arm for arm, most in leave.items() if most is False]
+    rung = complete(where(results, protocol=ladder()[5].name, activation="sigmoid", method="dense"), ACCURACY)
+    everywhere = all(map(_has_left, arms))
     word: Word = "cannot be said"
-    if stuck or not at_chance or learned_before:
+    if stuck or _leave_in_most_seeds(dense) or (len(rung) > 1 and _leave_in_most_seeds(rung)):
         word = "refuted"
-    elif everywhere:
+    elif everywhere and _leave_in_most_seeds(dense) is False:
         word = "confirmed"
     accuracy = t_interval(per_seed(arms, ACCURACY).values())
-    rung = f"in {sum(before.values()):.0f} of {len(before)} seeds" if before else "not run"
     return question.answer(
         word,
-        f"At the chosen rate {sum(map(_has_left, arms)):.0f} of {len(arms)} sigmoid runs are above {LEFT_CHANCE:g} (mean "
-        f"{shown(accuracy)}; in most seeds not: {', '.join(stuck) or 'none'}). At 0.1 the dense network is in "
-        f"{sum(dense[seed] for seed in seeds):.0f} of {len(seeds)} seeds as published, and with all other repairs {rung}.",
-        n=len(seeds),
+        f"At the chosen rate {_count(arms)} sigmoid runs are above {LEFT_CHANCE:g} (mean {shown(accuracy)}; not in "
+        f"most seeds: {', '.join(stuck) or 'none'}). At 0.1 {_count(dense)} dense runs are as published, "
+        f"and {_count(rung)} with everything else repaired.",
+        n=n,
         interval=accuracy,
         as_predicted=everywhere,
     )
@@ -123,21 +134,33 @@ def _published(results: Sequence[Result]) -> list[Result]:
     return where(results, protocol=AS_PUBLISHED.name, activation="sigmoid")
 
 
+def _balanced(cells: Cells) -> tuple[Cells, int]:
+    """The rows of the seeds in which every cell is complete, and how many seeds those are."""
+    seeds = set.intersection(*(set(per_seed(rows, ACCURACY)) for rows in cells.values()))
+    return {cell: where(rows, seed=tuple(seeds)) for cell, rows in cells.items()}, len(seeds)
+
+
 def _has_left(row: Result) -> float | None:
     accuracy = row.metric(ACCURACY)
     return None if accuracy is None else float(accuracy > LEFT_CHANCE)
 
 
-def _common(shares) -> list[int]:
-    """The seeds that every arm has; none where there are no arms."""
-    found = [set(one) for one in shares]
-    return sorted(set.intersection(*found)) if found else []
+def _leave_in_most_seeds(rows: Sequence[Result]) -> bool | None:
+    """Whether more than half of a seed's runs leave chance, in more than half of the seeds; None where in half of
+    them."""
+    shares = per_seed(rows, _has_left).values()
+    twice = 2 * sum(share > 0.5 for share in shares)
+    return None if twice == len(shares) else twice > len(shares)
 
 
-def _in_most(shares: PerSeed, seeds: Sequence[int]) -> bool:
-    """Whether more than half of the runs have left chance in more than half of the seeds."""
-    return 2 * sum(shares[seed] > 0.5 for seed in seeds) > len(seeds)
+def _not(known: bool | None) -> bool | None:
+    return None if known is None else not known
 
 
-def _told(shares: PerSeed, seeds: Sequence[int]) -> str:
-    return f"{sum(shares[seed] for seed in seeds) / len(seeds):.0%}"
+def _count(rows: Sequence[Result]) -> str:
+    return f"{sum(row.metric(ACCURACY) > LEFT_CHANCE for row in rows)} of {len(rows)}"
+
+
+def _told(cells: Cells) -> str:
+    means = {cell: t_interval(per_seed(rows, ACCURACY).values()).mean for cell, rows in cells.items()}
+    return "; ".join(f"{', '.join(cell)} {_count(rows)} (mean {means[cell]:.3f})" for cell, rows in cells.items())

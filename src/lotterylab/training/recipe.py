@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from lotterylab.errors import UsageError
+from lotterylab.words import check_words
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything about a training but the network, the data and the seeds.
 
-    ``optimizer``, ``schedule``: specs of ``training.optim`` and ``training.schedules``; ``augment``, ``stream``: specs of
+    ``optimizer``, ``schedule``: specs of ``training.optim`` and ``training.schedules``; ``augment``, ``stream``: specs
+    of
     ``data``.  ``hold``: whether pruned entries are held at zero (the published study did not).
     ``watch``: splits that are evaluated after every epoch.  ``pick``: the split whose accuracy picks the epoch kept as
     "best" (the first of equals), which must be watched; None keeps the final state only.
@@ -30,7 +34,8 @@ class Recipe:
     precision: Literal["float32"] = "float32"
 
     def __post_init__(self) -> None:
+        check_words(self)
         if self.pick and self.pick not in self.watch:
-            raise ValueError(
+            raise UsageError(
                 f"pick='{self.pick}' needs watch=('{self.pick}',): the epoch is picked from what is watched."
             )

@@ -1,0 +1,92 @@
+"""Tickets minus their controls in the corrected protocol: one panel an activation, one line a method and target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.report import figure_style as style
+from lotterylab.report.grid import Grid, Look, Panel, Series
+from lotterylab.report.words import interval_text
+from lotterylab.studies.contrasts import DENSE, DENSE_TOTAL, RANDOM, REINITIALISED, Contrast
+
+AGAINST = {
+    RANDOM: style.CONTROLS["random mask"],
+    REINITIALISED: style.CONTROLS["reinitialised"],
+    DENSE: Look(colour=style.BLACK, marker="P"),
+    DENSE_TOTAL: Look(colour=style.GREY, marker="X"),
+}
+FRAME = 1.5  # of the range of the means: how far intervals widen the frame
+
+
+def contrasts(found: Sequence[Contrast]) -> Grid:
+    """Paired differences of test accuracy with their intervals, lying beside 0."""
+    activations = list(dict.fromkeys(one.activation for one in found))
+    places = list(dict.fromkeys((one.method, one.sparsity) for one in found))[::-1]
+    limits = _limits(found)
+    panels = tuple(
+        Panel(
+            title=activation,
+            x_label="difference of test accuracy, fraction",
+            y_label="",
+            series=_series([one for one in found if one.activation == activation], places),
+            y_ticks=tuple(
+                (float(number), f"{style.called(method)}, {sparsity:g}" if column == 0 else "")
+                for number, (method, sparsity) in enumerate(places)
+            ),
+            x_limits=limits,
+            y_limits=(-0.6, len(places) - 0.4),
+            marks=(0.0,),
+        )
+        for column, activation in enumerate(activations)
+    )
+    counts = sorted({one.interval.n for one in found})
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return Grid(
+        name="corrected-contrasts",
+        title="Tickets minus their controls, test accuracy",
+        sentence=_summary(found),
+        caption=f"Mean of the paired differences and its 95 % t interval over seeds, n = {n}. Right of the line: the "
+        "ticket is better. A bar that reaches the frame goes on beyond it.",
+        rows=(panels,),
+        panel_height=0.6 + 0.34 * len(places),
+    )
+
+
+def _series(found: Sequence[Contrast], places: Sequence[tuple[str, float]]) -> tuple[Series, ...]:
+    series = []
+    for number, (against, look) in enumerate(AGAINST.items()):
+        own = [one for one in found if one.against == against]
+        if own:
+            series.append(
+                Series(
+                    x=tuple(one.interval.mean for one in own),
+                    y=tuple(places.index((one.method, one.sparsity)) + 0.19 * (1.5 - number) for one in own),
+                    look=Look(colour=look.colour, marker=look.marker, line="", size=4.5),
+                    label=f"minus {against}",
+                    low=tuple(one.interval.mean if one.interval.low is None else one.interval.low for one in own),
+                    high=tuple(one.interval.mean if one.interval.high is None else one.interval.high for one in own),
+                    across=True,
+                )
+            )
+    return tuple(series)
+
+
+def _limits(found: Sequence[Contrast]) -> tuple[float, float]:
+    means = [0.0, *(one.interval.mean for one in found)]
+    span = max(0.05, max(means) - min(means))
+    ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
+    low = max(min([*means, *ends]), min(means) - FRAME * span / 2)
+    high = min(max([*means, *ends]), max(means) + FRAME * span / 2)
+    return low - 0.04 * span, high + 0.04 * span
+
+
+def _summary(found: Sequence[Contrast]) -> str:
+    resolved = [one for one in found if one.interval.above(0) or one.interval.below(0)]
+    text = f"{len(resolved)} of {len(found)} differences are resolved: their interval leaves 0 out."
+    if not resolved:
+        return text
+    largest = max(resolved, key=lambda one: abs(one.interval.mean))
+    return (
+        f"{text} The largest: {largest.activation}, {style.called(largest.method)}, {largest.sparsity:g} minus "
+        f"{largest.against}: {interval_text(largest.interval, sign=True)}."
+    )

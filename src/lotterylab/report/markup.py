@@ -1,0 +1,44 @@
+"""HTML from Python values: everything is escaped unless it is ``Html`` already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import TypeAlias
+
+VOID = ("meta", "input", "br")
+
+
+class Html(str):
+    """Text that is HTML already; plain strings are escaped when they become part of it."""
+
+
+Child: TypeAlias = "Html | str | int | float | Iterable[Child] | None"
+
+
+def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Html:
+    """``<name attributes>children</name>``.
+
+    A trailing underscore of an attribute is dropped and others become hyphens (``class_``, ``data_value``); True
+    stands without a value, False and None are left out.
+    """
+    head = name + "".join(_attribute(key, value) for key, value in attributes.items())
+    return Html(f"<{head}>" if name in VOID else f"<{head}>{join(children)}</{name}>")
+
+
+def join(children: Child, between: str = "") -> Html:
+    """Children in a row; numbers and strings are escaped, iterables are gone through."""
+    if isinstance(children, Html):
+        return children
+    if children is None:
+        return Html("")
+    if isinstance(children, str | int | float):
+        return Html(escape(str(children)))
+    return Html(between.join(join(child) for child in children))
+
+
+def _attribute(key: str, value: str | int | float | bool | None) -> str:
+    if value is None or value is False:
+        return ""
+    name = key.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'

@@ -1,0 +1,79 @@
+"""Everything that the sections of the page draw from, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lotterylab.audit.alarms import Alarm
+from lotterylab.engine.results import Result
+from lotterylab.plan.study import Study
+from lotterylab.report.arms import Arms
+from lotterylab.report.blocks import figure
+from lotterylab.report.context import ReportContext
+from lotterylab.report.figures import FigureFolder
+from lotterylab.report.grid import Grid
+from lotterylab.report.markup import Html
+from lotterylab.report.tidy import Number, Point, Trial, numbers, points, trials
+from lotterylab.studies.contrasts import Contrast, contrasts
+from lotterylab.studies.published import METHODS, Comparison, published_comparison
+from lotterylab.studies.questions import Verdict
+from lotterylab.studies.verdicts import verdicts
+
+PUBLISHED_ON = "cifar10"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """A study's results in all the forms that a section asks for.
+
+    ``comparisons`` is empty where the data are not those of the published study: its values say nothing about others.
+    ``classes``: of the data, for the level of chance.
+    """
+
+    study: Study
+    results: Sequence[Result]
+    alarms: Sequence[Alarm]
+    context: ReportContext
+    figures: FigureFolder
+    numbers: Sequence[Number]
+    points: Sequence[Point]
+    trials: Sequence[Trial]
+    arms: Arms
+    verdicts: Sequence[Verdict]
+    contrasts: Sequence[Contrast]
+    comparisons: Sequence[Comparison]
+    classes: int
+
+    def planned(self, protocol: str) -> bool:
+        """Whether the study has rows of a protocol."""
+        return any(row.labels["protocol"] == protocol for row in self.study.rows)
+
+    def show(self, grid: Grid) -> Html:
+        """A figure of the page, its files written where they have to be."""
+        return figure(grid, self.figures.add(grid))
+
+
+def gather(
+    study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
+) -> Material:
+    """All of it from the results; reads nothing from any store."""
+    found, curves = numbers(results), points(results)
+    spec = study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]
+    comparisons = published_comparison(results) if spec.name == PUBLISHED_ON else []
+    return Material(
+        study=study,
+        results=results,
+        alarms=alarms,
+        context=context,
+        figures=FigureFolder(folder),
+        numbers=found,
+        points=curves,
+        trials=trials(results),
+        arms=Arms(found, curves),
+        verdicts=verdicts(results),
+        contrasts=contrasts(results),
+        comparisons=[replace(one, method=METHODS[one.method]) for one in comparisons],
+        classes=spec.classes,
+    )

@@ -1,0 +1,79 @@
+"""The report: one page that needs no network, its figures, and its numbers as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from lotterylab.audit.alarms import Alarm
+from lotterylab.blobs import write_atomically
+from lotterylab.engine.results import Result
+from lotterylab.plan.study import Study
+from lotterylab.report.context import ReportContext
+from lotterylab.report.markup import Html, tag
+from lotterylab.report.material import Material, gather
+from lotterylab.report.sections.alarms import alarm_list
+from lotterylab.report.sections.ladder import ladder
+from lotterylab.report.sections.opening import opening
+from lotterylab.report.sections.origin import origin
+from lotterylab.report.sections.protocols import as_published, corrected
+from lotterylab.report.sections.published import comparison
+from lotterylab.report.sections.references import bibliography
+from lotterylab.report.sections.runs import runs
+from lotterylab.report.sections.verdicts import verdict_table
+from lotterylab.report.tidy import Number, Point, Trial, write
+
+SECTIONS: tuple[tuple[str, str, Callable[[Material], Html]], ...] = (  # anchor, title in the contents, what makes it
+    ("verdicts", "Verdicts", verdict_table),
+    ("ladder", "Ladder", ladder),
+    ("as-published", "As published", as_published),
+    ("corrected", "Corrected", corrected),
+    ("published", "Published values", comparison),
+    ("alarms", "Alarms", alarm_list),
+    ("origin", "Settings and data", origin),
+    ("runs", "All runs", runs),
+    ("references", "References", bibliography),
+)
+
+
+def report(
+    study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
+) -> Path:
+    """Write index.html, results.csv, curves.csv, rates.csv (if rates were chosen), figures/; returns the page's path.
+
+    Unfinished studies have a report too: what is missing is said, and each number carries its n.  Figures are drawn
+    again only where what they show has changed; all else is written each time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    material = gather(study, results, alarms, folder, context)
+    write(folder / "results.csv", material.numbers, Number)
+    write(folder / "curves.csv", material.points, Point)
+    if material.trials:
+        write(folder / "rates.csv", material.trials, Trial)
+    with material.figures:
+        sections = [make(material) for _, _, make in SECTIONS]
+    page = folder / "index.html"
+    contents = [(anchor, title) for anchor, title, _ in SECTIONS]
+    write_atomically(page, _html(study.title, opening(material, contents), sections).encode())
+    return page
+
+
+def _html(title: str, head: Html, sections: Sequence[Html]) -> str:
+    page = tag(
+        "html",
+        tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("title", title),
+            tag("style", Html(_packaged("page.css"))),
+        ),
+        tag("body", head, tag("main", sections), tag("script", Html(_packaged("page.js")))),
+        lang="en",
+    )
+    return f"<!doctype html>\n{page}\n"
+
+
+def _packaged(name: str) -> str:
+    return files("lotterylab.report").joinpath(name).read_text(encoding="utf-8")

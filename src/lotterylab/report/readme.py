@@ -1,0 +1,94 @@
+"""The verdicts as Markdown, for a folder of results that is read where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lotterylab.report.material import Material
+from lotterylab.studies.questions import Verdict
+
+PREDICTED = {True: "as predicted", False: "not as predicted", None: "open"}
+
+
+def readme(material: Material) -> str:
+    """README.md of a report's folder: what was run, each verdict, the published values beside ours."""
+    return "\n".join(_lines(material)) + "\n"
+
+
+def _lines(material: Material) -> Iterator[str]:
+    study, context = material.study, material.context
+    finished = sum(result.complete for result in material.results)
+    yield f"# {study.title}"
+    yield ""
+    yield f"{study.question}"
+    yield ""
+    yield (
+        f"{finished} of {len(material.results)} rows are finished. This page is written by the program and "
+        "changes when the numbers do."
+    )
+    yield ""
+    yield f"    {context.command}"
+    yield f"    {context.command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>"
+    yield ""
+    yield "The page is [index.html](index.html); it needs no network. The numbers: results.csv, curves.csv, rates.csv."
+    for note in study.notes:
+        yield ""
+        yield note
+    yield ""
+    yield "## Where text and numbers part"
+    yield ""
+    yield (
+        "The verdict is on what follows: our explanation, which the measurement could have refuted. Intervals: 95 % t "
+        "over seeds."
+    )
+    yield ""
+    yield "| row | the text says | what follows | measured | n | interval | verdict | prediction |"
+    yield "|---|---|---|---|---|---|---|---|"
+    yield from map(_row, material.verdicts)
+    yield from _published(material)
+
+
+def _row(one: Verdict) -> str:
+    interval = one.interval
+    spelled = ""
+    if interval is not None and interval.low is not None and interval.high is not None:
+        spelled = f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    cells = (one.key, one.claim, one.follows, one.measured, str(one.n), spelled, f"**{one.verdict}**")
+    return _table_row((*cells, PREDICTED[one.as_predicted]))
+
+
+def _published(material: Material) -> Iterator[str]:
+    if not material.comparisons:
+        return
+    inside = sum(one.within is True for one in material.comparisons)
+    exact = [one for one in material.comparisons if one.activation == "sigmoid"]
+    same = sum(one.within_seed42 is True for one in exact)
+    yield ""
+    yield "## The published values"
+    yield ""
+    yield (
+        f"{inside} of {len(material.comparisons)} lie within their reading error plus two standard deviations over "
+        f"our seeds; of the {len(exact)} of the sigmoid column, {same} are given again by seed 42 within the reading "
+        f"error alone."
+    )
+    yield ""
+    yield _table_row(
+        ("quantity", "activation", "method", "target", "published", "ours, mean ± sd (n)", "seed 42", "within", "at 42")
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for one in material.comparisons:
+        spread = f" ± {one.ours_sd:.3f}" if one.ours_sd is not None else ""
+        ours = f"{one.ours_mean:.3f}{spread} ({one.n})" if one.ours_mean is not None else "not run"
+        at_42 = f"{one.seed42:.3f}" if one.seed42 is not None else ""
+        verdicts = (_word(one.within), _word(one.within_seed42))
+        yield _table_row(
+            (one.quantity, one.activation, one.method, f"{one.target:g}", f"{one.published:g}", ours, at_42, *verdicts)
+        )
+
+
+def _word(verdict: bool | None) -> str:
+    return {True: "yes", False: "no", None: ""}[verdict]
+
+
+def _table_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

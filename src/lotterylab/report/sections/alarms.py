@@ -1,0 +1,48 @@
+"""Alarms by their code: how often, and the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.audit.alarms import Alarm
+from lotterylab.report.blocks import badge, folded, section, sentence
+from lotterylab.report.markup import Html, join, tag
+from lotterylab.report.material import Material
+
+EXAMPLES = 8
+SEVERITY = {"fault": ("!", "bad"), "caution": ("?", "open")}
+
+
+def alarm_list(material: Material) -> Html:
+    """One folded part for each code, faults first."""
+    groups: dict[tuple[str, str], list[Alarm]] = {}
+    for alarm in material.alarms:
+        groups.setdefault((alarm.severity, alarm.code), []).append(alarm)
+    ordered = sorted(groups.items(), key=lambda item: (item[0][0] != "fault", -len(item[1]), item[0][1]))
+    return section(
+        "alarms",
+        "Alarms",
+        sentence(_summary(material.alarms)),
+        [_group(severity, code, alarms) for (severity, code), alarms in ordered],
+    )
+
+
+def _summary(alarms: Sequence[Alarm]) -> str:
+    if not alarms:
+        return "No alarm was raised."
+    faults = [alarm for alarm in alarms if alarm.severity == "fault"]
+    cautions = len(alarms) - len(faults)
+    return (
+        f"{len(faults):,} faults of {len({alarm.code for alarm in faults})} kinds (a number does not mean what it is "
+        f"taken for) and {cautions:,} cautions (it may not). Many belong to the published protocol, which is run as "
+        f"it was."
+    )
+
+
+def _group(severity: str, code: str, alarms: Sequence[Alarm]) -> Html:
+    title = join((badge(severity, *SEVERITY[severity]), f" {code}: {len(alarms):,}"))
+    left = len(alarms) - EXAMPLES
+    lines = [
+        tag("li", tag("b", alarm.where), ": " if alarm.where else "", alarm.message) for alarm in alarms[:EXAMPLES]
+    ]
+    return folded(title, tag("ul", lines), tag("p", f"and {left:,} more.", class_="note") if left > 0 else None)

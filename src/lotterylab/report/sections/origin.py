@@ -1,0 +1,85 @@
+"""Where the numbers come from: settings, data, versions, and what was predicted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from lotterylab.report.blocks import folded, pairs, section, sentence, table
+from lotterylab.report.markup import Child, Html, tag
+from lotterylab.report.material import Material
+
+OF_ONE_RUN = ("earlier_seconds",)  # facts that differ from run to run and say nothing about its bits
+
+
+def origin(material: Material) -> Html:
+    """Folded parts: settings, data, facts of this report and of the runs, predictions."""
+    context = material.context
+    runs = _facts_of_runs(material)
+    return section(
+        "origin",
+        "Settings, data, versions, predictions",
+        sentence(_summary(material, len(runs))),
+        folded("Settings", pairs((name, spell(value)) for name, value in context.settings.items())),
+        folded("Data", *_data(material)),
+        folded("Versions and machine", tag("h3", "This report"), _facts(context.facts), tag("h3", "The runs"), *runs),
+        folded("Predictions, as written before the runs", _predictions(material)),
+    )
+
+
+def _summary(material: Material, kinds: int) -> str:
+    data, warnings = material.context.data, material.context.data.warnings
+    warned = f" {len(warnings)} warning{'s' * (len(warnings) > 1)} about the data." if warnings else ""
+    return (
+        f"Data: {material.context.data_title}, content {data.content[:12]}.{warned} The runs were made under {kinds} "
+        f"set{'s' * (kinds != 1)} of versions and machines."
+    )
+
+
+def _data(material: Material) -> list[Child]:
+    data = material.context.data
+    return [
+        pairs((("data", material.context.data_title), ("content used, SHA-256", tag("code", data.content)))),
+        table(
+            ("file", "checksum"), [(name, tag("code", checksum)) for name, checksum in data.files], name="data-files"
+        ),
+        tag("ul", [tag("li", text) for text in data.warnings]) if data.warnings else None,
+    ]
+
+
+def _facts(facts: Mapping[str, Any]) -> Html:
+    return pairs((name.replace("_", " "), spell(value)) for name, value in facts.items())
+
+
+def _facts_of_runs(material: Material) -> list[Html]:
+    """One list for each set of facts, the most frequent first, each finished training counted once."""
+    records = {one.records["train"].digest: one.records["train"] for one in material.results if "train" in one.records}
+    sets = Counter(
+        tuple(sorted((name, spell(value)) for name, value in record.facts.items() if name not in OF_ONE_RUN))
+        for record in records.values()
+    )
+    return [
+        tag("div", tag("p", f"{count:,} training run{'s' * (count > 1)}:"), _facts(dict(facts)))
+        for facts, count in sets.most_common()
+    ]
+
+
+def _predictions(material: Material) -> Html:
+    head = ("row", "claim", "expected")
+    rows = [(tag("th", one.key, scope="row"), one.claim, one.expected) for one in material.study.predictions]
+    return table(head, rows, kind="prose", name="predictions")
+
+
+def spell(value: Any) -> str:
+    """A setting or a fact for a reader."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case Mapping():
+            return ", ".join(f"{str(name).replace('_', ' ')} {spell(item)}" for name, item in value.items())
+        case tuple() | list():
+            return ", ".join(map(spell, value))
+    return str(value)

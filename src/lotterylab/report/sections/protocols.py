@@ -1,0 +1,115 @@
+"""The figures of one protocol, and the numbers they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.report import figures_contrasts, figures_curves, figures_rates, figures_targets
+from lotterylab.report.arms import Arm
+from lotterylab.report.blocks import cell, folded, note, number, section, sentence, table
+from lotterylab.report.figure_style import called
+from lotterylab.report.markup import Html
+from lotterylab.report.material import Material
+from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Quantity
+from lotterylab.report.words import interval_text
+
+TITLES = {
+    "as-published": "As published: the protocol that gave the published numbers",
+    "corrected": "Corrected: what the text claims, done as it says",
+}
+
+
+def as_published(material: Material) -> Html:
+    """The four families with the published values laid over, and the probes of stream and sign."""
+    return _protocol(material, "as-published", (ACCURACY, REACHED, STABILITY))
+
+
+def corrected(material: Material) -> Html:
+    """The four families with their controls, distances over the masked weights, and the choice of the rate."""
+    return _protocol(material, "corrected", (ACCURACY, REACHED, STABILITY, MASKED_L2, ANGLE))
+
+
+def _protocol(material: Material, protocol: str, quantities: Sequence[Quantity]) -> Html:
+    arms, title = material.arms, TITLES[protocol]
+    if not material.planned(protocol):
+        return section(protocol, title, sentence(f"The {protocol} protocol was not part of this study."))
+    if not arms.targets(protocol=protocol):
+        return section(protocol, title, sentence(f"No pruned run of the {protocol} protocol is finished yet."))
+    return section(
+        protocol,
+        title,
+        sentence(_summary(material, protocol)),
+        _families(material, protocol),
+        _published_only(material) if protocol == "as-published" else _corrected_only(material),
+        folded("The numbers of these figures", _numbers(material, protocol, quantities)),
+    )
+
+
+def _families(material: Material, protocol: str) -> list[Html]:
+    arms = material.arms
+    over = material.comparisons if protocol == "as-published" else ()
+    drops = figures_curves.drops_of(material.results, protocol)
+    grids = (
+        figures_targets.accuracy(arms, protocol, over, material.classes),
+        figures_curves.curves(arms, protocol, over, drops),
+        figures_targets.reached(arms, protocol, over),
+        figures_targets.stability(arms, protocol, over),
+    )
+    return [material.show(grid) for grid in grids]
+
+
+def _published_only(material: Material) -> list[Html | None]:
+    arms = material.arms
+    probes = arms.targets(protocol="probes")
+    aside = "" if material.comparisons else "The published values are of CIFAR-10 and are not laid over these figures."
+    return [note(aside), material.show(figures_rates.probes(arms, material.classes)) if probes else None]
+
+
+def _corrected_only(material: Material) -> list[Html]:
+    grids = figures_targets.masked(material.arms, "corrected")
+    if material.contrasts:
+        grids.append(figures_contrasts.contrasts(material.contrasts))
+    if material.trials:
+        grids.append(figures_rates.rates(material.trials, material.classes))
+    return [material.show(grid) for grid in grids]
+
+
+def _summary(material: Material, protocol: str) -> str:
+    """The best method of each activation at the highest target, by its mean."""
+    arms = material.arms
+    highest = arms.targets(protocol=protocol)[-1]
+    parts = []
+    for activation in arms.labels("activation", protocol=protocol):
+        tickets = arms.where(protocol=protocol, activation=activation, control="", sparsity=highest)
+        means = {arm: interval for arm in tickets if (interval := arms.interval(arm, ACCURACY.metric))}
+        dense = arms.interval(Arm(protocol, activation, "dense"), ACCURACY.metric)
+        if means:
+            best = max(means, key=lambda arm: means[arm].mean)
+            against = f", dense {interval_text(dense)}" if dense else ""
+            parts.append(f"{activation}: {called(best.method)} {interval_text(means[best])}{against}")
+    return f"Highest mean test accuracy at target {highest:g}, with dense networks beside it. {'; '.join(parts)}."
+
+
+def _numbers(material: Material, protocol: str, quantities: Sequence[Quantity]) -> Html:
+    arms = material.arms
+    head = ["activation", "method", "control", "target", "n", *(quantity.axis for quantity in quantities)]
+    rows = [
+        [
+            arm.activation,
+            called(arm.method),
+            arm.control,
+            number(arm.sparsity, 2) if arm.sparsity else cell("dense", value=0.0, kind="number"),
+            number(len(arms.values(arm, ACCURACY.metric))),
+            *(_mean(material, arm, quantity) for quantity in quantities),
+        ]
+        for arm in arms.where(protocol=protocol)
+        if arms.values(arm, ACCURACY.metric)
+    ]
+    return table(head, rows, kind="sortable", name=f"numbers-{protocol}")
+
+
+def _mean(material: Material, arm: Arm, quantity: Quantity) -> Html:
+    interval = material.arms.interval(arm, quantity.metric)
+    if interval is None:
+        return cell("", kind="number")
+    return cell(interval_text(interval), value=repr(interval.mean), kind="number")

@@ -1,0 +1,69 @@
+"""All runs: one line each, to sort and to filter."""
+
+from __future__ import annotations
+
+from lotterylab.engine.results import Result
+from lotterylab.report.blocks import cell, note, number, section, sentence, table
+from lotterylab.report.figure_style import called
+from lotterylab.report.markup import Child, Html, tag
+from lotterylab.report.material import Material
+
+HEAD = (
+    "protocol",
+    "activation",
+    "method",
+    "control",
+    "asked",
+    "reached",
+    "seed",
+    "test acc.",
+    "exact acc.",
+    "D",
+    "seconds",
+    "digest",
+)
+METRICS = (  # the numbers of a line, as they stand in results.csv
+    "train.test_accuracy",
+    "train.test_accuracy_exact",
+    "distances.mean_relative_distance",
+)
+
+
+def runs(material: Material) -> Html:
+    """The table of every finished training of the study."""
+    finished = [result for result in material.results if "train" in result.records]
+    shared = sum(bool(result.records["train"].same_as) for result in finished)
+    seconds = {result.records["train"].digest: result.records["train"].seconds for result in finished}
+    text = (
+        f"{len(finished):,} of {len(material.results):,} rows have a finished training. These are {len(seconds):,} "
+        f"different runs, which took {sum(seconds.values()) / 3600:.2f} hours of one thread; {shared:,} rows took the "
+        "result of a run with equal content, in 0 seconds."
+    )
+    return section(
+        "runs",
+        "All runs",
+        sentence(text),
+        note(
+            "Asked and reached: fraction removed, over the entries that the method may remove. Exact acc.: on the test "
+            "images that are exactly those of the canonical data. D: mean over tensors of the relative distance from "
+            "the dense network. The digest names the run in the store."
+        ),
+        tag("div", class_="tools", data_for="all-runs"),
+        table(HEAD, [_row(result) for result in finished], kind="sortable", name="all-runs"),
+    )
+
+
+def _row(result: Result) -> list[Child]:
+    labels, record = result.labels, result.records["train"]
+    return [
+        cell(str(labels["protocol"]).partition(":")[0], value=labels["protocol"]),
+        labels["activation"],
+        called(str(labels["method"])),
+        labels["control"],
+        number(labels["sparsity"], 2) if labels["sparsity"] else cell("dense", value=0.0, kind="number"),  # type: ignore[arg-type]
+        number(result.metric("prune.reached")),
+        cell(labels["seed"], value=labels["seed"], kind="number"),
+        *(number(result.metric(metric)) for metric in METRICS),
+        number(record.seconds, 1),
+        cell(tag("code", record.digest[:12])),
+    ]

@@ -1,0 +1,90 @@
+"""The corrected protocol's contrasts: each ticket against its controls, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
+from lotterylab.engine.results import Result
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
+from lotterylab.studies.protocols import CORRECTED
+from lotterylab.studies.questions import Word, is_equal
+from lotterylab.studies.seeds import Asked, grouped, per_seed, where
+
+ACCURACY = "train.test_accuracy"
+DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
+    "dense, as many epochs",  # as the ticket is trained for
+    "dense, total epochs",  # those of finding the ticket included
+    "random mask",  # of the ticket's density in each layer
+    "reinitialised",
+)
+CONTROLS: dict[str, dict[str, Asked]] = {
+    DENSE: {"method": "dense", "control": "pruned epochs"},
+    DENSE_TOTAL: {"method": "dense", "control": "total epochs"},
+    RANDOM: {"control": "random mask"},
+    REINITIALISED: {"control": "reinitialised"},
+}
+# The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
+# All others are shown with their intervals, and decide nothing.
+PLANNED = (
+    ("magnitude", 0.5, DENSE),
+    ("magnitude", 0.9, RANDOM),
+    ("grasp", 0.9, RANDOM),
+    ("first-order", 0.5, RANDOM),
+    ("magnitude", 0.9, REINITIALISED),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Accuracy of a ticket minus that of a control, over the seeds that both have.
+
+    ``equal``: whether they are equal within the margin.  ``p``: two-sided, None for one seed.  ``p_holm``: adjusted
+    for the family of planned contrasts over all activations; None for the others.
+    """
+
+    activation: str
+    method: str
+    sparsity: float
+    against: str
+    values: tuple[float, ...]
+    interval: Interval
+    equal: Word
+    p: float | None
+    p_holm: float | None = None
+
+    @property
+    def key(self) -> tuple[str, float, str]:
+        """What is compared, whatever the activation."""
+        return (self.method, self.sparsity, self.against)
+
+
+def contrasts(results: Sequence[Result]) -> list[Contrast]:
+    """All contrasts of which at least one seed has both runs."""
+    found = list(_contrasts(where(results, protocol=CORRECTED.name)))
+    family = {number: one.p for number, one in enumerate(found) if one.key in PLANNED and one.p is not None}
+    adjusted = holm(family)
+    return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
+
+
+def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
+    tickets = [row for row in where(rows, control="") if row.labels["method"] != "dense"]
+    for (activation, method, sparsity), own in grouped(tickets, "activation", "method", "sparsity").items():
+        for against, labels in CONTROLS.items():
+            asked: dict[str, Asked] = {"method": method, "sparsity": sparsity, **labels}
+            if asked["method"] == "dense":
+                del asked["sparsity"]
+            control = per_seed(where(rows, activation=activation, **asked), ACCURACY)
+            values = differences(per_seed(own, ACCURACY), control)
+            if values:
+                yield Contrast(
+                    activation=activation,
+                    method=method,
+                    sparsity=sparsity,
+                    against=against,
+                    values=tuple(values),
+                    interval=t_interval(values),
+                    equal=is_equal(values, EQUAL_ACCURACY),
+                    p=p_value(values),
+                )

@@ -1,0 +1,99 @@
+"""Rows 6 and 11: accuracies on the test set, by what picked the epoch and by activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.analysis.statistics import differences, holm, p_value, paired, power_note, t_interval
+from lotterylab.engine.results import Result
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
+from lotterylab.studies.activations_questions import QUESTIONS
+from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
+from lotterylab.studies.questions import Verdict, Word, all_of, both, holds, is_below, is_equal, shown
+from lotterylab.studies.seeds import grouped, per_seed, where
+
+ACCURACY = "train.test_accuracy"
+PRUNED = ("magnitude", "first-order")
+LEVEL = 0.05  # of the family of all arms
+OPTIMISM = (0.01, 0.03)  # "the best test epoch lies above the last one by 0.01 to 0.03"
+TANH_BELOW_RELU = (-0.06, -0.02)  # "lower than ReLU by 0.02 to 0.06, dense"
+
+
+def selection_on_test(results: Sequence[Result]) -> Verdict:
+    """Row 6: last-epoch accuracy of the pruned runs, the epoch picked on test (rung 4) or on validation (rung 5)."""
+    question = QUESTIONS["6"]
+    on_test, on_validation = (
+        per_seed(where(results, protocol=rung.name, method=PRUNED), ACCURACY) for rung in ladder()[3:5]
+    )
+    change = differences(on_test, on_validation)
+    if len(change) < 2:
+        return question.unanswered("pruned runs of rungs 4 and 5 of the ladder", len(change))
+    word, interval = is_equal(change, EQUAL_ACCURACY), t_interval(change)
+    published = where(results, protocol=AS_PUBLISHED.name)
+    optimism = {
+        activation: t_interval(found.values())
+        for activation in ("relu", "tanh")
+        if (found := per_seed(where(published, activation=activation), _best_minus_last))
+    }
+    told = ", ".join(f"{activation} {shown(one)}" for activation, one in optimism.items()) or "not run"
+    as_said = all(OPTIMISM[0] <= one.mean <= OPTIMISM[1] for one in optimism.values())
+    note = f" {power_note(interval, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
+    return question.answer(
+        word,
+        f"Picked on test minus picked on validation, last epoch: {shown(interval)} (equal within {EQUAL_ACCURACY:g}: "
+        f"{word}). Best test epoch minus the last, as published: {told}.{note}",
+        n=len(change),
+        interval=interval,
+        as_predicted=both(holds(word), as_said if len(optimism) == 2 else None),
+    )
+
+
+def _best_minus_last(row: Result) -> float | None:
+    curve = (row.metric("train.curves") or {}).get("test_accuracy")
+    return max(curve) - curve[-1] if curve else None
+
+
+def tanh_against_relu(results: Sequence[Result]) -> Verdict:
+    """Row 11: tanh minus ReLU for each method and target, paired by seed, as published; and dense, corrected.
+
+    "Tanh is lower than both ReLU's" is false if tanh is higher in some arm (Holm over the arms), true if lower in all.
+    """
+    question = QUESTIONS["11"]
+    rows = where(results, protocol=AS_PUBLISHED.name, method=PRUNED)
+    tanh, relu = (per_seed(where(rows, activation=activation), ACCURACY) for activation in ("tanh", "relu"))
+    change = differences(tanh, relu)
+    if len(change) < 2:
+        return question.unanswered("all its as-published pruned runs of tanh and ReLU", len(change))
+    arms = {
+        arm: differences(*(per_seed(where(own, activation=activation), ACCURACY) for activation in ("tanh", "relu")))
+        for arm, own in grouped(rows, "method", "sparsity").items()
+    }
+    adjusted = holm({arm: p for arm, found in arms.items() if (p := p_value(found)) is not None})
+    means = {arm: t_interval(found) for arm, found in arms.items()}
+    higher = [arm for arm, p in adjusted.items() if p < LEVEL and means[arm].mean > 0]
+    word: Word = "cannot be said"
+    if higher:
+        word = "confirmed"
+    elif all_of(is_below(interval, 0.0) for interval in means.values()) == "confirmed":
+        word = "refuted"
+    interval, spread = t_interval(change), t_interval([relu[seed] for seed in relu if seed in tanh])
+    dense = _corrected_dense(results)
+    below = [arm for arm, one in means.items() if one.below(0.0)]
+    return question.answer(
+        word,
+        f"Tanh minus ReLU as published: {shown(interval)} over all arms, surely higher in {len(higher)} of {len(arms)} "
+        f"and lower in {len(below)}; ReLU's sd over seeds is {spread.sd:.3f}. Dense at the chosen rates: "
+        f"{shown(dense) if dense else 'not run'}.",
+        n=interval.n,
+        interval=interval,
+        as_predicted=both(
+            word == "cannot be said" and (spread.sd or 0.0) > abs(interval.mean),
+            TANH_BELOW_RELU[0] <= dense.mean <= TANH_BELOW_RELU[1] if dense and dense.n > 1 else None,
+        ),
+    )
+
+
+def _corrected_dense(results: Sequence[Result]):
+    rows = where(results, protocol=CORRECTED.name, method="dense", control="")
+    tanh, relu = (per_seed(where(rows, activation=activation), ACCURACY) for activation in ("tanh", "relu"))
+    return paired(tanh, relu) if set(tanh) & set(relu) else None
