@@ -2,7 +2,8 @@
 
 import torch
 
-from lotterylab import masks, select
+from lotterylab import masks
+from lotterylab.select import select
 
 SHAPES = {"fc1.weight": (30, 20), "fc1.bias": (30,), "fc2.weight": (10, 30), "fc2.bias": (10,)}
 STATISTICS = {"bn.weight": (30,), "bn.bias": (30,), "bn.running_mean": (30,), "bn.running_var": (30,)}
@@ -30,7 +31,7 @@ def right_arm(requested=0.8, shapes=SHAPES, scope="global", granularity="weight"
     init = state(0, shapes)
     dense = later(init, 1)
     scores = {name: dense[name].abs() for name in PRUNABLE}
-    mask = select.select(scores, requested, scope=scope, granularity=granularity)
+    mask = select(scores, requested, scope=scope, granularity=granularity)
     start = masks.masked(init, mask)
     end = masks.masked(later(start, 2), mask)
     gradients = state(3, shapes)

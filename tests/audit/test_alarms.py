@@ -73,11 +73,9 @@ def test_the_same_fraction_of_each_layer_is_reached_though_its_roundings_add_up(
     assert not alarms.is_reached(0.5, {"a": (2, 3), "b": (2, 3), "c": (2, 3), "d": (3, 3)})
 
 
-@pytest.mark.parametrize(
-    ("ties", "entries", "fires"), [(1, 10, False), (2, 2000, False), (2, 1999, True), (0, 1, False)]
-)
-def test_ties_alarm_from_two_on_and_above_a_thousandth(ties, entries, fires):
-    assert bool(alarms.ties_at_cut(ties=ties, entries=entries)) == fires
+@pytest.mark.parametrize(("ties", "entries", "alarmed"), [(0, 1, 0), (1, 10, 0), (2, 2000, 0), (2, 1999, 1)])
+def test_ties_alarm_from_two_on_and_above_a_thousandth(ties, entries, alarmed):
+    assert len(alarms.ties_at_cut(ties=ties, entries=entries)) == alarmed
 
 
 @pytest.mark.parametrize(
@@ -111,6 +109,9 @@ def test_one_mask_for_three_requests_is_one_alarm_and_the_same_request_twice_is_
     alarm = only(alarms.identical_masks({"0.5": (0.5, "x"), "0.8": (0.8, "x"), "0.9": ("0.9", "x"), "all": (0, "y")}))
     assert "0.5 (asked 50 %), 0.8 (asked 80 %), 0.9 (asked 90 %)" in alarm.message
     assert alarms.identical_masks({"a": (0.5, "x"), "b": ("1/2", "x"), "c": (0.8, "y")}) == []
+    found = alarms.identical_masks({"a": (0.5, "x"), "b": (0.8, "y"), "c": (0.6, "x"), "d": (0.9, "y")})
+    listed = [alarm.message.split(": ")[1] for alarm in found]
+    assert listed == ["a (asked 50 %), c (asked 60 %)", "b (asked 80 %), d (asked 90 %)"]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +120,10 @@ def test_one_mask_for_three_requests_is_one_alarm_and_the_same_request_twice_is_
         ((50, 500), (450, 0), True),  # the study's criterion: one sign goes first
         ((0, 300), (500, 200), True),  # and one sign stays
         ((50, 500), (99, 0), False),  # a set of fewer than 100 may be of one sign by chance
+        ((50, 500), (100, 0), True),
+        ((50, 500), (297, 3), False),  # 1 %
+        ((0, 850), (100, 50), False),  # 10 % among the candidates
+        ((0, 850), (101, 50), True),
         ((50, 500), (446, 4), True),
         ((50, 500), (445, 5), False),  # 1.1 %
         ((900, 0), (99, 1), False),  # the candidates were of one sign already
@@ -138,6 +143,7 @@ def test_a_mask_of_one_sign_on_both_sides_is_one_alarm():
 
 def test_many_names_are_shortened():
     assert "a, b, c, d and 2 more" in only(alarms.emptied_layers(list("abcdef"))).message
+    assert "a, b, c, d:" in only(alarms.emptied_layers(list("abcd"))).message
     assert alarms.emptied_layers([]) == []
 
 

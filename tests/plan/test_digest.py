@@ -116,16 +116,11 @@ def test_the_order_of_a_dict_makes_no_difference_and_the_kind_of_sequence_neithe
 
 
 def test_the_process_makes_no_difference():
-    code = "import sys; sys.path[:0] = ['.', *sys.argv[1:]]; import test_digest as t; print(t.TRAIN.digest, t.PRUNE.digest)"
+    code = "import sys; sys.path[:] = sys.argv[1:]; import test_digest as t; print(t.TRAIN.digest, t.PRUNE.digest)"
+    command = [sys.executable, "-c", code, str(Path(__file__).parent), *sys.path]
     for seed in ("1", "2"):
-        run = subprocess.run(
-            [sys.executable, "-c", code, *sys.path],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert run.stdout.split() == [TRAIN.digest, PRUNE.digest]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -84,7 +83,7 @@ def equivalent(values: Iterable[float], margin: float, alpha: float = 0.05) -> b
 
 def p_value(values: Iterable[float]) -> float | None:
     """Two-sided one-sample t test of "the mean is 0"; None for one value.  Equal values: 1 at 0, else 0."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     values = _finite(values)
     mean, sd = _mean_and_sd(values)
@@ -92,7 +91,7 @@ def p_value(values: Iterable[float]) -> float | None:
         return None
     if sd == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * t.sf(abs(mean) / (sd / math.sqrt(len(values))), len(values) - 1))
+    return float(2 * stdtr(len(values) - 1, -abs(mean) / (sd / math.sqrt(len(values)))))
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
@@ -113,18 +112,18 @@ def seeds_needed(sd: float, margin: float, level: float = 0.95, power: float = 0
 
     Exact for normal values (noncentral t); from a hundred thousand seeds on by the normal limit.
     """
-    from scipy.stats import nct, norm, t
+    from scipy.special import nctdtr, ndtri
 
     if not margin > 0:
         raise ValueError(f"margin={margin} must be above 0: no number of seeds tells 0 from 0.")
     effect = margin / sd if sd else math.inf
     if effect == math.inf:
         return 2
-    limit = ((norm.ppf((1 + level) / 2) + norm.ppf(power)) / effect) ** 2
+    limit = ((ndtri((1 + level) / 2) + ndtri(power)) / effect) ** 2
     if limit > BEYOND_NCT:
         return math.ceil(limit)
     n = max(2, math.floor(limit))  # the normal limit never asks for too many
-    while nct.sf(t.ppf((1 + level) / 2, n - 1), n - 1, effect * math.sqrt(n)) < power:
+    while nctdtr(n - 1, effect * math.sqrt(n), _critical(level, n)) > 1 - power:
         n += 1
     return n
 
@@ -153,10 +152,11 @@ def _mean_and_sd(values: list[float]) -> tuple[float, float | None]:
     """Mean and standard deviation, exactly as they are where all values are equal."""
     if min(values) == max(values):
         return values[0], 0.0 if len(values) > 1 else None
-    return fmean(values), stdev(values)
+    mean = math.fsum(values) / len(values)
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def _critical(level: float, n: int) -> float:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf((1 + level) / 2, n - 1))
+    return float(stdtrit(n - 1, (1 + level) / 2))

@@ -27,8 +27,7 @@ def leaves(view: View) -> tuple[dict[str, Tensor], list[Tensor]]:
 
 
 def loss_at(view: View, state: dict[str, Tensor], batch: Batch, temperature: float = 1.0) -> Tensor:
-    """loss(logits / T, targets), the mask applied to the parameters, so that a pruned weight's gradient is as if it
-    were 0."""
+    """loss(logits / T, targets) of the pruned network: where the mask removes, weights are 0 and so are gradients."""
     if view.mask is not None:
         state = {name: t.masked_fill(~view.mask[name], 0.0) if name in view.mask else t for name, t in state.items()}
     inputs = _at_least_float32(batch.inputs)

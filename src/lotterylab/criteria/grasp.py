@@ -12,12 +12,12 @@ from lotterylab.views import View
 
 @dataclass(frozen=True, kw_only=True)
 class Grasp:
-    """``score = +theta * (H g)``, with H and g of the mean ``loss(logits / T)``.   [wang2020picking, eq. 8, algorithm
-    1]
+    """``score = +theta * (H g)``, H and g of the mean ``loss(logits / T)``.   [wang2020picking, eq. 8, algorithm 1]
 
     The paper's S(-theta) = -theta * (H g) is the first-order change of ||g||^2 when a weight is removed (the factor 2
     dropped), and it removes the HIGHEST S.  Here higher = keep, so the sign is turned.  H g is exact: the gradient of
-    ``<g, stop(g)>``, whose value is ||g||^2 and whose derivative is H stop(g).
+    ``<g, stop(g)>``, whose value is ||g||^2 and whose derivative is H stop(g).  Of a network that is pruned already,
+    H and g are those of the kept weights alone.
 
     Differs from the authors' code: one batch instead of two class-sorted halves (the same sum without batch norm);
     the classifier is scored on the weights that are trained, not on fresh ones; no division by the sum of scores; ties

@@ -12,6 +12,7 @@ from lotterylab import masks
 from lotterylab.data.base import Dataset
 from lotterylab.data.loader import Loader
 from lotterylab.engine.store import Record, Store
+from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Prune, Shuffle, model_of
 from lotterylab.types import Mask, State
 
@@ -74,11 +75,20 @@ class Context:
         return dataclasses.replace(spec, **changed) if changed else spec
 
     def dataset(self, data: Data) -> Dataset:
-        """The data, read once, and checked to be those that the plan was made for."""
-        key = data.content
-        if key not in self._datasets:
-            self._datasets[key] = data.spec.load(self.data_dir)
-        return self._datasets[key]
+        """The data, read once.
+
+        Raises:
+            UsageError: they are not those that the plan was made for.
+        """
+        if data.content not in self._datasets:
+            found = data.spec.fingerprint(self.data_dir).content
+            if found != data.content:
+                raise UsageError(
+                    f"the plan was made for {data.spec.title} with the content {data.content[:12]}; what is there now "
+                    f"has {found[:12]}. Give the folder of the data it was made for, or make the plan again."
+                )
+            self._datasets[data.content] = data.spec.load(self.data_dir)
+        return self._datasets[data.content]
 
     def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
         """Batches of the data in the recipe's way."""

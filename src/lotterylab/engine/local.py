@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -95,10 +96,13 @@ def _serve(
         if len(caught) > 1:
             return
         for word, node, detail in pool.hear():
-            if word == "died" and attempts[node.digest] < ATTEMPTS and not caught:
-                schedule.give_back(node.digest)
-                continue
-            if word == "died":
+            if word == "died" and caught:  # a signal to the whole process group; its last checkpoint is in the store
+                word = "stopped"
+            elif word == "died":
+                pool.add()
+                if attempts[node.digest] < ATTEMPTS:
+                    schedule.give_back(node.digest)
+                    continue
                 word, detail = "failed", (f"its worker died {attempts[node.digest]} times (out of memory?)", "")
             if word == "done":
                 schedule.done(node.digest)
@@ -121,7 +125,8 @@ class _Pool:
         self.count = count
 
     def __enter__(self) -> _Pool:
-        self.idle = [self._start() for _ in range(self.count)]
+        for _ in range(self.count):
+            self.add()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -132,19 +137,26 @@ class _Pool:
                 process.kill()
                 process.join()
 
-    def _start(self) -> tuple[Connection, BaseProcess]:
+    def add(self) -> None:
+        """Start one more worker."""
         ours, theirs = multiprocessing.Pipe()
         spawn = multiprocessing.get_context("spawn")
         process = spawn.Process(target=work, args=(theirs, self.settings), daemon=True)
-        with _environment(ENVIRONMENT):
+        with _environment(ENVIRONMENT), _deaf_to_interrupts():
             process.start()
         theirs.close()
-        return ours, process
+        self.idle.append((ours, process))
 
     def give(self, node: Node) -> None:
         pipe, process = self.idle.pop()
-        pipe.send(node)
-        self.busy[pipe] = (process, node)
+        try:
+            pipe.send(node)
+        except BrokenPipeError:  # it died while it had nothing to do
+            process.join()
+            self.add()
+            self.give(node)
+        else:
+            self.busy[pipe] = (process, node)
 
     def ask_to_stop(self) -> None:
         for pipe in self.busy:
@@ -161,7 +173,6 @@ class _Pool:
             except (EOFError, OSError):
                 del self.busy[pipe]
                 process.join()
-                self.idle.append(self._start())
                 yield "died", node, None
                 continue
             if word != "progress":
@@ -183,6 +194,17 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started inside never hear SIGINT, not even while they start: we are asked to stop, and ask them."""
+    resource_tracker.ensure_running()  # started in between, it would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

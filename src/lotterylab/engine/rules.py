@@ -40,7 +40,7 @@ def execute(node: Node, context: Context) -> Record:
     began = time.perf_counter()
     store = context.store
     known = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node)}
-    if isinstance(node, Train) and (twin := store.same(_content_key(node, context))):
+    if isinstance(node, Train) and (twin := _twin(node, context)):
         record = Record(**known, metrics=twin.metrics, facts=twin.facts, blobs=twin.blobs, same_as=twin.digest)
         store.commit(record)
         return record
@@ -56,6 +56,12 @@ def execute(node: Node, context: Context) -> Record:
     if isinstance(node, Train):
         store.remember_same(_content_key(node, context), node.digest)
     return record
+
+
+def _twin(node: Train, context: Context) -> Record | None:
+    """A finished run of the same content whose tensors are all here."""
+    twin = context.store.same(_content_key(node, context))
+    return twin if twin and all(map(context.store.has_blob, twin.blobs.values())) else None
 
 
 def _inputs(node: Node) -> dict[str, str]:

@@ -9,13 +9,17 @@ from lotterylab.plan.nodes import At, Choose, Node
 
 
 def tasks_behind(node: Node) -> Iterator[Node]:
-    """The nodes that must be in the store before ``node`` can be used; a point of a run stands for the run."""
-    if isinstance(node, At):
-        yield node.run
-        if node.point == "start":
-            yield from node.run.inputs()
-    else:
+    """The nodes that must be in the store before ``node`` can be used.
+
+    A point of a run stands for the run, but for its start, which is there before the run.
+    """
+    if not isinstance(node, At):
         yield node
+    elif node.point == "start":
+        yield from tasks_behind(node.run.start)
+        yield from tasks_behind(node.run.mask)
+    else:
+        yield node.run
 
 
 def task_inputs(node: Node) -> Iterator[Node]:
@@ -78,11 +82,10 @@ class Schedule:
         """A running task failed; all that need it are skipped."""
         self.failed[digest] = self.running.pop(digest)
         lost = {digest}
-        for waiting, task in list(self.waiting.items()):  # inputs come before those that need them
+        for waiting in list(self.waiting):  # inputs come before those that need them
             if self._needs[waiting] & lost:
                 lost.add(waiting)
                 self.skipped[waiting] = self.waiting.pop(waiting)
-                del task
 
     def __bool__(self) -> bool:
         """Whether anything is left to do."""

@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -65,7 +66,12 @@ class Store:
     def _check_format(self) -> None:
         file = self.path / "format.json"
         if file.is_file():
-            found = json.loads(file.read_text())["format"]
+            try:
+                found = int(json.loads(file.read_bytes())["format"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise DamageError(
+                    f"{file} is damaged: it should say {json.dumps({'format': FORMAT})}. Write that into it."
+                ) from error
             if found > FORMAT:
                 raise RefusedError(
                     f"the store {self.path} has format {found}; this lotterylab knows up to {FORMAT}. "
@@ -92,7 +98,7 @@ class Store:
             DamageError: when its manifest is there but does not hold a record.
         """
         try:
-            text = self._manifest(digest).read_text()
+            text = self._manifest(digest).read_bytes()
         except FileNotFoundError:
             return None
         try:
@@ -181,11 +187,8 @@ class Store:
 
     def drop_partial(self, digest: str) -> None:
         """Forget the checkpoint of a run."""
-        folder = self.path / "partial" / digest
-        if folder.is_dir():
-            for file in folder.iterdir():
-                file.unlink(missing_ok=True)
-            folder.rmdir()
+        # a worker that has outlived its killed parent may be writing there too: what it leaves does no harm
+        shutil.rmtree(self.path / "partial" / digest, ignore_errors=True)
 
     # -- the index of equal content ------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def work(pipe: Connection, settings: Settings) -> None:
 
 
 class Link:
-    """The worker's end of the pipe.  A closed pipe means that the parent is gone: stop at once, save nothing new."""
+    """The worker's end of the pipe.  A closed pipe means that the parent is gone: stop as if asked to."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe

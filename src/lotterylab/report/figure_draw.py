@@ -86,7 +86,7 @@ def _style(look: Look) -> dict[str, Any]:
         "linestyle": look.line or "None",
         "linewidth": look.width,
         "markersize": look.size,
-        "markerfacecolor": "white" if look.hollow else look.colour,
+        "markerfacecolor": "none" if look.hollow else look.colour,
         "markeredgecolor": look.colour,
         "markeredgewidth": 1.2 if look.hollow else 0.4,
         "alpha": look.alpha,

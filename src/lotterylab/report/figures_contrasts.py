@@ -23,6 +23,8 @@ def contrasts(found: Sequence[Contrast]) -> Grid:
     activations = list(dict.fromkeys(one.activation for one in found))
     places = list(dict.fromkeys((one.method, one.sparsity) for one in found))[::-1]
     limits = _limits(found)
+    ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
+    cut = any(not limits[0] <= end <= limits[1] for end in ends)
     panels = tuple(
         Panel(
             title=activation,
@@ -46,7 +48,7 @@ def contrasts(found: Sequence[Contrast]) -> Grid:
         title="Tickets minus their controls, test accuracy",
         sentence=_summary(found),
         caption=f"Mean of the paired differences and its 95 % t interval over seeds, n = {n}. Right of the line: the "
-        "ticket is better. A bar that reaches the frame goes on beyond it.",
+        f"ticket is better.{' A bar that reaches the frame goes on beyond it.' if cut else ''}",
         rows=(panels,),
         panel_height=0.6 + 0.34 * len(places),
     )

@@ -139,6 +139,6 @@ def _best_and_worst(arms: Arms, of: Sequence[Arm]) -> str:
         return "No run of it is finished."
     low, high = min(finals, key=finals.__getitem__), max(finals, key=finals.__getitem__)
     return (
-        f"In its last epoch the mean training accuracy is highest for {spell(high)} ({plain(finals[high])}) and lowest "
+        f"In the last epoch the mean training accuracy is highest for {spell(high)} ({plain(finals[high])}) and lowest "
         f"for {spell(low)} ({plain(finals[low])})."
     )

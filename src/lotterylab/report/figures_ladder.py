@@ -60,13 +60,12 @@ def _ladder(
             )
         rows.append(panels)
     fitted, _ = fit(rows, bounds=quantity.bounds, shared=True)
-    names_of = "; ".join(f"{number} {repair}" for number, (_, repair) in steps.items())
     return Grid(
         name=f"ladder-{quantity.name}",
         title=f"{quantity.title.split(' against ')[0]} at each rung",
         sentence="",
         caption=f"Line: mean over seeds. Small dots: single seeds, {count_of(arms, every, quantity.metric)}. "
-        f"Each rung has the repairs of those before it. Rungs: {names_of}.",
+        "Each rung has the repairs of those before it; their names stand above.",
         rows=fitted,
         panel_height=2.1,
     )
@@ -85,7 +84,7 @@ def _lines(
     if method != "dense":
         lines = [(target, style.target(number), f"target {target:g}") for number, target in enumerate(targets)]
     for number, (target, look, label) in enumerate(lines):
-        shift = 0.12 * (number - (len(lines) - 1) / 2)
+        shift = 0.2 * (number - (len(lines) - 1) / 2)
         of = [(step + shift, Arm(protocol, activation, method, "", target)) for step, (protocol, _) in steps.items()]
         series += mean_and_seeds(arms, of, quantity.metric, look, label, bars=False)
     return tuple(series)

@@ -12,7 +12,7 @@ Floats = tuple[float, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Colour, marker and line of a series; hollow markers have a white face."""
+    """Colour, marker and line of a series; a hollow marker is an outline."""
 
     colour: str
     marker: str = ""
@@ -80,5 +80,5 @@ class Grid:
     sentence: str
     caption: str
     rows: tuple[tuple[Panel, ...], ...]
-    panel_width: float = 3.1
+    panel_width: float = 3.3
     panel_height: float = 2.4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
@@ -10,7 +10,7 @@ from lotterylab.engine.results import Result
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import Word, is_equal
-from lotterylab.studies.seeds import Asked, grouped, per_seed, where
+from lotterylab.studies.seeds import grouped, per_seed, where
 
 ACCURACY = "train.test_accuracy"
 DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
@@ -19,11 +19,13 @@ DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
     "random mask",  # of the ticket's density in each layer
     "reinitialised",
 )
-CONTROLS: dict[str, dict[str, Asked]] = {
-    DENSE: {"method": "dense", "control": "pruned epochs"},
-    DENSE_TOTAL: {"method": "dense", "control": "total epochs"},
-    RANDOM: {"control": "random mask"},
-    REINITIALISED: {"control": "reinitialised"},
+ARM = ("activation", "method", "sparsity", "control")
+# Of a ticket's method and sparsity: method, sparsity and control of the run it is held against.
+CONTROLS: dict[str, Callable[[str, float], tuple[str, float, str]]] = {
+    DENSE: lambda method, sparsity: ("dense", 0.0, "pruned epochs"),
+    DENSE_TOTAL: lambda method, sparsity: ("dense", 0.0, "total epochs"),
+    RANDOM: lambda method, sparsity: (method, sparsity, "random mask"),
+    REINITIALISED: lambda method, sparsity: (method, sparsity, "reinitialised"),
 }
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.
@@ -69,14 +71,12 @@ def contrasts(results: Sequence[Result]) -> list[Contrast]:
 
 
 def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
-    tickets = [row for row in where(rows, control="") if row.labels["method"] != "dense"]
-    for (activation, method, sparsity), own in grouped(tickets, "activation", "method", "sparsity").items():
-        for against, labels in CONTROLS.items():
-            asked: dict[str, Asked] = {"method": method, "sparsity": sparsity, **labels}
-            if asked["method"] == "dense":
-                del asked["sparsity"]
-            control = per_seed(where(rows, activation=activation, **asked), ACCURACY)
-            values = differences(per_seed(own, ACCURACY), control)
+    arms = {arm: per_seed(own, ACCURACY) for arm, own in grouped(rows, *ARM).items()}
+    for (activation, method, sparsity, control), accuracy in arms.items():
+        if method == "dense" or control:
+            continue
+        for against, of in CONTROLS.items():
+            values = differences(accuracy, arms.get((activation, *of(method, sparsity)), {}))
             if values:
                 yield Contrast(
                     activation=activation,

@@ -22,9 +22,8 @@ TANH_BELOW_RELU = (-0.06, -0.02)  # "lower than ReLU by 0.02 to 0.06, dense"
 def selection_on_test(results: Sequence[Result]) -> Verdict:
     """Row 6: last-epoch accuracy of the pruned runs, the epoch picked on test (rung 4) or on validation (rung 5)."""
     question = QUESTIONS["6"]
-    on_test, on_validation = (
-        per_seed(where(results, protocol=rung.name, method=PRUNED), ACCURACY) for rung in ladder()[3:5]
-    )
+    rungs = ladder()[3:5]  # rung r stands at r - 1
+    on_test, on_validation = (per_seed(where(results, protocol=one.name, method=PRUNED), ACCURACY) for one in rungs)
     change = differences(on_test, on_validation)
     if len(change) < 2:
         return question.unanswered("pruned runs of rungs 4 and 5 of the ladder", len(change))

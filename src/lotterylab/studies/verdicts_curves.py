@@ -72,7 +72,7 @@ def _curve(row: Result) -> Sequence[float]:
 
 def jump_moves_with_the_rate(results: Sequence[Result]) -> Verdict:
     """Row 10: the jump of the dense tanh curve at epoch 10, and where it is once the rate drops elsewhere (rung 6)."""
-    question, moved = QUESTIONS["10"], ladder()[5]
+    question, moved = QUESTIONS["10"], ladder()[5]  # rung r stands at r - 1
     published = where(results, protocol=AS_PUBLISHED.name, activation="tanh", method="dense")
     repaired = complete(where(results, protocol=moved.name, activation="tanh", method="dense"), CURVE)
     fraction = moved.schedule.at[0]

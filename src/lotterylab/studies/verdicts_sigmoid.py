@@ -16,6 +16,7 @@ from lotterylab.studies.seeds import complete, grouped, per_seed, sparsities, wh
 ACCURACY = "train.test_accuracy"
 # The probes' names of the two streams: that of the dense and magnitude runs, and that after a scoring batch.
 DENSES, SCORINGS = "own stream", "other stream"
+BEFORE_RATE = ladder()[5]  # rung 6: everything is repaired but the learning rate
 
 Cells: TypeAlias = dict[tuple[str, str], list[Result]]
 
@@ -111,7 +112,7 @@ def learning_rate(results: Sequence[Result]) -> Verdict:
     by_arm = grouped(arms, "method", "sparsity")
     leave = {f"{arm[0]} at {arm[1]:g}": _leave_in_most_seeds(rows) for arm, rows in by_arm.items()}
     stuck = [arm for arm, most in leave.items() if most is False]
-    rung = complete(where(results, protocol=ladder()[5].name, activation="sigmoid", method="dense"), ACCURACY)
+    rung = complete(where(results, protocol=BEFORE_RATE.name, activation="sigmoid", method="dense"), ACCURACY)
     everywhere = all(map(_has_left, arms))
     word: Word = "cannot be said"
     if stuck or _leave_in_most_seeds(dense) or (len(rung) > 1 and _leave_in_most_seeds(rung)):

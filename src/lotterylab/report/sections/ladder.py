@@ -58,11 +58,12 @@ def _summary(found: Sequence[Step], rungs: dict[int, tuple[str, str]]) -> str:
 
 def _how_to_read(found: Sequence[Step]) -> str:
     tested = sum(step.tested for step in found)
+    by_chance = (1 - LEVEL) * tested
     return (
-        f"Paired difference of a rung and the one before, mean over the seeds that both have, with its {LEVEL:.0%} t "
-        "interval. Unresolved: the interval contains 0, or there is one seed. Same runs: nothing that the step repairs "
-        f"enters the arm. Of {tested} intervals about {(1 - LEVEL) * tested:.0f} leave 0 out by chance alone."
-    ).replace("%", " %")
+        "Paired difference of a rung and the one before, mean over the seeds that both have, with its "
+        f"{100 * LEVEL:.0f} % t interval. Unresolved: the interval contains 0, or there is one seed. No change: the "
+        f"same number in every seed. Of {tested} intervals about {by_chance:.0f} leave 0 out by chance alone."
+    )
 
 
 def _table(found: Sequence[Step], rungs: dict[int, tuple[str, str]], name: str) -> Html:
@@ -83,7 +84,7 @@ def _cell(step: Step) -> Html:
     if interval is None:
         return cell("", kind="absent")
     if step.same:
-        return cell(tag("small", "same runs"), value=0.0, kind="same")
+        return cell(tag("small", "no change"), value=0.0, kind="same")
     if interval.low is None:
         content = join((signed(interval.mean), tag("small", "one seed"), tag("small", "unresolved")), "<br>")
         return cell(content, value=repr(interval.mean), kind="unresolved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from lotterylab.report.blocks import badge, cell, note, section, sentence, table
 from lotterylab.report.markup import Html, tag
@@ -31,7 +32,7 @@ def verdict_table(material: Material) -> Html:
         ),
         table(
             HEAD,
-            [_row(one, before) for one, before in zip(material.verdicts, (None, *material.verdicts), strict=False)],
+            [_row(one, _first_like(one, material.verdicts)) for one in material.verdicts],
             kind="cards",
             name="verdict-table",
         ),
@@ -48,8 +49,12 @@ def _summary(material: Material) -> str:
     )
 
 
-def _row(one: Verdict, before: Verdict | None) -> list[Html]:
-    """A row; text and protocol are not told twice where two questions share them."""
+def _first_like(one: Verdict, verdicts: Sequence[Verdict]) -> Verdict:
+    """The first question about the same sentence of the text: claim and protocol are told there only."""
+    return next(other for other in verdicts if (other.claim, other.protocol_does) == (one.claim, one.protocol_does))
+
+
+def _row(one: Verdict, first: Verdict) -> list[Html]:
     mark, kind = BADGES[one.verdict]
     seeds = f"n = {one.n} seed{'s' * (one.n != 1)}"
     interval = one.interval
@@ -57,7 +62,7 @@ def _row(one: Verdict, before: Verdict | None) -> list[Html]:
         seeds += f"; decided by {interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
     return [
         tag("th", one.key, scope="row"),
-        cell(*_text_and_protocol(one, before), label=HEAD[1]),
+        cell(*_text_and_protocol(one, first), label=HEAD[1]),
         cell(one.follows, label=HEAD[2]),
         cell(one.expected, label=HEAD[3]),
         cell(one.measured, tag("p", seeds, class_="small"), label=HEAD[4]),
@@ -65,9 +70,9 @@ def _row(one: Verdict, before: Verdict | None) -> list[Html]:
     ]
 
 
-def _text_and_protocol(one: Verdict, before: Verdict | None) -> list[Html]:
-    if before is not None and (one.claim, one.protocol_does) == (before.claim, before.protocol_does):
-        return [tag("p", f"as in row {before.key}")]
+def _text_and_protocol(one: Verdict, first: Verdict) -> list[Html]:
+    if first is not one:
+        return [tag("p", f"as in row {first.key}")]
     return [_part("says", one.claim), _part("does", one.protocol_does)]
 
 

@@ -1,0 +1,246 @@
+"""The store: what is put comes back, damage is named, and whatever is cut off leaves a result or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lotterylab import blobs, masks
+from lotterylab.engine.store import FORMAT, Record, Store
+from lotterylab.engine.verify import verify
+from lotterylab.errors import DamageError, RefusedError
+
+TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.tensor([True, False])}
+RECORD = Record(digest="d" * 64, kind="Train", metrics={"test_accuracy": 0.5, "curves": [1.0]}, facts={"torch": "x"})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store").create()
+
+
+def leftovers(store: Store) -> list[Path]:
+    return [path for path in store.path.rglob("*") if path.name.startswith(".")]
+
+
+# blobs
+
+dtypes = st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.uint8])
+shapes = st.lists(st.integers(0, 4), max_size=4)
+names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6).filter(
+    lambda name: name != "__metadata__"
+)
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> dict[str, Tensor]:
+    made = {}
+    for name in draw(st.lists(names, max_size=3, unique=True)):
+        dtype, generator = draw(dtypes), torch.Generator().manual_seed(draw(st.integers(0, 99)))
+        bits = torch.randint(-128, 128, draw(shapes), generator=generator)
+        made[name] = (bits > 0) if draw(st.booleans()) else bits.to(dtype)
+    return made
+
+
+@given(tensors())
+@settings(max_examples=40, deadline=None)
+def test_tensors_come_back_to_the_bit_and_under_the_same_name_whatever_their_order_and_layout(tmp_path_factory, put):
+    store = Store(tmp_path_factory.mktemp("store")).create()
+    name = store.put(put)
+    back = store.get(name)
+    assert masks.digest(back) == masks.digest(put) and sorted(back) == sorted(put)
+    turned = {key: put[key].mT.contiguous().mT if put[key].dim() > 1 else put[key] for key in reversed(put)}
+    assert store.put(turned) == name
+    assert len(list((store.path / "objects").glob("*/*"))) == 1
+
+
+def test_nan_infinity_and_negative_zero_keep_their_bits(store):
+    odd = torch.tensor([float("nan"), float("inf"), -float("inf"), -0.0, 1e-45])
+    assert torch.equal(store.get(store.put({"x": odd}))["x"].view(torch.int32), odd.view(torch.int32))
+
+
+DAMAGES = {
+    "a bit flipped": (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "is damaged"),
+    "cut off": (lambda data: data[:-3], "is damaged"),
+    "empty": (lambda data: b"", "is damaged"),
+    "gone": (None, "has lost"),
+}
+
+
+@pytest.mark.parametrize(("harm", "said"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_blob_is_named_and_never_returned(store, harm, said):
+    name = store.put(TENSORS)
+    path = store.blob_path(name)
+    if harm is None:
+        path.unlink()
+    else:
+        path.write_bytes(harm(path.read_bytes()))
+        assert list(verify(store)) == [f"{path} is not what its name says: delete it and run again."]
+    with pytest.raises(DamageError, match=said) as error:
+        store.get(name)
+    assert str(path) in str(error.value) and error.value.exit_code == 5
+
+
+# records
+
+
+def test_a_record_comes_back_as_it_was_with_null_for_what_is_not_finite(store):
+    store.commit(RECORD)
+    assert RECORD.digest in store and store.record(RECORD.digest) == RECORD == next(store.records())
+    store.commit(replace(RECORD, metrics={"loss": float("nan"), "curve": (1, float("inf"))}))
+    found = store.record(RECORD.digest)
+    assert found and found.metrics == {"loss": None, "curve": [1, None]}
+    assert store.record("e" * 64) is None and "e" * 64 not in store
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"digest": 1}', b"[1]", b"null", b"\xff\xfe"])
+def test_a_damaged_manifest_is_named(store, text):
+    store.commit(RECORD)
+    manifest = store.path / "runs" / RECORD.digest / "manifest.json"
+    manifest.write_bytes(text)
+    with pytest.raises(DamageError, match=RECORD.digest):
+        store.record(RECORD.digest)
+    assert any(RECORD.digest in line for line in verify(store))
+
+
+def test_a_result_whose_tensors_are_partly_lost_is_damage_and_one_from_a_ledger_is_not(store):
+    here, lost = store.put(TENSORS), "f" * 64
+    store.commit(replace(RECORD, blobs={"final": here, "best": lost}))
+    assert ["has lost best" in line for line in verify(store)] == [True]
+    store.commit(replace(RECORD, blobs={"final": lost}))
+    assert list(verify(store)) == []
+
+
+# whole or not at all
+
+
+def test_nothing_is_left_beside_what_was_written(store):
+    store.put(TENSORS)
+    store.save_partial(RECORD.digest, TENSORS, {"step": 1})
+    store.commit(RECORD)
+    store.remember_same("key", RECORD.digest)
+    assert leftovers(store) == []
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, monkeypatch, fails):
+    store.commit(RECORD)
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(blobs.os, fails, fail)
+        for write in (lambda: store.commit(replace(RECORD, seconds=9.0)), lambda: store.put(TENSORS)):
+            with pytest.raises(OSError, match="no space"):
+                write()
+    assert store.record(RECORD.digest) == RECORD and leftovers(store) == []
+    assert list((store.path / "objects").glob("*/*")) == []
+
+
+WRITER = """
+import os, sys, torch
+from lotterylab.engine.store import Record, Store
+store = Store(sys.argv[1]).create()
+print("ready", flush=True)
+number = 0
+while True:
+    blob = store.put({"x": torch.full((50_000,), float(number))})
+    store.commit(Record(digest="d" * 64, kind="Train", metrics={"n": number}, facts={}, blobs={"x": blob}))
+    store.save_partial("p" * 64, {"x": torch.full((50_000,), float(number))}, {"n": number})
+    number += 1
+"""
+
+
+def test_killed_at_any_instant_of_writing_it_holds_one_whole_result_and_one_whole_checkpoint(store):
+    for wait in (0.05, 0.11, 0.23):
+        command = [sys.executable, "-c", WRITER, str(store.path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as writer:
+            assert writer.stdout and writer.stdout.readline() == b"ready\n"
+            while not (store.path / "partial" / ("p" * 64) / "checkpoint").is_file():
+                pass
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(wait)
+            writer.kill()
+        record, partial = store.record("d" * 64), store.load_partial("p" * 64)
+        assert record and partial
+        assert float(store.get(record.blobs["x"])["x"][-1]) == record.metrics["n"]
+        assert float(partial[0]["x"][-1]) == partial[1]["n"]
+        assert list(verify(store)) == []
+        store.drop_partial("p" * 64)
+
+
+# unfinished runs
+
+
+def test_a_checkpoint_comes_back_with_its_notes_and_goes_with_the_result(store):
+    store.save_partial(RECORD.digest, TENSORS, {"step": 7, "metrics": {"train_loss": [0.1]}})
+    found = store.load_partial(RECORD.digest)
+    assert found and masks.digest(found[0]) == masks.digest(TENSORS)
+    assert found[1] == {"step": 7, "metrics": {"train_loss": [0.1]}}
+    store.commit(RECORD)
+    assert store.load_partial(RECORD.digest) is None and not (store.path / "partial" / RECORD.digest).exists()
+
+
+@pytest.mark.parametrize("cut", [0, 4, 8, 30, -1])
+def test_a_damaged_checkpoint_counts_as_none(store, cut):
+    store.save_partial(RECORD.digest, TENSORS, {"step": 7})
+    path = store.path / "partial" / RECORD.digest / "checkpoint"
+    path.write_bytes(path.read_bytes()[:cut])
+    assert store.load_partial(RECORD.digest) is None
+
+
+def test_the_index_of_equal_content_gives_the_record_or_nothing(store):
+    assert store.same("key") is None
+    store.remember_same("key", RECORD.digest)
+    assert store.same("key") is None  # the result it names is gone
+    store.commit(RECORD)
+    assert store.same("key") == RECORD
+
+
+# who may
+
+
+def test_a_newer_store_is_refused_and_a_damaged_format_named(store):
+    (store.path / "format.json").write_text(json.dumps({"format": FORMAT + 1}))
+    with pytest.raises(RefusedError, match=f"has format {FORMAT + 1}.*Use a newer lotterylab") as refused:
+        Store(store.path)
+    assert refused.value.exit_code == 6
+    for text in ("", "{}", "[]", '{"format": "x"}'):
+        (store.path / "format.json").write_text(text)
+        with pytest.raises(DamageError, match="format.json is damaged"):
+            Store(store.path)
+
+
+HOLDER = """
+import sys, time
+from lotterylab.engine.store import Store
+with Store(sys.argv[1]).lock():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_while_another_process_computes_the_lock_is_refused_and_free_as_soon_as_that_is_killed(store):
+    command = [sys.executable, "-c", HOLDER, str(store.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        with pytest.raises(RefusedError, match=f"in use by process {holder.pid}") as refused, store.lock():
+            pass
+        assert refused.value.exit_code == 6
+        assert Store(store.path).record(RECORD.digest) is None  # reading needs no lock
+        holder.kill()
+    with store.lock():
+        assert (store.path / "lock").read_text() == f"process {os.getpid()}"
+    with store.lock():
+        pass
