@@ -110,7 +110,9 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     for fault in ("reached-is-not-requested", "moved", "selection-on-test", "scored-on-trained", "different-order"):
         assert fault in published
     faults = [line for line in call("audit", str(folder / "corrected"))[1].splitlines() if line.startswith("FAULT")]
-    assert all("never-left-chance" in line or "one-sign" in line for line in faults), faults
+    short = [line for line in faults if "never-left-chance" in line]  # one epoch is too short to learn
+    by_sign = [line for line in faults if "one-sign" in line and "/first-order-" in line]  # that is what it does
+    assert len(short) + len(by_sign) == len(faults), faults
 
     code, page, _ = call("report", *TINY, *SHORT)
     assert code == 0 and page.strip().endswith("index.html")

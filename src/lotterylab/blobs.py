@@ -46,6 +46,13 @@ def serialize(tensors: Mapping[str, Tensor]) -> bytes:
     return save({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)})
 
 
+def deserialize(data: bytes) -> dict[str, Tensor]:
+    """The tensors of safetensors bytes, in the order of their names: the format's reader gives them in no order."""
+    from safetensors.torch import load
+
+    return dict(sorted(load(data).items()))
+
+
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> str:
     """Write safetensors atomically and return the SHA-256 of the bytes."""
     data = serialize(tensors)
@@ -63,7 +70,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
 
         try:
-            return load_file(path)
+            return dict(sorted(load_file(path).items()))
         except SafetensorError as error:
             raise UsageError(f"{path} is not a whole safetensors file ({error}).") from error
     return _read_pickle(path)

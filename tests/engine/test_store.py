@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def test_killed_at_any_instant_of_writing_it_holds_one_whole_result_and_one_whol
         with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as writer:
             assert writer.stdout and writer.stdout.readline() == b"ready\n"
             while not (store.path / "partial" / ("p" * 64) / "checkpoint").is_file():
-                pass
+                time.sleep(0.01)
             with pytest.raises(subprocess.TimeoutExpired):
                 writer.wait(wait)
             writer.kill()
@@ -218,7 +219,7 @@ def test_a_newer_store_is_refused_and_a_damaged_format_named(store):
     assert refused.value.exit_code == 6
     for text in ("", "{}", "[]", '{"format": "x"}'):
         (store.path / "format.json").write_text(text)
-        with pytest.raises(DamageError, match="format.json is damaged"):
+        with pytest.raises(DamageError, match=r"format\.json is damaged"):
             Store(store.path)
 
 

@@ -111,7 +111,10 @@ def checksums(folder: Folder, batches: dict[str, int]) -> tuple[tuple[str, str],
 
 
 def warnings(folder: Folder, files: tuple[tuple[str, str], ...], used: int) -> tuple[str, ...]:
-    """One line when a checksum is not the canonical one or an image in use is listed as approximate."""
+    """One line when a checksum is not the canonical one or an image in use is listed as approximate.
+
+    It does not say where the copy lies: it goes into pages that are shared.
+    """
     listed = sum(len(indices) for indices in _listed(folder).values())
     differing = [(name, found) for name, found in files if found != f"md5:{CANONICAL[name]}"]
     if not differing and not used:
@@ -126,7 +129,7 @@ def warnings(folder: Folder, files: tuple[tuple[str, str], ...], used: int) -> t
         if listed
         else f"no {LIST} beside it says which images differ"
     )
-    return (f"CIFAR-10 in {folder.path} {state}; {approximate}.",)
+    return (f"This copy of CIFAR-10 {state}; {approximate}.",)
 
 
 def _listed(folder: Folder) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ from lotterylab.engine.context import Context
 from lotterylab.engine.pruning import score_state
 from lotterylab.engine.results import Result
 from lotterylab.plan.digest import digest
-from lotterylab.plan.nodes import Init, Prune, Train
+from lotterylab.plan.nodes import At, Init, Measure, Node, Prune, Train
 
 
 def write_checkpoints(results: Iterable[Result], context: Context, folder: Path) -> list[Path]:
@@ -34,7 +34,9 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
         kind = "-".join(str(labels[name]).replace(" ", "-") for name in ("method", "control") if labels[name])
         arm = home / f"{kind}-{labels['sparsity']:g}"
         arm.mkdir(parents=True, exist_ok=True)
-        _shared(result, context, home)
+        initial = _shared(result, context, home)
+        if train.start != initial:  # a control that starts from other weights
+            write_tensors(arm / "init.safetensors", context.state(train.start))
         write_tensors(arm / "start.safetensors", context.state(train.at("start")))
         write_tensors(arm / "end.safetensors", context.state(train.final))
         masks.save_mask(context.mask(train.mask), arm / "mask.safetensors")
@@ -48,13 +50,16 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
     return written
 
 
-def _shared(result: Result, context: Context, home: Path) -> None:
-    """The initial and the dense state, which the arms of one activation and seed share."""
+def _shared(result: Result, context: Context, home: Path) -> Node:
+    """Write the initial and the dense state, which the arms of one activation and seed share; returns the initial."""
     distances = result.nodes["distances"]
-    states = {"dense": distances.of["dense"], "init": distances.of["dense"].run.start}  # type: ignore[attr-defined]
-    for name, node in states.items():
+    assert isinstance(distances, Measure)
+    dense = distances.of["dense"]
+    assert isinstance(dense, At)
+    for name, node in (("dense", dense), ("init", dense.run.start)):
         if not (home / f"{name}.safetensors").is_file():
             write_tensors(home / f"{name}.safetensors", context.state(node))
+    return dense.run.start
 
 
 def _facts(result: Result, train: Train, prune: Prune) -> dict[str, object]:

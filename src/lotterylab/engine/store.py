@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.blobs import serialize, write_atomically
+from lotterylab.blobs import deserialize, serialize, write_atomically
 from lotterylab.errors import DamageError, RefusedError
 
 if TYPE_CHECKING:
@@ -139,20 +139,18 @@ class Store:
         return self.blob_path(name).is_file()
 
     def get(self, name: str) -> dict[str, Tensor]:
-        """The tensors of a blob, its bytes checked against its name.
+        """The tensors of a blob, in the order of their names, its bytes checked against its name.
 
         Raises:
             DamageError: when the blob is missing or its bytes are not what its name says.
         """
-        from safetensors.torch import load
-
         path = self.blob_path(name)
         if not path.is_file():
             raise DamageError(f"the store has lost {path}; 'lotterylab store verify' lists what needs it.")
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != name:
             raise DamageError(f"{path} is damaged: its bytes are not those it was named for. Delete it and run again.")
-        return load(data)
+        return deserialize(data)
 
     def blob_path(self, name: str) -> Path:
         """Where the blob of that SHA-256 lies."""
@@ -171,8 +169,6 @@ class Store:
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The last checkpoint of an unfinished run; None where there is none or it is damaged (the run starts
         again)."""
-        from safetensors.torch import load
-
         try:
             data = (self.path / "partial" / digest / "checkpoint").read_bytes()
         except FileNotFoundError:
@@ -183,7 +179,7 @@ class Store:
         except ValueError:
             return None
         body = data[8 + size :]
-        return (load(body), notes) if hashlib.sha256(body).hexdigest() == notes.pop("sha256") else None
+        return (deserialize(body), notes) if hashlib.sha256(body).hexdigest() == notes.pop("sha256") else None
 
     def drop_partial(self, digest: str) -> None:
         """Forget the checkpoint of a run."""

@@ -52,6 +52,11 @@ def cell(*children: Child, value: float | int | str | None = None, kind: str = "
     return tag("td", *children, data_value=value, class_=kind or None, data_label=label or None)
 
 
+def heading(text: str) -> Html:
+    """The head of a column of numbers."""
+    return tag("th", text, scope="col", class_="number")
+
+
 def number(value: float | int | None, digits: int = DIGITS) -> Html:
     """A cell with a number to read, and the whole number behind it."""
     if value is None:

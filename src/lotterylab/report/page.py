@@ -13,6 +13,7 @@ from lotterylab.plan.study import Study
 from lotterylab.report.context import ReportContext
 from lotterylab.report.markup import Html, tag
 from lotterylab.report.material import Material, gather
+from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.ladder import ladder
 from lotterylab.report.sections.opening import opening
@@ -40,7 +41,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Material], Html]], ...] = (  # anchor,
 def report(
     study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
 ) -> Path:
-    """Write index.html, results.csv, curves.csv, rates.csv (if rates were chosen), figures/; returns the page's path.
+    """Write index.html, README.md, results.csv, curves.csv, rates.csv (if rates were chosen), figures/; returns the page's path.
 
     Unfinished studies have a report too: what is missing is said, and each number carries its n.  Figures are drawn
     again only where what they show has changed; all else is written each time.
@@ -53,6 +54,7 @@ def report(
         write(folder / "rates.csv", material.trials, Trial)
     with material.figures:
         sections = [make(material) for _, _, make in SECTIONS]
+    write_atomically(folder / "README.md", readme(material).encode())
     page = folder / "index.html"
     contents = [(anchor, title) for anchor, title, _ in SECTIONS]
     write_atomically(page, _html(study.title, opening(material, contents), sections).encode())

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from lotterylab.report.blocks import folded, pairs, section, sentence, table
+from lotterylab.report.blocks import cell, folded, pairs, section, sentence, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 
@@ -67,7 +67,10 @@ def _facts_of_runs(material: Material) -> list[Html]:
 
 def _predictions(material: Material) -> Html:
     head = ("row", "claim", "expected")
-    rows = [(tag("th", one.key, scope="row"), one.claim, one.expected) for one in material.study.predictions]
+    rows = [
+        (tag("th", one.key, scope="row"), cell(one.claim, label=head[1]), cell(one.expected, label=head[2]))
+        for one in material.study.predictions
+    ]
     return table(head, rows, kind="prose", name="predictions")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lotterylab.report import figures_contrasts, figures_curves, figures_rates, figures_targets
 from lotterylab.report.arms import Arm
-from lotterylab.report.blocks import cell, folded, note, number, section, sentence, table
+from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
@@ -92,7 +92,8 @@ def _summary(material: Material, protocol: str) -> str:
 
 def _numbers(material: Material, protocol: str, quantities: Sequence[Quantity]) -> Html:
     arms = material.arms
-    head = ["activation", "method", "control", "target", "n", *(quantity.axis for quantity in quantities)]
+    numbers = ("target", "n", *(quantity.axis for quantity in quantities))
+    head = ["activation", "method", "control", *map(heading, numbers)]
     rows = [
         [
             arm.activation,

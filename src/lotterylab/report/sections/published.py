@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.report.blocks import badge, cell, note, number, section, sentence, table
+from lotterylab.report.blocks import badge, cell, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
 from lotterylab.studies.published import PUBLISHED_SEED, Comparison
 
 TITLE = "Comparison with the published values"
-HEAD = ("figure", "activation", "method", "target", "published", "reading error", "ours, mean", "sd over seeds", "n")
+TEXTS = ("figure", "activation", "method")
+NUMBERS = ("target", "published", "error", "our mean", "our sd", "n")
 
 
 def comparison(material: Material) -> Html:
@@ -24,12 +25,18 @@ def comparison(material: Material) -> Html:
         TITLE,
         sentence(_summary(material.comparisons)),
         note(
-            "Published values are read off the figures. Within: the published value lies within the reading error and "
+            "Published values are read off the figures, with the error of doing so. Within: the published value lies within the reading error and "
             f"twice our standard deviation of our mean. Seed {PUBLISHED_SEED} is the published study's: there, within "
             "the reading error alone; another version of torch is another run where training is chaotic."
         ),
         table(
-            [*HEAD, "within?", f"seed {PUBLISHED_SEED}", f"within at seed {PUBLISHED_SEED}?"],
+            [
+                *TEXTS,
+                *map(heading, NUMBERS),
+                "within?",
+                heading(f"seed {PUBLISHED_SEED}"),
+                f"within at {PUBLISHED_SEED}?",
+            ],
             [_row(one) for one in material.comparisons],
             kind="sortable",
             name="published-values",

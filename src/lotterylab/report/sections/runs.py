@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from lotterylab.engine.results import Result
-from lotterylab.report.blocks import cell, note, number, section, sentence, table
+from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 
-HEAD = (
-    "protocol",
-    "activation",
-    "method",
-    "control",
-    "asked",
-    "reached",
-    "seed",
-    "test acc.",
-    "exact acc.",
-    "D",
-    "seconds",
-    "digest",
-)
+TEXTS = ("protocol", "activation", "method", "control")
+NUMBERS = ("asked", "reached", "seed", "test acc.", "exact acc.", "D", "seconds")
 METRICS = (  # the numbers of a line, as they stand in results.csv
     "train.test_accuracy",
     "train.test_accuracy_exact",
@@ -36,9 +24,10 @@ def runs(material: Material) -> Html:
     seconds = {result.records["train"].digest: result.records["train"].seconds for result in finished}
     text = (
         f"{len(finished):,} of {len(material.results):,} rows have a finished training. These are {len(seconds):,} "
-        f"different runs, which took {sum(seconds.values()) / 3600:.2f} hours of one thread; {shared:,} rows took the "
-        "result of a run with equal content, in 0 seconds."
+        f"different runs, which took {sum(seconds.values()) / 3600:.2f} hours of one thread."
     )
+    if shared:
+        text += f" {shared:,} rows took the result of a run with equal content, in 0 seconds."
     return section(
         "runs",
         "All runs",
@@ -49,7 +38,12 @@ def runs(material: Material) -> Html:
             "the dense network. The digest names the run in the store."
         ),
         tag("div", class_="tools", data_for="all-runs"),
-        table(HEAD, [_row(result) for result in finished], kind="sortable", name="all-runs"),
+        table(
+            [*TEXTS, *map(heading, NUMBERS), "digest"],
+            [_row(result) for result in finished],
+            kind="sortable",
+            name="all-runs",
+        ),
     )
 
 

@@ -1,0 +1,102 @@
+"""A ledger: a study's records as lines that can be committed, and a study that goes on from them elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lotterylab.engine.ledger import bring_in, export, read
+from lotterylab.engine.store import Record, Store
+from lotterylab.errors import UsageError
+from some_plans import FAR, INIT, MAGNITUDE, RUN, TICKET, compute, hashes
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory) -> Store:
+    store = Store(tmp_path_factory.mktemp("computed"))
+    compute([FAR], store)
+    return store
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Store:
+    return Store(tmp_path / "elsewhere")
+
+
+def test_it_holds_every_task_behind_the_targets_in_an_order_that_never_changes(computed, tmp_path):
+    first, second = tmp_path / "deep" / "ledger.jsonl", tmp_path / "again.jsonl"
+    assert export([FAR], computed, first) == len(list(computed.records())) == export([FAR, RUN], computed, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert {record.digest: record for record in read(first)} == {one.digest: one for one in computed.records()}
+    assert export([RUN.final], computed, tmp_path / "part") == 3
+
+
+def test_what_is_not_finished_is_left_out_and_what_the_file_has_stays(computed, empty, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    assert export([FAR], empty, path) == 0 and read(path) == []
+    export([RUN], computed, path)
+    assert export([FAR], empty.create(), path) == 3  # nothing is in this store, but in the file
+    assert export([FAR], computed, path) == len(list(computed.records()))
+
+
+def test_a_newer_record_replaces_the_one_in_the_file(computed, empty, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    export([RUN], computed, path)
+    record = computed.record(RUN.digest)
+    assert record
+    empty.create().commit(replace(record, seconds=12345.0))
+    export([RUN], empty, path)
+    assert [one.seconds for one in read(path) if one.digest == RUN.digest] == [12345.0]
+
+
+def test_a_study_goes_on_from_it_in_an_empty_store_to_the_same_bits(computed, empty, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    export([RUN], computed, path)
+    assert bring_in(path, empty) == 3 and bring_in(path, empty) == 0
+    assert compute([RUN], empty) == []  # its numbers are known
+    assert set(compute([FAR], empty)) > {INIT, RUN, MAGNITUDE, TICKET}  # its tensors are not
+    assert hashes(empty) == hashes(computed)
+
+
+def test_with_all_of_it_nothing_is_computed_again(computed, empty, tmp_path):
+    export([FAR], computed, tmp_path / "ledger")
+    bring_in(tmp_path / "ledger", empty)
+    assert compute([FAR], empty) == [] and hashes(empty) == hashes(computed)
+    assert not list((empty.path / "objects").glob("*/*"))
+
+
+def test_what_the_store_has_is_not_overwritten(computed, empty, tmp_path):
+    export([RUN], computed, tmp_path / "ledger")
+    own = Record(digest=RUN.digest, kind="Train", metrics={"mine": 1}, facts={})
+    empty.create().commit(own)
+    assert bring_in(tmp_path / "ledger", empty) == 2 and empty.record(RUN.digest) == own
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda line: line.replace('"test_accuracy":0.', '"test_accuracy":1.'),
+        lambda line: line[:-1],
+        lambda line: "0" * 16 + line[16:],
+        lambda line: "",
+        lambda line: line + " ",
+    ],
+    ids=["a number", "cut off", "its checksum", "empty", "a space"],
+)
+def test_a_damaged_line_is_named_and_nothing_of_the_file_is_brought_in(computed, empty, tmp_path, harm):
+    path = tmp_path / "ledger"
+    export([RUN], computed, path)
+    lines = path.read_text().splitlines()
+    number = next(i for i, line in enumerate(lines) if RUN.digest in line and '"kind":"Train"' in line)
+    assert harm(lines[number]) != lines[number]
+    path.write_text("\n".join([*lines[:number], harm(lines[number]), *lines[number + 1 :]]) + "\n")
+    with pytest.raises(UsageError, match=f"line {number + 1}, is damaged"):
+        bring_in(path, empty)
+    assert not empty.path.exists()
+
+
+def test_a_ledger_that_is_not_there_is_named(empty, tmp_path):
+    with pytest.raises(UsageError, match=r"no ledger .*nowhere\.jsonl"):
+        bring_in(tmp_path / "nowhere.jsonl", empty)
