@@ -18,7 +18,7 @@ from lotterylab.engine.rules import Stopped, execute
 from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, UsageError
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import At, Dense, Init, Measure, Shuffle
+from lotterylab.plan.nodes import At, Init, Shuffle
 from lotterylab.training.optim import Sgd
 from some_plans import (
     AGAIN,
@@ -211,10 +211,7 @@ def test_data_other_than_those_the_plan_was_made_for_are_refused(store):
         execute(other, Context(store=store))
 
 
-def test_two_models_that_share_nothing_but_the_store_do_not_meet(store):
+def test_each_state_of_a_measure_is_seen_with_its_own_model(store):
     wider = ShallowCnn(activation="tanh", shape=(1, 8, 8), widths=(3, 3, 3))
-    far = Measure(quantity=FAR.quantity, of={**FAR.of, "dense": Init(model=wider, seed=0)})
-    compute([Dense(model=wider), *(Init(model=model, seed=0) for model in (MODEL, wider))], store)
-    context = Context(store=store)
-    assert {len(one) for one in (context.mask(Dense(model=wider)),)} == {4}
-    assert context.models(far.of)["dense"] == wider and context.models(far.of)["ticket"] == MODEL
+    of = {"a": Init(model=wider, seed=0), "b": RUN.final, "c": Shuffle(mask=TICKET.mask, seed=0)}
+    assert Context(store=store).models(of) == {"a": wider, "b": MODEL, "c": MODEL}

@@ -66,17 +66,16 @@ def run(
     An interrupt (SIGINT, SIGTERM) lets each worker save a checkpoint at the end of its epoch and returns; a second one
     ends them at once.  In both cases, as after a kill, the same call goes on from there.
     """
+    targets = list(targets)
+    if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
+        return Summary()
     store.create()
+    settings = Settings(store=store.path.resolve(), data_dir=data_dir, fast=fast, save_every_seconds=save_every_seconds)
     with store.lock():
-        schedule = Schedule(targets, store)
-        summary = Summary()
-        if schedule:
-            settings = Settings(
-                store=store.path.resolve(), data_dir=data_dir, fast=fast, save_every_seconds=save_every_seconds
-            )
-            count = min(workers or os.cpu_count() or 1, len(schedule.waiting))
-            with _signals() as caught, _Pool(count, settings) as pool:
-                _serve(schedule, pool, summary, listen, caught)
+        schedule, summary = Schedule(targets, store), Summary()
+        count = min(workers or os.cpu_count() or 1, len(schedule.waiting))
+        with _signals() as caught, _Pool(count, settings) as pool:
+            _serve(schedule, pool, summary, listen, caught)
         summary.skipped = len(schedule.skipped)
         return summary
 

@@ -41,9 +41,9 @@ SECTIONS: tuple[tuple[str, str, Callable[[Material], Html]], ...] = (  # anchor,
 def report(
     study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
 ) -> Path:
-    """Write index.html, README.md, results.csv, curves.csv, rates.csv (if rates were chosen), figures/; returns the page's path.
+    """Write index.html, README.md, results.csv, curves.csv, rates.csv and figures/; returns the page's path.
 
-    Unfinished studies have a report too: what is missing is said, and each number carries its n.  Figures are drawn
+    ``rates.csv`` is there only where a learning rate was chosen.  Unfinished studies have a report too: what is missing is said, and each number carries its n.  Figures are drawn
     again only where what they show has changed; all else is written each time.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,8 @@ def report(
     write(folder / "curves.csv", material.points, Point)
     if material.trials:
         write(folder / "rates.csv", material.trials, Trial)
+    else:
+        (folder / "rates.csv").unlink(missing_ok=True)  # of an earlier report
     with material.figures:
         sections = [make(material) for _, _, make in SECTIONS]
     write_atomically(folder / "README.md", readme(material).encode())

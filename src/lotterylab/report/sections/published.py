@@ -25,8 +25,9 @@ def comparison(material: Material) -> Html:
         TITLE,
         sentence(_summary(material.comparisons)),
         note(
-            "Published values are read off the figures, with the error of doing so. Within: the published value lies within the reading error and "
-            f"twice our standard deviation of our mean. Seed {PUBLISHED_SEED} is the published study's: there, within "
+            "Published values are read off the figures, with the error of doing so. Within: the published value lies "
+            "within the reading error and twice our standard deviation of our mean. "
+            f"Seed {PUBLISHED_SEED} is the published study's: there, within "
             "the reading error alone; another version of torch is another run where training is chaotic."
         ),
         table(
