@@ -161,8 +161,16 @@ def test_a_mask_that_several_requests_share_is_one_report_of_their_folder(tmp_pa
 
 def test_different_methods_may_have_one_mask(tmp_path):
     write(tmp_path / "a", right_arm(0.5), ("end", "mask"), method="a")
-    write(tmp_path / "b", right_arm(0.5), ("end", "mask"), method="b", requested=0.5)
-    assert found(audit_folder(tmp_path)) == {"a": [], "b": []}
+    write(tmp_path / "b", right_arm(0.5), ("end", "mask"), method="b", requested=0.4)
+    assert found(audit_folder(tmp_path)) == {"a": [], "b": ["reached-is-not-requested"]}
+
+
+def test_a_mask_with_biases_is_described_over_weights_alone_too(tmp_path):
+    arm = right_arm()
+    mask = arm["mask"] | {"fc1.bias": torch.ones(30, dtype=torch.bool)}
+    write(tmp_path, arm | {"mask": mask}, ("end", "mask"))
+    (report,) = audit_folder(tmp_path)
+    assert (report.facts["reached"], report.facts["reached_of_weights"]) == (720 / 930, 0.8)
 
 
 def test_arms_side_by_side_with_different_orders_are_told(tmp_path):

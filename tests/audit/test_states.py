@@ -97,6 +97,18 @@ def test_masks_of_one_sign_are_seen():
     assert alarm.code == "one-sign" and "by init" in alarm.message
 
 
+def test_signs_are_counted_among_the_candidates_and_zero_has_none():
+    arm = right_arm(0.3) | {"dense": None, "requested": 0.5}
+    earlier = lowest({name: arm["init"][name].abs() for name in PRUNABLE}, 0.3)
+    most_negative = select({name: arm["init"][name] for name in PRUNABLE}, 0.5, mask=earlier)
+    arm = with_mask(arm, most_negative)
+    assert codes(**arm) == []  # 270 entries of both signs hide the 180 negative ones
+    assert codes(**arm, earlier=earlier) == ["one-sign"]
+    arm["init"]["fc1.weight"][:20] = 0.0
+    arm = with_mask(arm | {"requested": 0.4}, lowest({name: arm["init"][name].abs() for name in PRUNABLE}, 0.4))
+    assert codes(**arm) == []
+
+
 def test_an_emptied_layer_is_seen():
     arm = right_arm(0.4)
     scores = {**arm["scores"], "fc2.weight": torch.full((10, 30), -1.0)}
@@ -108,7 +120,8 @@ def test_pruned_weights_that_grew_back_are_seen():
     arm["end"] = later(arm["start"], 2)
     (alarm,) = audit(**arm)
     assert (alarm.code, alarm.severity) == ("moved", "fault")
-    assert "720 of 720" in alarm.message and "fc1.weight, fc2.weight" in alarm.message and "0 %" in alarm.message
+    assert "720 of 720" in alarm.message and "fc1.weight, fc2.weight" in alarm.message
+    assert "of 900 entries 0 % are 0 instead of 80 %" in alarm.message
 
 
 def test_one_entry_that_moved_by_the_least_number_is_seen():
@@ -159,6 +172,12 @@ def test_chance_divergence_and_selection_are_seen():
     assert codes(**arm) == ["diverged"]
 
 
+def test_extreme_facts_are_facts():
+    assert codes(accuracy=0.0, train_accuracy=1.0, classes=2, test_images=100) == []
+    assert codes(test_images=1) == []
+    assert codes(accuracy=1.0, train_accuracy=0.0, classes=2, test_images=100) == []
+
+
 def test_facts_alone_are_evidence_enough():
     assert codes(picked="test") == ["selection-on-test"]
 
@@ -191,6 +210,12 @@ def test_a_mask_that_carries_untouched_biases_is_judged_by_its_weights():
     assert codes(**arm | {"mask": mask, "scores": None, "gradients": None}) == ["biases-pruned"]
 
 
+def test_a_mask_of_biases_alone_has_no_weights_to_tell_of():
+    mask = {"fc1.bias": torch.tensor([True, False])}
+    assert codes(mask=mask, requested=0.5) == ["biases-pruned"]
+    assert codes(mask=mask, requested=0.0) == ["reached-is-not-requested", "biases-pruned"]
+
+
 def test_an_iterative_round_is_judged_among_the_candidates_that_were_left():
     arm = right_arm(0.5)
     earlier = arm["mask"]
@@ -217,6 +242,14 @@ def test_the_inferred_mask_is_the_mask():
     (alarm,) = audit(**arm | {"mask": None})
     removed = masks.entries(arm["mask"]) - masks.kept(arm["mask"])
     assert alarm.code == "mask-inferred" and f"{removed} zeros of 900 weights in 'start'" in alarm.message
+    assert "cannot be told" not in alarm.message
+
+
+def test_batch_norm_statistics_are_no_part_of_an_inferred_mask():
+    arm = right_arm(shapes=SHAPES | STATISTICS) | {"mask": None}
+    arm["start"]["bn.running_mean"] = torch.zeros(30)
+    (alarm,) = audit(**arm)
+    assert alarm.code == "mask-inferred" and "720 zeros of 900" in alarm.message
 
 
 def test_faults_are_seen_through_an_inferred_mask():
@@ -244,6 +277,11 @@ def test_a_dense_run_has_no_mask_and_no_alarm():
     init = state(0)
     assert codes(init=init, start=init, end=later(init, 1)) == []
     assert codes(init=init, end=later(init, 1), requested=0.0) == []
+
+
+def test_without_a_request_the_zeros_of_an_end_mean_nothing():
+    assert codes(end=right_arm()["end"]) == []
+    assert codes(requested=0.8, picked="validation") == []
 
 
 def test_a_half_precision_copy_and_parameters_that_require_gradients_are_read():

@@ -1,6 +1,6 @@
 """Worker processes: the same bits with one or two of them, however often killed; failures; interrupts.
 
-What can be killed runs as a script of its own; each worker takes seconds to start, so one run answers several questions.
+What can be killed runs as a script of its own; a worker takes seconds to start, so one run answers several questions.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def killed_at(instant: int, pause: float, store: Store) -> int:
     """Run, and kill the whole group a moment after its n-th line; how many lines there were."""
     with script(store, workers=2) as process:
         seen = 0
-        for seen, _ in enumerate(lines(process), start=1):  # noqa: B007
+        for seen, _ in enumerate(lines(process), start=1):
             if seen == instant:
                 time.sleep(pause)
                 break
@@ -170,7 +170,7 @@ def test_a_signal_to_the_group_ends_it_and_leaves_a_store_that_goes_on(store, nu
 
 
 def test_interrupted_while_its_workers_start_it_ends_without_a_word_from_them(store):
-    with script(store, plan="long", workers=2) as process:
+    with script(store, plan="long") as process:
         assert next(lines(process))[0] == "started"
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=120)
@@ -188,8 +188,7 @@ def test_a_node_that_fails_is_reported_what_needs_it_skipped_and_the_rest_done(s
     assert found.skipped == 3 and FINE.digest in store  # a training, a shuffled mask and its training
     (failure,) = [event for event in events if event.word == "failed"]
     assert failure.node == FAILS and "Traceback" in failure.detail[1]
-    again = run(PLANS["fails"], store, workers=1)
-    assert again.done == 0 and list(again.failed) == [FAILS.digest]
+    assert FAILS.digest not in store  # so that the next run tries again
 
 
 def test_a_store_in_use_is_refused_and_outside_the_main_thread_signals_stay_whose_they_were(store, unbroken):

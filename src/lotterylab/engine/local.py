@@ -16,7 +16,7 @@ from typing import Any
 
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
-from lotterylab.engine.worker import ENVIRONMENT, Settings, work
+from lotterylab.engine.worker import ASKS_TO_STOP, ENVIRONMENT, Settings, work
 from lotterylab.plan.nodes import Node
 
 ATTEMPTS = 3  # how often a task whose worker died is handed out in all
@@ -76,6 +76,7 @@ def run(
         count = min(workers or os.cpu_count() or 1, len(schedule.waiting))
         with _signals() as caught, _Pool(count, settings) as pool:
             _serve(schedule, pool, summary, listen, caught)
+        summary.interrupted = caught[0] if caught else 0
         summary.skipped = len(schedule.skipped)
         return summary
 
@@ -84,18 +85,19 @@ def _serve(
     schedule: Schedule, pool: _Pool, summary: Summary, listen: Callable[[Event], None], caught: list[int]
 ) -> None:
     attempts: dict[str, int] = {}
+    asked_to_stop = False
     while schedule.running or (schedule.waiting and not caught):
         while not caught and pool.idle and (node := schedule.next()) is not None:
             pool.give(node)
             attempts[node.digest] = attempts.get(node.digest, 0) + 1
             listen(Event(word="started", node=node))
-        if caught and not summary.interrupted:
-            summary.interrupted = caught[0]
+        if caught and not asked_to_stop:
+            asked_to_stop = True
             pool.ask_to_stop()
         if len(caught) > 1:
             return
         for word, node, detail in pool.hear():
-            if word == "died" and caught:  # a signal to the whole process group; its last checkpoint is in the store
+            if word == "died" and caught:  # killed while it stopped; its last checkpoint is in the store
                 word = "stopped"
             elif word == "died":
                 pool.add()
@@ -141,7 +143,7 @@ class _Pool:
         ours, theirs = multiprocessing.Pipe()
         spawn = multiprocessing.get_context("spawn")
         process = spawn.Process(target=work, args=(theirs, self.settings), daemon=True)
-        with _environment(ENVIRONMENT), _deaf_to_interrupts():
+        with _environment(ENVIRONMENT), _deaf_to(ASKS_TO_STOP):
             process.start()
         theirs.close()
         self.idle.append((ours, process))
@@ -196,10 +198,10 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started inside never hear SIGINT, not even while they start: we are asked to stop, and ask them."""
+def _deaf_to(signals: tuple[signal.Signals, ...]) -> Iterator[None]:
+    """Processes started inside never hear these signals, not even while they start."""
     resource_tracker.ensure_running()  # started in between, it would end the blocking
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
@@ -208,12 +210,10 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The list into which SIGINT and SIGTERM are written while inside."""
+    """The list into which the signals that ask to stop are written while inside."""
     caught: list[int] = []
     try:
-        before = {
-            one: signal.signal(one, lambda number, _: caught.append(number)) for one in (signal.SIGINT, signal.SIGTERM)
-        }
+        before = {one: signal.signal(one, lambda number, _: caught.append(number)) for one in ASKS_TO_STOP}
     except ValueError:  # not in the main thread (a notebook's executor): signals stay whose they were
         yield caught
         return

@@ -19,6 +19,9 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
 }
 
+# terminals, `timeout` and batch systems send these to all processes; the parent hears them, and asks the workers
+ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -32,7 +35,8 @@ class Settings:
 
 def work(pipe: Connection, settings: Settings) -> None:
     """Take nodes from the pipe until it closes.  Replies: (word, digest, detail)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is asked to stop, and asks us
+    for one in ASKS_TO_STOP:
+        signal.signal(one, signal.SIG_IGN)
     os.nice(5)  # a laptop stays usable
     import torch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,13 @@ class Line:
     values: dict[str, tuple[float, ...]]
 
 
-COLUMNS = {  # heading -> metric
-    "test acc.": "train.test_accuracy",
-    "exact only": "train.test_accuracy_exact",
-    "removed": "prune.reached",
-    "D": "distances.mean_relative_distance",
-    "floor": "distances.floor",
-    "angle": "distances.masked_angle",
+COLUMNS = {  # heading -> metric and digits, the most wanted first: a narrow terminal drops the last
+    "test acc.": ("train.test_accuracy", 3),
+    "removed": ("prune.reached", 3),
+    "D": ("distances.mean_relative_distance", 2),
+    "exact only": ("train.test_accuracy_exact", 3),
+    "floor": ("distances.floor", 2),
+    "angle": ("distances.masked_angle", 1),
 }
 
 
@@ -41,53 +40,74 @@ def arms(results: Iterable[Result]) -> Iterator[Line]:
     for labels, several in groups.items():
         values = {
             heading: tuple(value for one in several if (value := one.metric(metric)) is not None)
-            for heading, metric in COLUMNS.items()
+            for heading, (metric, _) in COLUMNS.items()
         }
         yield Line(labels=labels, seeds=tuple(int(one.labels["seed"]) for one in several), values=values)
 
 
-def spell(values: Sequence[float]) -> str:
-    """The mean and the half-width of its 95 % t interval: "0.412 ± 0.018"; the mean alone for one value."""
+def spell(values: Sequence[float], digits: int = 3) -> str:
+    """The mean and the half-width of its 95 % t interval, "0.412 ± 0.018"; the mean alone where there is no spread."""
     if not values:
         return ""
     interval = t_interval(values)
-    if interval.low is None or interval.high is None or math.isnan(interval.mean):
-        return f"{interval.mean:.3f}"
-    return f"{interval.mean:.3f} ± {(interval.high - interval.low) / 2:.3f}"
+    if interval.low is None or interval.high is None or interval.high == interval.low:
+        return f"{interval.mean:.{digits}f}"
+    return f"{interval.mean:.{digits}f} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
 def render(title: str, results: Sequence[Result], alarms: int, *, width: int | None = None) -> str:
-    """The table as text, as wide as the terminal."""
-    from rich.console import Console
-    from rich.table import Table
+    """The table as text, no wider than the terminal (``width``, if given): what does not fit is named below it."""
+    from shutil import get_terminal_size
+    from textwrap import fill
 
+    width = width or get_terminal_size((100, 24)).columns
     lines = list(arms(results))
-    used = [heading for heading in COLUMNS if any(line.values[heading] for line in lines)]
-    console = Console(width=width, highlight=False)
-    with console.capture() as text:
-        for (protocol, activation), several in _blocks(lines).items():
-            table = Table(
-                title=f"{protocol} | {activation}", title_justify="left", title_style="bold", box=None, pad_edge=False
-            )
-            table.add_column("method", overflow="fold")
-            table.add_column("sparsity", justify="right")
-            table.add_column("n", justify="right")
-            for heading in used:
-                table.add_column(heading, justify="right", no_wrap=True)
-            for line in several:
-                _, _, method, control, sparsity = line.labels
-                what = f"{method}, {control}" if control else str(method)
-                cells = [what, f"{sparsity:g}" if sparsity else "dense", str(len(line.seeds))]
-                table.add_row(*cells, *(spell(line.values[heading]) for heading in used))
-            console.print(table)
-            console.print()
-        done = sum(result.complete for result in results)
-        console.print(f"{title}: {done} of {len(results)} rows finished; {alarms} alarms.")
-        console.print(
-            "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as "
-            "published."
-        )
-    return text.get()
+    parts: list[str] = []
+    dropped: dict[str, None] = {}
+    for (protocol, activation), several in _blocks(lines).items():
+        rows = [_labels(line) for line in several]
+        columns = {
+            heading: [spell(line.values[heading], COLUMNS[heading][1]) for line in several] for heading in COLUMNS
+        }
+        table = {
+            name: list(column)
+            for name, column in zip(("method", "sparsity", "n"), zip(*rows, strict=True), strict=True)
+        }
+        for heading, cells in columns.items():
+            if any(cells) and heading not in dropped and _width({**table, heading: cells}) <= width:
+                table[heading] = cells
+            elif any(cells):
+                dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
+        parts += [f"{protocol} | {activation}", *_aligned(table), ""]
+    done = sum(result.complete for result in results)
+    parts.append(f"{title}: {done} of {len(results)} rows finished; {alarms} alarms.")
+    note = (
+        "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as published."
+    )
+    if dropped:
+        note += f" Too narrow here for: {', '.join(dropped)}; the report has all."
+    return "\n".join([*parts, fill(note, width)])
+
+
+def _labels(line: Line) -> tuple[str, str, str]:
+    _, _, method, control, sparsity = line.labels
+    what = f"{method}, {control}" if control else str(method)
+    return what, f"{sparsity:g}" if sparsity else "", str(len(line.seeds))
+
+
+def _width(table: dict[str, list[str]]) -> int:
+    return sum(max(map(len, (heading, *cells))) + 2 for heading, cells in table.items()) - 2
+
+
+def _aligned(table: dict[str, list[str]]) -> Iterator[str]:
+    """The header and the rows: words to the left, numbers to the right."""
+    widths = {heading: max(map(len, (heading, *cells))) for heading, cells in table.items()}
+    for row in (tuple(table), *zip(*table.values(), strict=True)):
+        cells = [
+            cell.ljust(widths[heading]) if heading == "method" else cell.rjust(widths[heading])
+            for heading, cell in zip(table, row, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
 
 
 def _blocks(lines: Iterable[Line]) -> dict[tuple[Any, Any], list[Line]]:
