@@ -127,7 +127,7 @@ def _network(data_dir: Path, epochs: int, ready, answers) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("LOTTERYLAB_DATA"), required=False)
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("LOTTERYLAB_DATA"))
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

@@ -3,6 +3,7 @@
 import torch
 
 from lotterylab import masks
+from lotterylab.audit import audit
 from lotterylab.select import select
 
 SHAPES = {"fc1.weight": (30, 20), "fc1.bias": (30,), "fc2.weight": (10, 30), "fc2.bias": (10,)}
@@ -59,3 +60,8 @@ def with_mask(arm: dict, mask: dict) -> dict:
     end = masks.masked(arm["end"], mask)
     arm = {name: value for name, value in arm.items() if name != "scores"}
     return {**arm, "mask": mask, "start": start, "end": end}
+
+
+def codes(**arm) -> list[str]:
+    """The codes of the alarms that an audit of the arm raises."""
+    return [alarm.code for alarm in audit(**arm)]

@@ -77,14 +77,15 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
-    import pickle
+    import warnings
 
     import torch
 
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        first = str(error).strip().splitlines()[0]
+        with warnings.catch_warnings(action="ignore"):  # torch warns of pickles that it then refuses
+            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle can raise nearly anything; whatever it is, no weights were read
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(f"{path} cannot be read as weights alone ({first}). Save module.state_dict().") from error
     for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):

@@ -40,8 +40,9 @@ def norm(*arrays: Any) -> float:
     return float(numpy.linalg.norm(numpy.concatenate([numpy.asarray(a, dtype=float).ravel() for a in arrays])))
 
 
-def test_every_distance_is_its_formula():
-    dense, ticket, kept = state(0), held(state(1)), mask()
+@pytest.mark.parametrize(("ticket", "regrown"), [(held(state(1)), 0.0), (state(1), 1.0)], ids=["held", "regrown"])
+def test_every_distance_is_its_formula(ticket, regrown):
+    dense, kept = state(0), mask()
     a, b = ({n: t.numpy().astype(float) for n, t in one.items()} for one in (dense, ticket))
     m = {name: one.numpy() for name, one in kept.items()}
     out = found(dense, ticket, kept)
@@ -53,7 +54,7 @@ def test_every_distance_is_its_formula():
         "whole_relative_distance": norm(*(a[n] - b[n] for n in a)) / norm(*a.values()),
         "relative_to_ticket": numpy.mean([norm(a[n] - b[n]) / norm(b[n]) for n in a]),
         "masked_l2": norm(*(x - y for x, y in zip(masked_a, masked_b, strict=True))),
-        "regrown": 0.0,
+        "regrown": regrown,
     }
     assert {name: out[name] for name in expected} == pytest.approx(expected, rel=1e-12)
     assert out["by_tensor"] == pytest.approx(ratios, rel=1e-12)

@@ -162,7 +162,9 @@ def test_a_mask_that_several_requests_share_is_one_report_of_their_folder(tmp_pa
 def test_different_methods_may_have_one_mask(tmp_path):
     write(tmp_path / "a", right_arm(0.5), ("end", "mask"), method="a")
     write(tmp_path / "b", right_arm(0.5), ("end", "mask"), method="b", requested=0.4)
-    assert found(audit_folder(tmp_path)) == {"a": [], "b": ["reached-is-not-requested"]}
+    write(tmp_path / "c", right_arm(0.5), ("end", "mask"), method="c", requested=0.6)
+    missed = ["reached-is-not-requested"]
+    assert found(audit_folder(tmp_path)) == {"a": [], "b": missed, "c": missed}
 
 
 def test_a_mask_with_biases_is_described_over_weights_alone_too(tmp_path):

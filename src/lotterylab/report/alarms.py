@@ -69,7 +69,7 @@ def _of_prune(result: Result, place: str) -> Iterator[Alarm]:
         yield from zero_gradients(zeros=round(m["zero_gradients"] * entries), entries=entries, where=place)
     signs = {name: m[name] for name in ("kept_positive", "kept_negative", "removed_positive", "removed_negative")}
     yield from one_sign(**signs, where=place)
-    yield from emptied_layers(m["emptied"], where=place)
+    yield from emptied_layers([name for name in m["emptied"] if not name.endswith("bias")], where=place)
     if weights:
         extra, removed = entries - m["weights_entries"], m["removed"] - m["weights_removed"]
         names = [name for name in m["layers"] if name.endswith("bias")]

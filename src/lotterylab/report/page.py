@@ -43,8 +43,9 @@ def report(
 ) -> Path:
     """Write index.html, README.md, results.csv, curves.csv, rates.csv and figures/; returns the page's path.
 
-    ``rates.csv`` is there only where a learning rate was chosen.  Unfinished studies have a report too: what is missing is said, and each number carries its n.  Figures are drawn
-    again only where what they show has changed; all else is written each time.
+    ``rates.csv`` is there only where a learning rate was chosen.  Unfinished studies have a report too: what is missing
+    is said, and each number carries its n.  Figures are drawn again only where what they show has changed; all else is
+    written each time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     material = gather(study, results, alarms, folder, context)
