@@ -140,9 +140,8 @@ def main() -> None:
     import torch
 
     medians = {name: statistics.median(values) for name, values in timed.items()}
-    print(
-        f"{platform.processor() or platform.machine()}, {workers} cores, torch {torch.__version__}, n = {options.rounds}"
-    )
+    machine = f"{platform.processor() or platform.machine()}, {workers} cores, torch {torch.__version__}"
+    print(f"{machine}, n = {options.rounds} rounds")
     for name, values in timed.items():
         print(f"{name:6} {medians[name]:.2f} s for a network and epoch [{min(values):.2f} .. {max(values):.2f}]")
     print(f"ratio  {medians['usual'] / medians['ours']:.2f}; 510 epochs: {510 * medians['ours'] / 60:.1f} min")

@@ -34,6 +34,14 @@ def test_prune_removes_by_count_and_changes_nothing(criterion, scope):
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
 
 
+def test_each_layer_is_scored_in_the_mode_it_has():
+    module = network().train()
+    module[1].eval()  # a frozen batch norm
+    frozen = ll.score(module, ll.criteria.Grasp(), batch=batch())
+    assert [layer.training for layer in module] == [True, False, True, True, True]
+    assert not torch.equal(frozen["0.weight"], ll.score(module.train(), ll.criteria.Grasp(), batch=batch())["0.weight"])
+
+
 def test_pruning_twice_only_removes_more():
     module = network()
     once = ll.prune(module, ll.criteria.Magnitude(), 0.5)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
+WRITING = ".writing-"  # how the names of files begin that are not whole yet
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Write, fsync, rename, fsync the folder: a reader sees the old file or the whole new one."""
     path = Path(path)
-    temporary = path.parent / f".writing-{secrets.token_hex(8)}"  # tempfile's would be readable by its owner alone
+    temporary = path.parent / f"{WRITING}{secrets.token_hex(8)}"  # tempfile's would be readable by its owner alone
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -30,7 +30,7 @@ def score(
     """A score for each weight of the module's Conv and Linear layers; higher = keep.
 
     Args:
-        module: in the mode (train or eval) it should be scored in; it is not changed, nor are its buffers.
+        module: each layer in the mode (train or eval) it should be scored in; nothing of it is changed.
         criterion: such as ``criteria.Magnitude()`` or ``criteria.Grasp(temperature=200.0)``.
         batch: (inputs, targets), on the module's device, for criteria that look at gradients.
         loss: ``loss(logits, targets) -> scalar``, the mean over the batch; cross-entropy by default.
@@ -42,7 +42,6 @@ def score(
     """
     from torch.nn.functional import cross_entropy
 
-    was_training = module.training
     net = network(module)
     view = View(
         net=net,
@@ -52,12 +51,9 @@ def score(
         batch=Batch(inputs=batch[0], targets=batch[1]) if isinstance(batch, tuple) else batch,
         stream=lambda *purpose: stream(seed, "prune", *purpose),
         mask=mask,
-        train=was_training,
+        train=None,
     )
-    try:
-        return criterion(view)
-    finally:
-        module.train(was_training)
+    return criterion(view)
 
 
 def prune(

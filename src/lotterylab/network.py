@@ -19,13 +19,14 @@ class Network:
     """A module without its state.
 
     ``forward(state, inputs, train) -> (logits (B, K), state)``: the returned state holds new buffers (batch-norm
-    statistics) and the same parameters; the state that is passed in is never changed.
+    statistics) and the same parameters; the state that is passed in is never changed.  ``train=None`` leaves each layer
+    in the mode it has.
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
     for each layer whose weight is among ``names``.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
     """
 
-    forward: Callable[[State, Tensor, bool], tuple[Tensor, State]]
+    forward: Callable[[State, Tensor, bool | None], tuple[Tensor, State]]
     layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -49,8 +50,9 @@ def network(module: nn.Module) -> Network:
 
     buffers = tuple(name for name, _ in module.named_buffers())
 
-    def forward(state: State, inputs: Tensor, train: bool) -> tuple[Tensor, State]:
-        module.train(train)
+    def forward(state: State, inputs: Tensor, train: bool | None) -> tuple[Tensor, State]:
+        if train is not None:
+            module.train(train)
         if not buffers:
             return functional_call(module, cast(dict, state), (inputs,)), state
         copied = {**state, **{name: state[name].clone() for name in buffers}}

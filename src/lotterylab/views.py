@@ -20,7 +20,8 @@ class View:
     """What a method may look at.  May grow, never breaks.
 
     ``names``: the parameters to be scored.  ``loss(logits (B, K), targets (B,)) -> scalar``.
-    ``stream(*names)``: a random generator for a purpose.  ``train``: the mode the module is scored in.
+    ``stream(*names)``: a random generator for a purpose.  ``train``: the mode the module is scored in; None leaves each
+    layer in the mode it has.
     """
 
     net: Network
@@ -31,7 +32,7 @@ class View:
     stream: Callable[..., numpy.random.Generator]
     mask: Mask | None = None
     initial: State | None = None
-    train: bool = True
+    train: bool | None = True
 
 
 class Criterion(Protocol):

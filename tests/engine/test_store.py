@@ -107,11 +107,21 @@ def test_a_record_comes_back_as_it_was_with_null_for_what_is_not_finite(store):
 @pytest.mark.parametrize("text", [b"", b"{", b'{"digest": 1}', b"[1]", b"null", b"\xff\xfe"])
 def test_a_damaged_manifest_is_named(store, text):
     store.commit(RECORD)
-    manifest = store.path / "runs" / RECORD.digest / "manifest.json"
+    manifest = store.path / "runs" / RECORD.digest / "manifest"
     manifest.write_bytes(text)
     with pytest.raises(DamageError, match=RECORD.digest):
         store.record(RECORD.digest)
     assert any(RECORD.digest in line for line in verify(store))
+
+
+def test_a_flipped_bit_anywhere_in_a_manifest_is_noticed(store):
+    store.commit(RECORD)
+    manifest = store.path / "runs" / RECORD.digest / "manifest"
+    whole = manifest.read_bytes()
+    for place in range(len(whole)):
+        manifest.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(DamageError, match=RECORD.digest):
+            store.record(RECORD.digest)
 
 
 def test_a_result_whose_tensors_are_partly_lost_is_damage_and_one_from_a_ledger_is_not(store):
@@ -191,6 +201,19 @@ def test_a_checkpoint_comes_back_with_its_notes_and_goes_with_the_result(store):
     assert found[1] == {"step": 7, "metrics": {"train_loss": [0.1]}}
     store.commit(RECORD)
     assert store.load_partial(RECORD.digest) is None and not (store.path / "partial" / RECORD.digest).exists()
+
+
+def test_a_sweep_removes_what_kills_left_and_nothing_else(store):
+    store.commit(RECORD)
+    for digest in (RECORD.digest, "e" * 64):  # killed after its result was there, and before
+        store.save_partial(digest, TENSORS, {"step": 7})
+    old, young = (store.path / "objects" / f".writing-{name}" for name in ("old", "young"))
+    for file in (old, young):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    store.sweep()
+    assert store.load_partial(RECORD.digest) is None and store.load_partial("e" * 64)
+    assert leftovers(store) == [young] and store.record(RECORD.digest) == RECORD
 
 
 @pytest.mark.parametrize("cut", [0, 4, 8, 30, -1])

@@ -72,6 +72,7 @@ def run(
     store.create()
     settings = Settings(store=store.path.resolve(), data_dir=data_dir, fast=fast, save_every_seconds=save_every_seconds)
     with store.lock():
+        store.sweep()
         schedule, summary = Schedule(targets, store), Summary()
         count = min(workers or os.cpu_count() or 1, len(schedule.waiting))
         with _signals() as caught, _Pool(count, settings) as pool:

@@ -2,7 +2,7 @@
 
     <store>/format.json                 the version of this layout
     <store>/objects/ab/<sha256>         blobs (safetensors), named by their bytes
-    <store>/runs/<digest>/manifest.json the ONE file that makes a result exist: hashes, metrics, facts
+    <store>/runs/<digest>/manifest      the ONE file that makes a result exist: hashes, metrics, facts, own checksum
     <store>/partial/<digest>/           the last checkpoint of a run that has not finished
     <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
     <store>/lock                        held by the one process that computes
@@ -13,23 +13,26 @@ leaves behind is either a finished result or nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.blobs import deserialize, serialize, write_atomically
+from lotterylab.blobs import WRITING, deserialize, serialize, write_atomically
 from lotterylab.errors import DamageError, RefusedError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
+CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +55,24 @@ class Record:
     same_as: str = ""
 
     def line(self) -> str:
-        """The record as one line of JSON."""
-        return json.dumps(_finite(asdict(self)), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """The record as one line: the first 16 digits of the SHA-256 of its JSON, a space, the JSON."""
+        text = json.dumps(_finite(asdict(self)), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return f"{_check(text)} {text}"
+
+    @classmethod
+    def parse(cls, line: str) -> Record:
+        """The record of a line.
+
+        Raises:
+            ValueError: for a line that is not what its checksum says, or holds no record.
+        """
+        check, _, text = line.rstrip("\n").partition(" ")
+        if check != _check(text):
+            raise ValueError("it is not what its checksum says")
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:  # a key of a newer record
+            raise ValueError(str(error)) from error
 
 
 class Store:
@@ -98,12 +117,12 @@ class Store:
             DamageError: when its manifest is there but does not hold a record.
         """
         try:
-            text = self._manifest(digest).read_bytes()
+            data = self._manifest(digest).read_bytes()
         except FileNotFoundError:
             return None
         try:
-            return Record(**json.loads(text))
-        except (ValueError, TypeError) as error:
+            return Record.parse(data.decode())
+        except ValueError as error:
             raise DamageError(f"{self._manifest(digest)} is damaged ({error}); delete it and run again.") from error
 
     def records(self) -> Iterator[Record]:
@@ -116,11 +135,11 @@ class Store:
         """Make a result exist.  Its blobs must have been put before."""
         folder = self.path / "runs" / record.digest
         folder.mkdir(exist_ok=True)
-        write_atomically(folder / "manifest.json", record.line().encode())
+        write_atomically(folder / "manifest", record.line().encode())
         self.drop_partial(record.digest)
 
     def _manifest(self, digest: str) -> Path:
-        return self.path / "runs" / digest / "manifest.json"
+        return self.path / "runs" / digest / "manifest"
 
     # -- blobs ---------------------------------------------------------------------------------------------------
 
@@ -186,6 +205,19 @@ class Store:
         # a worker that has outlived its killed parent may be writing there too: what it leaves does no harm
         shutil.rmtree(self.path / "partial" / digest, ignore_errors=True)
 
+    def sweep(self) -> None:
+        """Remove what kills left: checkpoints of runs that have finished, and files whose writing was cut off.
+
+        For the holder of the lock.  A young unfinished file may be another command's, which brings in a ledger.
+        """
+        for folder in (self.path / "partial").iterdir():
+            if folder.name in self:
+                self.drop_partial(folder.name)
+        for file in self.path.rglob(f"{WRITING}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - file.stat().st_mtime > CUT_OFF_SECONDS:
+                    file.unlink()
+
     # -- the index of equal content ------------------------------------------------------------------------------
 
     def same(self, key: str) -> Record | None:
@@ -232,6 +264,10 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _check(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _finite(value: Any) -> Any:

@@ -65,4 +65,4 @@ class Arms:
 
 def middle(targets: list[float], wanted: float = 0.8) -> float:
     """The target nearest to ``wanted``, which is the one whose curves the published study shows."""
-    return min(targets, key=lambda target: (abs(target - wanted), target))
+    return min(targets, key=lambda target: (round(abs(target - wanted), 9), target))

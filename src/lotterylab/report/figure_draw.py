@@ -96,7 +96,8 @@ def _style(look: Look) -> dict[str, Any]:
 def _series(axes: Axes, series: Series) -> None:
     style = _style(series.look)
     if not series.low:
-        axes.plot(series.x, series.y, **style, zorder=3 if series.look.alpha == 1 else 2)
+        # not clipped: a large marker at the edge of the axes is drawn whole
+        axes.plot(series.x, series.y, **style, clip_on=False, zorder=3 if series.look.alpha == 1 else 2)
         return
     centre = series.x if series.across else series.y
     below = [middle - low for middle, low in zip(centre, series.low, strict=True)]

@@ -82,7 +82,7 @@ def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float
     high = max(high, min(max(bars, default=high), high + LONGEST_BAR * span))
     low, high = max(low, bounds[0]), min(high, bounds[1])
     pad = 0.06 * max(high - low, span)
-    return low - (pad if low > bounds[0] else pad / 2), high + (pad if high < bounds[1] else pad / 2)
+    return low - pad, high + pad
 
 
 def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:

@@ -77,7 +77,7 @@ class Meter:
         moved = self.partial[node.digest] - start
         if not moved:
             return ""
-        return spell_seconds((work(node) - self.partial[node.digest]) * (time.monotonic() - since) / moved)
+        return spell_seconds((work(node) - self.partial[node.digest]) * (time.monotonic() - since) / moved) + " left"
 
     def name(self, node: Node) -> str:
         """What a run is, in words."""

@@ -34,6 +34,7 @@ class Options:
     activations: tuple[str, ...] = ("relu", "tanh", "sigmoid")
     sparsities: tuple[float, ...] = (0.5, 0.8, 0.9)
     seeds: int = 5
+    ladder_seeds: int = 2
     first_seed: int = 42
     dense_epochs: int = 50
     pruned_epochs: int = 20
@@ -53,7 +54,7 @@ class Options:
                 raise UsageError(
                     f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1."
                 )
-        for name in ("seeds", "dense_epochs", "pruned_epochs"):
+        for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
 
@@ -68,7 +69,8 @@ def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = 
     rows: list[Row] = []
     for seed in options.all_seeds:  # a seed is a unit: all its rows before the next seed's
         for protocol in options.protocols:
-            rows += _PARTS[protocol](options, data, seed)
+            if protocol != "ladder" or seed < options.first_seed + options.ladder_seeds:
+                rows += _PARTS[protocol](options, data, seed)
     return Study(
         name="activations",
         title=f"Activation functions and pruning, {title}",

@@ -22,6 +22,7 @@ SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is aske
 }
 AUGMENT = {"digits": Augment(crop_padding=1), "cifar10": Augment(crop_padding=4, flip=True)}
 STUDY_OPTIONS = (
+    "ladder_seeds",
     "protocols",
     "activations",
     "sparsities",
@@ -57,6 +58,8 @@ class Request:
     """Fractions to remove; default 0.5 0.8 0.9."""
     seeds: Annotated[int | None, _WHOLE] = None
     """How many seeds, each a unit of its own; default 5."""
+    ladder_seeds: Annotated[int | None, _WHOLE] = None
+    """How many of them climb the ladder; default 2."""
     first_seed: Annotated[int | None, _WHOLE] = None
     """The first of them; default 42, the published study's."""
     dense_epochs: Annotated[int | None, _WHOLE] = None

@@ -1,0 +1,222 @@
+"""Figures: nothing cut, nothing overlapping, the same bytes for the same data, drawn only when they have to be."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import matplotlib
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from lotterylab.report import (
+    figure_draw,
+    figures_contrasts,
+    figures_curves,
+    figures_ladder,
+    figures_rates,
+    figures_targets,
+)
+from lotterylab.report.arms import Arm, Arms
+from lotterylab.report.figure_parts import fit
+from lotterylab.report.figure_style import METHODS, RC
+from lotterylab.report.figures import FigureFolder
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+from lotterylab.report.tidy import Trial, numbers, points, trials
+from lotterylab.studies.contrasts import contrasts
+from lotterylab.studies.published import METHODS as PUBLISHED_METHODS
+from lotterylab.studies.published import published_comparison
+from some_study import some_results, some_study
+
+LOOK = Look(colour="#0072B2", marker="o")
+SMALL = Grid(
+    name="small",
+    title="A title",
+    sentence="What is to be seen.",
+    caption="How to read it.",
+    rows=((Panel(title="one", x_label="x", y_label="y", series=(Series(x=(0.0, 1.0), y=(0.2, 0.4), look=LOOK),)),),),
+)
+
+
+def some_grids() -> dict[str, Grid]:
+    protocols = ("as-published", "corrected", "ladder")
+    study = some_study("cifar10", activations=("relu", "sigmoid"), protocols=protocols, sparsities=(0.5, 0.8, 0.9))
+    results = some_results(study)
+    arms = Arms(numbers(results), points(results))
+    published = [replace(one, method=PUBLISHED_METHODS[one.method]) for one in published_comparison(results)]
+    rungs = figures_ladder.rungs(arms.labels("protocol"))
+    grids = (
+        figures_targets.accuracy(arms, "as-published", published, 10),
+        figures_targets.accuracy(arms, "corrected", (), 10),
+        figures_targets.reached(arms, "corrected", ()),
+        figures_targets.stability(arms, "as-published", published),
+        *figures_targets.masked(arms, "corrected"),
+        figures_curves.curves(arms, "as-published", published, figures_curves.drops_of(results, "as-published")),
+        figures_ladder.accuracy(arms, rungs, 10),
+        figures_ladder.reached(arms, rungs),
+        figures_rates.rates(trials(results), 10),
+        figures_rates.probes(arms, 10),
+        figures_contrasts.contrasts(contrasts(results)),
+    )
+    return {grid.name: grid for grid in grids}
+
+
+@pytest.fixture(scope="module")
+def grids() -> dict[str, Grid]:
+    return some_grids()
+
+
+NAMES = ("as-published-accuracy", "as-published-curves", "corrected-rates", "probes-accuracy", "corrected-contrasts")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_is_cut_and_no_two_texts_overlap(grids, name):
+    with matplotlib.rc_context(RC):
+        figure = figure_draw._figure(grids[name])
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        whole = figure.bbox
+        texts = []
+        for axes in figure.axes:
+            labels = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
+            ticks = [tick.label1 for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_major_ticks()]
+            low, high = axes.bbox.extents[0] - 1, axes.bbox.extents[2] + 1
+            texts += [
+                text
+                for text in labels + ticks
+                if text.get_visible() and text.get_text() and (text in labels or _shown(text, axes, low, high))
+            ]
+        texts += [text for legend in figure.legends for text in legend.get_texts()]
+        boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
+    for word, box in boxes:
+        assert box.x0 >= whole.x0 and box.y0 >= whole.y0 and box.x1 <= whole.x1 and box.y1 <= whole.y1, word
+    for (word, box), (other_word, other) in itertools.combinations(boxes, 2):
+        assert not box.padded(-1).overlaps(other.padded(-1)), (word, other_word)
+
+
+def _shown(text, axes, low: float, high: float) -> bool:
+    """Whether a tick label stands at a tick inside the axes; matplotlib keeps some beyond them."""
+    box = text.get_window_extent()
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    below = box.y1 <= axes.bbox.y0 + 1
+    return low <= x <= high if below else axes.bbox.y0 - 1 <= y <= axes.bbox.y1 + 1
+
+
+def test_every_axis_is_labelled_and_every_look_has_a_name(grids):
+    for grid in grids.values():
+        for row in grid.rows:
+            assert all(panel.title for panel in grid.rows[0])
+            assert row[0].y_label or row[0].y_ticks, grid.name
+            assert len({len(one) for one in grid.rows}) == 1
+        assert all(panel.x_label for panel in grid.rows[-1]), grid.name
+        labelled = {series.look for row in grid.rows for panel in row for series in panel.series if series.label}
+        for series in (series for row in grid.rows for panel in row for series in panel.series if not series.label):
+            assert any(series.look.colour == look.colour for look in labelled), grid.name
+
+
+def test_each_method_has_a_colour_and_a_marker_of_its_own():
+    assert (
+        len({look.colour for look in METHODS.values()})
+        == len({look.marker for look in METHODS.values()})
+        == len(METHODS)
+    )
+
+
+def test_published_values_are_laid_over_with_their_reading_error(grids):
+    panel = grids["as-published-accuracy"].rows[0][0]
+    over = next(series for series in panel.series if series.label == "magnitude, published")
+    assert over.look.hollow
+    assert over.y == (0.439, 0.493, 0.425)
+    assert over.low == pytest.approx((0.436, 0.490, 0.422)) and over.high == pytest.approx((0.442, 0.496, 0.428))
+    curves = grids["as-published-curves"].rows[0][0]
+    assert next(series for series in curves.series if series.label == "dense, published").y == (0.521,)
+
+
+def test_means_and_their_intervals_are_those_of_the_arms(grids):
+    study = some_study(activations=("relu",), protocols=("corrected",), seeds=3)
+    results = some_results(study)
+    arms = Arms(numbers(results))
+    panel = figures_targets.accuracy(arms, "corrected", (), 10).rows[0][0]
+    line = next(series for series in panel.series if series.label == "magnitude")
+    for target, y, low, high in zip((0.5, 0.9), line.y, line.low, line.high, strict=True):
+        interval = arms.interval(Arm("corrected", "relu", "magnitude", "", target), "train.test_accuracy")
+        assert interval is not None and (y, low, high) == (interval.mean, interval.low, interval.high)
+    dots = [series for series in panel.series if series.look.line == "" and not series.label]
+    assert {len(series.y) for series in dots} == {6}  # two targets, three seeds
+
+
+def test_one_target_and_one_seed_make_a_figure_without_intervals():
+    results = some_results(some_study(activations=("tanh",), protocols=("as-published",), seeds=1, sparsities=(0.7,)))
+    grid = figures_targets.stability(Arms(numbers(results)), "as-published", ())
+    assert "n = 1 seed (42): no interval" in grid.caption
+    line = grid.rows[0][0].series[0]
+    assert line.low == line.high == line.y and line.x != (0.7,)  # beside its target, as the other method is
+
+
+def test_limits_hold_every_point_and_what_is_left_out_of_a_bar_is_said():
+    long = Series(x=(0.0,), y=(0.5,), look=LOOK, low=(-9.0,), high=(9.0,))
+    short = Series(x=(0.0,), y=(0.7,), look=LOOK)
+    panel = Panel(title="", x_label="", y_label="", series=(long, short), levels=(Level(y=0.1, look=LOOK),))
+    ((fitted,),), note = fit([[panel]], bounds=(0.0, 1.0), shared=True)
+    assert fitted.y_limits is not None
+    low, high = fitted.y_limits
+    assert -0.1 < low < 0.1 and 0.7 < high < 1.1
+    assert "goes on beyond it" in note
+    assert fit([[replace(panel, series=(short,))]], bounds=(0.0, 1.0), shared=True)[1] == ""
+
+
+@pytest.mark.parametrize(("best", "warned"), [(0, True), (1, False), (2, True)])
+def test_a_chosen_rate_at_an_edge_is_warned_of(best, warned):
+    found = [
+        Trial("relu", rate, 1, "validation_accuracy", 0.5 + 0.1 * (number == best), number == best)
+        for number, rate in enumerate((0.01, 0.1, 1.0))
+    ]
+    grid = figures_rates.rates(found, 10)
+    assert ("Warning" in grid.sentence) == warned
+    chosen = next(series for series in grid.rows[0][0].series if series.label == "chosen")
+    assert chosen.x == ((0.01, 0.1, 1.0)[best],) and chosen.y == pytest.approx((0.6,))
+
+
+def test_the_same_grid_gives_the_same_bytes_without_a_date_and_whole_xml(tmp_path):
+    svg, png = figure_draw.draw(SMALL)
+    assert (svg, png) == figure_draw.draw(SMALL)
+    assert b"<dc:date>" not in svg and png.startswith(b"\x89PNG")
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert b">one</text>" in svg  # text is text
+
+
+def test_drawing_leaves_matplotlibs_settings_as_they_were():
+    before = dict(matplotlib.rcParams)
+    figure_draw.draw(SMALL)
+    assert dict(matplotlib.rcParams) == before
+
+
+def add(folder, *grids: Grid) -> list[str]:
+    with FigureFolder(folder) as figures:
+        for grid in grids:
+            figures.add(grid)
+    return figures.drawn
+
+
+def test_a_figure_is_drawn_again_only_when_what_it_shows_has_changed(tmp_path):
+    assert add(tmp_path, SMALL) == ["small"]
+    assert add(tmp_path, replace(SMALL, sentence="Other words.", caption="And others.")) == []
+    panel = replace(SMALL.rows[0][0], y_limits=(0.0, 1.0))
+    assert add(tmp_path, replace(SMALL, rows=((panel,),))) == ["small"]
+
+
+def test_a_damaged_or_lost_file_is_drawn_again(tmp_path):
+    add(tmp_path, SMALL)
+    (tmp_path / "figures" / "small.png").write_bytes(b"")
+    assert add(tmp_path, SMALL) == ["small"]
+    (tmp_path / "figures" / "small.svg").unlink()
+    assert add(tmp_path, SMALL) == ["small"]
+    (tmp_path / ".figures.json").write_text("not json")
+    assert add(tmp_path, SMALL) == ["small"]
+
+
+def test_the_files_of_a_figure_that_is_no_longer_made_go(tmp_path):
+    add(tmp_path, SMALL, replace(SMALL, name="other"))
+    add(tmp_path, SMALL)
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["small.png", "small.svg"]

@@ -1,0 +1,83 @@
+"""What a plan costs, and how it is told."""
+
+import pytest
+
+from lotterylab.data import Digits
+from lotterylab.engine.store import Record, Store
+from lotterylab.plan.nodes import Data, Train
+from lotterylab.report.price import lines, missing, seconds_per_image, spell_seconds, work
+from lotterylab.studies.activations import Options, build
+
+SPEC = Digits(train=90, validation=9, test=30)
+DATA = Data(spec=SPEC, content="as if read")
+OPTIONS = Options(protocols=("as-published",), activations=("relu",), sparsities=(0.5,), seeds=1)
+STUDY = build(OPTIONS, DATA, title="digits")
+
+
+def runs(study=STUDY) -> dict[str, Train]:
+    return {node.digest: node for node in study.targets() if isinstance(node, Train)}
+
+
+def finish(store: Store, node: Train, seconds: float, same_as: str = "") -> None:
+    store.commit(
+        Record(
+            digest=node.digest,
+            kind="Train",
+            metrics={},
+            facts={},
+            seconds=seconds,
+            same_as=same_as,
+            blobs={"final": "-"},
+        )
+    )
+
+
+def test_work_counts_training_images_and_a_third_of_those_watched():
+    dense = STUDY.rows[0].nodes["train"]
+    assert work(dense) == 50 * (90 + 30 / 3)
+    assert work(STUDY.rows[1].nodes["prune"]) == 0
+
+
+def test_the_pace_is_that_of_the_finished_runs_that_really_ran(tmp_path):
+    store = Store(tmp_path).create()
+    assert seconds_per_image(STUDY.targets(), store) is None
+    dense, ticket, twin = list(runs().values())[:3]
+    finish(store, dense, seconds=2 * work(dense))
+    finish(store, ticket, seconds=4 * work(ticket))
+    finish(store, twin, seconds=0.0, same_as=ticket.digest)
+    expected = (2 * work(dense) + 4 * work(ticket)) / (work(dense) + work(ticket))
+    assert seconds_per_image(STUDY.targets(), store) == pytest.approx(expected)
+
+
+def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
+    store = Store(tmp_path).create()
+    told = list(lines(STUDY, store, workers=2, pace=0.001, measured="by hand"))
+    assert told[0] == STUDY.title
+    assert "  1. as-published | relu: dense, 1 x 50 epochs (to run)" in told
+    assert "To train: 3 runs, 90 epochs at the most (runs of equal masks are trained once)." in told
+    assert told[-1] == "About 4 s here with 2 workers (by hand)."
+    for node in runs().values():
+        finish(store, node, seconds=1)
+    # their records are known but not their tensors, as from a ledger: masks and distances need those of all three
+    assert sum(isinstance(node, Train) for node in missing(STUDY, store)) == 3
+    for node in (one for row in STUDY.rows for one in row.nodes.values() if not isinstance(one, Train)):
+        store.commit(Record(digest=node.digest, kind="", metrics={}, facts={}))
+    finished = list(lines(STUDY, store, workers=2, pace=None, measured=""))
+    assert "  2. as-published | relu: magnitude, 1 x 20 epochs (done)" in finished
+    assert finished[-1] == "Nothing is left to train: all results are in the store."
+
+
+def test_the_choice_of_rates_is_told_with_its_price(tmp_path):
+    options = Options(protocols=("corrected",), activations=("tanh",), sparsities=(0.9,), seeds=2, rates=(0.1, 0.3))
+    study = build(options, DATA, title="digits")
+    told = list(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
+    assert " 13. learning rate | tanh: 2 rates x 2 seeds, chosen on validation, 4 runs (4 to run)" in told
+    assert any(line.startswith("Dense runs: 6, each trained once") for line in told)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (89, "89 s"), (100, "2 min"), (3540, "59 min"), (5400, "1 h 30 min"), (7260, "2 h 01 min")],
+)
+def test_times_are_spelled_as_a_person_would(seconds, words):
+    assert spell_seconds(seconds) == words

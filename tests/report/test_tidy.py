@@ -1,0 +1,63 @@
+"""The long tables: every number once, exactly as it was recorded."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import pytest
+
+from lotterylab.report.tidy import Number, Point, Trial, numbers, points, trials, write
+from some_study import some_results, some_study
+
+LABELS = ("protocol", "activation", "method", "control", "sparsity", "seed")
+
+
+@pytest.fixture(scope="module")
+def results():
+    return some_results(some_study(activations=("relu", "sigmoid"), protocols=("as-published", "corrected")))
+
+
+def test_every_scalar_of_every_record_is_one_line_of_the_file_to_the_last_digit(results, tmp_path):
+    write(tmp_path / "results.csv", numbers(results), Number)
+    with open(tmp_path / "results.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    expected = {}
+    for result in results:
+        labels = tuple(str(result.labels[name]) for name in LABELS)
+        for part, record in result.records.items():
+            expected[*labels, part, "seconds"] = record.seconds
+            for metric, value in record.metrics.items():
+                if not isinstance(value, str | list | dict):
+                    expected[*labels, part, metric] = value
+    found = {tuple(line[name] for name in Number._fields[:-1]): line["value"] for line in lines}
+    assert len(lines) == len(found) and found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert found[key] == "" if value is None else float(found[key]) == value
+
+
+def test_curves_are_numbered_from_one_and_whole(results):
+    result = next(one for one in results if one.labels["method"] == "magnitude")
+    own = [one for one in points([result]) if one.curve == "train_accuracy"]
+    assert [one.epoch for one in own] == [1, 2, 3]
+    assert [one.value for one in own] == result.metric("train.curves")["train_accuracy"]
+    assert {one.curve for one in points([result])} == {"train_loss", "train_accuracy", "test_accuracy"}
+
+
+def test_a_choice_that_many_rows_rest_on_is_told_once(results):
+    found = trials(results)
+    assert len(found) == 2 * 2 * 2  # activations, rates, seeds of the trials
+    chosen = {(one.activation, one.rate) for one in found if one.chosen}
+    rates = {result.labels["activation"]: result.metric("rate.value") for result in results if "rate" in result.records}
+    assert chosen == set(rates.items())
+
+
+def test_what_is_not_finished_has_no_lines(results):
+    bare = [replace(result, records={}) for result in results]
+    assert numbers(bare) == points(bare) == trials(bare) == []
+
+
+@pytest.mark.parametrize("kind", [Number, Point, Trial])
+def test_an_empty_table_has_its_header(kind, tmp_path):
+    write(tmp_path / "empty.csv", [], kind)
+    assert (tmp_path / "empty.csv").read_text() == ",".join(kind._fields) + "\n"
