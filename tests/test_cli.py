@@ -98,7 +98,7 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     assert "Small preset: seeds 3 instead of 5" not in err  # it was asked for
     code, shown, _ = call("table", *TINY, *SHORT)
     assert code == 0 and ran.strip().splitlines()[0] in shown
-    assert "magnitude" in shown and "alarms" in shown
+    assert "magnitude" in shown and "Alarms: " in shown and " x moved, first: as-published" in shown
 
     code, planned, _ = call("plan", *TINY, *SHORT)
     assert "Nothing is left to train" in planned

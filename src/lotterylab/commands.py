@@ -247,7 +247,7 @@ def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.report.table import render
 
     found = results(resolved.study, store)
-    return render(resolved.study.title, found, len(alarms_of(found)))
+    return render(resolved.study.title, found, alarms_of(found))
 
 
 def _units(resolved: Resolved) -> Iterator[list[Any]]:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from lotterylab.audit.alarms import Alarm
 from lotterylab.report.table import arms, render, spell
 from some_results import SEEDS, row
 
@@ -21,6 +22,22 @@ MANY = [
     )
     for activation in ("relu", "sigmoid")
     for seed in SEEDS
+]
+
+ALARMS = [
+    Alarm(
+        code="moved",
+        message="told in full elsewhere",
+        where="as-published relu magnitude 0.9 seed 42",
+        severity="fault",
+    ),
+    Alarm(
+        code="moved",
+        message="told in full elsewhere",
+        where="as-published tanh magnitude 0.9 seed 42",
+        severity="fault",
+    ),
+    Alarm(code="ties-at-cut", message="told in full elsewhere", where="as-published relu", severity="caution"),
 ]
 
 
@@ -42,7 +59,7 @@ def test_an_arm_has_the_seeds_whose_training_is_finished():
 
 @pytest.mark.parametrize("width", [50, 60, 80, 100, 140])
 def test_no_line_is_wider_than_the_terminal_and_what_does_not_fit_is_named(width):
-    text = render("Title", MANY, 7, width=width)
+    text = render("Title", MANY, ALARMS, width=width)
     note = " ".join(text.split())
     body = text.partition("Title:")[0]
     assert max(map(len, body.splitlines())) <= width
@@ -51,9 +68,12 @@ def test_no_line_is_wider_than_the_terminal_and_what_does_not_fit_is_named(width
     assert ("Too narrow" in note) == (len(shown) < 6)
     for heading in ("removed", "exact only", "floor", "angle"):
         assert (heading in shown) != (heading in missing)
-    assert "10 of 10 rows finished; 7 alarms." in text
+    assert "10 of 10 rows finished." in text and "Alarms: 3" in text
+    told = [line for line in text.splitlines() if " x " in line]
+    assert ["    2 x moved" in told[0], "    1 x ties-at-cut" in told[1]] == [True, True]
+    assert max(map(len, told)) <= width
 
 
 def test_exact_images_are_left_out_where_all_are_exact():
     same = [row("corrected", "tanh", "dense", 1, train={"test_accuracy": 0.5, "test_accuracy_exact": 0.5})]
-    assert "exact only" not in render("Title", same, 0, width=100)
+    assert "exact only" not in render("Title", same, (), width=100)

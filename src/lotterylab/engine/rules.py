@@ -160,7 +160,9 @@ def _train(node: Train, context: Context) -> Outcome:
         "epochs": last.step // loader.steps_per_epoch,
         **_finals(net, last, loader, recipe),
     }
-    return Outcome(tensors=tensors, metrics=metrics, facts={"path": path, "earlier_seconds": earlier})
+    return Outcome(
+        tensors=tensors, metrics=metrics, facts={"path": path, "data": node.data.content, "earlier_seconds": earlier}
+    )
 
 
 def _finals(net: Any, last: Checkpoint, loader: Any, recipe: Recipe) -> dict[str, Any]:

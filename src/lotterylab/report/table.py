@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lotterylab.analysis.statistics import t_interval
+from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
 
 ARM = ("protocol", "activation", "method", "control", "sparsity")
@@ -55,7 +56,7 @@ def spell(values: Sequence[float], digits: int = 3) -> str:
     return f"{interval.mean:.{digits}f} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def render(title: str, results: Sequence[Result], alarms: int, *, width: int | None = None) -> str:
+def render(title: str, results: Sequence[Result], alarms: Sequence[Alarm], *, width: int | None = None) -> str:
     """The table as text, no wider than the terminal (``width``, if given): what does not fit is named below it."""
     from shutil import get_terminal_size
     from textwrap import fill
@@ -82,13 +83,24 @@ def render(title: str, results: Sequence[Result], alarms: int, *, width: int | N
                 dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
         parts += [f"{protocol} | {activation}", *_aligned(table), ""]
     done = sum(result.complete for result in results)
-    parts.append(f"{title}: {done} of {len(results)} rows finished; {alarms} alarms.")
+    parts += [f"{title}: {done} of {len(results)} rows finished.", *_summed(alarms, width)]
     note = (
         "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as published."
     )
     if dropped:
         note += f" Too narrow here for: {', '.join(dropped)}; the report has all."
     return "\n".join([*parts, fill(note, width)])
+
+
+def _summed(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
+    """One line for each kind of alarm: how many, and where the first is."""
+    kinds: dict[tuple[str, str], list[Alarm]] = {}
+    for alarm in alarms:
+        kinds.setdefault((alarm.severity, alarm.code), []).append(alarm)
+    yield f"Alarms: {len(alarms)}" + (", each in full on the report's page." if alarms else ".")
+    for (severity, code), several in kinds.items():
+        line = f"  {severity.upper():7} {len(several):4} x {code}, first: {several[0].where}"
+        yield line if len(line) <= width else f"{line[: width - 3]}..."
 
 
 def _labels(line: Line) -> tuple[str, str, str]:
