@@ -59,7 +59,14 @@ class FirstOfStream:
 
     def draw(self, dataset: Dataset, seed: int) -> Batch:
         """The batch of that seed: (size, C, H, W), in the order drawn."""
-        from lotterylab.data.loader import Loader
+        import torch
 
-        loader = Loader(dataset, augment=self.augment, stream=self.stream, seed=seed, batch_size=self.size)
-        return loader.batch(self.stream.scoring_draws(seed, n=len(dataset.train), size=self.size, augment=self.augment))
+        from lotterylab.data.augment import crops, windows
+        from lotterylab.data.normalise import Normalise
+        from lotterylab.data.streams import EpochDraws
+
+        drawn = self.stream.scoring_draws(seed, n=len(dataset.train), size=self.size, augment=self.augment)
+        chosen = windows(dataset.train.images[drawn.order], self.augment)  # of these alone, not of the whole set
+        here = EpochDraws(order=torch.arange(self.size), rows=drawn.rows, cols=drawn.cols, flips=drawn.flips)
+        images = crops(chosen, here, self.augment)
+        return Batch(inputs=Normalise.of(dataset)(images), targets=dataset.train.labels[drawn.order])
