@@ -23,7 +23,7 @@ from lotterylab.report.figure_parts import fit
 from lotterylab.report.figure_style import METHODS, RC
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
-from lotterylab.report.tidy import Trial, numbers, points, trials
+from lotterylab.report.tidy import Number, Trial, numbers, points, trials
 from lotterylab.studies.contrasts import contrasts
 from lotterylab.studies.published import METHODS as PUBLISHED_METHODS
 from lotterylab.studies.published import published_comparison
@@ -220,3 +220,22 @@ def test_the_files_of_a_figure_that_is_no_longer_made_go(tmp_path):
     add(tmp_path, SMALL, replace(SMALL, name="other"))
     add(tmp_path, SMALL)
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["small.png", "small.svg"]
+
+
+def test_a_rung_with_fewer_seeds_is_no_step_of_the_mean():
+    def numbers_of(protocol: str, values: dict[int, float]) -> list[Number]:
+        return [
+            Number(protocol, "relu", "magnitude", "", 0.5, seed, "train", "test_accuracy", value)
+            for seed, value in values.items()
+        ]
+
+    arms = Arms(
+        numbers_of("as-published", {42: 0.3, 43: 0.3, 44: 0.9})
+        + numbers_of("ladder 1: a", {42: 0.3, 43: 0.3})
+        + numbers_of("ladder 2: b", {})
+    )
+    rungs = figures_ladder.rungs(["as-published", "ladder 1: a", "ladder 2: b"])
+    grid = figures_ladder.accuracy(arms, rungs, 10)
+    line = next(series for row in grid.rows for panel in row for series in panel.series if series.label)
+    assert line.y == (0.3, 0.3)
+    assert "n = 2 seeds (42 to 43)" in grid.caption

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from lotterylab.analysis.statistics import t_interval
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_style import seed_dot
 from lotterylab.report.grid import Look, Panel, Series
@@ -16,13 +17,22 @@ LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds m
 
 
 def mean_and_seeds(
-    arms: Arms, of: Sequence[tuple[float, Arm]], metric: str, look: Look, label: str, *, bars: bool = True
+    arms: Arms,
+    of: Sequence[tuple[float, Arm]],
+    metric: str,
+    look: Look,
+    label: str,
+    *,
+    bars: bool = True,
+    seeds: Collection[int] | None = None,
 ) -> tuple[Series, ...]:
     """Two series over x: the mean with its 95 % t interval, and a small dot for each seed.
 
-    ``of``: (x, arm) pairs; those of which nothing is known are left out.
+    ``of``: (x, arm) pairs; those of which nothing is known are left out.  ``seeds``: only these, or all.
     """
-    known = [(x, interval, arms.values(arm, metric)) for x, arm in of if (interval := arms.interval(arm, metric))]
+    values = ((x, arms.values(arm, metric)) for x, arm in of)
+    chosen = ((x, {seed: y for seed, y in each.items() if seeds is None or seed in seeds}) for x, each in values)
+    known = [(x, t_interval(each.values()), each) for x, each in chosen if each]
     if not known:
         return ()
     means = [interval.mean for _, interval, _ in known]
@@ -95,7 +105,11 @@ def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:
 
 def count_of(arms: Arms, of: Iterable[Arm], metric: str) -> str:
     """ "n = 5 seeds (42 to 46)", or the range of n where the arms differ in it."""
-    found = [arms.values(arm, metric).keys() for arm in of]
+    return spell_count([arms.values(arm, metric).keys() for arm in of])
+
+
+def spell_count(found: Sequence[Collection[int]]) -> str:
+    """The same of sets of seeds."""
     counts = sorted({len(seeds) for seeds in found if seeds})
     if not counts:
         return "n = 0 seeds"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
-from lotterylab.report.figure_parts import count_of, fit, mean_and_seeds
+from lotterylab.report.figure_parts import fit, mean_and_seeds, spell_count
 from lotterylab.report.grid import Grid, Level, Panel, Series
 from lotterylab.report.quantities import ACCURACY, REACHED, Quantity
 
@@ -41,6 +41,7 @@ def _ladder(
 ) -> Grid:
     names = [protocol for protocol, _ in steps.values()]
     every = [arm for arm in arms.where() if arm.protocol in names and arm.method in methods and not arm.control]
+    shared = [common_seeds(arms, steps, quantity, arm.activation, arm.method, arm.sparsity) for arm in every]
     activations = list(dict.fromkeys(arm.activation for arm in every))
     targets = sorted({arm.sparsity for arm in every if arm.sparsity})
     rows = []
@@ -64,8 +65,8 @@ def _ladder(
         name=f"ladder-{quantity.name}",
         title=f"{quantity.title.split(' against ')[0]} at each rung",
         sentence="",
-        caption=f"Line: mean over seeds. Small dots: single seeds, {count_of(arms, every, quantity.metric)}. "
-        "Each rung has the repairs of those before it; their names stand above.",
+        caption=f"Line: mean over the seeds that all rungs have, so that no step is a change of seeds; small dots: "
+        f"these seeds, {spell_count(shared)}. Each rung has the repairs of those before it; their names stand above.",
         rows=fitted,
         panel_height=2.1,
     )
@@ -85,6 +86,16 @@ def _lines(
         lines = [(target, style.target(number), f"target {target:g}") for number, target in enumerate(targets)]
     for number, (target, look, label) in enumerate(lines):
         shift = 0.2 * (number - (len(lines) - 1) / 2)
+        seeds = common_seeds(arms, steps, quantity, activation, method, target)
         of = [(step + shift, Arm(protocol, activation, method, "", target)) for step, (protocol, _) in steps.items()]
-        series += mean_and_seeds(arms, of, quantity.metric, look, label, bars=False)
+        series += mean_and_seeds(arms, of, quantity.metric, look, label, bars=False, seeds=seeds)
     return tuple(series)
+
+
+def common_seeds(
+    arms: Arms, steps: dict[int, tuple[str, str]], quantity: Quantity, activation: str, method: str, target: float
+) -> set[int]:
+    """The seeds that an arm has on every rung of which it has any."""
+    of = (Arm(protocol, activation, method, "", target) for protocol, _ in steps.values())
+    found = [set(values) for arm in of if (values := arms.values(arm, quantity.metric))]
+    return set.intersection(*found) if found else set()

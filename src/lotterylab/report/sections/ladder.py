@@ -19,11 +19,11 @@ TITLE = "The ladder: one repair at a time"
 def ladder(material: Material) -> Html:
     """Accuracy and reached sparsity at each rung, and what each step changed."""
     planned = figures_ladder.rungs(list(dict.fromkeys(str(row.labels["protocol"]) for row in material.study.rows)))
-    there = figures_ladder.rungs(material.arms.labels("protocol"))
-    if not any(planned):
+    there = {rung: step for rung, step in planned.items() if material.arms.targets(protocol=step[0])}
+    if not any(rung > 0 for rung in planned):
         return section("ladder", TITLE, sentence("The ladder was not part of this study."))
-    if not any(there):
-        return section("ladder", TITLE, sentence("No run of the ladder is finished yet."))
+    if not any(rung > 0 for rung in there):
+        return section("ladder", TITLE, sentence("No pruned run of the ladder is finished yet."))
     accuracy = steps(material.arms, there, ACCURACY.metric)
     reached = steps(material.arms, there, REACHED.metric)
     return section(
@@ -71,6 +71,7 @@ def _table(found: Sequence[Step], rungs: dict[int, tuple[str, str]], name: str) 
     by_arm: dict[tuple[str, str, float], dict[int, Step]] = {}
     for step in found:
         by_arm.setdefault((step.activation, step.method, step.target), {})[step.rung] = step
+    by_arm = {arm: of for arm, of in by_arm.items() if any(step.interval for step in of.values())}
     head = ["arm", *(tag("th", f"{rung}", tag("br"), tag("small", rungs[rung][1]), scope="col") for rung in columns)]
     rows = [
         [tag("th", _arm(next(iter(of.values()))), scope="row"), *(_cell(of[rung]) for rung in columns)]
