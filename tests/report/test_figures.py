@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import matplotlib
@@ -72,13 +73,13 @@ NAMES = ("as-published-accuracy", "as-published-curves", "corrected-rates", "pro
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_is_cut_and_no_two_texts_overlap(grids, name):
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(cast(Any, RC)):
         figure = figure_draw._figure(grids[name])
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         whole = figure.bbox
         texts = []
-        for axes in figure.axes:
+        for axes in cast(Any, figure.axes):
             labels = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
             ticks = [tick.label1 for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_major_ticks()]
             low, high = axes.bbox.extents[0] - 1, axes.bbox.extents[2] + 1
