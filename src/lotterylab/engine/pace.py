@@ -11,7 +11,7 @@ STEPS = 12
 
 
 def measure(node: Train, data_dir: Path | None, *, fast: bool) -> float:
-    """Seconds that one thread takes for one training image of ``node``; the first steps are not counted."""
+    """Seconds that one thread takes for one training image of ``node``: the median of a few steps."""
     import torch
     from torch.nn.functional import cross_entropy
 

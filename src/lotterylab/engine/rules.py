@@ -13,7 +13,7 @@ from torch import Tensor
 from lotterylab import masks
 from lotterylab.engine.context import Context
 from lotterylab.engine.facts import deciding, facts
-from lotterylab.engine.store import Record
+from lotterylab.engine.store import Record, Store
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import Choose, Dense, Init, Measure, Node, Prune, Shuffle, Train
@@ -40,7 +40,8 @@ def execute(node: Node, context: Context) -> Record:
     began = time.perf_counter()
     store = context.store
     known = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node)}
-    if isinstance(node, Train) and (twin := _twin(node, context)):
+    key = _content_key(node, context) if isinstance(node, Train) else ""
+    if key and (twin := _twin(key, store)):
         record = Record(**known, metrics=twin.metrics, facts=twin.facts, blobs=twin.blobs, same_as=twin.digest)
         store.commit(record)
         return record
@@ -53,15 +54,15 @@ def execute(node: Node, context: Context) -> Record:
         seconds=round(outcome.facts.get("earlier_seconds", 0.0) + time.perf_counter() - began, 3),
     )
     store.commit(record)
-    if isinstance(node, Train):
-        store.remember_same(_content_key(node, context), node.digest)
+    if key:
+        store.remember_same(key, node.digest)
     return record
 
 
-def _twin(node: Train, context: Context) -> Record | None:
+def _twin(key: str, store: Store) -> Record | None:
     """A finished run of the same content whose tensors are all here."""
-    twin = context.store.same(_content_key(node, context))
-    return twin if twin and all(map(context.store.has_blob, twin.blobs.values())) else None
+    twin = store.same(key)
+    return twin if twin and all(map(store.has_blob, twin.blobs.values())) else None
 
 
 def _inputs(node: Node) -> dict[str, str]:
