@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.engine.store import Record
 
 SEEDS = (42, 43, 44, 45, 46)
 SPARSITIES = (0.5, 0.8, 0.9)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lotterylab.data import Cifar10, Digits
+from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.engine.store import Record
 from lotterylab.plan.nodes import Choose, Data, Node, Train
 from lotterylab.plan.study import Row, Study
 from lotterylab.studies.activations import Options, build

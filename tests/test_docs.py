@@ -37,11 +37,23 @@ def test_links_and_named_files_are_there(page):
 
 
 def test_every_cited_work_is_in_the_bibliography():
-    known = set(re.findall(r"@\w+\{(\w+),", (ROOT / "references.bib").read_text()))
+    known = set(re.findall(r"@\w+\{(\w+),", (ROOT / "src" / "lotterylab" / "references.bib").read_text()))
     cited = set()
     for source in (ROOT / "src").rglob("*.py"):
         cited |= set(re.findall(r"\[([a-z]+\d{4}[a-z]+)", source.read_text()))
     assert cited <= known, cited - known
+
+
+def test_the_parameters_files_of_a_page_are_read(tmp_path):
+    from lotterylab.commands import line
+    from lotterylab.commands.study import Plan
+
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "command.md").read_text(), flags=re.S)
+    assert blocks
+    for block in blocks:
+        (tmp_path / "study.toml").write_text(block)
+        plan = line.command(Plan, ["--config", str(tmp_path / "study.toml")], program="lotterylab plan activations")
+        assert plan.request.of("model") == {"widths": (16, 32, 64)} and plan.request.seeds == 2
 
 
 def test_every_option_of_the_command_is_documented_or_in_its_help():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from lotterylab.errors import LotteryError, unknown
 
@@ -12,11 +13,16 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
 
   lotterylab plan STUDY         what would be trained, and for about how long
   lotterylab run STUDY          train what is missing; goes on after a stop
+  lotterylab status STUDY       what is done, begun, failed and left
   lotterylab table STUDY        the results as a table
   lotterylab report STUDY       the results as an offline page, figures and CSV
   lotterylab checkpoints STUDY  the runs as a folder of checkpoints
+  lotterylab cite STUDY         BibTeX of the works behind it
+  lotterylab diff A B           two results side by side
   lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
   lotterylab verify             check the store's blobs against their hashes
+  lotterylab list WHAT          methods, models, data or studies
+  lotterylab completion SHELL   completion for bash, zsh or fish
 
 Studies: activations (how the activation function changes what pruning does).
 Options: lotterylab run activations --help. Version: lotterylab --version.
@@ -26,8 +32,28 @@ audit found faults; 5 damage in the store; 6 refused (store in use, or newer);
 130 or 143 interrupted: the same command goes on.
 """
 STUDIES = ("activations",)
-OF_A_STUDY = ("plan", "run", "table", "report", "checkpoints")
-COMMANDS = (*OF_A_STUDY, "audit", "verify")
+HOMES = {  # command -> module of commands and class
+    "plan": ("study", "Plan"),
+    "run": ("study", "Run"),
+    "status": ("watch", "Status"),
+    "table": ("study", "Table"),
+    "report": ("study", "Report"),
+    "checkpoints": ("study", "Checkpoints"),
+    "cite": ("cite", "Cite"),
+    "diff": ("compare", "Diff"),
+    "audit": ("checks", "Audit"),
+    "verify": ("checks", "Verify"),
+    "list": ("listing", "List"),
+    "completion": ("completion", "Completion"),
+}
+COMMANDS = tuple(HOMES)
+OF_A_STUDY = ("plan", "run", "status", "table", "report", "checkpoints", "cite")
+
+
+def kind_of(command: str) -> type:
+    """The class of a command."""
+    module, name = HOMES[command]
+    return getattr(import_module(f"lotterylab.commands.{module}"), name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,10 +91,6 @@ def _dispatch(given: list[str]) -> int:
         if rest[0] not in STUDIES:
             raise unknown("study", rest[0], STUDIES)
         program, rest = f"{program} {rest[0]}", rest[1:]
-    import tyro
+    from lotterylab.commands import line
 
-    from lotterylab import commands
-
-    chosen = commands.BY_NAME[command]
-    options = tyro.cli(tyro.conf.OmitArgPrefixes[chosen], prog=program, args=rest)
-    return options()
+    return line.command(kind_of(command), rest, program=program)()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_SUGGESTED = 3  # words at the same distance
+
 
 class LotteryError(Exception):
     """Base of all errors that are the program's to explain.  ``exit_code`` is documented in docs/command.md."""
@@ -31,9 +33,38 @@ class RefusedError(LotteryError):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``" Did you mean 'activations'?"``, or nothing when no known word is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    """``" Did you mean 'activations'?"``, or nothing when no known word is near.
+
+    Nearest by edits first (a letter changed, missing, too many, or two swapped), so that a short word with one wrong
+    letter finds its way; words at the same distance are both named.  Else by the letters in common.
+    """
+    names = list(known)
+    by_edits: dict[int, list[str]] = {}
+    for name in names:
+        by_edits.setdefault(edits(word.lower(), name.lower()), []).append(name)
+    least = min(by_edits, default=len(word) + 1)
+    if least <= max(1, len(word) // 4) and least < len(word):
+        near = by_edits[least][:MOST_SUGGESTED]
+    else:
+        near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def edits(a: str, b: str) -> int:
+    """How many single letters have to be changed, added or left out, or neighbours swapped, to make b of a.
+
+    Optimal string alignment: Damerau-Levenshtein without editing a swapped pair again.
+    """
+    rows = [list(range(len(b) + 1))]
+    for i, letter in enumerate(a, start=1):
+        row = [i]
+        for j, other in enumerate(b, start=1):
+            least = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                least = min(least, rows[-2][j - 2] + 1)
+            row.append(least)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:

@@ -72,10 +72,7 @@ def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str, granula
     """
     import torch
 
-    if scope not in SCOPES:
-        raise unknown("scope", scope, SCOPES)
-    if granularity not in GRANULARITIES:
-        raise unknown("granularity", granularity, GRANULARITIES)
+    check_cut(scope=scope, granularity=granularity)
     _check(scores)
     if isinstance(sparsity, Mapping):
         same_names("sparsity", sparsity, scores)
@@ -97,6 +94,14 @@ def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str, granula
         )
         for layer, names in groups.items()
     ]
+
+
+def check_cut(*, scope: str, granularity: str) -> None:
+    """Raise ``UsageError`` for a scope or a granularity that there is not."""
+    if scope not in SCOPES:
+        raise unknown("scope", scope, SCOPES)
+    if granularity not in GRANULARITIES:
+        raise unknown("granularity", granularity, GRANULARITIES)
 
 
 def complete(scores: Scores, mask: Mask | None) -> Mask:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lotterylab.engine.ledger import bring_in, export, read
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from some_plans import FAR, INIT, MAGNITUDE, RUN, TICKET, compute, hashes
 

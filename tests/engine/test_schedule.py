@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import Schedule, task_inputs, tasks_behind
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Node
 from some_plans import (
     AGAIN,

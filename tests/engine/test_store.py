@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lotterylab import blobs, masks
-from lotterylab.engine.store import FORMAT, Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import FORMAT, Store
 from lotterylab.engine.verify import verify
 from lotterylab.errors import DamageError, RefusedError
 
@@ -161,7 +162,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, monkeypatch,
 
 WRITER = """
 import os, sys, torch
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
 store = Store(sys.argv[1]).create()
 print("ready", flush=True)
 number = 0

@@ -10,7 +10,7 @@ import pytest
 from lotterylab.errors import UsageError
 from lotterylab.report.bibliography import REFERENCES, references
 
-BIB = Path(__file__).parents[2] / "references.bib"
+BIB = Path(__file__).parents[2] / "src" / "lotterylab" / "references.bib"
 
 
 @pytest.mark.skipif(not BIB.is_file(), reason="references.bib lies in the repository, not in the package")

@@ -3,7 +3,8 @@
 import pytest
 
 from lotterylab.data import Digits
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.report.price import lines, missing, seconds_per_image, spell_seconds, work
 from lotterylab.studies.activations import Options, build

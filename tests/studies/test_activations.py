@@ -7,7 +7,8 @@ import pytest
 from lotterylab.data import Cifar10
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Choose, Data, Init, Prune, Train
-from lotterylab.studies.activations import TRIAL_SEEDS, Options, build
+from lotterylab.studies.activations import Options, build
+from lotterylab.studies.activations_options import TRIAL_SEEDS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, REPAIRS, ladder
 
 DATA = Data(spec=Cifar10(train=5000, validation=1000, test=5000), content="as if read")

@@ -11,7 +11,8 @@ from typing import Any, cast
 from lotterylab import masks
 from lotterylab.data.base import Dataset
 from lotterylab.data.loader import Loader
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Prune, Shuffle, model_of
 from lotterylab.types import Mask, State
@@ -19,11 +20,15 @@ from lotterylab.types import Mask, State
 
 @dataclass(kw_only=True)
 class Context:
-    """``fast``: channels-last layout and pooling before a monotone activation, where the model allows it."""
+    """``fast``: channels-last layout and pooling before a monotone activation, where the model allows it.
+
+    ``device``: where trainings run; states and masks are read, scored and measured on the CPU.
+    """
 
     store: Store
     data_dir: Path | None = None
     fast: bool = True
+    device: str = "cpu"
     save_every_seconds: float = 20.0
     progress: Callable[[Node, int, int], None] = lambda node, epoch, epochs: None
     stopping: Callable[[], bool] = lambda: False
@@ -93,7 +98,7 @@ class Context:
     def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
         """Batches of the data in the recipe's way."""
         return Loader(
-            self.dataset(data),
+            self.dataset(data).to(self.device),
             augment=recipe.augment,
             stream=recipe.stream,
             seed=order_seed,

@@ -9,8 +9,11 @@ from typing import Any
 
 
 @cache
-def facts() -> dict[str, Any]:
-    """torch, device, threads, instruction set, machine.  Two runs with equal facts give the same bits."""
+def facts(device: str = "cpu") -> dict[str, Any]:
+    """torch, device, threads, instruction set, machine.  Two runs with equal facts give the same bits.
+
+    ``device``: where the result is computed; of a GPU, its name is the fact.
+    """
     import torch
 
     import lotterylab
@@ -18,7 +21,7 @@ def facts() -> dict[str, Any]:
     return {
         "lotterylab": lotterylab.__version__,
         "torch": torch.__version__,
-        "device": "cpu",
+        "device": "cpu" if device == "cpu" else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "machine": platform.machine(),

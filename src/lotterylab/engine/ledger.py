@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lotterylab.blobs import write_atomically
+from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import task_inputs, tasks_behind
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
 

@@ -58,10 +58,11 @@ def run(
     data_dir: Path | None = None,
     workers: int | None = None,
     fast: bool = True,
+    device: str = "cpu",
     save_every_seconds: float = 20.0,
     listen: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
-    """Compute what is missing of ``targets`` and return what became of it.
+    """Compute what is missing of ``targets`` and return what became of it.  ``device``: "cpu", "cuda" or "cuda:N".
 
     An interrupt (SIGINT, SIGTERM) lets each worker save a checkpoint at the end of its epoch and returns; a second one
     ends them at once.  In both cases, as after a kill, the same call goes on from there.
@@ -70,20 +71,27 @@ def run(
     if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
         return Summary()
     store.create()
-    settings = Settings(store=store.path.resolve(), data_dir=data_dir, fast=fast, save_every_seconds=save_every_seconds)
+    settings = Settings(
+        store=store.path.resolve(), data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
+    )
     with store.lock():
         store.sweep()
         schedule, summary = Schedule(targets, store), Summary()
-        count = min(workers or os.cpu_count() or 1, len(schedule.waiting))
+        count = min(workers or (1 if device != "cpu" else os.cpu_count() or 1), len(schedule.waiting))
         with _signals() as caught, _Pool(count, settings) as pool:
-            _serve(schedule, pool, summary, listen, caught)
+            _serve(schedule, pool, store, summary, listen, caught)
         summary.interrupted = caught[0] if caught else 0
         summary.skipped = len(schedule.skipped)
         return summary
 
 
 def _serve(
-    schedule: Schedule, pool: _Pool, summary: Summary, listen: Callable[[Event], None], caught: list[int]
+    schedule: Schedule,
+    pool: _Pool,
+    store: Store,
+    summary: Summary,
+    listen: Callable[[Event], None],
+    caught: list[int],
 ) -> None:
     attempts: dict[str, int] = {}
     asked_to_stop = False
@@ -112,6 +120,7 @@ def _serve(
             elif word == "failed":
                 schedule.fail(node.digest)
                 summary.failed[node.digest] = detail[0]
+                store.remember_failure(node.digest, *detail)
             elif word == "stopped":
                 schedule.running.pop(node.digest)
             listen(Event(word=word, node=node, detail=detail))

@@ -10,7 +10,7 @@ from lotterylab.plan.nodes import Train
 STEPS = 12
 
 
-def measure(node: Train, data_dir: Path | None, *, fast: bool) -> float:
+def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cpu") -> float:
     """Seconds that one thread takes for one training image of ``node``: the median of a few steps."""
     import torch
     from torch.nn.functional import cross_entropy
@@ -19,7 +19,7 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool) -> float:
     from lotterylab.data.streams import NamedStream
     from lotterylab.network import network
 
-    dataset = node.data.spec.load(data_dir)
+    dataset = node.data.spec.load(data_dir).to(device)
     recipe = node.recipe
     loader = Loader(
         dataset,
@@ -31,6 +31,7 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool) -> float:
     net = network(node.model.build(pool_first=fast))
     layout = torch.channels_last if fast else torch.contiguous_format
     state = node.model.initial(0, "init", "named")
+    state = {name: one.to(device) for name, one in state.items()}
     state = {name: one.contiguous(memory_format=layout) if one.dim() == 4 else one for name, one in state.items()}
     leaves = {name: state[name].requires_grad_() for name in net.parameters}
     threads = torch.get_num_threads()
@@ -43,6 +44,8 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool) -> float:
                 began = time.perf_counter()
                 logits, _ = net.forward({**state, **leaves}, batch.inputs, True)  # type: ignore[arg-type]
                 torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()))
+                if device != "cpu":
+                    torch.cuda.synchronize(device)
                 times.append(time.perf_counter() - began)
                 images = max(images, len(batch.targets))
                 if len(times) == STEPS:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node
 from lotterylab.plan.study import Label, Row, Study
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from lotterylab import masks
 from lotterylab.engine.context import Context
 from lotterylab.engine.facts import deciding, facts
-from lotterylab.engine.store import Record, Store
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
 from lotterylab.network import network, prunable_names
-from lotterylab.plan.digest import encode
+from lotterylab.plan.digest import canonical, encode
 from lotterylab.plan.nodes import Choose, Dense, Init, Measure, Node, Prune, Shuffle, Train
 from lotterylab.training.loop import evaluate, train
 from lotterylab.training.recipe import Recipe
@@ -39,7 +40,7 @@ def execute(node: Node, context: Context) -> Record:
     """Compute a node whose inputs are in the store, and commit its record."""
     began = time.perf_counter()
     store = context.store
-    known = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node)}
+    known = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node), "spec": canonical(node)}
     key = _content_key(node, context) if isinstance(node, Train) else ""
     if key and (twin := _twin(key, store)):
         record = Record(**known, metrics=twin.metrics, facts=twin.facts, blobs=twin.blobs, same_as=twin.digest)
@@ -49,7 +50,7 @@ def execute(node: Node, context: Context) -> Record:
     record = Record(
         **known,
         metrics=dict(outcome.metrics),
-        facts={**facts(), **outcome.facts},
+        facts={**facts(context.device if isinstance(node, Train) else "cpu"), **outcome.facts},
         blobs={part: store.put(tensors) for part, tensors in outcome.tensors.items()},
         seconds=round(outcome.facts.get("earlier_seconds", 0.0) + time.perf_counter() - began, 3),
     )
@@ -79,9 +80,14 @@ def _content_key(node: Train, context: Context) -> str:
         encode(node.data),
         encode(context.resolve(node.recipe)),
         str(node.order_seed),
-        encode(deciding({**facts(), "path": context.path_name(node.model)})),
+        encode(_deciding(node, context)),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _deciding(node: Train, context: Context) -> dict[str, Any]:
+    """The facts on which the bits of this training depend."""
+    return deciding({**facts(context.device), "path": context.path_name(node.model)})
 
 
 def _init(node: Init, context: Context) -> Outcome:
@@ -131,7 +137,7 @@ def _train(node: Train, context: Context) -> Outcome:
     net = network(node.model.build(pool_first=context.fast))
     loader = context.loader(node.data, recipe, node.order_seed)
     path = context.path_name(node.model)
-    resume, earlier = _resume(node, context, path)
+    resume, earlier = _resume(node, context)
     began = saved = time.perf_counter()
     last = resume
     steps = train(
@@ -150,12 +156,12 @@ def _train(node: Train, context: Context) -> Outcome:
         if last.step < recipe.epochs * loader.steps_per_epoch and (
             stopping or now - saved > context.save_every_seconds
         ):
-            _save(node, context, last, path, earlier + now - began)
+            _save(node, context, last, earlier + now - began)
             saved = now
             if stopping:
                 raise Stopped(node.digest)
     assert last is not None, "a recipe has at least one epoch"
-    tensors = {"final": last.state, **last.kept}
+    tensors = {point: _on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
     metrics = {
         "curves": last.metrics,
         "epochs": last.step // loader.steps_per_epoch,
@@ -164,6 +170,10 @@ def _train(node: Train, context: Context) -> Outcome:
     return Outcome(
         tensors=tensors, metrics=metrics, facts={"path": path, "data": node.data.content, "earlier_seconds": earlier}
     )
+
+
+def _on_cpu(state: Mapping[str, Tensor]) -> State:
+    return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
 
 
 def _finals(net: Any, last: Checkpoint, loader: Any, recipe: Recipe) -> dict[str, Any]:
@@ -191,20 +201,20 @@ def _finite(value: float) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def _save(node: Train, context: Context, last: Checkpoint, path: str, seconds: float) -> None:
+def _save(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
     tensors = {f"state|{name}": tensor for name, tensor in last.state.items()}
     tensors |= {f"optimizer|{name}": tensor for name, tensor in last.optimizer.items()}
     for point, state in last.kept.items():
         tensors |= {f"kept:{point}|{name}": tensor for name, tensor in state.items()}
     notes = {"step": last.step, "metrics": last.metrics, "seconds": seconds}
-    notes["facts"] = deciding({**facts(), "path": path})
-    context.store.save_partial(node.digest, tensors, notes)
+    notes["facts"] = _deciding(node, context)
+    context.store.save_partial(node.digest, _on_cpu(tensors), notes)
 
 
-def _resume(node: Train, context: Context, path: str) -> tuple[Checkpoint | None, float]:
+def _resume(node: Train, context: Context) -> tuple[Checkpoint | None, float]:
     """The checkpoint of an unfinished run, if it was made under the same facts."""
     found = context.store.load_partial(node.digest)
-    if found is None or found[1]["facts"] != deciding({**facts(), "path": path}):
+    if found is None or found[1]["facts"] != _deciding(node, context):
         return None, 0.0
     tensors, notes = found
     groups: dict[str, dict[str, Tensor]] = {"state": {}, "optimizer": {}}

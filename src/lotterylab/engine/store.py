@@ -5,6 +5,7 @@
     <store>/runs/<digest>/manifest      the ONE file that makes a result exist: hashes, metrics, facts, own checksum
     <store>/partial/<digest>/           the last checkpoint of a run that has not finished
     <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
+    <store>/failed/<digest>             why a task failed when it was last tried; gone when it succeeds
     <store>/lock                        held by the one process that computes
 
 A blob is written before the manifest that names it; the manifest is written whole or not at all.  Whatever a kill
@@ -16,63 +17,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.blobs import WRITING, deserialize, serialize, write_atomically
-from lotterylab.errors import DamageError, RefusedError
+from lotterylab.engine.lock import Lock
+from lotterylab.engine.records import Record
+from lotterylab.errors import DamageError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
 CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What is known of a finished node.
-
-    ``blobs``: part ("final", "best", "mask") -> SHA-256; a record that came from a ledger names blobs that are not
-    here.
-    ``same_as``: the run whose result this is, where a run of the same content had finished.
-    ``metrics``: JSON values; a number that is not finite (the run diverged) stands as null.
-    """
-
-    digest: str
-    kind: str
-    metrics: dict[str, Any]
-    facts: dict[str, Any]
-    blobs: dict[str, str] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    same_as: str = ""
-
-    def line(self) -> str:
-        """The record as one line: the first 16 digits of the SHA-256 of its JSON, a space, the JSON."""
-        text = json.dumps(_finite(asdict(self)), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return f"{_check(text)} {text}"
-
-    @classmethod
-    def parse(cls, line: str) -> Record:
-        """The record of a line.
-
-        Raises:
-            ValueError: for a line that is not what its checksum says, or holds no record.
-        """
-        check, _, text = line.rstrip("\n").partition(" ")
-        if check != _check(text):
-            raise ValueError("it is not what its checksum says")
-        try:
-            return cls(**json.loads(text))
-        except TypeError as error:  # a key of a newer record
-            raise ValueError(str(error)) from error
 
 
 class Store:
@@ -99,7 +59,7 @@ class Store:
 
     def create(self) -> Store:
         """Make the folders, if they are not there."""
-        for name in ("objects", "runs", "partial", "same"):
+        for name in ("objects", "runs", "partial", "same", "failed"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
         if not (self.path / "format.json").is_file():
             write_atomically(self.path / "format.json", json.dumps({"format": FORMAT}).encode())
@@ -137,6 +97,7 @@ class Store:
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "manifest", record.line().encode())
         self.drop_partial(record.digest)
+        self._failure(record.digest).unlink(missing_ok=True)
 
     def _manifest(self, digest: str) -> Path:
         return self.path / "runs" / digest / "manifest"
@@ -165,7 +126,7 @@ class Store:
         """
         path = self.blob_path(name)
         if not path.is_file():
-            raise DamageError(f"the store has lost {path}; 'lotterylab store verify' lists what needs it.")
+            raise DamageError(f"the store has lost {path}; 'lotterylab verify' lists what needs it.")
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != name:
             raise DamageError(f"{path} is damaged: its bytes are not those it was named for. Delete it and run again.")
@@ -218,6 +179,33 @@ class Store:
                 if time.time() - file.stat().st_mtime > CUT_OFF_SECONDS:
                     file.unlink()
 
+    def partial_notes(self, digest: str) -> dict[str, Any] | None:
+        """The notes of that checkpoint alone, for those who only look: its step, metrics, seconds."""
+        try:
+            with open(self.path / "partial" / digest / "checkpoint", "rb") as file:
+                return json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    # -- tasks that failed ---------------------------------------------------------------------------------------
+
+    def remember_failure(self, digest: str, message: str, trace: str) -> None:
+        """Keep why a task failed, until it succeeds."""
+        self._failure(digest).parent.mkdir(exist_ok=True)  # a store of an earlier version has no such folder
+        text = json.dumps({"message": message, "trace": trace}, sort_keys=True)
+        write_atomically(self._failure(digest), text.encode())
+
+    def failures(self) -> dict[str, dict[str, str]]:
+        """Message and trace of each task that failed when it was last tried, by digest."""
+        found = {}
+        for file in sorted((self.path / "failed").glob("[0-9a-f]*")):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                found[file.name] = json.loads(file.read_bytes())
+        return found
+
+    def _failure(self, digest: str) -> Path:
+        return self.path / "failed" / digest
+
     # -- the index of equal content ------------------------------------------------------------------------------
 
     def same(self, key: str) -> Record | None:
@@ -237,43 +225,18 @@ class Store:
         """The right to compute in this store, for one process at a time."""
         return Lock(self.path / "lock")
 
+    def find(self, beginning: str) -> Record:
+        """The one record whose digest begins so.
 
-class Lock:
-    """An advisory lock that the system drops when its holder ends, however it ends."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Lock:
-        import fcntl
-
-        self._file = open(self.path, "a+")  # held open as long as the lock is
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
-            self._file.close()
-            raise RefusedError(
-                f"the store {self.path.parent} is in use by {holder}. Wait for it, or use another --store."
-            ) from None
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()}")
-        self._file.flush()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-def _check(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _finite(value: Any) -> Any:
-    """``value`` with null for every number that JSON cannot write."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        Raises:
+            UsageError: when none does, or several do.
+        """
+        found = [folder.name for folder in sorted((self.path / "runs").glob(f"{beginning}*")) if beginning.isalnum()]
+        record = self.record(found[0]) if len(found) == 1 else None
+        if record is None:
+            what = f"{len(found)} begin so: {', '.join(one[:16] for one in found[:5])}" if found else "none begins so"
+            raise UsageError(
+                f"a result of {self.path} was asked for by '{beginning}', the first digits of its digest; {what}. "
+                "The report's table of runs, and table --json, show the digests."
+            )
+        return record

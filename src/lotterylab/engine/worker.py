@@ -30,6 +30,7 @@ class Settings:
     store: Path
     data_dir: Path | None
     fast: bool
+    device: str = "cpu"
     save_every_seconds: float
 
 
@@ -50,6 +51,7 @@ def work(pipe: Connection, settings: Settings) -> None:
         store=Store(settings.store),
         data_dir=settings.data_dir,
         fast=settings.fast,
+        device=settings.device,
         save_every_seconds=settings.save_every_seconds,
         progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
         stopping=link.stopping,

@@ -67,6 +67,31 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
     yield from _cost(missing(study, store), workers, pace, measured)
 
 
+def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
+    """The plan as plain values: every training, what it is, and whether it is done."""
+    todo = missing(study, store)
+    left = {node.digest for node in todo}
+    runs = {node.digest: node for node in (*study.targets(), *todo) if isinstance(node, Train)}
+    labels: dict[str, Mapping[str, Any]] = {}
+    for row in study.rows:
+        labels.setdefault(row.nodes["train"].digest, row.labels)
+    return {
+        "title": study.title,
+        "notes": list(study.notes),
+        "runs": [
+            {
+                "digest": digest,
+                "labels": dict(labels.get(digest, {})),
+                "epochs": run.recipe.epochs,
+                "done": digest not in left,
+            }
+            for digest, run in runs.items()
+        ],
+        "tasks_left": len(todo),
+        "seconds_left": sum(map(work, todo)) * pace / workers if pace is not None else None,
+    }
+
+
 def _groups(study: Study) -> dict[tuple[str, str], list[Row]]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in study.rows:

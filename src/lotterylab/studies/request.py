@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from lotterylab.data import SPECS
 from lotterylab.data.augment import Augment
 from lotterylab.data.base import Fingerprint, data_dir
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
+from lotterylab.studies.choices import OwnOption, data_options, data_spec, model_options, model_spec
 
-SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is asked for
-    "digits": {"train": 1197, "validation": 200, "test": 400},
-    "cifar10": {"train": 5000, "validation": 1000, "test": 5000},
-}
-AUGMENT = {"digits": Augment(crop_padding=1), "cifar10": Augment(crop_padding=4, flip=True)}
 STUDY_OPTIONS = (
     "ladder_seeds",
     "protocols",
     "activations",
+    "methods",
+    "controls",
     "sparsities",
+    "scope",
+    "granularity",
+    "init",
     "seeds",
     "first_seed",
     "dense_epochs",
     "pruned_epochs",
     "rates",
 )
+SIZES = ("train", "validation", "test")
 
 _WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 _NUMBERS = tyro.conf.arg(metavar="X [X ...]", help_behavior_hint="")
 _FOLDER = tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
+_WORD = tyro.conf.arg(metavar="WORD", help_behavior_hint="")
 
 
 def _words(kind: str) -> Any:
@@ -46,16 +49,28 @@ def _words(kind: str) -> Any:
 class Request:
     """Options that say what is studied; the same ones name the same results."""
 
-    data: Literal["digits", "cifar10"] = "digits"
-    """Real 8x8 digits from inside the package, or CIFAR-10 from --data-dir."""
+    model: Annotated[str, tyro.conf.arg(metavar="MODEL")] = "shallow-cnn"
+    """A name (lotterylab list models), or package.module:function of your own."""
+    data: Annotated[str, tyro.conf.arg(metavar="DATA")] = "digits"
+    """A name (lotterylab list data), folder:PATH, or package.module:function of your own."""
     preset: Literal["full", "small"] = "full"
     """full: the study's own numbers.  small: minutes on a laptop; what it leaves out is printed."""
     protocols: Annotated[tuple[str, ...] | None, _words("PROTOCOL")] = None
-    """as-published, corrected, ladder; default the first two."""
+    """as-published, corrected, ladder; default the first two, of other models than the study's own the second."""
     activations: Annotated[tuple[str, ...] | None, _words("ACTIVATION")] = None
-    """relu, tanh, sigmoid, softsign; default the first three."""
+    """relu, tanh, sigmoid, softsign ...; default the first three."""
+    methods: Annotated[tuple[str, ...] | None, _words("METHOD")] = None
+    """Of the corrected protocol (lotterylab list methods); default magnitude grasp first-order."""
+    controls: Annotated[tuple[str, ...] | None, _words("CONTROL")] = None
+    """random-mask, reinitialised, dense, or none; default the first three."""
     sparsities: Annotated[tuple[float, ...] | None, _NUMBERS] = None
     """Fractions to remove; default 0.5 0.8 0.9."""
+    scope: Annotated[str | None, _WORD] = None
+    """What competes, in the corrected protocol: global (default), layerwise, uniform, erk."""
+    granularity: Annotated[str | None, _WORD] = None
+    """What is removed, in the corrected protocol: weight (default), filter, block:RxC, N:M."""
+    init: Annotated[str | None, _WORD] = None
+    """The initialisation (lotterylab list models); default the model's own."""
     seeds: Annotated[int | None, _WHOLE] = None
     """How many seeds, each a unit of its own; default 5."""
     ladder_seeds: Annotated[int | None, _WHOLE] = None
@@ -67,15 +82,58 @@ class Request:
     pruned_epochs: Annotated[int | None, _WHOLE] = None
     """Epochs of a pruned run; default 20."""
     rates: Annotated[tuple[float, ...] | None, _NUMBERS] = None
-    """Learning rates to choose from on validation; default 0.001 0.003 0.01 0.03 0.1 0.3."""
+    """Learning rates to choose from on validation (a single one is taken as it is); default 0.001 to 0.3."""
     train: Annotated[int | None, _WHOLE] = None
-    """Training images: the first of the set; default all of the digits' 1197, CIFAR-10's first 5000."""
+    """Training images; default all of the digits' 1197, the first 5000 of a large set, what a folder holds."""
     validation: Annotated[int | None, _WHOLE] = None
     """Validation images: those after the training images; default 200, 1000."""
     test: Annotated[int | None, _WHOLE] = None
     """Test images: the first of the set; default 400, 5000."""
+    crop_padding: Annotated[int | None, _WHOLE] = None
+    """Augmentation: random crops after padding by so many pixels; default 4 for CIFAR, 1 for the digits, else 0."""
+    flip: Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint="")] = None
+    """Augmentation: flips left to right; default only for CIFAR."""
     data_dir: Annotated[str | None, _FOLDER] = None
     """Folder of your data sets; default $LOTTERYLAB_DATA."""
+    # those of the model and of the data by name, from Python; on the command line --model.X and --data.X
+    model_options: Annotated[Mapping[str, Any], tyro.conf.Suppress] = dataclasses.field(default_factory=dict)
+    data_options: Annotated[Mapping[str, Any], tyro.conf.Suppress] = dataclasses.field(default_factory=dict)
+
+    def of(self, what: Literal["model", "data"]) -> dict[str, Any]:
+        """The options of the model or of the data, by name."""
+        own = {
+            field.name.removeprefix(f"{what}_"): getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata.get("of") == what
+        }
+        return {**own, **(self.model_options if what == "model" else self.data_options)}
+
+    @property
+    def label(self) -> str:
+        """The request in a file name: data, and the model where it is not the study's own."""
+        parts = (self.data, *([self.model] if self.model != "shallow-cnn" else []))
+        return "-".join("".join(c if c.isalnum() or c == "-" else "-" for c in part).strip("-") for part in parts)
+
+
+def request_type(model: str = "shallow-cnn", data: str = "digits") -> type[Request]:
+    """``Request`` with the options of this model and these data as fields: ``--model.width``, ``--data.size``.
+
+    Raises:
+        UsageError: for a name that is not known.
+    """
+    chosen = {"model": model_options(model), "data": data_options(data)}
+    fields = [_field(what, option) for what, options in chosen.items() for option in options]
+    if not fields:
+        return Request
+    kind = dataclasses.make_dataclass("Request", fields, bases=(Request,), frozen=True, kw_only=True)
+    kind.__doc__ = Request.__doc__
+    return kind
+
+
+def _field(what: str, option: OwnOption) -> tuple[str, Any, Any]:
+    hint = Annotated[option.hint, tyro.conf.arg(name=f"{what}.{option.name}", help=option.help)]
+    default = {} if option.required else {"default": option.default}
+    return f"{what}_{option.name}", hint, dataclasses.field(**default, metadata={"of": what})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +154,15 @@ def resolve(request: Request) -> Resolved:
         UsageError: for missing or damaged data and for options out of their range, before anything runs.
     """
     folder = data_dir(request.data_dir)
+    sizes = {name: getattr(request, name) for name in SIZES}
+    spec, augment = data_spec(request.data, request.of("data"), sizes, folder)
     asked = {name: getattr(request, name) for name in STUDY_OPTIONS if getattr(request, name) is not None}
-    preset = activations.PRESETS[request.preset]
-    options = activations.Options(**{**preset, **asked}, augment=AUGMENT[request.data])
-    sizes = {
-        name: getattr(request, name) if getattr(request, name) is not None else default
-        for name, default in SIZES[request.data].items()
-    }
-    spec = SPECS[request.data](**sizes)
+    model = model_spec(request.model, request.of("model"), spec.shape, spec.classes)
+    options = activations.Options(
+        **{**activations.PRESETS[request.preset], **activations.for_model(model), **asked},
+        augment=_augment(augment, request),
+        model=model,
+    )
     fingerprint = spec.fingerprint(folder)
     study = activations.build(
         options,
@@ -111,15 +170,22 @@ def resolve(request: Request) -> Resolved:
         title=spec.title,
         notes=(*_reductions(request, options, asked), *fingerprint.warnings),
     )
-    settings = {**dataclasses.asdict(options), "data": request.data, **sizes}
+    found_sizes = {name: getattr(spec, name) for name in SIZES}
+    settings = {**dataclasses.asdict(options), "data": request.data, **found_sizes}
     return Resolved(study=study, data_title=spec.title, fingerprint=fingerprint, data_dir=folder, settings=settings)
+
+
+def _augment(usual: Augment, request: Request) -> Augment:
+    """The data's usual augmentation with what was asked for instead."""
+    asked = {"crop_padding": request.crop_padding, "flip": request.flip}
+    return dataclasses.replace(usual, **{name: value for name, value in asked.items() if value is not None})
 
 
 def _reductions(request: Request, options: activations.Options, asked: dict[str, Any]) -> tuple[str, ...]:
     """What the small preset leaves out, in words."""
     if request.preset != "small":
         return ()
-    full = activations.Options()
+    full = activations.Options(model=options.model)
     changes = [
         f"{name.replace('_', ' ')} {_spell(getattr(options, name))} instead of {_spell(getattr(full, name))}"
         for name in activations.PRESETS["small"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lotterylab import masks
+from lotterylab import masks, rng
 from lotterylab.network import Network
 from lotterylab.training.recipe import Recipe
 from lotterylab.types import Checkpoint, Mask, State
@@ -42,16 +42,18 @@ def train(
     """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch; the last one is the result.
 
     Goes on from ``resume``, with the same bits as if it had never stopped: nothing random is carried over, since the
-    order and the augmentation of an epoch are functions of the seed and the epoch.  The tensors of a yielded checkpoint
-    are those that training goes on with; whoever keeps one longer than until the next copies it.
+    order and the augmentation of an epoch are functions of the seed and the epoch, and dropout is one of the seed and
+    the step (torch's global generator is seeded anew before each).  Trains where the loader's data are.  The tensors of
+    a yielded checkpoint are those that training goes on with; whoever keeps one longer than until the next copies it.
 
     Metrics: "train_loss", "train_accuracy" (running means over each epoch, before each step), for each watched split
     "<split>_accuracy" per epoch, "best_epoch" (from 1), and "diverged_epoch" where the loss stopped being finite, after
     which training ends.
     """
+    device = loader.dataset.train.images.device
     done = resume or _first(net, start, mask, recipe)
-    state = {name: _laid_out(tensor, channels_last) for name, tensor in done.state.items()}
-    slots = _unflatten({name: _laid_out(tensor, channels_last) for name, tensor in done.optimizer.items()})
+    state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.state.items()}
+    slots = _unflatten({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
     params = {name: state[name].requires_grad_() for name in net.parameters}
     held = _pruned(mask, params) if recipe.hold and mask is not None else {}
     kept, metrics = dict(done.kept), dict(done.metrics)
@@ -61,8 +63,10 @@ def train(
     for epoch in range(step // per_epoch, recipe.epochs):
         if "diverged_epoch" in metrics:
             return
-        seen, loss_sum, correct = 0, torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        seen = 0
+        loss_sum, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         for batch in loader.batches(epoch):
+            _seed_forward(loader.seed, step, device)
             logits, state = net.forward(cast(State, state), batch.inputs, True)
             loss = cross_entropy(logits, batch.targets)
             gradients = torch.autograd.grad(loss, list(params.values()))
@@ -95,7 +99,7 @@ def train(
 def evaluate(net: Network, state: Mapping[str, Tensor], loader: Loader, split: str) -> Evaluation:
     """The network in evaluation mode on a whole split, without augmentation."""
     images = loader.split(split)
-    right, loss_sum = [], torch.zeros((), dtype=torch.float64)
+    right, loss_sum = [], torch.zeros((), dtype=torch.float64, device=images.labels.device)
     with torch.no_grad():
         for batch in loader.evaluation_batches(split):
             logits, _ = net.forward(cast(State, state), batch.inputs, False)
@@ -110,6 +114,13 @@ def evaluate(net: Network, state: Mapping[str, Tensor], loader: Loader, split: s
     )
 
 
+def _seed_forward(seed: int, step: int, device: torch.device) -> None:
+    """Seed what layers that draw in their forward pass draw from: torch's global generator of the device."""
+    number = rng.key(seed, "forward", step) & (2**63 - 1)
+    generator = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
+    generator.manual_seed(number)
+
+
 def _first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
     state = masks.masked(start, mask or Mask({}))
     params = {name: state[name] for name in net.parameters}
@@ -120,7 +131,8 @@ def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Where to fill with zero; tensors of which nothing is pruned are left out, so that they cost nothing."""
     return {
         name: _laid_out(
-            ~kept, params[name].dim() == 4 and params[name].is_contiguous(memory_format=torch.channels_last)
+            ~kept.to(params[name].device),
+            params[name].dim() == 4 and params[name].is_contiguous(memory_format=torch.channels_last),
         )
         for name, kept in mask.items()
         if not bool(kept.all())

@@ -1,59 +1,19 @@
-"""The commands: each a dataclass of typed options, and what it does when called."""
+"""The commands that work on a study: plan, run, table, report, checkpoints."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import tyro
 
+from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
 from lotterylab.engine.store import Store
-from lotterylab.errors import UsageError
+from lotterylab.plan.nodes import Node
+from lotterylab.report.price import missing
 from lotterylab.studies.request import Request, Resolved, resolve
-
-STORE = "LOTTERYLAB_STORE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where results are kept."""
-
-    store: Annotated[str | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
-    """Folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store."""
-    ledger: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """A ledger (JSON lines): its results are not computed again; run adds new ones after each seed."""
-
-    def open(self) -> Store:
-        """The store, with what the ledger holds."""
-        from lotterylab.engine import ledger
-
-        store = Store(self.store or os.environ.get(STORE) or "lotterylab-store")
-        if self.ledger and self.ledger.is_file():
-            ledger.bring_in(self.ledger, store)
-        return store
-
-
-@dataclass(frozen=True, kw_only=True)
-class How:
-    """How to compute; nothing here is part of a result's name."""
-
-    workers: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
-    """Processes of one thread each; default: one for each core."""
-    path: Literal["fast", "plain"] = "fast"
-    """fast: channels-last, pooling before a monotone activation.  plain: as the model is written."""
-    progress: Literal["auto", "bars", "plain", "none"] = "auto"
-    """auto: bars on a terminal, plain lines elsewhere."""
-
-    @property
-    def count(self) -> int:
-        """How many workers."""
-        if self.workers is not None and self.workers < 1:
-            raise UsageError(f"--workers {self.workers}: at least 1 is needed.")
-        return self.workers or os.cpu_count() or 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +23,8 @@ class Plan:
     request: Request = field(default_factory=Request)
     place: Place = field(default_factory=Place)
     how: How = field(default_factory=How)
+    json: Json = False
+    """The plan as JSON."""
 
     def __call__(self) -> int:
         """Print the plan."""
@@ -75,8 +37,11 @@ class Plan:
         pace = price.seconds_per_image(resolved.study.targets(), store)
         measured = "measured on the runs that are finished"
         if pace is None and runs:
-            pace = measure(runs[0], resolved.data_dir, fast=self.how.path == "fast")
+            pace = measure(runs[0], resolved.data_dir, fast=self.how.path == "fast", device=self.how.device)
             measured = "from a few steps just now"
+        if self.json:
+            print_json(price.as_json(resolved.study, store, workers=self.how.count, pace=pace))
+            return 0
         for line in price.lines(resolved.study, store, workers=self.how.count, pace=pace, measured=measured):
             print(line)
         return 0
@@ -89,26 +54,31 @@ class Run:
     request: Request = field(default_factory=Request)
     place: Place = field(default_factory=Place)
     how: How = field(default_factory=How)
+    failed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Only the tasks that failed when they were last tried, with what they need."""
 
     def __call__(self) -> int:
         """Compute, seed by seed, and print the table."""
         from lotterylab.engine import ledger, local
-        from lotterylab.report import price
+        from lotterylab.engine.schedule import Schedule
         from lotterylab.report.progress import Meter, progress
 
         resolved, store = resolve(self.request), self.place.open()
         study = resolved.study
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
-        meter = Meter(price.missing(study, store), _names(resolved))
+        batches = self._batches(resolved, store)
+        wanted = [node for targets in batches for node in targets]
+        meter = Meter(list(Schedule(wanted, store).waiting.values()), run_names(resolved))
         summary = local.Summary()
         with progress(self.how.progress, meter) as listen:
-            for targets in _units(resolved):
+            for targets in batches:
                 summary += local.run(
                     targets,
                     store,
                     data_dir=resolved.data_dir,
                     workers=self.how.count,
                     fast=self.how.path == "fast",
+                    device=self.how.device,
                     listen=listen,
                 )
                 if self.place.ledger:
@@ -123,6 +93,16 @@ class Run:
             print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
         return 3 if summary.failed else 0
 
+    def _batches(self, resolved: Resolved, store: Store) -> list[list[Node]]:
+        """The targets, seed by seed; of ``--failed``, the tasks that failed."""
+        if not self.failed:
+            return list(units(resolved))
+        failures = store.failures()
+        again = [node for node in missing(resolved.study, store) if node.digest in failures]
+        if not again:
+            print("No task of this study has failed.", file=sys.stderr)
+        return [again]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -130,10 +110,17 @@ class Table:
 
     request: Request = field(default_factory=Request)
     place: Place = field(default_factory=Place)
+    json: Json = False
+    """Every row with all its numbers, as JSON."""
 
     def __call__(self) -> int:
         """Print the table."""
         resolved, store = resolve(self.request), self.place.open()
+        if self.json:
+            from lotterylab.report.rows import as_json
+
+            print_json(as_json(resolved.study, store))
+            return 0
         print("\n".join((resolved.study.title, *resolved.study.notes)))
         print()
         print(_table(resolved, store))
@@ -158,7 +145,7 @@ class Report:
 
         resolved, store = resolve(self.request), self.place.open()
         found = results(resolved.study, store)
-        out = self.out or store.path / "report" / f"{resolved.study.name}-{self.request.data}"
+        out = self.out or store.path / "report" / f"{resolved.study.name}-{self.request.label}"
         context = ReportContext(
             data_title=resolved.data_title,
             data=resolved.fingerprint,
@@ -192,55 +179,6 @@ class Checkpoints:
         return 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Audit:
-    """Say what is wrong with the checkpoints in a folder: .safetensors, or .pt read as weights alone."""
-
-    folder: Annotated[Path, tyro.conf.Positional]
-    """Folder with end.* (and init, dense, start, mask, run.json where there are some), or with such folders in it."""
-    requested: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
-    """The sparsity that was asked for, for runs whose run.json does not say."""
-
-    def __call__(self) -> int:
-        """Print one line an alarm; 3 when there is a fault."""
-        from lotterylab.audit import audit_folder
-
-        reports = audit_folder(self.folder, requested=self.requested)
-        for report in reports:
-            print("\n".join(report.lines()))
-        alarms = [alarm for report in reports for alarm in report.alarms]
-        faults = sum(alarm.severity == "fault" for alarm in alarms)
-        print(f"{len(reports)} places looked at: {faults} faults, {len(alarms) - faults} cautions.")
-        return 3 if faults else 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verify:
-    """Check every blob and manifest of the store against its hash."""
-
-    place: Place = field(default_factory=Place)
-
-    def __call__(self) -> int:
-        """Print what is damaged; 5 when something is."""
-        from lotterylab.engine.verify import verify
-
-        store = self.place.open()
-        damage = list(verify(store))
-        print("\n".join([*damage, f"{len(damage)} damaged." if damage else "All blobs and manifests are whole."]))
-        return 5 if damage else 0
-
-
-BY_NAME: dict[str, Any] = {
-    "plan": Plan,
-    "run": Run,
-    "table": Table,
-    "report": Report,
-    "checkpoints": Checkpoints,
-    "audit": Audit,
-    "verify": Verify,
-}
-
-
 def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.engine.results import results
     from lotterylab.report.alarms import alarms_of
@@ -248,27 +186,6 @@ def _table(resolved: Resolved, store: Store) -> str:
 
     found = results(resolved.study, store)
     return render(resolved.study.title, found, alarms_of(found))
-
-
-def _units(resolved: Resolved) -> Iterator[list[Any]]:
-    """The targets of each seed, which are finished together."""
-    seeds = dict.fromkeys(row.labels["seed"] for row in resolved.study.rows)
-    for seed in seeds:
-        yield [node for row in resolved.study.rows if row.labels["seed"] == seed for node in row.nodes.values()]
-
-
-def _names(resolved: Resolved) -> dict[str, str]:
-    """What each training is called while it runs."""
-    names = {}
-    for row in resolved.study.rows:
-        parts = [row.labels[name] for name in ("protocol", "activation", "method", "control") if row.labels[name]]
-        sparsity = [f"{row.labels['sparsity']:g}"] if row.labels["sparsity"] else []
-        text = " ".join([*map(str, parts), *sparsity, f"seed {row.labels['seed']}"])
-        names.setdefault(row.nodes["train"].digest, text)
-        if "rate" in row.nodes:
-            for rate, runs in row.nodes["rate"].candidates:  # type: ignore[attr-defined]
-                names |= {run.digest: f"trial of rate {rate:g}, {row.labels['activation']}" for run in runs}
-    return names
 
 
 def _versions() -> dict[str, str]:

@@ -1,0 +1,54 @@
+"""The commands that look for faults: in checkpoints, and in a store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from lotterylab.commands.shared import Json, Place, print_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """Say what is wrong with the checkpoints in a folder: .safetensors, or .pt read as weights alone."""
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Folder with end.* (and init, dense, start, mask, run.json where there are some), or with such folders in it."""
+    requested: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
+    """The sparsity that was asked for, for runs whose run.json does not say."""
+    json: Json = False
+    """The alarms as JSON."""
+
+    def __call__(self) -> int:
+        """Print one line an alarm; 3 when there is a fault."""
+        from lotterylab.audit import audit_folder
+
+        reports = audit_folder(self.folder, requested=self.requested)
+        alarms = [alarm for report in reports for alarm in report.alarms]
+        faults = sum(alarm.severity == "fault" for alarm in alarms)
+        if self.json:
+            print_json([asdict(alarm) for alarm in alarms])
+            return 3 if faults else 0
+        for report in reports:
+            print("\n".join(report.lines()))
+        print(f"{len(reports)} places looked at: {faults} faults, {len(alarms) - faults} cautions.")
+        return 3 if faults else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Check every blob and manifest of the store against its hash."""
+
+    place: Place = field(default_factory=Place)
+
+    def __call__(self) -> int:
+        """Print what is damaged; 5 when something is."""
+        from lotterylab.engine.verify import verify
+
+        store = self.place.open()
+        damage = list(verify(store))
+        print("\n".join([*damage, f"{len(damage)} damaged." if damage else "All blobs and manifests are whole."]))
+        return 5 if damage else 0

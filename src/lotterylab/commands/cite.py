@@ -1,0 +1,21 @@
+"""BibTeX of what ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lotterylab.studies.request import Request, resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cite:
+    """Print the BibTeX entries of the works behind everything that this study is made of."""
+
+    request: Request = field(default_factory=Request)
+
+    def __call__(self) -> int:
+        """Print the entries."""
+        from lotterylab.report.citations import bibtex, entries, keys_of
+
+        print(bibtex(keys_of(resolve(self.request).study.targets()), entries()), end="")
+        return 0

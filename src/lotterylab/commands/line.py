@@ -1,0 +1,104 @@
+"""From the words of a command line to a command, ready to be called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from lotterylab.commands import parameters
+from lotterylab.commands.fields import Option, options
+from lotterylab.errors import UsageError, unknown
+from lotterylab.studies.request import Request, request_type
+
+CONFIG, PRINT = "--config", "--print-config"
+
+
+def command(kind: type, words: Sequence[str], *, program: str) -> Any:
+    """The command ``kind`` with the options that ``words`` and the parameters file among them give.
+
+    What was typed wins over the file.  ``--print-config`` prints the options as a parameters file, and ends.
+
+    Raises:
+        UsageError: an unknown option, with the nearest one; whatever is wrong with the file.
+    """
+    typed, file = _take(list(words), CONFIG)
+    show = PRINT in typed
+    typed = [word for word in typed if word != PRINT]
+    values = parameters.read(Path(file)) if file is not None else {}
+    kind = _with_own_options(kind, typed, values)
+    known = options(kind)
+    _check_flags(typed, known)
+    given = [*parameters.words(Path(file), values, known), *typed] if file is not None else typed
+    parsed = tyro.cli(
+        tyro.conf.OmitArgPrefixes[kind], prog=program, args=given, description=_description(kind), console_outputs=True
+    )
+    if show:
+        print(parameters.toml([(option.name, _value(parsed, option.name)) for option in known]), end="")
+        raise SystemExit(0)
+    return parsed
+
+
+def _with_own_options(kind: type, typed: Sequence[str], values: dict[str, Any]) -> type:
+    """``kind``, its request with the options of the model and of the data that are asked for."""
+    if not any(field.name == "request" for field in dataclasses.fields(kind)):
+        return kind
+    asked = {name: _typed(typed, f"--{name}") or values.get(name) for name in parameters.TABLES}
+    request = request_type(**{name: value for name, value in asked.items() if isinstance(value, str)})
+    if request is Request:
+        return kind
+    field = ("request", request, dataclasses.field(default_factory=request))
+    grown = dataclasses.make_dataclass(kind.__name__, [field], bases=(kind,), frozen=True, kw_only=True)
+    grown.__doc__ = kind.__doc__
+    return grown
+
+
+def _description(kind: type) -> str:
+    return f"{(kind.__doc__ or '').strip()}  Options may stand in a TOML file: --config FILE; --print-config makes one."
+
+
+def _take(words: list[str], flag: str) -> tuple[list[str], str | None]:
+    """The words without ``flag`` and its value, and the value."""
+    for number, word in enumerate(words):
+        if word == flag:
+            if number + 1 == len(words):
+                raise UsageError(f"{flag} needs a file.")
+            return words[:number] + words[number + 2 :], words[number + 1]
+        if word.startswith(f"{flag}="):
+            return words[:number] + words[number + 1 :], word.partition("=")[2]
+    return words, None
+
+
+def _typed(words: Sequence[str], flag: str) -> str | None:
+    """The value that stands last for a flag."""
+    found = None
+    for number, word in enumerate(words):
+        if word == flag and number + 1 < len(words):
+            found = words[number + 1]
+        elif word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+    return found
+
+
+def _check_flags(words: Iterable[str], known: Iterable[Option]) -> None:
+    flags = {"--help", *(option.flag for option in known if not option.positional)}
+    flags |= {option.off for option in known if option.pair}
+    for word in words:
+        flag = word.partition("=")[0].replace("_", "-")
+        if flag.startswith("--") and flag not in flags:
+            raise unknown("option", flag, (*flags, CONFIG, PRINT))
+
+
+def _value(parsed: Any, name: str) -> Any:
+    """The value of an option, wherever among the dataclasses of a command it stands."""
+    attribute = name.replace(".", "_")
+    for field in dataclasses.fields(parsed):
+        value = getattr(parsed, field.name)
+        if field.name == attribute:
+            return value
+        if dataclasses.is_dataclass(value) and any(one.name == attribute for one in dataclasses.fields(value)):
+            return getattr(value, attribute)
+    raise KeyError(name)

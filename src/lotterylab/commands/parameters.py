@@ -1,0 +1,117 @@
+"""A parameters file (TOML): the options of a command, written down."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lotterylab.commands.fields import Option, fits, takes
+from lotterylab.errors import UsageError, suggestion
+
+TABLES = ("model", "data")  # [model] with name and the model's own options; likewise [data]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The values of a file by option name: ``{"seeds": 3, "model": "vgg-11", "model.width": 0.25}``.
+
+    Raises:
+        UsageError: no file, or no TOML, with the line.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the parameters file {path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}.") from error
+    return dict(_flat(path, content))
+
+
+def _flat(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        name = key.replace("-", "_")
+        if not isinstance(value, dict):
+            yield name, value
+        elif name in TABLES:
+            for inner, one in value.items():
+                yield name if inner == "name" else f"{name}.{inner.replace('-', '_')}", one
+        else:
+            raise UsageError(
+                f"{path}, line {line_of(path, key, table=True)}: no table is named '{key}'.{suggestion(key, TABLES)} "
+                f"Known: {', '.join(TABLES)}."
+            )
+
+
+def words(path: Path, values: Mapping[str, Any], options: Iterable[Option]) -> list[str]:
+    """The values as words of a command line, to stand before the words that were typed.
+
+    Raises:
+        UsageError: a key that is no option of the command, or a value of another type; with file, line and suggestion.
+    """
+    known = {option.name: option for option in options if not option.positional}
+    found: list[str] = []
+    for name, value in values.items():
+        where = f"{path}, line {line_of(path, name)}"
+        if name not in known:
+            names = sorted(known)
+            raise UsageError(
+                f"{where}: no option is named '{name}'.{suggestion(name, names)} Known: {', '.join(names)}."
+            )
+        option = known[name]
+        if not fits(value, option.hint):
+            raise UsageError(f"{where}: {name} = {value!r} was found; it takes {takes(option.hint)}.")
+        found += _words(option, value)
+    return found
+
+
+def _words(option: Option, value: Any) -> list[str]:
+    if isinstance(value, bool) and option.hint is bool:
+        return [option.flag] if value else [option.off] * option.pair
+    return [option.flag, *map(str, value if isinstance(value, list) else [value])]
+
+
+def line_of(path: Path, name: str, *, table: bool = False) -> int:
+    """The line (from 1) where a key stands; 1 where it is not found (a key spelled in an unusual way)."""
+    within, _, key = name.rpartition(".")
+    at = ""
+    parts = map(re.escape, re.split("[-_]", key))
+    key_here = rf"[\"']?{'[-_]'.join(parts)}[\"']?"
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
+            at = header.group(1)
+            if table and re.fullmatch(key_here, at):
+                return number
+        elif not table:
+            in_its_place = at == within and re.match(rf"\s*{key_here}\s*=", line)
+            if in_its_place or (at == key and re.match(r"\s*name\s*=", line)):
+                return number
+    return 1
+
+
+def toml(values: Sequence[tuple[str, Any]]) -> str:
+    """A parameters file with these values; None stands as a comment, so that the option is seen."""
+    tables = {name: [one for one in values if one[0].startswith(f"{name}.")] for name in TABLES}
+    tables = {name: inside for name, inside in tables.items() if inside}
+    lines = [_line(name, value) for name, value in values if "." not in name and name not in tables]
+    for table, inside in tables.items():
+        own = next(value for name, value in values if name == table)
+        lines += ["", f"[{table}]", _line("name", own)]
+        lines += [_line(name.partition(".")[2], value) for name, value in inside]
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, value: Any) -> str:
+    return f"# {name} =" if value is None else f"{name} = {_spell(value)}"
+
+
+def _spell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_spell, value))}]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -1,0 +1,88 @@
+"""Options and steps that several commands share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError
+from lotterylab.plan.nodes import Node
+from lotterylab.studies.request import Resolved
+
+STORE = "LOTTERYLAB_STORE"
+Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where results are kept."""
+
+    store: Annotated[str | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """Folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store."""
+    ledger: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """A ledger (JSON lines): its results are not computed again; run adds new ones after each seed."""
+
+    def open(self) -> Store:
+        """The store, with what the ledger holds."""
+        from lotterylab.engine import ledger
+
+        store = Store(self.store or os.environ.get(STORE) or "lotterylab-store")
+        if self.ledger and self.ledger.is_file():
+            ledger.bring_in(self.ledger, store)
+        return store
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How to compute; nothing here is part of a result's name."""
+
+    workers: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """Processes of one thread each; default: one for each core, or one for a GPU."""
+    path: Literal["fast", "plain"] = "fast"
+    """fast: channels-last, pooling before a monotone activation.  plain: as the model is written."""
+    device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "cpu"
+    """cpu, cuda or cuda:N: where to train."""
+    progress: Literal["auto", "bars", "plain", "none"] = "auto"
+    """auto: bars on a terminal, plain lines elsewhere."""
+
+    @property
+    def count(self) -> int:
+        """How many workers."""
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"--workers {self.workers}: at least 1 is needed.")
+        return self.workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
+
+
+def print_json(value: Any) -> None:
+    """JSON for a program to read: one document, numbers that are not finite as null."""
+    from lotterylab.engine.records import finite
+
+    print(json.dumps(finite(value), indent=1, allow_nan=False))
+
+
+def units(resolved: Resolved) -> Iterator[list[Node]]:
+    """The targets of each seed, which are finished together."""
+    seeds = dict.fromkeys(row.labels["seed"] for row in resolved.study.rows)
+    for seed in seeds:
+        yield [node for row in resolved.study.rows if row.labels["seed"] == seed for node in row.nodes.values()]
+
+
+def run_names(resolved: Resolved) -> dict[str, str]:
+    """What each training is called, by its digest."""
+    names: dict[str, str] = {}
+    for row in resolved.study.rows:
+        parts = [row.labels[name] for name in ("protocol", "activation", "method", "control") if row.labels[name]]
+        sparsity = [f"{row.labels['sparsity']:g}"] if row.labels["sparsity"] else []
+        text = " ".join([*map(str, parts), *sparsity, f"seed {row.labels['seed']}"])
+        names.setdefault(row.nodes["train"].digest, text)
+        if "rate" in row.nodes:
+            for rate, runs in row.nodes["rate"].candidates:  # type: ignore[attr-defined]
+                names |= {run.digest: f"trial of rate {rate:g}, {row.labels['activation']}" for run in runs}
+    return names

@@ -1,0 +1,99 @@
+"""How far a study is: what is done, running, waiting and failed, from the store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import Node, Train
+from lotterylab.plan.study import Study
+from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """``runs``: trainings of the study, each once.  ``begun``: digest -> share done, of unfinished runs with a
+    checkpoint.  ``failed``: digest -> message, of missing tasks that failed.  ``holder``: who computes now, or "".
+    ``seconds``: of one thread, for what is left; None where no finished run says how fast it is here.
+    """
+
+    groups: Mapping[tuple[str, int], tuple[int, int]]  # (protocol, seed) -> (done, all)
+    runs: int
+    done: int
+    begun: Mapping[str, float]
+    failed: Mapping[str, str]
+    holder: str
+    seconds: float | None
+
+    def as_json(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """As plain values; ``names``: what each run is called."""
+        return {
+            "runs": self.runs,
+            "done": self.done,
+            "groups": [
+                {"protocol": protocol, "seed": seed, "done": done, "runs": runs}
+                for (protocol, seed), (done, runs) in self.groups.items()
+            ],
+            "begun": [{"digest": one, "name": names.get(one, ""), "share": share} for one, share in self.begun.items()],
+            "failed": [
+                {"digest": one, "name": names.get(one, ""), "message": message} for one, message in self.failed.items()
+            ],
+            "computing": self.holder,
+            "seconds_left": self.seconds,
+        }
+
+    def lines(self, names: Mapping[str, str], workers: int) -> Iterator[str]:
+        """As lines for a person."""
+        yield f"{self.done} of {self.runs} trainings finished; {self.holder or 'nobody'} computes in this store now."
+        width = max((len(protocol) for protocol, _ in self.groups), default=0)
+        for (protocol, seed), (done, runs) in self.groups.items():
+            bar = "#" * round(20 * done / runs)
+            yield f"  {protocol:{width}}  seed {seed:<5} [{bar:20}] {done} of {runs}"
+        for digest, share in self.begun.items():
+            yield f"begun: {names.get(digest, digest[:12])}, {100 * share:.0f} %"
+        for digest, message in self.failed.items():
+            yield f"failed: {names.get(digest, digest[:12])}: {message}"
+        if self.failed:
+            yield "run --failed tries these again; the store's folder failed/ holds their traces."
+        if self.seconds:
+            plural = "s" * (workers > 1)
+            yield f"Left: about {spell_seconds(self.seconds / workers)} with {workers} worker{plural}."
+
+
+def standing(study: Study, store: Store) -> Standing:
+    """The state of a study; reads the store and needs no lock."""
+    todo = {node.digest: node for node in missing(study, store)}
+    pace = seconds_per_image(study.targets(), store)
+    begun = {digest: _share(node, store) for digest, node in todo.items() if isinstance(node, Train)}
+    failures = store.failures()
+    trainings = {node.digest for node in study.targets() if isinstance(node, Train)}
+    trainings |= {digest for digest, node in todo.items() if isinstance(node, Train)}
+    left = sum(work(node) * (1 - begun.get(digest, 0.0)) for digest, node in todo.items())
+    return Standing(
+        groups=_groups(study, todo),
+        runs=len(trainings),
+        done=len(trainings - todo.keys()),
+        begun={digest: share for digest, share in begun.items() if share},
+        failed={digest: failures[digest]["message"] for digest in todo if digest in failures},
+        holder=store.lock().holder(),
+        seconds=left * pace if pace is not None else None,
+    )
+
+
+def _groups(study: Study, todo: Mapping[str, Node]) -> dict[tuple[str, int], tuple[int, int]]:
+    members: dict[tuple[str, int], set[str]] = {}
+    for row in study.rows:
+        key = (str(row.labels["protocol"]), int(row.labels["seed"]))
+        members.setdefault(key, set()).add(row.nodes["train"].digest)
+    return {key: (len(digests - todo.keys()), len(digests)) for key, digests in members.items()}
+
+
+def _share(node: Train, store: Store) -> float:
+    """Of an unfinished run, how much its last checkpoint has done."""
+    notes = store.partial_notes(node.digest)
+    if not notes:
+        return 0.0
+    steps = node.recipe.epochs * -(-node.data.spec.train // node.recipe.batch_size)
+    return min(1.0, notes["step"] / steps)

@@ -1,0 +1,139 @@
+"""One activation and seed of the activation study under one protocol: its nodes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lotterylab.analysis import DeadUnits, Distances, Overlap
+from lotterylab.criteria import Magnitude, WeightSquaredGradient
+from lotterylab.data.scoring import FirstOfStream, PerClass
+from lotterylab.models import ShallowCnn
+from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
+from lotterylab.plan.study import Row
+from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
+from lotterylab.studies.methods import method as method_named
+from lotterylab.studies.protocols import BATCH, CORRECTED, Protocol
+
+
+class Arm:
+    """The nodes of one activation and seed under one protocol."""
+
+    def __init__(self, protocol: Protocol, options: Options, data: Data, activation: str, seed: int) -> None:
+        self.protocol, self.options, self.data, self.seed = protocol, options, data, seed
+        own_init = {"init": options.init} if options.init else {}
+        self.model = replace(
+            options.model, activation=activation, shape=data.spec.shape, classes=data.spec.classes, **own_init
+        )
+        self.init = Init(model=self.model, seed=seed, draw=protocol.streams)
+        self.rate = protocol.rate if protocol.rate != "chosen" else self.chosen_rate()
+        self.dense = self.train_dense(options.dense_epochs)
+
+    def chosen_rate(self) -> Choose | float:
+        """The same trials for every activation, dense runs with seeds not used after.  One rate is no choice."""
+        if len(self.options.rates) == 1:
+            return self.options.rates[0]
+        return Choose(
+            candidates=tuple(
+                (rate, tuple(self.trial(rate, seed) for seed in TRIAL_SEEDS)) for rate in self.options.rates
+            ),
+            by="validation_accuracy",
+        )
+
+    def trial(self, rate: float, seed: int) -> Train:
+        """One trial of a learning rate."""
+        recipe = self.recipe(self.options.dense_epochs, rate, hold=True)
+        start = Init(model=self.model, seed=seed, draw=self.protocol.streams)
+        return Train(start=start, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=seed)
+
+    def recipe(self, epochs: int, rate: Any, *, hold: bool, after_scoring: bool = False) -> Any:
+        """The protocol's recipe; after a scoring batch, the shared stream stands elsewhere."""
+        stream = self.protocol.stream(self.model.parameters, BATCH if after_scoring else 0)
+        return self.protocol.recipe(epochs=epochs, rate=rate, augment=self.options.augment, stream=stream, hold=hold)
+
+    def train_dense(self, epochs: int) -> Train:
+        """A dense run; a mask of ones has nothing to hold, so that every rung shares it."""
+        recipe = self.recipe(epochs, self.rate, hold=True)
+        return Train(start=self.init, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=self.seed)
+
+    def batch(self) -> Any:
+        """What gradients are taken on: as published, the first batch of the shared stream; else ten images of each
+        class."""
+        if self.protocol.streams == "named":
+            return PerClass(count=10)
+        stream = self.protocol.stream(self.model.parameters, BATCH)
+        return FirstOfStream(size=BATCH, stream=stream, augment=self.options.augment)
+
+    def prune_trained(self, method: str, sparsity: float) -> Prune:
+        """As published: from the trained network, at its picked epoch."""
+        if method == "magnitude":
+            return Prune(
+                criterion=Magnitude(), of=self.dense.best, sparsity=sparsity, seed=self.seed, ties=self.protocol.ties
+            )
+        return Prune(
+            criterion=WeightSquaredGradient(),
+            of=self.dense.best,
+            sparsity=sparsity,
+            seed=self.seed,
+            data=self.data,
+            batch=self.batch(),
+            params="all" if self.protocol.biases_scored else "weights",
+            ties=self.protocol.ties,
+            mode="eval",
+        )
+
+    def prune(self, method: str, sparsity: float) -> Prune:
+        """As corrected: at initialisation, or from the trained network after its last epoch, as the method says."""
+        chosen = method_named(method)
+        sees_data = {"data": self.data, "batch": self.batch()} if chosen.criterion.needs_batch else {}
+        return Prune(
+            criterion=chosen.criterion,
+            of=self.init if chosen.scores == "initial" else self.dense.final,
+            sparsity=sparsity,
+            seed=self.seed,
+            scope=self.options.scope,
+            **sees_data,
+        )
+
+    def retrain(self, mask: Node, *, start: Init | None = None, after_scoring: bool = False) -> Train:
+        """Reset to the initial weights and train for the pruned arm's epochs."""
+        recipe = self.recipe(
+            self.options.pruned_epochs, self.rate, hold=self.protocol.hold, after_scoring=after_scoring
+        )
+        return Train(start=start or self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
+
+    def dead_units_if_layers_follow(self) -> dict[str, Node]:
+        """The measure of dead units, where each layer's outputs are the next one's inputs."""
+        return {"dead_units": self.dead_units()} if isinstance(self.model, ShallowCnn) else {}
+
+    def dead_units(self) -> Measure:
+        """Dead units of the network that is scored."""
+        of = {"state": self.dense.best if self.protocol is not CORRECTED else self.dense.final}
+        return Measure(quantity=DeadUnits(batch=self.batch(), seed=self.seed), of=of, data=self.data)
+
+    def pruned_row(
+        self, method: str, sparsity: float, prune: Prune, train: Train, *, control: str = "", mask: Node | None = None
+    ) -> Row:
+        """A row with its distances from the dense run: final states in the corrected protocol, picked epochs else."""
+        point = "final" if self.protocol is CORRECTED else "best"
+        of = {"dense": getattr(self.dense, point), "ticket": getattr(train, point), "mask": mask or prune}
+        nodes = {"train": train, "prune": prune, "distances": Measure(quantity=Distances(), of=of)}
+        return self.row(method=method, control=control, sparsity=sparsity, nodes=nodes)
+
+    def with_overlap(self, row: Row, part: str, other: Prune) -> Row:
+        """The row, with the agreement of its mask with another one, which is not trained."""
+        overlap = Measure(quantity=Overlap(), of={"a": row.nodes["prune"], "b": other})
+        return replace(row, nodes={**row.nodes, f"overlap_{part}": overlap})
+
+    def row(self, *, method: str, nodes: dict[str, Node], control: str = "", sparsity: float = 0.0) -> Row:
+        """A row with this arm's labels."""
+        chosen = {"rate": self.rate} if isinstance(self.rate, Choose) else {}
+        labels = {
+            "protocol": self.protocol.name,
+            "activation": self.model.activation,
+            "method": method,
+            "control": control,
+            "sparsity": sparsity,
+            "seed": self.seed,
+        }
+        return Row(labels=labels, nodes={**nodes, **chosen})

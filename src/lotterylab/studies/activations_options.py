@@ -1,0 +1,93 @@
+"""What may be asked of the activation study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lotterylab.data.augment import Augment
+from lotterylab.errors import UsageError, unknown
+from lotterylab.models import ShallowCnn
+from lotterylab.models.activations import ACTIVATIONS
+from lotterylab.pools import check_cut
+from lotterylab.studies.methods import method as method_named
+
+PROTOCOLS = ("as-published", "corrected", "ladder")
+CONTROLS = ("random-mask", "reinitialised", "dense")
+AUGMENT = Augment(crop_padding=4, flip=True)  # the published study's
+TRIAL_SEEDS = (1001, 1002)  # for the choice of the learning rate, and for nothing else
+STUDYS_OWN = ShallowCnn(activation="relu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may be asked of the study.  Defaults are those of the full study on CIFAR-10@5000."""
+
+    protocols: tuple[str, ...] = ("as-published", "corrected")
+    activations: tuple[str, ...] = ("relu", "tanh", "sigmoid")
+    sparsities: tuple[float, ...] = (0.5, 0.8, 0.9)
+    seeds: int = 5
+    ladder_seeds: int = 2
+    first_seed: int = 42
+    dense_epochs: int = 50
+    pruned_epochs: int = 20
+    rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+    augment: Augment = AUGMENT
+    model: Any = STUDYS_OWN
+    init: str = ""  # the model's own
+    methods: tuple[str, ...] = ("magnitude", "grasp", "first-order")
+    controls: tuple[str, ...] = CONTROLS
+    scope: str = "global"
+    granularity: str = "weight"
+
+    def __post_init__(self) -> None:
+        for name in self.protocols:
+            if name not in PROTOCOLS:
+                raise unknown("protocol", name, PROTOCOLS)
+            if name != "corrected" and not isinstance(self.model, ShallowCnn):
+                raise UsageError(
+                    f"the protocol {name} is that of the published study and of its shallow CNN. With another model "
+                    "ask for --protocols corrected."
+                )
+        for name in self.activations:
+            if name not in ACTIVATIONS:
+                raise unknown("activation", name, ACTIVATIONS)
+        for name in self.methods:
+            method_named(name)
+        for name in self.controls:
+            if name not in (*CONTROLS, "none"):
+                raise unknown("control", name, (*CONTROLS, "none"))
+        if "none" in self.controls and len(self.controls) > 1:
+            raise UsageError(f"controls {' '.join(self.controls)}: 'none' stands alone.")
+        check_cut(scope=self.scope, granularity=self.granularity)
+        for sparsity in self.sparsities:
+            if not 0 <= sparsity < 1:
+                raise UsageError(
+                    f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1."
+                )
+        for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds, from the first on; the published study's is 42."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+
+def for_model(model: Any) -> dict[str, Any]:
+    """The options that another model than the published study's changes, where nothing else is asked for."""
+    return {} if isinstance(model, ShallowCnn) else {"protocols": ("corrected",)}
+
+
+Preset = Literal["small", "full"]
+PRESETS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "small": {
+        "seeds": 3,
+        "sparsities": (0.5, 0.9),
+        "dense_epochs": 30,
+        "pruned_epochs": 12,
+        "rates": (0.003, 0.01, 0.03, 0.1),
+    },
+}

@@ -1,0 +1,149 @@
+"""From words and files to a command: typos are found, files are read, what was typed wins."""
+
+from dataclasses import asdict
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lotterylab.cli import COMMANDS, kind_of
+from lotterylab.commands import line, parameters
+from lotterylab.commands.fields import fits, options, takes
+from lotterylab.commands.study import Table
+from lotterylab.errors import UsageError
+
+FLAGS = sorted({option.flag for name in COMMANDS for option in options(kind_of(name)) if not option.positional})
+NAMES = sorted(option.name for option in options(Table))
+
+
+def table(*words):
+    return line.command(Table, words, program="lotterylab table activations")
+
+
+@st.composite
+def one_letter_off(draw, words):
+    word = draw(st.sampled_from(words))
+    first = len(word) - len(word.lstrip("-"))
+    at = draw(st.integers(first, len(word) - 1))
+    letter = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz"))
+    typo = draw(
+        st.sampled_from(
+            (
+                word[:at] + letter + word[at + 1 :],
+                word[:at] + word[at + 1 :],
+                word[:at] + letter + word[at:],
+            )
+        )
+    )
+    return word, typo
+
+
+@settings(max_examples=300, deadline=None)
+@given(one_letter_off(FLAGS), st.sampled_from(COMMANDS))
+def test_every_option_with_a_wrong_letter_gets_the_right_suggestion(pair, command):
+    word, typo = pair
+    own = {option.flag for option in options(kind_of(command)) if not option.positional}
+    if word in own and typo not in own | {"--help", "--config", "--print-config", "--", "--no-flip"}:
+        with pytest.raises(UsageError, match=r"Did you mean") as refused:
+            line.command(kind_of(command), [typo, "1"], program="lotterylab")
+        assert f"'{word}'" in str(refused.value).partition("Known:")[0]
+        assert refused.value.exit_code == 2
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(one_letter_off(NAMES), st.integers(0, 4))
+def test_every_key_of_a_file_with_a_wrong_letter_gets_its_line_and_the_right_suggestion(tmp_path, pair, above):
+    word, typo = pair
+    if typo in NAMES or not typo.replace("_", "").isalpha() or "." in typo:
+        return
+    file = tmp_path / "study.toml"
+    file.write_text("# a line\n" * above + f"{typo} = 1\n")
+    with pytest.raises(UsageError) as refused:
+        table("--config", str(file))
+    said = str(refused.value)
+    assert f"study.toml, line {above + 1}: no option is named '{typo}'" in said
+    assert f"'{word}'" in said.partition("Known:")[0]
+
+
+def test_a_file_gives_the_options_and_what_is_typed_wins(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'data = "digits"\nseeds = 3\nsparsities = [0.5, 0.9]\nflip = false\nfirst-seed = 7\n'
+        '[model]\nname = "shallow-cnn"\nwidths = [4, 8, 16]\n'
+    )
+    request = table("--config", str(file), "--seeds", "4").request
+    assert (request.seeds, request.first_seed, request.sparsities, request.flip) == (4, 7, (0.5, 0.9), False)
+    assert request.of("model") == {"widths": (4, 8, 16)}
+
+
+def test_what_is_printed_is_a_file_that_gives_the_same(tmp_path, capsys):
+    words = ("--seeds", "2", "--sparsities", "0.5", "0.25", "--model.widths", "4", "8", "16", "--store", 'a "b" \\c')
+    with pytest.raises(SystemExit) as end:
+        table(*words, "--print-config")
+    assert end.value.code == 0
+    file = tmp_path / "study.toml"
+    file.write_text(capsys.readouterr().out)
+    assert asdict(table("--config", str(file))) == asdict(table(*words))
+
+
+WRONG = [
+    ("seeds = 'three'", "line 1: seeds = 'three' was found; it takes a whole number"),
+    ("\n\nseeds = true", "line 3: seeds = True"),
+    ("sparsities = 0.5", "it takes a list, each a number"),
+    ("preset = 'smal'", "it takes one of full, small"),
+    ("[modle]\nwidth = 2", "line 1: no table is named 'modle'. Did you mean 'model'?"),
+    ("seeds = 1\n[model]\nwidht = 2", "line 3: no option is named 'model.widht'. Did you mean 'model.widths'?"),
+    ("seeds 3", "is not TOML"),
+    ("seeds = 1\nseeds = 2", "is not TOML"),
+    ("model = 'shalow-cnn'", "Did you mean 'shallow-cnn'?"),
+    ("[data]\nname = 'digts'", "Did you mean 'digits'?"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), WRONG)
+def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, says):
+    file = tmp_path / "study.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as refused:
+        table("--config", str(file))
+    assert says in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"nowhere\.toml cannot be read"):
+        table("--config", str(tmp_path / "nowhere.toml"))
+    with pytest.raises(UsageError, match="--config needs a file"):
+        table("--config")
+
+
+def test_options_of_another_model_are_not_those_of_this_one():
+    with pytest.raises(UsageError, match=r"--model\.widhts"):
+        table("--model.widhts", "3", "4", "5")
+    assert table("--model=shallow-cnn", "--model.widths", "3", "4", "5").request.of("model")["widths"] == (3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "fit"),
+    [
+        (1, int, True),
+        (True, int, False),
+        (1, float, True),
+        ("a", str, True),
+        ([1, 2], tuple[int, ...], True),
+        ([1, "b"], tuple[int, ...], False),
+        ([1, 2], tuple[int, int, int], False),
+        (None, int | None, True),
+        (1.5, int | None, False),
+    ],
+)
+def test_values_are_checked_against_types(value, hint, fit):
+    assert fits(value, hint) is fit
+    assert takes(hint)
+
+
+def test_a_key_is_found_however_it_is_spelled(tmp_path):
+    file = tmp_path / "a.toml"
+    file.write_text('x = 1\n"first-seed" = 2\n[ model ]\n  batch_norm = true\n')
+    assert parameters.line_of(file, "first_seed") == 2
+    assert parameters.line_of(file, "model.batch_norm") == 4
+    assert parameters.line_of(file, "absent") == 1

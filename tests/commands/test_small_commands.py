@@ -1,0 +1,152 @@
+"""status, diff, cite, list, completion and JSON: what they say, and that they need no torch."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from lotterylab.cli import COMMANDS, main
+from lotterylab.engine.store import Store
+
+TINY = shlex.split(
+    "activations --preset small --seeds 1 --activations sigmoid --sparsities 0.9 --dense-epochs 2 --pruned-epochs 1 "
+    "--rates 0.03 --protocols corrected --methods magnitude random --controls none --model.widths 4 4 8"
+)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A store with one tiny study in it."""
+    folder = tmp_path_factory.mktemp("small") / "store"
+    assert main(["run", *TINY, "--store", str(folder), "--workers", "1", "--progress", "none"]) == 0
+    return folder
+
+
+@pytest.fixture
+def call(ran, capsys):
+    def call(*words):
+        capsys.readouterr()
+        code = main([*words, "--store", str(ran)])
+        return code, capsys.readouterr().out
+
+    return call
+
+
+def test_the_table_and_the_plan_as_json(call):
+    code, out = call("table", *TINY, "--json")
+    table = json.loads(out)
+    assert code == 0
+    assert [row["labels"]["method"] for row in table["rows"]] == ["dense", "magnitude", "random"]
+    assert table["rows"][1]["metrics"]["prune"]["reached"] == pytest.approx(0.9, abs=1e-3)
+    plan = json.loads(call("plan", *TINY, "--json")[1])
+    assert plan["tasks_left"] == 0 and len(plan["runs"]) == 3
+    assert {run["digest"] for run in plan["runs"]} == {row["digests"]["train"] for row in table["rows"]}
+
+
+def test_status_tells_done_begun_and_failed(call, ran):
+    assert "3 of 3 trainings finished; nobody computes" in call("status", *TINY)[1]
+    more = [*TINY, "--first-seed", "50"]
+    store = Store(ran)
+    digests = [run["digest"] for run in json.loads(call("plan", *more, "--json")[1])["runs"]]
+    steps = 2 * -(-1197 // 64)
+    store.save_partial(digests[0], {}, {"step": steps // 2})
+    store.remember_failure(digests[1], "ValueError: of a kind", "trace")
+    code, out = call("status", *more)
+    assert code == 0
+    assert "begun: corrected sigmoid dense seed 50, 50 %" in out
+    assert "ValueError: of a kind" in out and "run --failed" in out
+    state = json.loads(call("status", *more, "--json")[1])
+    assert state["done"] == 0 and state["runs"] == 3 and state["seconds_left"] is None  # nothing of it has run
+    with store.lock():
+        assert "process" in json.loads(call("status", *more, "--json")[1])["computing"]
+    store.drop_partial(digests[0])
+    (ran / "failed" / digests[1]).unlink()
+
+
+def test_watching_a_finished_study_ends(call):
+    code, out = call("status", *TINY, "--watch", "--every", "0.01")
+    assert code == 0 and out.count("trainings finished") == 1
+
+
+def test_diff_shows_settings_numbers_and_facts(call):
+    rows = json.loads(call("table", *TINY, "--json")[1])["rows"]
+    a, b = (row["digests"]["prune"] for row in rows[1:])
+    code, out = call("diff", a[:14], b[:14])
+    assert code == 0
+    assert "criterion.is" in out and "Magnitude" in out and "Random" in out
+    assert "mask_digest" in out
+    same = json.loads(call("diff", a[:14], a, "--json")[1])
+    assert same["settings"] == same["numbers"] == same["facts"] == {}
+
+
+def test_a_digest_that_is_not_one_is_refused(ran, capsys):
+    assert main(["diff", "zz", "zz", "--store", str(ran)]) == 2
+    assert "none begins so" in capsys.readouterr().err
+    assert main(["diff", "*", "*", "--store", str(ran)]) == 2
+
+
+def test_cite_prints_the_papers_of_what_is_planned(capsys):
+    assert main(["cite", *TINY]) == 0
+    out = capsys.readouterr().out
+    assert "@inproceedings{frankle2019lottery," in out
+    assert "lee2019snip" not in out  # SNIP was not asked for
+    assert out.count("{") == out.count("}")
+
+
+@pytest.mark.parametrize("what", ["methods", "models", "data", "studies"])
+def test_list_says_what_there_is(what, capsys):
+    assert main(["list", what]) == 0
+    text = capsys.readouterr().out
+    assert main(["list", what, "--json"]) == 0
+    for entry in json.loads(capsys.readouterr().out):
+        assert entry["name"] in text and len(entry["says"]) > 20 and entry["example"].startswith("lotterylab")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_names_commands_studies_and_options(shell, capsys):
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in (*COMMANDS, "activations", "sparsities", "ledger"):
+        assert word in script
+
+
+def test_bash_completes(capsys, tmp_path):
+    main(["completion", "bash"])
+    script = capsys.readouterr().out
+    asked = (
+        'COMP_WORDS=(lotterylab run activations --spars); COMP_CWORD=3; _lotterylab; echo "${COMPREPLY[@]}";'
+        'COMP_WORDS=(lotterylab pl); COMP_CWORD=1; _lotterylab; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", script + asked], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split() == ["--sparsities", "plan"]
+
+
+@pytest.mark.parametrize(
+    "words", [("table", *TINY), ("status", *TINY), ("report", *TINY), ("list", "methods"), ("cite", *TINY)]
+)
+def test_those_who_only_look_import_no_torch(words, ran, tmp_path):
+    extra = ["--store", str(ran)] if words[0] not in ("list", "cite") else []
+    extra += ["--out", str(tmp_path / "page")] if words[0] == "report" else []
+    script = (
+        "import sys; from lotterylab.cli import main\n"
+        f"code = main({[*words, *extra]!r}); assert 'torch' not in sys.modules; raise SystemExit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_failed_tasks_are_tried_again_alone(ran, capsys):
+    store = Store(ran)
+    words = [*TINY, "--first-seed", "60", "--store", str(ran)]
+    assert main(["run", *words, "--failed", "--progress", "none"]) == 0
+    assert "No task of this study has failed." in capsys.readouterr().err
+    main(["plan", *words, "--json"])
+    dense = json.loads(capsys.readouterr().out)["runs"][0]["digest"]
+    store.remember_failure(dense, "RuntimeError: once", "trace")
+    assert main(["run", *words, "--failed", "--workers", "1", "--progress", "none"]) == 0
+    assert dense in store and not store.failures()
+    capsys.readouterr()
+    main(["plan", *words, "--json"])
+    assert [run["done"] for run in json.loads(capsys.readouterr().out)["runs"]] == [True, False, False]
