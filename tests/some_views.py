@@ -58,7 +58,10 @@ def view(
     **fields: Any,
 ) -> View:
     net = network(module)
-    defaults: dict[str, Any] = {"state": state_of(module), "names": net.prunable}
+    state = state_of(module)
+    earlier = {name: tensor + 0.1 if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    shape = (4,) if isinstance(module[0], nn.Linear) else (1, 5, 5)
+    defaults: dict[str, Any] = {"state": state, "names": net.prunable, "initial": earlier, "shape": shape}
     fields = {**defaults, **fields}
     return View(net=net, loss=loss, batch=batch, stream=lambda *names: rng.stream(seed, *names), mask=mask, **fields)
 

@@ -26,7 +26,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 def test_prune_removes_by_count_and_changes_nothing(criterion, scope):
     module = network().eval()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    mask = ll.prune(module, criterion(), 0.9, batch=batch(), scope=scope)
+    mask = ll.prune(module, criterion(), 0.9, batch=batch(), scope=scope, initial=network().state_dict())
     assert tuple(mask) == prunable_names(module)
     removed = sum(int((~kept).sum()) for kept in mask.values())
     assert removed == {"global": 2336, "layerwise": 32 + 2304}[scope]  # of 36 + 2560

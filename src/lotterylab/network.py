@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.types import State
 
 if TYPE_CHECKING:
@@ -81,12 +83,39 @@ def network(module: nn.Module) -> Network:
     )
 
 
+@contextmanager
+def modes_kept(module: nn.Module) -> Iterator[None]:
+    """Give each layer back the mode (train or eval) that it had."""
+    before = [(layer, layer.training) for layer in module.modules()]
+    try:
+        yield
+    finally:
+        for layer, training in before:
+            layer.training = training
+
+
 def state_of(module: nn.Module) -> State:
     """A copy of the module's parameters and then its buffers, tied ones once, those it does not save too."""
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return cast(State, {name: tensor.detach().clone() for name, tensor in tensors.items()})
 
 
-def candidates(net: Network, params: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters that may be pruned: "weights" or "all"."""
-    return {name: tensors[name] for name in (net.prunable if params == "weights" else net.parameters)}
+def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
+    """The names of the parameters that may be pruned: "weights" of Conv and Linear layers, "all", or those named.
+
+    Raises:
+        UsageError: a word or a name that is not one of these.
+    """
+    words = {"weights": net.prunable, "all": net.parameters}
+    if isinstance(params, str):
+        if params not in words:
+            raise unknown("set of parameters", params, words)
+        return words[params]
+    chosen = tuple(params)
+    for name in chosen:
+        if name not in net.parameters:
+            raise UsageError(
+                f"params names '{name}', which is no parameter of the module (a tied one has its first name)."
+                f"{suggestion(name, net.parameters)}"
+            )
+    return tuple(name for name in net.parameters if name in chosen)

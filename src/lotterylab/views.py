@@ -20,6 +20,8 @@ class View:
     """What a method may look at.  May grow, never breaks.
 
     ``names``: the parameters to be scored.  ``loss(logits (B, K), targets (B,)) -> scalar``.
+    ``mask``: what is kept already; the network is scored as pruned by it.  ``initial``: the state before training.
+    ``shape``: of one input, (C, H, W) or (features,).
     ``stream(*names)``: a random generator for a purpose.  ``train``: the mode the module is scored in; None leaves each
     layer in the mode it has.
     """
@@ -32,13 +34,19 @@ class View:
     stream: Callable[..., numpy.random.Generator]
     mask: Mask | None = None
     initial: State | None = None
+    shape: tuple[int, ...] | None = None
     train: bool | None = True
 
 
 class Criterion(Protocol):
-    """A frozen dataclass with ``__call__``: the configuration is the object.  Higher score = keep."""
+    """A frozen dataclass with ``__call__``: the configuration is the object.  Higher score = keep.
+
+    What it needs beside the state: a batch, the shape of an input, the initial state.
+    """
 
     needs_batch: ClassVar[bool]
+    needs_shape: ClassVar[bool]
+    needs_initial: ClassVar[bool]
 
     def __call__(self, view: View) -> Scores:
         """One score for each entry of each of ``view.names``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.errors import UsageError
-from lotterylab.types import Batch
+from lotterylab.types import Batch, State
 from lotterylab.views import View
 
 if TYPE_CHECKING:
@@ -17,6 +17,24 @@ def batch_of(view: View, who: Any) -> Batch:
     if view.batch is None:
         raise UsageError(f"{type(who).__name__} scores by gradients and needs data: pass batch=(inputs, targets).")
     return view.batch
+
+
+def shape_of(view: View, who: Any) -> tuple[int, ...]:
+    """The shape of one input: the view's, else that of its batch; or an error that says what needs it."""
+    if view.shape is not None:
+        return view.shape
+    if view.batch is not None:
+        return tuple(view.batch.inputs.shape[1:])
+    raise UsageError(f"{type(who).__name__} needs the shape of one input: pass input_shape=(C, H, W), or a batch.")
+
+
+def initial_of(view: View, who: Any) -> State:
+    """The view's initial state, or an error that says which criterion needs one."""
+    if view.initial is None:
+        raise UsageError(
+            f"{type(who).__name__} compares with the weights before training: pass initial=, a state_dict of that time."
+        )
+    return view.initial
 
 
 def leaves(view: View) -> tuple[dict[str, Tensor], list[Tensor]]:

@@ -26,6 +26,8 @@ class Grasp:
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = True
+    needs_shape: ClassVar[bool] = False
+    needs_initial: ClassVar[bool] = False
     temperature: float = 200.0
 
     def __call__(self, view: View) -> Scores:

@@ -18,6 +18,8 @@ class Magnitude:
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = False
+    needs_shape: ClassVar[bool] = False
+    needs_initial: ClassVar[bool] = False
 
     def __call__(self, view: View) -> Scores:
         """|w| of each named parameter."""

@@ -16,6 +16,8 @@ class Random:
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = False
+    needs_shape: ClassVar[bool] = False
+    needs_initial: ClassVar[bool] = False
 
     def __call__(self, view: View) -> Scores:
         """A uniform draw for each entry, from a stream of each tensor's own."""
@@ -32,6 +34,8 @@ class RandomOfSign:
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = False
+    needs_shape: ClassVar[bool] = False
+    needs_initial: ClassVar[bool] = False
     first: Literal["positive", "negative"] = "positive"
 
     def __post_init__(self) -> None:

@@ -25,6 +25,8 @@ class WeightSquaredGradient:
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = True
+    needs_shape: ClassVar[bool] = False
+    needs_initial: ClassVar[bool] = False
     keeps: Literal["negative", "positive"] = "negative"
     loss_divisor: float = 200.0
 

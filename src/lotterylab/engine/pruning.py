@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -12,8 +13,9 @@ from lotterylab import masks
 from lotterylab.criteria.gradients import gradients
 from lotterylab.cuts import describe_cut
 from lotterylab.network import Network, candidates, network
-from lotterylab.plan.nodes import Prune, model_of
+from lotterylab.plan.nodes import Prune, first_of, model_of
 from lotterylab.rng import stream
+from lotterylab.rounds import in_rounds, sparsities
 from lotterylab.select import select
 from lotterylab.types import Mask, Scores, State
 from lotterylab.views import View
@@ -25,10 +27,16 @@ if TYPE_CHECKING:
 def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     """The mask of the node and its metrics."""
     net, view = _view(node, context)
-    scores = node.criterion(view)
-    mask = select(scores, node.sparsity, mask=view.mask, scope=node.scope, ties=node.ties, seed=node.seed)
+    rule: dict[str, Any] = {"scope": node.scope, "granularity": node.granularity}
+    start = masks.sparsity(view.mask) if view.mask else 0.0
+    mask, scores, before = in_rounds(
+        lambda earlier: node.criterion(replace(view, mask=earlier)),
+        lambda found, target, earlier: select(found, target, mask=earlier, ties=node.ties, seed=node.seed, **rule),
+        sparsities(node.sparsity, node.rounds, node.schedule, start=start),
+        view.mask,
+    )
     return mask, {
-        **describe_cut(scores, view.mask, mask, node.sparsity, scope=node.scope).as_dict(),
+        **describe_cut(scores, before, mask, node.sparsity, **rule).as_dict(),
         "mask_digest": masks.digest(mask),
         "parameters": sum(view.state[name].numel() for name in net.parameters),
         "weights_entries": sum(mask[name].numel() for name in net.prunable),
@@ -51,10 +59,12 @@ def _view(node: Prune, context: Context) -> tuple[Network, View]:
         net=net,
         loss=cross_entropy,
         state=state,
-        names=tuple(candidates(net, node.params, state)),
+        names=candidates(net, node.params),
         batch=node.batch.draw(context.dataset(node.data), node.seed) if node.batch and node.data else None,
         stream=lambda *purpose: stream(node.seed, "prune", *purpose),
         mask=context.mask(node.mask) if node.mask else None,
+        initial=context.state(first_of(node.of)) if node.criterion.needs_initial else None,
+        shape=getattr(model_of(node), "shape", None),
         train=node.mode == "train",
     )
     return net, view

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-from lotterylab.plan.digest import digest
+from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.words import check_words
 
 
@@ -52,8 +52,8 @@ class Node:
 
     def inputs(self) -> Iterator[Node]:
         """The nodes whose values this node needs, wherever in its fields they stand."""
-        for field in dataclasses.fields(self):
-            yield from nodes_in(getattr(self, field.name))
+        for one in dataclasses.fields(self):
+            yield from nodes_in(getattr(self, one.name))
 
 
 def nodes_in(value: Any) -> Iterator[Node]:
@@ -67,8 +67,8 @@ def nodes_in(value: Any) -> Iterator[Node]:
         for item in value:
             yield from nodes_in(item)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from nodes_in(getattr(value, field.name))
+        for one in dataclasses.fields(value):
+            yield from nodes_in(getattr(value, one.name))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -140,7 +140,8 @@ class Prune(Node):
 
     ``mask``: the mask to prune further (None: all entries are candidates).  ``params``: which parameters are
     candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
-    for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``: a rule of ``select``.
+    for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``, ``scope``,
+    ``granularity``: those of ``select``.  ``rounds``, ``schedule``: those of ``rounds.sparsities``.
     """
 
     criterion: Any
@@ -154,6 +155,9 @@ class Prune(Node):
     scope: str = "global"
     ties: str = "index"
     mode: Literal["train", "eval"] = "train"
+    granularity: str = field(default="weight", metadata=ADDED_LATER)
+    rounds: int = field(default=1, metadata=ADDED_LATER)
+    schedule: Literal["exponential", "linear"] = field(default="exponential", metadata=ADDED_LATER)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -184,6 +188,16 @@ class Choose(Node):
     candidates: tuple[tuple[Any, tuple[Node, ...]], ...]
     by: str
     goal: Literal["highest", "lowest"] = "highest"
+
+
+def first_of(node: Node) -> Init:
+    """The initial state at the beginning of a state's history."""
+    match node:
+        case Init():
+            return node
+        case At(run=run):
+            return first_of(run.start)
+    raise TypeError(f"a {type(node).__name__} is no state")
 
 
 def model_of(node: Node) -> Any:

@@ -1,0 +1,36 @@
+"""Single-shot network pruning by connection sensitivity (SNIP)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at
+from lotterylab.types import Scores
+from lotterylab.views import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snip:
+    """``score = |w * dL/dw|``, which is |dL/dc| of a gate c = 1 on the weight.   [lee2019snip, eq. 5]
+
+    The paper divides by the sum of all scores, which ranks nothing differently.
+
+    Differs from the authors' code: the weights that are scored are those that are trained afterwards (theirs are drawn
+    anew after pruning), and biases are no candidates (theirs are, start at 0, score 0 and all go).
+    """
+
+    version: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = True
+    needs_shape: ClassVar[bool] = False
+    needs_initial: ClassVar[bool] = False
+
+    def __call__(self, view: View) -> Scores:
+        """|w g| for each named parameter, in float32 or better; 0 where the loss does not depend on it."""
+        import torch
+
+        batch = batch_of(view, self)
+        state, theta = leaves(view)
+        gradients = torch.autograd.grad(loss_at(view, state, batch), theta, allow_unused=True, materialize_grads=True)
+        scores = ((weight * gradient).detach().abs() for weight, gradient in zip(theta, gradients, strict=True))
+        return cast(Scores, dict(zip(view.names, scores, strict=True)))

@@ -1,0 +1,48 @@
+"""Synaptic flow (SynFlow): pruning without any data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from lotterylab.criteria.gradients import shape_of
+from lotterylab.types import Scores, State
+from lotterylab.views import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynFlow:
+    """``score = |theta * dR/dtheta|``, R the sum of the outputs for one input of ones when every parameter has its
+    absolute value.   [tanaka2020pruning, eq. 2, algorithm 1]
+
+    The paper repeats score and cut 100 times with the density falling exponentially; that is ``rounds=100`` of
+    ``prune``, not of the criterion.  With one round whole layers can go; with 100 none does before every layer is down
+    to its last weights (the paper's "maximal critical compression").
+
+    Differs from the authors' code: float64 throughout (in float32 the products over a deep network overflow), buffers
+    as they are (theirs takes absolute values of running means too), ties by ``select``.  The network is in
+    evaluation mode whatever the view says: batch statistics of a single input mean nothing.  The conservation law
+    behind the method holds for homogeneous activations (ReLU, leaky ReLU, none); others are scored all the same.
+    """
+
+    version: ClassVar[int] = 1
+    needs_batch: ClassVar[bool] = False
+    needs_shape: ClassVar[bool] = True
+    needs_initial: ClassVar[bool] = False
+
+    def __call__(self, view: View) -> Scores:
+        """theta * dR/dtheta of each named parameter, float64, 0 or more."""
+        import torch
+
+        shape = shape_of(view, self)
+        state = {name: tensor.detach() for name, tensor in view.state.items()}
+        if view.mask is not None:
+            state = {n: t.masked_fill(~view.mask[n], 0.0) if n in view.mask else t for n, t in state.items()}
+        state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        state |= {name: state[name].abs() for name in view.net.parameters}
+        theta = [state[name].requires_grad_() for name in view.names]
+        ones = torch.ones(1, *shape, dtype=torch.float64, device=theta[0].device)
+        outputs, _ = view.net.forward(cast(State, state), ones, False)
+        gradients = torch.autograd.grad(outputs.sum(), theta, allow_unused=True, materialize_grads=True)
+        scores = ((weight * gradient).detach() for weight, gradient in zip(theta, gradients, strict=True))
+        return cast(Scores, dict(zip(view.names, scores, strict=True)))
