@@ -19,20 +19,8 @@ PACKAGE = ROOT / "src" / "lotterylab"
 
 # by the first part of the name; what stands later may import what stands earlier, and its own layer
 LAYERS: tuple[set[str], ...] = (
-    {
-        "types",
-        "errors",
-        "words",
-        "rng",
-        "blobs",
-        "masks",
-        "select",
-        "select_profiles",
-        "cuts",
-        "counts",
-        "pools",
-        "rounds",
-    },
+    {"types", "errors", "words", "user_code", "rng", "blobs", "masks"}
+    | {"counts", "scopes", "granularity", "pools", "cuts", "select", "select_profiles", "rounds"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
     {"engine"},
     {"studies", "report", "export", "cli", "commands", "library", "notebook", "__main__", "__init__"},

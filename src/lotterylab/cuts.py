@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lotterylab.counts import Sparsity, as_fraction
-from lotterylab.pools import complete, pools
+from lotterylab.granularity import Pattern, granularity_of
+from lotterylab.pools import Pool, complete, pools
 from lotterylab.types import Mask, Scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """One selection in numbers, for alarms and tables.  Entries are weights, or filters where filters were selected.
+    """One selection in numbers, for alarms and tables.  Entries are weights, or the filters or blocks selected.
 
     Attributes:
         entries: n, all of them, those an earlier mask removed too.
@@ -60,7 +61,12 @@ def describe_cut(
     the cut is the requested one, which a published rule may have missed.  Raises what ``select`` raises for these.
     """
     before = pools(scores, sparsity, complete(scores, mask_before), scope=scope, granularity=granularity)
-    after = pools(scores, sparsity, complete(scores, mask_after), scope=scope, granularity=granularity)
+    by_pattern = isinstance(granularity_of(granularity), Pattern)
+    # of what is left only the counts are read, which no scope changes
+    after = pools(
+        scores, sparsity if by_pattern else 0, complete(scores, mask_after), scope="global", granularity=granularity
+    )
+    plain = not (by_pattern or isinstance(sparsity, Mapping))
     entries = sum(len(pool.scores) for pool in before)
     requested = sum(pool.requested for pool in before)
     removed = sum(pool.gone for pool in after)
@@ -73,12 +79,21 @@ def describe_cut(
     kept = {name: part for pool in after for name, part in pool.split(pool.alive).items()}
     return Cut(
         entries=entries,
-        requested=requested / entries if isinstance(sparsity, Mapping) else float(as_fraction(sparsity)),
+        requested=float(as_fraction(sparsity)) if plain else requested / entries,  # type: ignore[arg-type]
         requested_removed=requested,
         removed=removed,
         reached=removed / entries,
         ties_at_cut=ties,
-        exact_zero_scores=sum(int((pool.scores[pool.alive] == 0).sum()) for pool in before),
+        exact_zero_scores=_zeros(scores, mask_before) if by_pattern else sum(map(_zeros_of_units, before)),
         layers={name: int(part.sum()) / len(part) for name, part in kept.items()},
         emptied=tuple(name for name, part in kept.items() if not bool(part.any())),
     )
+
+
+def _zeros_of_units(pool: Pool) -> int:
+    return int((pool.scores[pool.alive] == 0).sum())
+
+
+def _zeros(scores: Scores, mask: Mask | None) -> int:
+    alive = complete(scores, mask)
+    return sum(int(((one == 0) & alive[name]).sum()) for name, one in scores.items())

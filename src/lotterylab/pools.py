@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, cast
 from lotterylab import masks
 from lotterylab.counts import Sparsity, as_fraction, removal_count, same_names
 from lotterylab.errors import UsageError, unknown
+from lotterylab.granularity import Pattern, granularity_of
+from lotterylab.scopes import SCOPES, Layer
 from lotterylab.types import Mask, Scores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCOPES = ("global", "layerwise")
-GRANULARITIES = ("weight", "filter")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """The units, weights or filters, that compete for one count.
+    """The units, weights, filters or blocks, that compete for one count.
 
     Attributes:
         layer: the tensor they are of; None where all tensors compete together.
@@ -74,21 +73,23 @@ def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str, granula
 
     check_cut(scope=scope, granularity=granularity)
     _check(scores)
+    kind = granularity_of(granularity)
+    if isinstance(kind, Pattern):
+        return [_pattern_pool(scores, sparsity, mask, kind)]
+    values = {name: kind.units(name, one) for name, one in scores.items()}
+    alive = {name: kind.alive(mask[name]) for name in scores}
     if isinstance(sparsity, Mapping):
         same_names("sparsity", sparsity, scores)
-    by_layer = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(scores, sparsity)
-    apart = scope == "layerwise" or isinstance(sparsity, Mapping)
-    groups = {name: [name] for name in scores} if apart else {None: list(scores)}
-
-    by_filter = granularity == "filter"
-    values = {name: _filter_means(name, x) if by_filter else x.detach().flatten() for name, x in scores.items()}
-    alive = {name: mask[name].flatten(1).any(1) if by_filter else mask[name].flatten() for name in scores}
+        shares: dict[str, Fraction] | None = {name: as_fraction(sparsity[name]) for name in scores}
+    else:
+        shares = _shares(scope, as_fraction(sparsity), scores, alive)
+    groups = {name: [name] for name in scores} if shares is not None else {None: list(scores)}
     device = next(iter(values.values())).device
     return [
         Pool(
             layer=layer,
             lengths={name: len(values[name]) for name in names},
-            sparsity=as_fraction(by_layer[names[0]]),
+            sparsity=as_fraction(sparsity) if shares is None else shares[names[0]],  # type: ignore[arg-type]
             scores=torch.cat([values[name].to(device) for name in names]),
             alive=torch.cat([alive[name].to(device) for name in names]),
         )
@@ -96,12 +97,53 @@ def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str, granula
     ]
 
 
+def _shares(scope: str, sparsity: Fraction, scores: Scores, alive: Mapping[str, Tensor]) -> dict[str, Fraction] | None:
+    """The fraction that goes of each tensor; None where all compete together."""
+    rule = SCOPES[scope]
+    if rule is None:
+        return None
+    layers = {
+        name: Layer(units=len(alive[name]), alive=int(alive[name].sum()), shape=tuple(one.shape))
+        for name, one in scores.items()
+    }
+    return rule(sparsity, layers)
+
+
+def _pattern_pool(scores: Scores, sparsity: Sparsity, mask: Mask, pattern: Pattern) -> Pool:
+    """All entries, with the score 1 for those that the pattern keeps and 0 for the others: the cut is between them."""
+    import torch
+
+    if isinstance(sparsity, Mapping) or as_fraction(sparsity) != pattern.sparsity:
+        raise UsageError(
+            f"granularity '{pattern.keep}:{pattern.of}' removes {pattern.sparsity} of the weights; sparsity {sparsity} "
+            f"was asked for. Ask for {float(pattern.sparsity):g}, or for another pattern."
+        )
+    device = next(iter(scores.values())).device
+    keeps = [pattern.kept(_matrix(name, one), mask[name]).to(device).flatten() for name, one in scores.items()]
+    stays = torch.cat(keeps)
+    return Pool(
+        layer=None,
+        lengths={name: one.numel() for name, one in scores.items()},
+        sparsity=Fraction(int((~stays).sum()), len(stays)),
+        scores=stays.to(torch.float32),
+        alive=torch.cat([mask[name].to(device).flatten() for name in scores]),
+    )
+
+
+def _matrix(name: str, scores: Tensor) -> Tensor:
+    if scores.dim() < 2:
+        raise UsageError(
+            f"a pattern N:M is for tensors of two dimensions or more, but '{name}' has shape {tuple(scores.shape)}. "
+            "Leave it out of the scores."
+        )
+    return scores
+
+
 def check_cut(*, scope: str, granularity: str) -> None:
     """Raise ``UsageError`` for a scope or a granularity that there is not."""
     if scope not in SCOPES:
         raise unknown("scope", scope, SCOPES)
-    if granularity not in GRANULARITIES:
-        raise unknown("granularity", granularity, GRANULARITIES)
+    granularity_of(granularity)
 
 
 def complete(scores: Scores, mask: Mask | None) -> Mask:
@@ -111,19 +153,6 @@ def complete(scores: Scores, mask: Mask | None) -> Mask:
     same_names("mask", mask, scores)
     masks.check(mask, scores)
     return cast(Mask, {name: mask[name].to(scores[name].device) for name in scores})
-
-
-def _filter_means(name: str, tensor: Tensor) -> Tensor:
-    if tensor.dim() < 2:
-        raise UsageError(
-            f"granularity='filter' removes slices along dimension 0, but '{name}' has shape {tuple(tensor.shape)}. "
-            f"Leave it out of the scores, or use granularity='weight'."
-        )
-    # in float64: a mean in the scores' own precision would make ties of its own
-    means = tensor.detach().double().flatten(1).mean(1)
-    if bool(means.isnan().any()):
-        raise UsageError(f"a filter of '{name}' has scores of both +inf and -inf, so it has no mean score.")
-    return means
 
 
 def _check(scores: Scores) -> None:

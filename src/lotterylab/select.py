@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from lotterylab.counts import Sparsity, alive_rate_counts, removal_count
 from lotterylab.errors import UsageError, unknown
+from lotterylab.granularity import granularity_of
 from lotterylab.pools import Pool, complete, pools
 from lotterylab.rng import stream
 from lotterylab.select_profiles import PROFILES
@@ -40,9 +41,12 @@ def select(
         sparsity: one number in [0, 1], or one for each tensor by name (then each tensor has its own count, whatever
             ``scope`` says).  A float is the decimal that it prints as; a Fraction or a string such as "1/3" is exact.
         mask: the earlier mask, of the same names and shapes; None keeps all.
-        scope: "global", one count over all tensors, or "layerwise", the same fraction of each.
-        granularity: "weight", or "filter": whole slices along dimension 0, by the mean score of the slice (all of it,
-            also where an earlier mask cut into it).  n, sparsity and counts are then those of filters.
+        scope: "global", one count over all tensors; "layerwise", the same fraction of each; "uniform", the same but for
+            the first, which stays; "erk", small layers denser than large ones.  See ``scopes``.
+        granularity: "weight"; "filter", whole slices along dimension 0, by the mean score of the slice (all of it,
+            also where an earlier mask cut into it); "block:RxC"; n, sparsity and counts are then those of filters or
+            blocks.  "N:M": of each M consecutive entries the N highest stay; the sparsity is then 1 - N/M, the scope
+            plays no part, and ties go by index.  See ``granularity``.
         ties: which go, of the entries that have exactly the score at the cut.
             "index": the lowest flat index first, tensors in the order of the dict.
             "random": the first in a permutation of all n from ``rng.stream(seed, "ties")``, with the tensor's name
@@ -64,7 +68,11 @@ def select(
     units: dict[str, Tensor] = {}
     for pool in pools(scores, sparsity, earlier, scope=scope, granularity=granularity):
         units |= pool.split(_published(pool, ties, seed) if ties in PROFILES else _by_count(pool, ties, seed))
-    return cast(Mask, {name: _spread(units[name], kept) for name, kept in earlier.items()})
+    kind = granularity_of(granularity)
+    # & because an earlier mask may have cut into a unit that stays
+    return cast(
+        Mask, {name: kind.spread(units[name].to(kept.device), kept.shape) & kept for name, kept in earlier.items()}
+    )
 
 
 def _by_count(pool: Pool, ties: str, seed: int) -> Tensor:
@@ -106,13 +114,6 @@ def _left_to_remove(pool: Pool) -> int:
             f"already removes {gone}, and none comes back. Ask for {Fraction(gone, n)} or more, or give no mask."
         )
     return requested - gone
-
-
-def _spread(units: Tensor, earlier: Tensor) -> Tensor:
-    """The flat units in the shape of their tensor, in memory of its own; a filter's unit over its whole slice."""
-    shape = earlier.shape if len(units) == earlier.numel() else (-1, *[1] * (earlier.dim() - 1))
-    # & because an earlier mask may have cut into a filter that stays
-    return units.to(earlier.device).view(shape) & earlier
 
 
 def _purpose(pool: Pool) -> tuple[str, ...]:

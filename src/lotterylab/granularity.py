@@ -1,0 +1,156 @@
+"""Granularities: what is removed as one piece.
+
+"weight"       each entry for itself
+"filter"       slices along dimension 0, by their mean score
+"block:RxC"    blocks of the tensor as a matrix (dimension 0, all others), by their mean score
+"N:M"          of each M consecutive entries of a row of that matrix the N highest stay
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from lotterylab.errors import UsageError, suggestion
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WORDS = ("weight", "filter", "block:RxC", "N:M")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """``rows`` x ``columns`` entries are one unit; 0 means all there are.  A block at the edge may be smaller."""
+
+    rows: int
+    columns: int
+
+    def units(self, name: str, scores: Tensor) -> Tensor:
+        """The mean score of each unit, ``(units,)``; in float64, where the scores' own precision would make ties.
+
+        Raises:
+            UsageError: a tensor of one dimension, or a unit with scores of both +inf and -inf.
+        """
+        from torch.nn.functional import pad
+
+        if scores.dim() < 2:
+            raise UsageError(
+                f"granularity '{self}' is for tensors of two dimensions or more, but '{name}' has shape "
+                f"{tuple(scores.shape)}. Leave it out of the scores, or use granularity='weight'."
+            )
+        matrix = scores.detach().double().flatten(1)
+        (height, width), (rows, columns) = matrix.shape, self._size(matrix)
+        fill = (0, -width % columns, 0, -height % rows)
+        sums = _tiles(pad(matrix, fill), rows, columns).sum((1, 3))
+        counts = _tiles(pad(matrix.new_ones(matrix.shape), fill), rows, columns).sum((1, 3))
+        means = (sums / counts).flatten()
+        if bool(means.isnan().any()):
+            raise UsageError(f"a {self} of '{name}' has scores of both +inf and -inf, so it has no mean score.")
+        return means
+
+    def alive(self, mask: Tensor) -> Tensor:
+        """Which units keep anything, ``(units,)`` bool."""
+        from torch.nn.functional import pad
+
+        matrix = mask.flatten(1)
+        (height, width), (rows, columns) = matrix.shape, self._size(matrix)
+        return _tiles(pad(matrix, (0, -width % columns, 0, -height % rows)), rows, columns).any(3).any(1).flatten()
+
+    def spread(self, units: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """A bool for each unit in the shape of the tensor."""
+        matrix = units.new_empty(shape).flatten(1)
+        (height, width), (rows, columns) = matrix.shape, self._size(matrix)
+        tiles = units.view(-(-height // rows), -(-width // columns))
+        whole = tiles.repeat_interleave(rows, 0).repeat_interleave(columns, 1)
+        return whole[:height, :width].reshape(shape)
+
+    def _size(self, matrix: Tensor) -> tuple[int, int]:
+        return self.rows or matrix.shape[0], self.columns or matrix.shape[1]
+
+    def __str__(self) -> str:
+        """As it is asked for."""
+        return "filter" if self == FILTER else f"block:{self.rows}x{self.columns}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Each entry is a unit."""
+
+    def units(self, name: str, scores: Tensor) -> Tensor:
+        """The scores, ``(entries,)``."""
+        return scores.detach().flatten()
+
+    def alive(self, mask: Tensor) -> Tensor:
+        """The mask, ``(entries,)``."""
+        return mask.flatten()
+
+    def spread(self, units: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """The units in the shape of the tensor."""
+        return units.view(shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pattern(Weights):
+    """N of each M consecutive entries of a row stay; a shorter last group of r entries keeps min(N, r).
+
+    A unit is an entry.   [zhou2021learning; mishra2021accelerating for 2:4]
+    """
+
+    keep: int
+    of: int
+
+    @property
+    def sparsity(self) -> Fraction:
+        """What it removes of whole groups."""
+        return Fraction(self.of - self.keep, self.of)
+
+    def kept(self, scores: Tensor, alive: Tensor) -> Tensor:
+        """The highest ``keep`` alive entries of each group, bool in the shape of ``scores``; ties: the lowest index
+        goes first."""
+        import torch
+        from torch.nn.functional import pad
+
+        matrix = scores.detach().masked_fill(~alive, -torch.inf).reshape(len(scores), -1)
+        there = alive.reshape(len(scores), -1)
+        width = matrix.shape[1]
+        fill = -width % self.of
+        groups = pad(matrix, (0, fill), value=-torch.inf).view(-1, self.of)
+        living = pad(there, (0, fill)).view(-1, self.of)
+        # dead entries of a score of -inf come before living ones of the same score: two stable sorts, the last decides
+        order = groups.argsort(dim=1, stable=True)
+        order = order.gather(1, living.gather(1, order).long().argsort(dim=1, stable=True))
+        rank = torch.empty_like(order).scatter_(1, order, torch.arange(self.of, device=order.device).expand_as(order))
+        chosen = (rank >= self.of - self.keep) & living
+        return chosen.view(len(scores), -1)[:, :width].reshape(scores.shape)
+
+
+Granularity = Weights | Blocks | Pattern
+WEIGHT, FILTER = Weights(), Blocks(rows=1, columns=0)
+
+
+def granularity_of(word: str) -> Granularity:
+    """The granularity that a word names.
+
+    Raises:
+        UsageError: for a word that names none.
+    """
+    if word in ("weight", "filter"):
+        return WEIGHT if word == "weight" else FILTER
+    if found := re.fullmatch(r"block:([1-9]\d*)x([1-9]\d*)", word):
+        return Blocks(rows=int(found[1]), columns=int(found[2]))
+    if found := re.fullmatch(r"([1-9]\d*):([1-9]\d*)", word):
+        pattern = Pattern(keep=int(found[1]), of=int(found[2]))
+        if pattern.keep < pattern.of:
+            return pattern
+        raise UsageError(f"granularity '{word}' keeps {pattern.keep} of each {pattern.of}: nothing goes. Try '2:4'.")
+    raise UsageError(
+        f"no granularity is named '{word}'.{suggestion(word, WORDS)} Known: {', '.join(WORDS)}, as 'block:4x4', '2:4'."
+    )
+
+
+def _tiles(matrix: Tensor, rows: int, columns: int) -> Tensor:
+    """(height, width) -> (tiles down, rows, tiles across, columns)."""
+    return matrix.view(matrix.shape[0] // rows, rows, matrix.shape[1] // columns, columns)
