@@ -30,6 +30,7 @@ PLANS = {"plan", "procedures"}  # never meet their own layer's other side, the m
 OF_TENSORS = {
     "data.loader",
     "data.normalise",
+    "models.dropout",
     "training.attach",
     "training.loop",
     "engine.checkpoints",
