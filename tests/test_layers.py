@@ -19,7 +19,8 @@ PACKAGE = ROOT / "src" / "lotterylab"
 
 # by the first part of the name; what stands later may import what stands earlier, and its own layer
 LAYERS: tuple[set[str], ...] = (
-    {"types", "errors", "words", "rng", "blobs", "masks", "select", "select_profiles", "cuts", "counts", "pools"},
+    {"types", "errors", "words", "rng", "blobs", "masks", "select", "select_profiles", "cuts", "counts", "pools"}
+    | {"user_code", "user_options"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
     {"engine"},
     {"studies", "report", "export", "cli", "commands", "library", "notebook", "__main__", "__init__"},

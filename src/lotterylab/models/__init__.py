@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.conv import ConvN
+from lotterylab.models.custom import CustomModel, custom
 from lotterylab.models.lenet import LeNet300100
 from lotterylab.models.mlp import Mlp
 from lotterylab.models.named import Named
@@ -36,6 +37,7 @@ SPECS: dict[str, Named] = {
 __all__ = [
     "SPECS",
     "ConvN",
+    "CustomModel",
     "ImageNetResNet18",
     "LeNet300100",
     "Mlp",
@@ -45,4 +47,5 @@ __all__ = [
     "ResNet",
     "ShallowCnn",
     "Vgg",
+    "custom",
 ]

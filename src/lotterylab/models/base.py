@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 class ModelSpec:
     """Abstract.  ``build()`` gives the module; the fields say everything about it, so that a digest names it.
 
-    ``activation``, ``init``: words of ``models.activations`` and ``models.inits``; a model's default ``init`` is its
-    paper's.  ``shape``: (C, H, W) of one input.  ``classes``: K, the number of logits.
+    ``activation``: a word of ``models.activations``.
+    ``init``: a word of ``models.inits``; a model's default is its paper's.
+    ``shape``: (C, H, W) of one input.
+    ``classes``: K, the number of logits.
 
     A spec that cannot be built is refused when it is made, with ``UsageError``.
     """
