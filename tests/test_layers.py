@@ -19,7 +19,7 @@ PACKAGE = ROOT / "src" / "lotterylab"
 
 # by the first part of the name; what stands later may import what stands earlier, and its own layer
 LAYERS: tuple[set[str], ...] = (
-    {"types", "errors", "words", "user_code", "rng", "blobs", "masks"}
+    {"types", "errors", "words", "user_code", "user_options", "rng", "blobs", "masks"}
     | {"counts", "scopes", "granularity", "pools", "cuts", "select", "select_profiles", "rounds"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
     {"engine"},
@@ -31,6 +31,7 @@ PLANS = {"plan", "procedures"}  # never meet their own layer's other side, the m
 OF_TENSORS = {
     "data.loader",
     "data.normalise",
+    "models.dropout",
     "training.attach",
     "training.loop",
     "engine.checkpoints",

@@ -135,3 +135,53 @@ def test_layer_outputs_shows_what_each_named_layer_gives_in_evaluation_mode_and_
     torch.testing.assert_close(seen["5.weight"], module(batch()))
     assert list(seen) == ["0.weight", "5.weight"]
     assert not any(layer._forward_hooks for layer in module.modules())
+
+
+def test_layer_outputs_shows_every_use_of_a_weight_under_its_one_name():
+    module = Tied()
+    net, state, seen = network(module), state_of(module), []
+    net.layer_outputs(state, torch.ones(3, 4), net.prunable, lambda name, output: seen.append((name, output.shape[1])))
+    assert seen == [("encode.weight", 4), ("encode.weight", 4), ("head.weight", 2)]
+    one = nn.Linear(4, 2)
+    network(one).layer_outputs(state_of(one), torch.ones(3, 4), ("weight",), lambda name, _: seen.append((name, 0)))
+    assert seen[-1] == ("weight", 0)
+
+
+def test_a_weight_that_an_embedding_shares_is_prunable_and_its_linear_layer_is_the_one_that_is_seen():
+    class Language(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.out = nn.Embedding(7, 4), nn.Linear(4, 7, bias=False)
+            self.out.weight = self.embedding.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.embedding(x).mean(1))
+
+    module = Language()
+    net, seen = network(module), []
+    words = torch.tensor([[0, 1, 2]])
+    net.layer_outputs(state_of(module), words, net.prunable, lambda name, output: seen.append((name, output)))
+    assert [name for name, _ in seen] == ["embedding.weight"] and torch.equal(seen[0][1], module(words))
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.norm = nn.Linear(4, 4), nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(2):
+            x = self.norm(self.layer(x))
+        return x
+
+
+def test_a_module_that_is_used_twice_is_as_pure_and_shown_twice():
+    module, reference = Twice(), Twice()
+    reference.load_state_dict(module.state_dict())
+    net, state, seen = network(module), state_of(module), []
+    inputs = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    out, after = net.forward(state, inputs, True)
+    assert torch.equal(out, reference(inputs)) and int(after["norm.num_batches_tracked"]) == 2
+    assert torch.equal(after["norm.running_mean"], reference.norm.running_mean)  # type: ignore[arg-type]
+    net.layer_outputs(state, inputs, net.prunable, lambda name, _: seen.append(name))
+    assert seen == ["layer.weight", "layer.weight"] and int(state["norm.num_batches_tracked"]) == 0

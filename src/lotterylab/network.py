@@ -24,7 +24,7 @@ class Network:
     statistics) and the same parameters; the state that is passed in is never changed.  ``train=None`` leaves each layer
     in the mode it has.
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
-    for each layer whose weight is among ``names``.
+    for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
     """
 
@@ -39,11 +39,19 @@ def prunable_names(module: nn.Module) -> tuple[str, ...]:
 
     Never biases, never norms, never embeddings: design of the field's denominators.
     """
+    return tuple(layers_of_weights(module))
+
+
+def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
+    """The Conv and Linear layers that use each prunable weight: more than one where it is tied."""
     from torch import nn
 
-    layers = tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
-    weights = {id(layer.weight) for layer in module.modules() if isinstance(layer, layers)}
-    return tuple(name for name, parameter in module.named_parameters() if id(parameter) in weights)
+    kinds = tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+    layers: dict[int, list[nn.Module]] = {}
+    for layer in module.modules():
+        if isinstance(layer, kinds):
+            layers.setdefault(id(layer.weight), []).append(layer)
+    return {name: layers[id(weight)] for name, weight in module.named_parameters() if id(weight) in layers}
 
 
 def network(module: nn.Module) -> Network:
@@ -63,12 +71,12 @@ def network(module: nn.Module) -> Network:
     def layer_outputs(
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
     ) -> None:
-        layers = {name: module.get_submodule(name.removesuffix(".weight")) for name in names}
+        layers = layers_of_weights(module)
 
         def tell(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
             return lambda _, __, output: look(name, output)
 
-        hooks = [layer.register_forward_hook(tell(name)) for name, layer in layers.items()]
+        hooks = [layer.register_forward_hook(tell(name)) for name in names for layer in layers[name]]
         try:
             forward(state, inputs, False)
         finally:

@@ -1,7 +1,7 @@
 """Activation functions by name, with the two facts that the engine asks for.
 
 A new one is one entry.  ``monotone``: max-pooling commutes with it (up to ties after rounding), so that pooling may
-come first.  ``range``: the open interval of its values, from which saturation is measured (None: unbounded on that
+come first.  ``range``: infimum and supremum of its values, from which saturation is measured (None: unbounded on that
 side).
 """
 
@@ -16,7 +16,7 @@ from lotterylab.errors import unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """``apply`` is the name of the function in ``torch.nn.functional``."""
+    """``apply`` is the name of the function in ``torch.nn.functional``, called with that function's defaults."""
 
     apply: str
     monotone: bool
@@ -28,6 +28,14 @@ ACTIVATIONS = {
     "tanh": Activation(apply="tanh", monotone=True, range=(-1.0, 1.0)),
     "sigmoid": Activation(apply="sigmoid", monotone=True, range=(0.0, 1.0)),
     "softsign": Activation(apply="softsign", monotone=True, range=(-1.0, 1.0)),
+    # max(x, x / 100)   [maas2013rectifier]
+    "leaky_relu": Activation(apply="leaky_relu", monotone=True, range=(None, None)),
+    # x for x > 0, exp(x) - 1 elsewhere   [clevert2016fast]
+    "elu": Activation(apply="elu", monotone=True, range=(-1.0, None)),
+    # x * Phi(x), least at x = -0.7518 where x * phi(x) = -Phi(x)   [hendrycks2016gaussian]
+    "gelu": Activation(apply="gelu", monotone=False, range=(-0.16997120747990369, None)),
+    # x * sigmoid(x), least at x = -1 - W(1/e) = -1.2785 with the value -W(1/e)   [elfwing2018sigmoid]
+    "silu": Activation(apply="silu", monotone=False, range=(-0.2784645427610738, None)),
 }
 
 
@@ -45,3 +53,12 @@ def function(name: str) -> Callable[[Any], Any]:
 
     attribute = activation(name).apply
     return getattr(torch, attribute, None) or getattr(functional, attribute)
+
+
+def with_pool(act: Callable[[Any], Any], pool_first: bool) -> Callable[[Any], Any]:
+    """``act`` and 2 x 2 max-pooling, (B, C, H, W) -> (B, C, H // 2, W // 2), in one order or the other."""
+    from torch.nn.functional import max_pool2d
+
+    if pool_first:
+        return lambda x: act(max_pool2d(x, 2))
+    return lambda x: max_pool2d(act(x), 2)

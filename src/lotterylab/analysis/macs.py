@@ -1,0 +1,68 @@
+"""How many multiply-accumulates a pass takes, dense and with a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lotterylab.errors import UsageError
+from lotterylab.network import layers_of_weights
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def macs(module: nn.Module, shape: tuple[int, ...], *, device: str = "meta") -> dict[str, int]:
+    """Multiply-accumulates of one input of ``shape`` (C, H, W), for each prunable weight by its name.
+
+    A weight of P entries costs its P times the places it is used at: the outputs' pixels of a convolution, the inputs'
+    of a transposed one, 1 for a linear layer of one vector.  So products with padding count, as usual; biases, norms
+    and activations do not.  A weight used by several layers, or several times, has the sum; one not used has 0.
+
+    On the device "meta" nothing is computed; "cpu" is for a module whose way depends on its values.  Parts of a module
+    that use a weight without calling its layer are not seen.
+    """
+    import torch
+    from torch.func import functional_call
+    from torch.nn.modules.conv import _ConvTransposeNd
+
+    by_layer = {id(layer): name for name, layers in layers_of_weights(module).items() for layer in layers}
+    counts = dict.fromkeys(layers_of_weights(module), 0)
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        places = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
+        # the entries of a weight at one place of one channel are those of weight[0]
+        counts[by_layer[id(layer)]] += places.numel() * layer.weight[0].numel()  # type: ignore[index, operator]
+
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    moved = {name: tensor.detach().clone().to(device) for name, tensor in tensors.items()}
+    modes = {layer: layer.training for layer in module.modules()}
+    hooks = [layer.register_forward_hook(count) for layer in modes if id(layer) in by_layer]
+    try:
+        module.eval()
+        with torch.no_grad():
+            functional_call(module, moved, (torch.zeros(1, *shape, device=device),))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for layer, training in modes.items():
+            layer.training = training
+    return counts
+
+
+def effective_macs(dense: Mapping[str, int], mask: Mapping[str, Tensor]) -> dict[str, int]:
+    """``dense`` times the density of each layer: what is left if products with pruned weights are skipped.
+
+    Exact, since every entry of a weight is used as often as any other.  A layer without a mask stays dense; a mask of
+    what has no multiplications (biases) says nothing here.
+    """
+    left = dict(dense)
+    for name in mask.keys() & dense.keys():
+        entries, kept = mask[name].numel(), int(mask[name].sum())
+        if dense[name] % entries:
+            raise UsageError(
+                f"the mask of '{name}' has {entries} entries, of which {dense[name]} multiply-accumulates are no "
+                "multiple. Is it the mask of another model?"
+            )
+        left[name] = dense[name] // entries * kept
+    return left

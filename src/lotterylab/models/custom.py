@@ -1,0 +1,119 @@
+"""A user's own module: a function or class by its reference, as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lotterylab.errors import UsageError
+from lotterylab.models.base import ModelSpec
+from lotterylab.models.inits import INITS, OWN, seeded
+from lotterylab.user_code import check_options, check_unchanged, code_hash, described, find, takes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FROM_THE_MODEL = ("shape", "classes", "activation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomModel(ModelSpec):
+    """The ``nn.Module`` that ``source`` returns, called with ``options``.
+
+    It also gets ``shape`` (C, H, W), ``classes`` and ``activation`` (the word; ``models.activations.function`` gives
+    the function) where its signature takes them.  ``custom`` makes one of these from a reference.
+
+    ``source``: "package.module:function".
+    ``code``: SHA-256 of the source file, part of the digest because a function has no version.
+    ``options``: (name, value) pairs in the order of the names.
+    ``init``: "own" keeps the state that the constructor makes when torch is seeded from the stream's key; other words
+    redraw the weights and biases of Conv and Linear layers.
+    """
+
+    inits: ClassVar[tuple[str, ...]] = (*INITS, OWN)
+
+    source: str
+    code: str
+    options: tuple[tuple[str, Any], ...] = ()
+    init: str = OWN
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """What the function returns.
+
+        Raises:
+            UsageError: the file has changed since it was planned, the function fails, or what it returns is no module
+                or not whole.
+        """
+        from torch import nn
+        from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+        check_unchanged(self.source, self.code)
+        function = find(self.source)
+        given = {name: getattr(self, name) for name in FROM_THE_MODEL if takes(function, name)}
+        try:
+            module = function(**given, **dict(self.options))
+        except Exception as error:
+            raise UsageError(f"'{self.source}' failed: {described(error)}.") from error
+        if not isinstance(module, nn.Module):
+            raise UsageError(f"'{self.source}' returned a {type(module).__name__}. Return a torch.nn.Module.")
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+                raise UsageError(f"'{name}' of '{self.source}' has no shape yet. Use no lazy modules: say all sizes.")
+        return module
+
+    def check(self) -> None:
+        """Build it once and look at two images through it, so that what is wrong is said before anything is trained.
+
+        Raises:
+            UsageError: the logits are not (2, K), nothing can be pruned, a training pass draws from torch's global
+                generator (its results could not be repeated), or an ``activation`` that the function does not take.
+        """
+        import torch
+
+        from lotterylab.network import network, state_of
+
+        function = find(self.source)
+        default = ModelSpec.activation
+        if self.activation != default and not takes(function, "activation"):
+            raise UsageError(
+                f"activation '{self.activation}' was asked for, which '{self.source}' does not take. Give it a "
+                f"parameter 'activation', or leave it at '{default}'."
+            )
+        module = seeded(self.build, 0)
+        net, state = network(module), state_of(module)
+        if not net.prunable:
+            raise UsageError(f"'{self.source}' has no Conv or Linear layer with a weight of its own: none to prune.")
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            before = torch.get_rng_state()
+            for train in (False, True):
+                try:
+                    logits, _ = net.forward(state, torch.zeros(2, *self.shape), train)
+                except Exception as error:
+                    raise UsageError(
+                        f"'{self.source}' failed on images of shape {(2, *self.shape)}: {described(error)}."
+                    ) from error
+                self._check_logits(logits)
+            if not torch.equal(torch.get_rng_state(), before):
+                raise UsageError(
+                    f"a training pass of '{self.source}' draws from torch's global generator, as nn.Dropout does, so "
+                    "that a run could neither be repeated nor go on after a stop. Use "
+                    "lotterylab.models.dropout.Dropout, which keeps its stream in its state."
+                )
+
+    def _check_logits(self, logits: Any) -> None:
+        found = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+        if found != (2, self.classes):
+            raise UsageError(
+                f"for images of shape {(2, *self.shape)}, '{self.source}' gave {found} and not the logits "
+                f"{(2, self.classes)} of {self.classes} classes."
+            )
+
+
+def custom(source: str, *, options: Mapping[str, Any] | None = None, **fields: Any) -> CustomModel:
+    """The spec for a reference, with the hash of its file and its options checked against its signature.
+
+    ``fields``: the other fields of ``CustomModel``; ``shape`` is needed.
+    """
+    checked = check_options(source, dict(options or {}), skip=FROM_THE_MODEL)
+    return CustomModel(source=source, code=code_hash(source), options=checked, **fields)

@@ -1,0 +1,34 @@
+"""LeNet-300-100, the fully connected network of the first lottery tickets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lotterylab.models.base import ModelSpec, check_width, scaled
+from lotterylab.models.mlp import linear_layers
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeNet300100(ModelSpec):
+    """linear 300 - act - linear 100 - act - linear.   [lecun1998gradient, sec. III; frankle2019lottery, fig. 2]
+
+    For 1 x 28 x 28 images and 10 classes: 266,610 parameters, of which 266,200 weights (235,200 + 30,000 + 1,000).
+    Weights are drawn from Glorot's normal distribution, as the tickets' paper says; it is not truncated here.
+    ``width`` multiplies 300 and 100.
+    """
+
+    init: str = "glorot-normal"
+    shape: tuple[int, int, int] = (1, 28, 28)
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_width(self.width)
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """The module, (B, C, H, W) -> (B, K); there is nothing to pool."""
+        return linear_layers(self, (scaled(300, self.width), scaled(100, self.width)))

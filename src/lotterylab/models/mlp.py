@@ -1,0 +1,58 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from lotterylab.models.activations import function
+from lotterylab.models.base import ModelSpec, check_counts, check_width, scaled
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mlp(ModelSpec):
+    """(linear - act) for each of ``widths``, then linear.  No ``widths``: multinomial logistic regression.
+
+    The image is taken as one vector of C H W numbers.  ``width`` multiplies ``widths``.  Parameters: the sum of
+    (inputs + 1) * outputs over the layers.
+    """
+
+    init: str = "glorot-normal"
+    shape: tuple[int, int, int] = (1, 28, 28)
+    widths: tuple[int, ...] = (300, 100)
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_counts("widths", self.widths)
+        check_width(self.width)
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """The module, (B, C, H, W) -> (B, K); there is nothing to pool."""
+        return linear_layers(self, tuple(scaled(units, self.width) for units in self.widths))
+
+
+def linear_layers(spec: ModelSpec, widths: tuple[int, ...]) -> nn.Module:
+    """The module of linear layers ``fc.0``, ``fc.1`` and so on, with the spec's activation between them."""
+    from torch import nn
+
+    act = function(spec.activation)
+    sizes = (math.prod(spec.shape), *widths, spec.classes)
+
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+
+        def forward(self, x):
+            x = x.flatten(1)
+            for layer in self.fc[:-1]:
+                x = act(layer(x))
+            return self.fc[-1](x)
+
+    return Module()

@@ -1,0 +1,41 @@
+"""A model as the command names it: a spec of which some fields are set by the name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lotterylab.errors import UsageError, unknown
+from lotterylab.models.base import ModelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """``named(**fields)`` gives the spec; all ``fields`` have defaults.  ``fixed``: what the name itself says.
+
+    The spec is the same, with the same digest, as one that is written out: ``Vgg(depth=16, batch_norm=True)``.
+    """
+
+    spec: type[ModelSpec]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The fields that may be given."""
+        return tuple(one.name for one in dataclasses.fields(self.spec) if one.name not in self.fixed)
+
+    def __call__(self, **fields: Any) -> ModelSpec:
+        """The spec.
+
+        Raises:
+            UsageError: for a field that the model does not have, with the nearest, or that its name has set.
+        """
+        for name, value in fields.items():
+            if name in self.fixed:
+                raise UsageError(f"{name}={value!r} was given, but the model's name says {self.fixed[name]!r}.")
+            if name not in self.free:
+                raise unknown(f"option of {self.spec.__name__}", name, self.free)
+        return self.spec(**self.fixed, **fields)

@@ -1,0 +1,125 @@
+"""Residual networks: those for CIFAR, and the one of 18 layers that was made for ImageNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lotterylab.errors import UsageError
+from lotterylab.models.activations import function
+from lotterylab.models.base import ModelSpec, check_width, scaled
+from lotterylab.models.shortcuts import check_shortcut, zero_padded
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CIFAR_CHANNELS = (16, 32, 64)
+IMAGENET_CHANNELS = (64, 128, 256, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet(ModelSpec):
+    """Of ``depth`` 6n + 2: conv 3x3, three stages of n blocks with 16, 32, 64 channels, mean, linear.
+    [he2016deep, sec. 4.2]
+
+    A block: act(x + norm(conv(act(norm(conv(x)))))), convolutions 3x3 without bias.  The first block of the second and
+    of the third stage has stride 2 and twice the channels; there the ``shortcut`` is
+
+    - "projection" (the paper's option B): a convolution 1x1 of stride 2 and a norm.  The default, as in the
+      lottery-ticket authors' open_lth.  ResNet-20: 272,474 parameters.
+    - "padding" (option A, the paper's own on CIFAR): every second pixel, and zeros for the new channels; no parameters.
+      ResNet-20: 269,722, the paper's 0.27M.
+
+    What [frankle2019lottery] and [frankle2019stabilizing] call ResNet-18 is ResNet-20.  They count 274K; with the 1,568
+    running statistics of its norms, ours with projections has 274,042 numbers.
+
+    ``width`` multiplies all channels: GraSP's ResNet-32 has 32, 64 and 128, which is ``width=2``.  he-normal is by
+    fan_in.
+    """
+
+    init: str = "he-normal"
+    shape: tuple[int, int, int] = (3, 32, 32)
+    depth: int
+    width: float = 1.0
+    shortcut: str = "projection"
+
+    def __post_init__(self) -> None:
+        if self.depth < 8 or (self.depth - 2) % 6:
+            raise UsageError(f"ResNet-{self.depth} was asked for; the depth is 6n + 2: 8, 14, 20, 32, 44, 56, 110.")
+        super().__post_init__()
+        check_width(self.width)
+        check_shortcut(self.shortcut)
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """The module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
+        blocks = (self.depth - 2) // 6
+        return _build(self, tuple((scaled(c, self.width), blocks) for c in CIFAR_CHANNELS), self.shortcut)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageNetResNet18(ModelSpec):
+    """Four stages of two blocks with 64, 128, 256, 512 channels; the 18 layers of [he2016deep, table 1], at the scale
+    of CIFAR: one convolution 3x3 of stride 1 in place of its first 7x7 and max-pooling.
+
+    Shortcuts are projections.  For 3 x 32 x 32 images and 10 classes: 11,173,962 parameters.  This is not what the
+    lottery-ticket papers call ResNet-18: that is ``ResNet(depth=20)``, 41 times smaller.  ``width`` multiplies all
+    channels.  he-normal is by fan_in.
+    """
+
+    init: str = "he-normal"
+    shape: tuple[int, int, int] = (3, 32, 32)
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_width(self.width)
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """The module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
+        return _build(self, tuple((scaled(c, self.width), 2) for c in IMAGENET_CHANNELS), "projection")
+
+
+def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) -> nn.Module:
+    """``stages``: (channels, blocks) of each."""
+    from torch import nn
+
+    act = function(spec.activation)
+
+    class Block(nn.Module):
+        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+            self.norm1 = nn.BatchNorm2d(outputs)
+            self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+            self.norm2 = nn.BatchNorm2d(outputs)
+            self.stride, self.outputs = stride, outputs
+            self.project = None
+            if shortcut == "projection" and (stride > 1 or inputs != outputs):
+                conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+                self.project = nn.Sequential(conv, nn.BatchNorm2d(outputs))
+
+        def forward(self, x):
+            residual = self.norm2(self.conv2(act(self.norm1(self.conv1(x)))))
+            around = self.project(x) if self.project is not None else zero_padded(x, self.outputs, self.stride)
+            return act(around + residual)
+
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            channels = stages[0][0]
+            self.conv = nn.Conv2d(spec.shape[0], channels, 3, padding=1, bias=False)
+            self.norm = nn.BatchNorm2d(channels)
+            self.blocks = nn.ModuleList()
+            for number, (outputs, blocks) in enumerate(stages):
+                for place in range(blocks):
+                    self.blocks.append(Block(channels, outputs, 2 if number and not place else 1))
+                    channels = outputs
+            self.fc = nn.Linear(channels, spec.classes)
+
+        def forward(self, x):
+            x = act(self.norm(self.conv(x)))
+            for block in self.blocks:
+                x = block(x)
+            return self.fc(x.mean((2, 3)))
+
+    return Module()

@@ -1,0 +1,185 @@
+"""The keyword parameters of a function or class, described so that a command can offer them as options."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from lotterylab.errors import UsageError
+
+SIMPLE = (int, float, bool, str)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """``type``: int, float, bool, str, words (Literal), tuples of these, or these or None."""
+
+    name: str
+    type: Any
+    required: bool
+    default: Any = None
+    help: str = ""
+
+
+def options_of(function: Callable[..., Any], skip: Collection[str] = ()) -> tuple[Option, ...]:
+    """One option for each keyword parameter that is not in ``skip``, in the order of the signature.
+
+    Its type is the annotation, or else the type of the default; its help is what a docstring says in a line
+    ``name: text`` (with or without backquotes, also in a list of arguments).  A parameter of another type is left out
+    if it has a default.
+
+    Raises:
+        UsageError: for a parameter without default that cannot be given as an option.
+    """
+    help_of = _help_of(function)
+    options = []
+    for name, parameter in _parameters(function).items():
+        if name in skip or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        required = parameter.default is parameter.empty
+        kind = _type_of(parameter, function)
+        if kind is not None and parameter.kind is not parameter.POSITIONAL_ONLY:
+            default = None if required else parameter.default
+            options.append(Option(name=name, type=kind, required=required, default=default, help=help_of.get(name, "")))
+        elif required:
+            raise UsageError(
+                f"the parameter '{name}' of {_name(function)} has no default and "
+                f"{'no type' if parameter.annotation is parameter.empty else f'the type {parameter.annotation}'}. Give "
+                "it a default, or a type that can be written as an option: int, float, bool, str, or a tuple of them."
+            )
+    return tuple(options)
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether ``function(name=...)`` may be written."""
+    parameter = _parameters(function).get(name)
+    named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return named or takes_any(function)
+
+
+def takes_any(function: Callable[..., Any]) -> bool:
+    """Whether the function has ``**options``."""
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in _parameters(function).values())
+
+
+def converted(value: Any, option: Option, where: str) -> Any:
+    """``value`` in the option's type: a whole number stands for a float, a list for a tuple.
+
+    Raises:
+        UsageError: for any other type.
+    """
+    try:
+        return _fit(value, option.type)
+    except ValueError:
+        asked = getattr(option.type, "__name__", None) if option.type in SIMPLE else str(option.type)
+        raise UsageError(
+            f"{option.name}={value!r} was given to '{where}', a {type(value).__name__}; it takes {asked}."
+        ) from None
+
+
+def _fit(value: Any, kind: Any) -> Any:
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if kind in SIMPLE or kind is NoneType:
+        if type(value) is kind:
+            return value
+    elif get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+    elif get_origin(kind) is tuple and isinstance(value, tuple | list):
+        parts = get_args(kind)
+        many = len(parts) == 2 and parts[1] is Ellipsis
+        kinds = parts[:1] * len(value) if many else parts
+        return tuple(_fit(one, part) for one, part in zip(value, kinds, strict=True))
+    elif kind is tuple and isinstance(value, tuple | list):
+        return tuple(value)
+    elif get_origin(kind) in (Union, UnionType):
+        for part in get_args(kind):
+            try:
+                return _fit(value, part)
+            except ValueError:
+                continue
+    raise ValueError(value)
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(function).parameters)
+    except ValueError:  # written in C
+        raise UsageError(
+            f"the parameters of {_name(function)} cannot be read. Name a function written in Python."
+        ) from None
+
+
+def _type_of(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
+    """The type, or None where it is not one that an option can have."""
+    annotation: Any = parameter.annotation
+    if isinstance(annotation, str):
+        annotation = _evaluated(parameter.name, annotation, function)
+    if annotation is parameter.empty:
+        default = parameter.default
+        if isinstance(default, tuple) and default:
+            annotation = tuple[tuple(type(one) for one in default)]
+            if len(set(get_args(annotation))) == 1:
+                annotation = tuple[type(default[0]), ...]
+        else:
+            annotation = type(default) if type(default) in SIMPLE else None
+    return annotation if _is_simple(annotation) else None
+
+
+def _is_simple(kind: Any) -> bool:
+    if kind in SIMPLE or kind is tuple:
+        return True
+    if get_origin(kind) is Literal:
+        return all(type(word) in SIMPLE for word in get_args(kind))
+    if get_origin(kind) in (tuple, Union, UnionType):
+        return all(_is_simple(part) for part in get_args(kind) if part not in (NoneType, Ellipsis))
+    return False
+
+
+def _evaluated(name: str, annotation: str, function: Callable[..., Any]) -> Any:
+    """The type that a written annotation means where the function was written; None where a name is not there.
+
+    One by one, since a function's other annotations may name what is imported for type checkers only.
+    """
+    written = inspect.unwrap(function)
+    home = vars(sys.modules[written.__module__])
+    try:
+        return get_type_hints(type("One", (), {"__annotations__": {name: annotation}}), {**home})[name]
+    except (NameError, AttributeError, TypeError, SyntaxError):
+        return None
+
+
+def _help_of(function: Callable[..., Any]) -> dict[str, str]:
+    """By the name of the parameter; for a class, also what the classes say that it was made from."""
+    documented = reversed(function.__mro__) if isinstance(function, type) else (function,)
+    found: dict[str, str] = {}
+    for one in documented:
+        found |= _help_by_name(inspect.cleandoc(one.__doc__ or ""))
+    return found
+
+
+def _help_by_name(text: str) -> dict[str, str]:
+    """What follows "name:" at the start of a line, with the lines that are indented further."""
+    found: dict[str, str] = {}
+    current, depth = "", 0
+    for line in text.splitlines():
+        words, indent = line.strip(), len(line) - len(line.lstrip())
+        begins = re.match(r"(?:[-*] )?`{0,2}(\w+)`{0,2}(?: ?\([^)]*\))?: +(\S.*)", words)
+        if current and words and indent > depth:
+            found[current] += f" {words}"
+        elif begins:
+            current, depth = begins[1], indent
+            found[current] = re.split(r"\s+``\w+``: ", begins[2])[0]  # another name may follow in the line
+        else:
+            current = ""
+    return found
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__name__)
