@@ -41,7 +41,6 @@ class Net(nn.Module):
 
 
 def fixed(): return nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
-def with_torch_dropout(): return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16, 3))
 def lazy(): return nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
 def wrong_inputs(): return nn.Sequential(nn.Flatten(), nn.Linear(17, 3))
 def only_norm(): return nn.Sequential(nn.Flatten(), nn.LayerNorm(16), nn.Unflatten(1, (16,)))
@@ -128,7 +127,6 @@ def test_a_file_that_changed_after_planning_is_refused(mine):
     [
         ("fixed", {"activation": "tanh"}, "activation 'tanh' was asked for, which 'custom_mine:fixed' does not take"),
         ("fixed", {"classes": 4}, r"gave \(2, 3\) and not the logits \(2, 4\) of 4 classes"),
-        ("with_torch_dropout", {}, "draws from torch's global generator, as nn.Dropout does"),
         ("lazy", {}, "'1.weight' of 'custom_mine:lazy' has no shape yet"),
         ("wrong_inputs", {}, r"failed on images of shape \(2, 1, 4, 4\): RuntimeError: mat1 and mat2"),
         ("only_norm", {"classes": 16}, "none to prune"),

@@ -58,3 +58,16 @@ def test_the_engine_trains_prunes_and_holds_it(name, tmp_path):
         assert bool((final[key][~kept] == 0).all()) and not bool(final[key][~kept].signbit().any())
         assert torch.equal(context.state(run.at("start"))[key], context.state(init)[key])
     assert 0 <= context.metric(ticket, "test_accuracy") <= 1
+
+
+def test_torch_s_own_dropout_is_seeded_anew_in_every_step():
+    """A user's nn.Dropout draws from the global generator: stopped and continued, it gives the same bits."""
+
+    def module(share):
+        torch.manual_seed(0)
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(share), torch.nn.Linear(64, 10))
+
+    straight, built = checkpoints(module(0.5)), module(0.5)
+    torch.manual_seed(99)  # of which nothing depends
+    assert bits(checkpoints(built, resume=straight[0])[-1]) == bits(straight[-1])
+    assert bits(checkpoints(module(0.0))[-1]) != bits(straight[-1])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -14,7 +15,7 @@ from lotterylab.criteria.gradients import gradients
 from lotterylab.cuts import describe_cut
 from lotterylab.network import Network, candidates, network
 from lotterylab.plan.nodes import Prune, first_of, model_of
-from lotterylab.rng import stream
+from lotterylab.rng import key, stream
 from lotterylab.rounds import in_rounds, sparsities
 from lotterylab.select import select
 from lotterylab.types import Mask, Scores, State
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     """The mask of the node and its metrics."""
     net, view = _view(node, context)
+    torch.manual_seed(key(node.seed, "prune", "forward") & (2**63 - 1))  # for a module that draws as it is scored
     rule: dict[str, Any] = {"scope": node.scope, "granularity": node.granularity}
     start = masks.sparsity(view.mask) if view.mask else 0.0
     mask, scores, before = in_rounds(

@@ -66,8 +66,8 @@ class CustomModel(ModelSpec):
         """Build it once and look at two images through it, so that what is wrong is said before anything is trained.
 
         Raises:
-            UsageError: the logits are not (2, K), nothing can be pruned, a training pass draws from torch's global
-                generator (its results could not be repeated), or an ``activation`` that the function does not take.
+            UsageError: the logits are not (2, K), nothing can be pruned, or an ``activation`` that the function does
+                not take.
         """
         import torch
 
@@ -85,7 +85,6 @@ class CustomModel(ModelSpec):
         if not net.prunable:
             raise UsageError(f"'{self.source}' has no Conv or Linear layer with a weight of its own: none to prune.")
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            before = torch.get_rng_state()
             for train in (False, True):
                 try:
                     logits, _ = net.forward(state, torch.zeros(2, *self.shape), train)
@@ -94,12 +93,6 @@ class CustomModel(ModelSpec):
                         f"'{self.source}' failed on images of shape {(2, *self.shape)}: {described(error)}."
                     ) from error
                 self._check_logits(logits)
-            if not torch.equal(torch.get_rng_state(), before):
-                raise UsageError(
-                    f"a training pass of '{self.source}' draws from torch's global generator, as nn.Dropout does, so "
-                    "that a run could neither be repeated nor go on after a stop. Use "
-                    "lotterylab.models.dropout.Dropout, which keeps its stream in its state."
-                )
 
     def _check_logits(self, logits: Any) -> None:
         found = tuple(getattr(logits, "shape", ())) or type(logits).__name__

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from lotterylab.report.citations import KEY
+
 Entry = Mapping[str, str]  # name, says, paper, example
 
 
@@ -28,7 +30,10 @@ def models() -> list[Entry]:
     """The models."""
     from lotterylab.models import SPECS
 
-    return [_entry(name, kind, f"lotterylab run activations --model {name}") for name, kind in SPECS.items()]
+    return [
+        _entry(name, named.spec, f"lotterylab run activations --model {name}", named.note)
+        for name, named in SPECS.items()
+    ]
 
 
 def data() -> list[Entry]:
@@ -64,8 +69,11 @@ def lines(entries: Iterable[Entry]) -> Iterator[str]:
         yield f"    {entry['example']}"
 
 
-def _entry(name: str, thing: Any, example: str) -> Entry:
-    return {"name": name, "says": _first_sentence(thing), "paper": "", "example": example}
+def _entry(name: str, thing: Any, example: str, note: str = "") -> Entry:
+    says = _first_sentence(thing)
+    paper = KEY.search(says)
+    says = f"{says} ({note})" if note else says
+    return {"name": name, "says": says, "paper": paper.group(1) if paper else "", "example": example}
 
 
 def _first_sentence(thing: Any) -> str:

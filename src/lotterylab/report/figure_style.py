@@ -19,8 +19,25 @@ METHODS = {
     "magnitude": Look(colour=BLUE, marker="o"),
     "first-order": Look(colour=VERMILLION, marker="s"),
     "grasp": Look(colour=GREEN, marker="^"),
+    "snip": Look(colour=ORANGE, marker="D"),
+    "snip-iterative": Look(colour=ORANGE, marker="d", line="--"),
+    "synflow": Look(colour=PURPLE, marker="v"),
+    "synflow-one-shot": Look(colour=PURPLE, marker="1", line="--"),
+    "magnitude-at-init": Look(colour=SKY, marker="o", line="--"),
+    "movement": Look(colour=BLUE, marker="<", line=":"),
+    "magnitude-increase": Look(colour=BLUE, marker=">", line="-."),
+    "random": Look(colour=GREY, marker="x", line=":"),
 }
-NAMES = {"first-order": "first-order score", "grasp": "GraSP, exact"}
+NAMES = {
+    "first-order": "first-order score",
+    "grasp": "GraSP, exact",
+    "snip": "SNIP",
+    "snip-iterative": "SNIP, 100 rounds",
+    "synflow": "SynFlow, 100 rounds",
+    "synflow-one-shot": "SynFlow, one shot",
+    "magnitude-at-init": "magnitude at initialisation",
+    "magnitude-increase": "magnitude increase",
+}
 
 CONTROLS = {
     "random mask": Look(colour=PURPLE, marker="D", line="--", size=4.5),

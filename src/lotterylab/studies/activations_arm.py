@@ -8,12 +8,14 @@ from typing import Any
 from lotterylab.analysis import DeadUnits, Distances, Overlap
 from lotterylab.criteria import Magnitude, WeightSquaredGradient
 from lotterylab.data.scoring import FirstOfStream, PerClass
-from lotterylab.models import ShallowCnn
+from lotterylab.models import ConvN, LeNet300100, Mlp, ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.study import Row
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
 from lotterylab.studies.methods import method as method_named
 from lotterylab.studies.protocols import BATCH, CORRECTED, Protocol
+
+IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each feed the next, with nothing in between
 
 
 class Arm:
@@ -92,6 +94,9 @@ class Arm:
             sparsity=sparsity,
             seed=self.seed,
             scope=self.options.scope,
+            granularity=self.options.granularity,
+            rounds=chosen.rounds,
+            mode=chosen.mode,
             **sees_data,
         )
 
@@ -104,7 +109,7 @@ class Arm:
 
     def dead_units_if_layers_follow(self) -> dict[str, Node]:
         """The measure of dead units, where each layer's outputs are the next one's inputs."""
-        return {"dead_units": self.dead_units()} if isinstance(self.model, ShallowCnn) else {}
+        return {"dead_units": self.dead_units()} if isinstance(self.model, IN_A_ROW) else {}
 
     def dead_units(self) -> Measure:
         """Dead units of the network that is scored."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from lotterylab import data, models
 from lotterylab.data.augment import Augment
 from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.models.custom import FROM_THE_MODEL
+from lotterylab.user_code import find
+from lotterylab.user_options import Option, converted, options_of
 
 OF_EVERY_MODEL = ("activation", "init", "shape", "classes")  # set by the study and the data
 OF_EVERY_SET = ("train", "validation", "test")  # options of the study
@@ -21,50 +22,45 @@ SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is aske
 AUGMENT = {"digits": Augment(crop_padding=1), "cifar10": Augment(crop_padding=4, flip=True)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class OwnOption:
-    """An option that only one model or data set has."""
-
-    name: str
-    hint: Any
-    default: Any
-    required: bool
-    help: str
-
-
-def model_options(name: str) -> tuple[OwnOption, ...]:
+def model_options(name: str) -> tuple[Option, ...]:
     """The options of a model.
 
     Raises:
-        UsageError: no model has that name.
+        UsageError: no model has that name, or a reference leads nowhere.
     """
-    return _options_of(_named("model", name, models.SPECS), OF_EVERY_MODEL)
+    if ":" in name:
+        return options_of(find(name), skip=FROM_THE_MODEL)
+    named = _named("model", name, models.SPECS)
+    return options_of(named.spec, skip=(*OF_EVERY_MODEL, *named.fixed))
 
 
-def data_options(name: str) -> tuple[OwnOption, ...]:
+def data_options(name: str) -> tuple[Option, ...]:
     """The options of a data set.
 
     Raises:
-        UsageError: no data set has that name.
+        UsageError: no data set has that name, or a reference leads nowhere.
     """
-    return _options_of(_named("data set", name, data.SPECS), OF_EVERY_SET)
+    return options_of(_named("data set", name, data.SPECS), skip=OF_EVERY_SET)
 
 
 def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Any:
     """The model for inputs ``shape`` (C, H, W); its activation is still that of its default."""
-    kind = _named("model", name, models.SPECS)
-    _check_options("model", name, own, model_options(name))
-    return kind(**own, activation="relu", shape=shape, classes=classes)
+    checked = _checked("model", name, own, model_options(name))
+    if ":" in name:
+        custom = models.custom(name, options=checked, shape=shape, classes=classes)
+        custom.check()
+        return custom
+    return models.SPECS[name](**checked, shape=shape, classes=classes)
 
 
 def data_spec(
     name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None
 ) -> tuple[Any, Augment]:
     """The data with the sizes asked for, the study's where none was, and their usual augmentation."""
-    kind = _named("data set", name, data.SPECS)
-    _check_options("data set", name, own, data_options(name))
+    kind: Callable[..., Any] = _named("data set", name, data.SPECS)
+    checked = _checked("data set", name, own, data_options(name))
     asked = {size: count for size, count in sizes.items() if count is not None}
-    return kind(**{**SIZES.get(name, {}), **own, **asked}), AUGMENT.get(name, Augment())
+    return kind(**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
 
 
 def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
@@ -73,28 +69,14 @@ def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
-def _options_of(kind: Any, others: tuple[str, ...]) -> tuple[OwnOption, ...]:
-    hints = get_type_hints(kind)
-    return tuple(
-        OwnOption(
-            name=field.name,
-            hint=hints[field.name],
-            default=field.default,
-            required=field.default is dataclasses.MISSING,
-            help=f"Option of {kind.__name__}.",
-        )
-        for field in dataclasses.fields(kind)
-        if field.name not in others
-    )
-
-
-def _check_options(what: str, name: str, own: Mapping[str, Any], known: tuple[OwnOption, ...]) -> None:
-    """From Python, options are not checked by a command line."""
-    names = [option.name for option in known]
+def _checked(what: str, name: str, own: Mapping[str, Any], known: tuple[Option, ...]) -> dict[str, Any]:
+    """From Python, options are not checked by a command line.  Those that have their default are left to it."""
+    by_name = {option.name: option for option in known}
     for given in own:
-        if given not in names:
-            there = f"It has: {', '.join(names)}." if names else "It has none."
-            raise UsageError(f"the {what} '{name}' has no option '{given}'.{suggestion(given, names)} {there}")
+        if given not in by_name:
+            there = f"It has: {', '.join(by_name)}." if by_name else "It has none."
+            raise UsageError(f"the {what} '{name}' has no option '{given}'.{suggestion(given, by_name)} {there}")
     missing = [option.name for option in known if option.required and option.name not in own]
     if missing:
         raise UsageError(f"the {what} '{name}' needs {', '.join(missing)}.")
+    return {given: converted(value, by_name[given], name) for given, value in own.items()}

@@ -15,7 +15,8 @@ from lotterylab.data.base import Fingerprint, data_dir
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
-from lotterylab.studies.choices import OwnOption, data_options, data_spec, model_options, model_spec
+from lotterylab.studies.choices import data_options, data_spec, model_options, model_spec
+from lotterylab.user_options import Option
 
 STUDY_OPTIONS = (
     "ladder_seeds",
@@ -130,8 +131,8 @@ def request_type(model: str = "shallow-cnn", data: str = "digits") -> type[Reque
     return kind
 
 
-def _field(what: str, option: OwnOption) -> tuple[str, Any, Any]:
-    hint = Annotated[option.hint, tyro.conf.arg(name=f"{what}.{option.name}", help=option.help)]
+def _field(what: str, option: Option) -> tuple[str, Any, Any]:
+    hint = Annotated[option.type, tyro.conf.arg(name=f"{what}.{option.name}", help=option.help)]
     default = {} if option.required else {"default": option.default}
     return f"{what}_{option.name}", hint, dataclasses.field(**default, metadata={"of": what})
 
