@@ -1,13 +1,22 @@
-"""Fields that take one of a few words: a wrong word is refused when the spec is made, not after hours of computing."""
+"""Fields of specs: those that take one of a few words, and what a digest has to know of a field.
+
+A wrong word is refused when the spec is made, not after hours of computing.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cache
-from types import EllipsisType, NoneType
+from types import EllipsisType, MappingProxyType, NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lotterylab.errors import unknown
+
+# metadata of a spec's field that came after results had been named: left out of a digest while it has its default
+ADDED_LATER: Mapping[str, bool] = MappingProxyType({"added_later": True})
+# of a field that says where a thing is and not what it is: never part of a digest
+PLACE: Mapping[str, bool] = MappingProxyType({"place": True})
 
 
 def check_words(spec: Any) -> None:

@@ -13,15 +13,19 @@ from lotterylab.data.base import Dataset, Split
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arrays:
-    """Images uint8 ``(n, C, H, W)``, labels uint8 ``(n,)`` and approximate bool ``(n,)``."""
+    """Images uint8 ``(n, C, H, W)``, labels, whole numbers from 0, ``(n,)`` and approximate bool ``(n,)``."""
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.integer]
     approximate: NDArray[np.bool_]
 
     def __getitem__(self, part: slice) -> Arrays:
         """A part of them, in order."""
         return Arrays(images=self.images[part], labels=self.labels[part], approximate=self.approximate[part])
+
+    def at(self, chosen: NDArray[np.int64]) -> Arrays:
+        """Those with these indices, in their order."""
+        return Arrays(images=self.images[chosen], labels=self.labels[chosen], approximate=self.approximate[chosen])
 
     def split(self) -> Split:
         """As tensors on the CPU, in memory of their own."""

@@ -2,7 +2,7 @@
 
 A spec (a frozen dataclass) becomes canonical JSON: its class, its ``version``, its fields.  A node inside a spec
 stands as its own digest.  A field that was added after the first release carries ``metadata=ADDED_LATER`` and is
-left out while it has its default, so that older results keep their names.
+left out while it has its default, so that older results keep their names; one with ``metadata=PLACE`` always is.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from fractions import Fraction
 from typing import Any
 
 from lotterylab.errors import UsageError
+from lotterylab.words import ADDED_LATER, PLACE
 
-ADDED_LATER: Mapping[str, bool] = {"added_later": True}
+__all__ = ["ADDED_LATER", "PLACE", "canonical", "digest", "encode"]
 
 
 def digest(spec: Any) -> str:
@@ -61,6 +62,7 @@ def _fields(spec: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"is": name, "version": getattr(type(spec), "version", 1)}
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
-        if not (field.metadata.get("added_later") and value == field.default):
+        unchanged = field.metadata.get("added_later") and value == field.default
+        if not unchanged and not field.metadata.get("place"):
             fields[field.name] = canonical(value, top=False)
     return fields

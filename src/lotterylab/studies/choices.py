@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lotterylab import data, models
 from lotterylab.data.augment import Augment
+from lotterylab.data.custom import custom_data
+from lotterylab.data.folder import ImageFolder
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.models.custom import FROM_THE_MODEL
 from lotterylab.user_code import find
 from lotterylab.user_options import Option, converted, options_of
 
+FOLDER = "folder:"
 OF_EVERY_MODEL = ("activation", "init", "shape", "classes")  # set by the study and the data
 OF_EVERY_SET = ("train", "validation", "test")  # options of the study
 SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is asked for
     "digits": {"train": 1197, "validation": 200, "test": 400},
-    "cifar10": {"train": 5000, "validation": 1000, "test": 5000},
+    **{
+        name: {"train": 5000, "validation": 1000, "test": 5000}
+        for name in ("cifar10", "cifar100", "mnist", "fashion-mnist")
+    },
 }
-AUGMENT = {"digits": Augment(crop_padding=1), "cifar10": Augment(crop_padding=4, flip=True)}
+AUGMENT = {
+    "digits": Augment(crop_padding=1),
+    "cifar10": Augment(crop_padding=4, flip=True),
+    "cifar100": Augment(crop_padding=4, flip=True),
+}
 
 
 def model_options(name: str) -> tuple[Option, ...]:
@@ -40,6 +50,10 @@ def data_options(name: str) -> tuple[Option, ...]:
     Raises:
         UsageError: no data set has that name, or a reference leads nowhere.
     """
+    if name.startswith(FOLDER):
+        return options_of(ImageFolder, skip=(*OF_EVERY_SET, "path"))
+    if ":" in name:
+        return options_of(find(name), skip=OF_EVERY_SET)
     return options_of(_named("data set", name, data.SPECS), skip=OF_EVERY_SET)
 
 
@@ -57,10 +71,15 @@ def data_spec(
     name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None
 ) -> tuple[Any, Augment]:
     """The data with the sizes asked for, the study's where none was, and their usual augmentation."""
-    kind: Callable[..., Any] = _named("data set", name, data.SPECS)
     checked = _checked("data set", name, own, data_options(name))
     asked = {size: count for size, count in sizes.items() if count is not None}
-    return kind(**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
+    if name.startswith(FOLDER):
+        path = Path(name.removeprefix(FOLDER)).expanduser()
+        inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
+        return ImageFolder(path=str(inside.resolve()), **checked, **asked).sized(), Augment()
+    if ":" in name:
+        return custom_data(name, options=checked, **asked).sized(), Augment()
+    return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
 
 
 def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
