@@ -50,8 +50,13 @@ class Arm:
 
     def recipe(self, epochs: int, rate: Any, *, hold: bool, after_scoring: bool = False) -> Any:
         """The protocol's recipe; after a scoring batch, the shared stream stands elsewhere."""
-        stream = self.protocol.stream(self.model.parameters, BATCH if after_scoring else 0)
+        stream = self.stream(BATCH if after_scoring else 0)
         return self.protocol.recipe(epochs=epochs, rate=rate, augment=self.options.augment, stream=stream, hold=hold)
+
+    def stream(self, scoring_batch: int) -> Any:
+        """The data stream; the shared one, which only the study's own model has, begins behind the initial weights."""
+        drawn = self.model.parameters if self.protocol.streams == "torch-global" else 0
+        return self.protocol.stream(drawn, scoring_batch)
 
     def train_dense(self, epochs: int) -> Train:
         """A dense run; a mask of ones has nothing to hold, so that every rung shares it."""
@@ -63,7 +68,7 @@ class Arm:
         class."""
         if self.protocol.streams == "named":
             return PerClass(count=10)
-        stream = self.protocol.stream(self.model.parameters, BATCH)
+        stream = self.stream(BATCH)
         return FirstOfStream(size=BATCH, stream=stream, augment=self.options.augment)
 
     def prune_trained(self, method: str, sparsity: float) -> Prune:
