@@ -21,6 +21,7 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab diff A B           two results side by side
   lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
   lotterylab verify             check the store's blobs against their hashes
+  lotterylab data fetch NAME    a data set from its own site, checked
   lotterylab list WHAT          methods, models, data or studies
   lotterylab completion SHELL   completion for bash, zsh or fish
 
@@ -43,6 +44,7 @@ HOMES = {  # command -> module of commands and class
     "diff": ("compare", "Diff"),
     "audit": ("checks", "Audit"),
     "verify": ("checks", "Verify"),
+    "data": ("data", "Data"),
     "list": ("listing", "List"),
     "completion": ("completion", "Completion"),
 }
