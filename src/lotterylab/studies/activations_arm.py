@@ -64,10 +64,10 @@ class Arm:
         return Train(start=self.init, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=self.seed)
 
     def batch(self) -> Any:
-        """What gradients are taken on: as published, the first batch of the shared stream; else ten images of each
+        """What gradients are taken on: as published, the first batch of the shared stream; else some images of each
         class."""
         if self.protocol.streams == "named":
-            return PerClass(count=10)
+            return PerClass(count=self.options.scoring_images)
         stream = self.stream(BATCH)
         return FirstOfStream(size=BATCH, stream=stream, augment=self.options.augment)
 

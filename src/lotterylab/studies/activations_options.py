@@ -39,6 +39,7 @@ class Options:
     controls: tuple[str, ...] = CONTROLS
     scope: str = "global"
     granularity: str = "weight"
+    scoring_images: int = 10  # of each class, for criteria that look at data
 
     def __post_init__(self) -> None:
         for name in self.protocols:
@@ -65,7 +66,7 @@ class Options:
                 raise UsageError(
                     f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1."
                 )
-        for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs"):
+        for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs", "scoring_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
 

@@ -27,6 +27,7 @@ STUDY_OPTIONS = (
     "sparsities",
     "scope",
     "granularity",
+    "scoring_images",
     "init",
     "seeds",
     "first_seed",
@@ -70,6 +71,8 @@ class Request:
     """What competes, in the corrected protocol: global (default), layerwise, uniform, erk."""
     granularity: Annotated[str | None, _WORD] = None
     """What is removed, in the corrected protocol: weight (default), filter, block:RxC, N:M."""
+    scoring_images: Annotated[int | None, _WHOLE] = None
+    """Training images of each class that a criterion sees, where it looks at data; default 10."""
     init: Annotated[str | None, _WORD] = None
     """The initialisation (lotterylab list models); default the model's own."""
     seeds: Annotated[int | None, _WHOLE] = None
