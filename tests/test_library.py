@@ -84,3 +84,12 @@ def test_a_study_runs_from_python(tmp_path):
     assert {result.labels["method"] for result in found} == {"dense", "magnitude", "grasp", "first-order"}
     with pytest.raises(UsageError, match="activations"):
         ll.run_study("activation", store=tmp_path)
+
+
+def test_a_batch_is_a_pair_as_data_loaders_give_it():
+    module, (inputs, targets) = network(), batch()
+    pair, listed = (ll.score(module, ll.criteria.Snip(), batch=one) for one in ((inputs, targets), [inputs, targets]))
+    assert all(torch.equal(pair[name], listed[name]) for name in pair)
+    for wrong in (inputs, {"inputs": inputs}, (inputs, targets, targets)):
+        with pytest.raises(UsageError, match=r"give \(inputs, targets\)"):
+            ll.score(module, ll.criteria.Snip(), batch=wrong)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lotterylab import masks
@@ -25,7 +25,7 @@ def score(
     module: nn.Module,
     criterion: Criterion,
     *,
-    batch: Batch | tuple[Tensor, Tensor] | None = None,
+    batch: Batch | Sequence[Tensor] | None = None,
     loss: Loss | None = None,
     initial: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] | None = None,
@@ -58,7 +58,7 @@ def score(
         loss=loss or cross_entropy,
         state=state_of(module),
         names=candidates(net, params),
-        batch=Batch(inputs=batch[0], targets=batch[1]) if isinstance(batch, tuple) else batch,
+        batch=_batch(batch),
         stream=lambda *purpose: stream(seed, "prune", *purpose),
         mask=mask,
         initial=State(dict(initial)) if initial is not None else None,
@@ -74,7 +74,7 @@ def prune(
     criterion: Criterion,
     sparsity: Sparsity,
     *,
-    batch: Batch | tuple[Tensor, Tensor] | None = None,
+    batch: Batch | Sequence[Tensor] | None = None,
     loss: Loss | None = None,
     initial: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] | None = None,
@@ -121,3 +121,12 @@ def prune(
         return cut(scores(mask), sparsity, mask)
     start = masks.sparsity(mask) if mask else 0.0
     return in_rounds(scores, cut, sparsities(sparsity, rounds, schedule, start=start), mask)[0]
+
+
+def _batch(given: Batch | Sequence[Tensor] | None) -> Batch | None:
+    """(inputs, targets) as data loaders give them: a tuple or a list."""
+    if given is None or isinstance(given, Batch):
+        return given
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise UsageError(f"batch is a {type(given).__name__}; give (inputs, targets).")
+    return Batch(inputs=given[0], targets=given[1])

@@ -60,10 +60,11 @@ def _at_least_float32(tensor: Tensor) -> Tensor:
 
 
 def gradients(view: View) -> dict[str, Tensor]:
-    """dL/dw of the mean loss on the view's batch, for each named parameter."""
+    """dL/dw of the mean loss on the view's batch, for each named parameter; 0 where no path uses it."""
     import torch
 
     if view.batch is None:
         raise UsageError("gradients need data: pass batch=(inputs, targets).")
     state, theta = leaves(view)
-    return dict(zip(view.names, torch.autograd.grad(loss_at(view, state, view.batch), theta), strict=True))
+    found = torch.autograd.grad(loss_at(view, state, view.batch), theta, allow_unused=True, materialize_grads=True)
+    return dict(zip(view.names, found, strict=True))

@@ -37,9 +37,8 @@ class Grasp:
         batch = batch_of(view, self)
         state, theta = leaves(view)
         loss = loss_at(view, state, batch, self.temperature)
-        g = torch.autograd.grad(loss, theta, create_graph=True)
+        g = torch.autograd.grad(loss, theta, create_graph=True, allow_unused=True, materialize_grads=True)
         flow = sum((a * a.detach()).sum() for a in g)
-        hg = torch.autograd.grad(cast(torch.Tensor, flow), theta, allow_unused=True)
-        zeros = [h if h is not None else torch.zeros_like(t) for h, t in zip(hg, theta, strict=True)]
-        scores = ((t.detach() * h).detach() for t, h in zip(theta, zeros, strict=True))
+        hg = torch.autograd.grad(cast(torch.Tensor, flow), theta, allow_unused=True, materialize_grads=True)
+        scores = ((t.detach() * h).detach() for t, h in zip(theta, hg, strict=True))
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

@@ -39,7 +39,8 @@ class WeightSquaredGradient:
 
         batch = batch_of(view, self)
         state, theta = leaves(view)
-        g = torch.autograd.grad(loss_at(view, state, batch) / self.loss_divisor, theta)
+        loss = loss_at(view, state, batch) / self.loss_divisor
+        g = torch.autograd.grad(loss, theta, allow_unused=True, materialize_grads=True)
         sign = -1.0 if self.keeps == "negative" else 1.0
         scores = (sign * t.detach() * a * a for t, a in zip(theta, g, strict=True))
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

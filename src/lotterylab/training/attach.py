@@ -28,9 +28,14 @@ def attach(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> H
     ``mask`` may name a tied parameter by any of its names.  Attach to the optimizer whose ``step()`` moves the
     weights, not to one that wraps it.
 
+    Where ``torch.distributed`` is initialised, every rank has to attach, and to the same mask: the ranks compare
+    digests here, since each would otherwise train another network without a word.  Attach to the module itself, not
+    to the ``DistributedDataParallel`` around it, whose names begin with "module.".
+
     Raises ``UsageError``, and changes nothing, if the mask does not fit the module or the optimizer cannot be held:
-    LBFGS, SparseAdam, a masked parameter in none of its groups, state that is neither one number nor of the shape of
-    its parameter.  What shows only later (sparse gradients, the state that a first step makes) raises then.
+    LBFGS, SparseAdam, ranks whose masks differ, a masked parameter in none of its groups, state that is neither one
+    number nor of the shape of its parameter.  What shows only later (sparse gradients, the state that a first step
+    makes) raises then.
     """
     return Held(module, optimizer, mask)
 
@@ -48,6 +53,7 @@ class Held:
         self._module = module
         self._optimizer = optimizer
         self._parameters = self._find(mask)
+        _refuse_disagreement(mask)
         self._pruned = {name: _Pruned(kept) for name, kept in mask.items()}
         self.hold()
         self._handles = [
@@ -229,6 +235,19 @@ def _refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
         raise UsageError(
             f"{type(optimizer).__name__} works on sparse gradients, which cannot be masked in place. Use Adam with "
             "dense gradients (Embedding(sparse=False))."
+        )
+
+
+def _refuse_disagreement(mask: Mask) -> None:
+    """All ranks of a distributed training hold one mask."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    digests: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(digests, masks.digest(mask))
+    if len(set(digests)) > 1:
+        raise UsageError(
+            f"the ranks have different masks: {', '.join(str(one)[:8] for one in digests)}. Prune on one rank and "
+            "broadcast the mask (torch.distributed.broadcast_object_list), or prune with one seed and batch on all."
         )
 
 
