@@ -147,3 +147,14 @@ def test_a_key_is_found_however_it_is_spelled(tmp_path):
     assert parameters.line_of(file, "first_seed") == 2
     assert parameters.line_of(file, "model.batch_norm") == 4
     assert parameters.line_of(file, "absent") == 1
+
+
+def test_the_command_that_a_page_shows_gives_the_same_request():
+    from lotterylab.commands.study import _command
+
+    words = "--model conv-2 --data mnist --seeds 2 --sparsities 0.5 0.9 --flip True --model.width 0.25 --methods snip"
+    first = table(*words.split())
+    shown = _command("run", first.request, first.place).split()
+    assert shown[:3] == ["lotterylab", "run", "activations"]
+    assert asdict(table(*shown[3:])) == asdict(first)
+    assert _command("run", table().request, table().place) == "lotterylab run activations"

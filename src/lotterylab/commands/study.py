@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -199,14 +199,22 @@ def _versions() -> dict[str, str]:
 
 def _command(name: str, request: Request, place: Place) -> str:
     """The command line that makes these results."""
-    from dataclasses import fields
-
     words = ["lotterylab", name, "activations"]
     for one in fields(request):
         value = getattr(request, one.name)
-        if value is not None and value != one.default and one.name != "data_dir":
-            words += [
-                f"--{one.name.replace('_', '-')}",
-                *(map(str, value) if isinstance(value, tuple) else [str(value)]),
-            ]
+        if value is None or value == one.default or one.name in ("data_dir", "model_options", "data_options"):
+            continue
+        words += _spelled(one.name, one.metadata.get("of"), value)
+    for what, given in (("model", request.model_options), ("data", request.data_options)):
+        for option, value in given.items():
+            words += _spelled(option, what, value)
     return " ".join([*words, *(["--ledger", str(place.ledger)] if place.ledger else [])])
+
+
+def _spelled(name: str, of: str | None, value: Any) -> list[str]:
+    """An option as words; ``of``: "model" or "data", whose own option it is."""
+    flag = name.removeprefix(f"{of}_").replace("_", "-")
+    if of and isinstance(value, bool):
+        return [f"--{of}.{flag}" if value else f"--{of}.no-{flag}"]
+    words = value if isinstance(value, tuple) else (value,)
+    return [f"--{of}.{flag}" if of else f"--{flag}", *map(str, words)]
