@@ -86,7 +86,7 @@ class Request:
     pruned_epochs: Annotated[int | None, _WHOLE] = None
     """Epochs of a pruned run; default 20."""
     rates: Annotated[tuple[float, ...] | None, _NUMBERS] = None
-    """Learning rates to choose from on validation (a single one is taken as it is); default 0.001 to 0.3."""
+    """Learning rates to choose from on validation (a single one is taken as it is); default 0.001 to 1."""
     train: Annotated[int | None, _WHOLE] = None
     """Training images; default all of the digits' 1197, the first 5000 of a large set, what a folder holds."""
     validation: Annotated[int | None, _WHOLE] = None
