@@ -23,7 +23,19 @@ LAYERS: tuple[set[str], ...] = (
     | {"counts", "scopes", "granularity", "pools", "cuts", "select", "select_profiles", "rounds"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
     {"engine"},
-    {"studies", "report", "export", "cli", "commands", "library", "notebook", "fetch", "__main__", "__init__"},
+    {
+        "studies",
+        "report",
+        "export",
+        "cli",
+        "commands",
+        "library",
+        "notebook",
+        "fetch",
+        "tracking",
+        "__main__",
+        "__init__",
+    },
 )
 PLANS = {"plan", "procedures"}  # never meet their own layer's other side, the methods
 

@@ -56,16 +56,21 @@ class Run:
     how: How = field(default_factory=How)
     failed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Only the tasks that failed when they were last tried, with what they need."""
+    track: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TRACKER [TRACKER ...]", help_behavior_hint="")] = ()
+    """Also write finished runs, offline, for tensorboard, wandb or mlflow: into the store's folder tracking."""
 
     def __call__(self) -> int:
         """Compute, seed by seed, and print the table."""
         from lotterylab.engine import ledger, local
         from lotterylab.engine.schedule import Schedule
         from lotterylab.report.progress import Meter, progress
+        from lotterylab.tracking import tracker
 
         resolved, store = resolve(self.request), self.place.open()
         study = resolved.study
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
+        for name in self.track:
+            tracker(name, store.path / "tracking")  # a wrong name, or a package that is missing, is said now
         batches = self._batches(resolved, store)
         wanted = [node for targets in batches for node in targets]
         meter = Meter(list(Schedule(wanted, store).waiting.values()), run_names(resolved))
@@ -83,6 +88,7 @@ class Run:
                 )
                 if self.place.ledger:
                     ledger.export(targets, store, self.place.ledger)
+                self._track(resolved, store)
                 if summary.interrupted:
                     break
         if summary.interrupted:
@@ -92,6 +98,15 @@ class Run:
         if summary.failed:
             print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
         return 3 if summary.failed else 0
+
+    def _track(self, resolved: Resolved, store: Store) -> None:
+        if self.track:
+            from lotterylab.engine.results import results
+            from lotterylab.tracking import track
+            from lotterylab.tracking.runs import tracked
+
+            study = resolved.study
+            track(tracked(study.name, results(study, store)), self.track, store.path / "tracking")
 
     def _batches(self, resolved: Resolved, store: Store) -> list[list[Node]]:
         """The targets, seed by seed; of ``--failed``, the tasks that failed."""

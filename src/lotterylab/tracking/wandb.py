@@ -1,0 +1,35 @@
+"""Weights & Biases: offline unless the user's own WANDB_MODE says otherwise; ``wandb sync`` sends them later."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lotterylab.tracking.runs import TrackedRun, needed
+
+
+class WeightsAndBiases:
+    """One offline run each, in ``FOLDER/wandb``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        os.environ.setdefault("WANDB_MODE", "offline")
+        self.wandb = needed("wandb", "wandb")
+
+    def write(self, run: TrackedRun) -> None:
+        """Curves by epoch, numbers in the summary, settings as its config; its id is the digest's beginning."""
+        opened = self.wandb.init(
+            project=f"lotterylab-{run.group}",
+            name=run.name,
+            id=run.digest[:32],
+            config={**run.settings, "digest": run.digest},
+            dir=str(self.folder),
+            reinit="finish_previous",
+            settings=self.wandb.Settings(silent=True, console="off"),
+        )
+        for epoch in range(max(map(len, run.curves.values()), default=0)):
+            values = {name: curve[epoch] for name, curve in run.curves.items() if epoch < len(curve)}
+            opened.log({name: value for name, value in values.items() if value is not None}, step=epoch + 1)
+        for name, value in run.summary.items():
+            opened.summary[name] = value
+        opened.finish(quiet=True)
