@@ -1,6 +1,8 @@
 """The documents do what they say."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,27 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+APART = {"extending.md"}  # it adds to the tables of the package, which other tests read
+
+
+def blocks(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in APART], ids=lambda page: page.name)
 def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S):
+    for block in blocks(page):
         exec(compile(block, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("name", sorted(APART))
+def test_the_python_of_a_page_that_extends_the_package_runs_in_a_process_of_its_own(name, tmp_path):
+    script = tmp_path / "page.py"
+    script.write_text("\n".join(blocks(ROOT / "docs" / name)))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_readme_prints_what_it_promises(monkeypatch, tmp_path, capsys):

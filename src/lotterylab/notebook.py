@@ -14,13 +14,16 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
     """Compute what is missing of a study and return its rows.
 
     ``run_study("activations", data="digits", preset="small", seeds=1, store="my-store")``; ``options`` are those of the
-    command.  Interrupted (Ctrl-C), the same call goes on.  ``report.table.render`` prints the rows.
+    command.  ``workers``: processes of one thread each (default: one for each core); 0 computes in this process, which
+    knows the models and criteria that were defined in it.  Interrupted (Ctrl-C), the same call goes on.
+    ``report.table.render`` prints the rows.
 
     Raises:
         UsageError: for options that the command would refuse too.
         LotteryError: when runs failed; what is finished is kept.
         KeyboardInterrupt: when interrupted.
     """
+    from lotterylab.engine.here import run_here
     from lotterylab.engine.local import run
     from lotterylab.errors import unknown
     from lotterylab.studies.request import Request, resolve
@@ -29,7 +32,10 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
         raise unknown("study", name, ("activations",))
     resolved = resolve(Request(**options))
     place = Store(store)
-    summary = run(resolved.study.targets(), place, data_dir=resolved.data_dir, workers=workers)
+    if workers == 0:
+        summary = run_here(resolved.study.targets(), place, data_dir=resolved.data_dir)
+    else:
+        summary = run(resolved.study.targets(), place, data_dir=resolved.data_dir, workers=workers)
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.failed:

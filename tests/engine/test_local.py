@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 import some_plans
+from lotterylab.engine.here import run_here
 from lotterylab.engine.local import Event, run
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
@@ -199,3 +200,13 @@ def test_a_store_in_use_is_refused_and_outside_the_main_thread_signals_stay_whos
     thread.start()
     thread.join()
     assert found[0].done == 0 and signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_this_process_it_gives_the_bits_of_the_workers(tmp_path):
+    apart, here = Store(tmp_path / "apart"), Store(tmp_path / "here")
+    targets = [RUN, TICKET, FAILS]
+    assert (
+        run(targets, apart, workers=1).failed.keys() == run_here(targets, here).failed.keys() == here.failures().keys()
+    )
+    assert hashes(apart) == hashes(here)
+    assert run_here([RUN, TICKET], here).done == 0

@@ -8,12 +8,19 @@ from functools import cache
 from typing import Any
 
 
-@cache
 def facts(device: str = "cpu") -> dict[str, Any]:
     """torch, device, threads, instruction set, machine.  Two runs with equal facts give the same bits.
 
     ``device``: where the result is computed; of a GPU, its name is the fact.
     """
+    import torch
+
+    return {**_lasting(device), "threads": torch.get_num_threads()}
+
+
+@cache
+def _lasting(device: str) -> dict[str, Any]:
+    """The facts that do not change while a process lives."""
     import torch
 
     import lotterylab
@@ -22,7 +29,6 @@ def facts(device: str = "cpu") -> dict[str, Any]:
         "lotterylab": lotterylab.__version__,
         "torch": torch.__version__,
         "device": "cpu" if device == "cpu" else torch.cuda.get_device_name(device),
-        "threads": torch.get_num_threads(),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "machine": platform.machine(),
         "processor": _processor(),
