@@ -70,9 +70,10 @@ def test_prunable_are_the_weights_of_convolutions_and_linear_layers_each_once(mo
 
 def test_candidates_are_the_weights_or_all_parameters():
     module = normed()
-    net, state = network(module), state_of(module)
-    assert list(candidates(net, "weights", state)) == ["0.weight", "5.weight"]
-    assert list(candidates(net, "all", state)) == [name for name, _ in module.named_parameters()]
+    net = network(module)
+    assert candidates(net, "weights") == ("0.weight", "5.weight")
+    assert candidates(net, "all") == tuple(name for name, _ in module.named_parameters())
+    assert candidates(net, ["5.bias", "0.weight"]) == ("0.weight", "5.bias"), "in the module's order"
 
 
 def batch(size: int = 6) -> Tensor:

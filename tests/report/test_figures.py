@@ -116,12 +116,14 @@ def test_every_axis_is_labelled_and_every_look_has_a_name(grids):
             assert any(series.look.colour == look.colour for look in labelled), grid.name
 
 
-def test_each_method_has_a_colour_and_a_marker_of_its_own():
-    assert (
-        len({look.colour for look in METHODS.values()})
-        == len({look.marker for look in METHODS.values()})
-        == len(METHODS)
-    )
+def test_each_method_has_a_marker_of_its_own_and_those_of_the_study_a_colour_too():
+    from lotterylab.studies.methods import METHODS as KNOWN
+
+    assert set(METHODS) == {"dense", *KNOWN}
+    assert len({look.marker for look in METHODS.values()}) == len(METHODS)
+    assert len({(look.colour, look.line) for look in METHODS.values()}) == len(METHODS)
+    own = ("dense", "magnitude", "first-order", "grasp")
+    assert len({METHODS[name].colour for name in own}) == len(own)
 
 
 def test_published_values_are_laid_over_with_their_reading_error(grids):

@@ -13,17 +13,18 @@ from lotterylab.report.grid import Look
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#767676"
+WINE = "#882255"  # of Tol's muted scheme, for what a ninth colour is needed
 
 METHODS = {
     "dense": Look(colour=BLACK, marker="P"),
     "magnitude": Look(colour=BLUE, marker="o"),
     "first-order": Look(colour=VERMILLION, marker="s"),
     "grasp": Look(colour=GREEN, marker="^"),
-    "snip": Look(colour=ORANGE, marker="D"),
-    "snip-iterative": Look(colour=ORANGE, marker="d", line="--"),
-    "synflow": Look(colour=PURPLE, marker="v"),
-    "synflow-one-shot": Look(colour=PURPLE, marker="1", line="--"),
-    "magnitude-at-init": Look(colour=SKY, marker="o", line="--"),
+    "snip": Look(colour=SKY, marker="h"),
+    "snip-iterative": Look(colour=SKY, marker="d", line="--"),
+    "synflow": Look(colour=WINE, marker="*", size=7.0),
+    "synflow-one-shot": Look(colour=WINE, marker="1", line="--"),
+    "magnitude-at-init": Look(colour=BLUE, marker="p", line="--"),
     "movement": Look(colour=BLUE, marker="<", line=":"),
     "magnitude-increase": Look(colour=BLUE, marker=">", line="-."),
     "random": Look(colour=GREY, marker="x", line=":"),
