@@ -1,13 +1,23 @@
-"""Fields that take one of a few words: a wrong word is refused when the spec is made, not after hours of computing."""
+"""What a field of a spec says of itself: marks in its metadata, and words of which it takes one.
+
+A wrong word is refused when the spec is made, not after hours of computing.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cache
 from types import EllipsisType, NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lotterylab.errors import unknown
+
+# ``field(default=None, metadata=ADDED_LATER)``: not part of a digest while it has its default, so that what was
+# computed before the field existed keeps its name
+ADDED_LATER: Mapping[str, bool] = {"added_later": True}
+# ``field(metadata=PLACE)``: where a thing is, not what it is; never part of a digest
+PLACE: Mapping[str, bool] = {"place": True}
 
 
 def check_words(spec: Any) -> None:
