@@ -154,13 +154,14 @@ def test_another_copy_without_a_list_is_named_as_such(binary):
 
 @pytest.mark.parametrize("suffix", ["", ".bin"])
 def test_canonical_checksums_give_no_warning_unless_images_in_use_are_listed(tmp_path, suffix):
-    folder = cifar_files.Folder(path=tmp_path, suffix=suffix)
-    sums = {name: md5 for name, md5 in cifar_files.CANONICAL.items() if name.endswith(".bin") == bool(suffix)}
+    copy = cifar_files.CifarCopy(path=tmp_path, suffix=suffix, published=cifar_files.CIFAR10)
+    canonical = cifar_files.CIFAR10.canonical
+    sums = {name: md5 for name, md5 in canonical.items() if name.endswith(".bin") == bool(suffix)}
     files = tuple((name, f"md5:{md5}") for name, md5 in sums.items())
     assert len(files) == 6
-    assert cifar_files.warnings(folder, files, used=0) == ()
+    assert copy.warnings(files, used=0) == ()
     (tmp_path / "approximate_images.csv").write_text("file,index_in_file\ntest_batch,5\n")
-    (warning,) = cifar_files.warnings(folder, files, used=1)
+    (warning,) = copy.warnings(files, used=1)
     assert "canonical checksums, but approximate_images.csv stands beside it; 1 images are listed" in warning
 
 
@@ -228,7 +229,7 @@ def test_code_in_a_pickle_is_refused_and_never_run(tmp_path):
             return (Path.touch, (tmp_path / "planted",))
 
     replace(tmp_path / "data_batch_1", pickle.dumps({"data": Planted(), "labels": []}))
-    with pytest.raises(UsageError, match=r"cannot be read as a batch .*which no file of CIFAR-10 does"):
+    with pytest.raises(UsageError, match=r"cannot be read as a batch .*which no file of CIFAR does"):
         SMALL.load(tmp_path)
     assert not (tmp_path / "planted").exists()
 

@@ -4,10 +4,21 @@
 """
 
 from lotterylab.data.augment import Augment
-from lotterylab.data.cifar import Cifar10
+from lotterylab.data.cifar import Cifar10, Cifar100
 from lotterylab.data.digits import Digits
+from lotterylab.data.mnist import FashionMnist, Mnist
 from lotterylab.data.streams import NamedStream, TorchGlobalStream
 
-SPECS = {"cifar10": Cifar10, "digits": Digits}
+SPECS = {spec.name: spec for spec in (Cifar10, Cifar100, Digits, FashionMnist, Mnist)}
 
-__all__ = ["SPECS", "Augment", "Cifar10", "Digits", "NamedStream", "TorchGlobalStream"]
+__all__ = [
+    "SPECS",
+    "Augment",
+    "Cifar10",
+    "Cifar100",
+    "Digits",
+    "FashionMnist",
+    "Mnist",
+    "NamedStream",
+    "TorchGlobalStream",
+]

@@ -1,9 +1,10 @@
-"""The two file layouts of CIFAR-10: 10,000 records a file, each a label and 3 x 32 x 32 bytes (R, G, B planes)."""
+"""The two file layouts of CIFAR: records of labels and 3 x 32 x 32 bytes (R, G, B planes)."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,63 +13,77 @@ from numpy.typing import NDArray
 
 from lotterylab.errors import UsageError
 
-RECORDS = 10_000
 PIXELS = 3 * 32 * 32
-RECORD_BYTES = 1 + PIXELS
 
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]  # what builds a pickled array, whatever NumPy calls its module
 
-Records = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (count, 3, 32, 32), labels (count,)
+Read = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (count, 3, 32, 32), labels (count,)
 
 
-def binary(path: Path, count: int) -> Records:
-    """The first ``count`` records of a ``.bin`` file: one label byte, then the pixels.
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """How the records of a data set look: ``of``, how many stand in which file; ``label_bytes`` before the pixels in
+    the binary layout, of which the last is the label; ``label_key`` of the python layout; labels below ``classes``.
+    ``archive`` is what the archives' names begin with."""
+
+    called: str
+    archive: str
+    of: Mapping[str, int]
+    label_bytes: int
+    label_key: str
+    classes: int
+
+
+def binary(path: Path, count: int, records: Records) -> Read:
+    """The first ``count`` records of a ``.bin`` file: the label bytes, then the pixels.
 
     Raises:
-        UsageError: the file has another size than it must have, or a label is above 9.
+        UsageError: the file has another size than it must have, or a label is not below ``classes``.
     """
-    expected, found = RECORDS * RECORD_BYTES, path.stat().st_size
-    if found != expected:
+    whole, size = records.of[path.stem], records.label_bytes + PIXELS
+    found = path.stat().st_size
+    if found != whole * size:
         raise UsageError(
-            f"{path} is damaged: {expected} bytes expected ({RECORDS} records of {RECORD_BYTES}), {found} found. "
-            "Unpack cifar-10-binary again."
+            f"{path} is damaged: {whole * size} bytes expected ({whole} records of {size}), {found} found. "
+            f"Unpack {records.archive}-binary again."
         )
-    records = np.fromfile(path, dtype=np.uint8, count=count * RECORD_BYTES).reshape(count, RECORD_BYTES)
-    return _checked(path, records[:, 1:], records[:, 0])
+    read = np.fromfile(path, dtype=np.uint8, count=count * size).reshape(count, size)
+    return _checked(path, read[:, records.label_bytes :], read[:, records.label_bytes - 1], records)
 
 
-def python(path: Path, count: int) -> Records:
-    """The first ``count`` records of a pickled dict with "data", uint8 ``(10000, 3072)``, and "labels", a list.
+def python(path: Path, count: int, records: Records) -> Read:
+    """The first ``count`` records of a pickled dict with "data", uint8 ``(n, 3072)``, and a list of n labels.
 
     Nothing in the file is run: its pickle may name NumPy's arrays and nothing else.
 
     Raises:
-        UsageError: the file is no such pickle, is cut short, or a label is not in 0..9.
+        UsageError: the file is no such pickle, is cut short, or a label is not below ``classes``.
     """
+    n = records.of[path.stem]
     try:
         with path.open("rb") as file:
             batch: Any = _ArraysOnly(file, encoding="latin1").load()  # the encoding in which Python 2's arrays survive
-        data, labels = batch["data"], np.asarray(batch["labels"])
-        whole = data.shape == (RECORDS, PIXELS) and data.dtype == np.uint8 and labels.shape == (RECORDS,)
+        data, labels = batch["data"], np.asarray(batch[records.label_key])
+        whole = data.shape == (n, PIXELS) and data.dtype == np.uint8 and labels.shape == (n,)
     except Exception as error:  # a damaged pickle can raise anything
         raise UsageError(
-            f"{path} ({path.stat().st_size} bytes) cannot be read as a batch of CIFAR-10 "
-            f"({type(error).__name__}: {error}). Unpack cifar-10-python again."
+            f"{path} ({path.stat().st_size} bytes) cannot be read as a batch of {records.called} "
+            f"({type(error).__name__}: {error}). Unpack {records.archive}-python again."
         ) from error
     if not whole:
         raise UsageError(
-            f"{path} is damaged: data uint8 ({RECORDS}, {PIXELS}) and {RECORDS} labels expected, "
-            f"data {data.dtype} {data.shape} and labels {labels.shape} found. Unpack cifar-10-python again."
+            f"{path} is damaged: data uint8 ({n}, {PIXELS}) and {n} labels expected, "
+            f"data {data.dtype} {data.shape} and labels {labels.shape} found. Unpack {records.archive}-python again."
         )
-    return _checked(path, data[:count], labels[:count])
+    return _checked(path, data[:count], labels[:count], records)
 
 
-def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.integer]) -> Records:
-    wrong = np.flatnonzero((labels < 0) | (labels > 9))
+def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.integer], records: Records) -> Read:
+    wrong = np.flatnonzero((labels < 0) | (labels >= records.classes))
     if len(wrong):
         raise UsageError(
-            f"{path} is damaged: record {wrong[0]} has label {labels[wrong[0]]}, labels are 0 to 9 in CIFAR-10. "
-            "Unpack it again."
+            f"{path} is damaged: record {wrong[0]} has label {labels[wrong[0]]}, labels are 0 to "
+            f"{records.classes - 1} in {records.called}. Unpack it again."
         )
     return np.ascontiguousarray(pixels).reshape(-1, 3, 32, 32), labels.astype(np.uint8)
 
@@ -90,4 +105,4 @@ class _ArraysOnly(pickle.Unpickler):
                 return np.ndarray
             case "numpy", "dtype":
                 return _dtype
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which no file of CIFAR-10 does")
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which no file of CIFAR does")

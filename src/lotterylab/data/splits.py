@@ -1,0 +1,27 @@
+"""Who trains, who validates: parts of one pool, in its own order or in one drawn by a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lotterylab import rng
+
+if TYPE_CHECKING:
+    from lotterylab.data.arrays import Arrays
+
+
+def cut(pool: Arrays, *, train: int, validation: int, split_seed: int | None) -> tuple[Arrays, Arrays]:
+    """The first ``train`` images of ``pool`` and the next ``validation``.
+
+    ``split_seed`` None takes them in the pool's own order; a number after one permutation of the whole pool by
+    ``rng.stream(split_seed, "split")``, so that with one seed a larger ``train`` holds the smaller one's images.
+    """
+    if split_seed is None:
+        return pool[:train], pool[train : train + validation]
+    order = rng.stream(split_seed, "split").permutation(len(pool))
+    return pool[order[:train]], pool[order[train : train + validation]]
+
+
+def titled(title: str, split_seed: int | None) -> str:
+    """``title``, and which split where it is not the canonical one: "CIFAR-10@5000 (split 7)"."""
+    return title if split_seed is None else f"{title} (split {split_seed})"
