@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from lotterylab import rng
 
 if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
     from lotterylab.data.arrays import Arrays
 
 
@@ -20,6 +23,21 @@ def cut(pool: Arrays, *, train: int, validation: int, split_seed: int | None) ->
         return pool[:train], pool[train : train + validation]
     order = rng.stream(split_seed, "split").permutation(len(pool))
     return pool[order[:train]], pool[order[train : train + validation]]
+
+
+def stratified(labels: NDArray[numpy.integer], draw: numpy.random.Generator) -> NDArray[numpy.intp]:
+    """An order of n images in which the classes are mixed by their shares, drawn at random within each class.
+
+    The j-th drawn of the n_c images of class c stands at the place (j + 1/2) / n_c, and all are sorted by their places,
+    equal ones by chance.  So the first m of them have m n_c / n of class c, up to 1/2 + K n_c / 2n.
+    """
+    import numpy
+
+    places = numpy.empty(len(labels))
+    for label in numpy.unique(labels):
+        (members,) = numpy.nonzero(labels == label)
+        places[draw.permutation(members)] = (numpy.arange(len(members)) + 0.5) / len(members)
+    return numpy.lexsort((draw.permutation(len(labels)), places))
 
 
 def titled(title: str, split_seed: int | None) -> str:

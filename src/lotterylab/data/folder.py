@@ -1,0 +1,112 @@
+"""A folder of the user's own images, one folder a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from lotterylab.data.base import Dataset, Fingerprint
+from lotterylab.errors import UsageError
+from lotterylab.words import PLACE
+
+if TYPE_CHECKING:
+    from lotterylab.data.arrays import ArrayDataset
+    from lotterylab.data.folder_listing import Listing
+
+CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """PNG and JPEG files in ``train/<class>/``, with ``validation/`` (or ``val/``) and ``test/`` beside ``train/``
+    where there are any; or in ``<class>/`` alone.  Classes are numbered in the sorted order of their names.
+
+    ``path`` says where, and is part of no result's name: the content is.  ``size``: images of another size are resized
+    to ``size`` x ``size`` (``folder_pixels.decoded`` says how).  ``channels``: 3 for RGB, 1 for grey.
+
+    ``train``, ``validation``, ``test``: how many images; None for all of a split that has a folder of its own, and
+    otherwise for all that are left (train) or for no images (validation).  What has no folder of its own is taken from
+    the training images: test first, so that nothing else moves it, then train, then validation.  So ``test`` must be
+    given where there is no ``test/``.  Images are taken in an order drawn by ``split_seed`` in which the classes are
+    mixed by their shares (``splits.stratified``): each part has nearly the same share of each class.
+
+    Normalised by mean and standard deviation of the training images in use.  PNG files give the same bytes everywhere;
+    a JPEG may be decoded otherwise by another version of the library, which the content tells.
+    """
+
+    version: ClassVar[int] = 1
+    name: ClassVar[str] = "folder"
+    path: str | Path = field(metadata=PLACE)
+    size: int = 32
+    channels: int = 3
+    train: int | None = None
+    validation: int | None = None
+    test: int | None = None
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise UsageError(f"size={self.size}: images have at least 1 pixel a side.")
+        if self.channels not in CHANNELS:
+            raise UsageError(f"channels={self.channels}: 3 (RGB) or 1 (grey) is possible.")
+        for name, least in (("train", 1), ("validation", 0), ("test", 1)):
+            count = getattr(self, name)
+            if count is not None and count < least:
+                raise UsageError(f"{name}={count} of the images in {self.path}: at least {least} is needed.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return (self.channels, self.size, self.size)
+
+    @property
+    def classes(self) -> int:
+        """K: how many class folders there are.  Raises ``UsageError`` as ``load`` does."""
+        return len(self._listing.classes)
+
+    @property
+    def title(self) -> str:
+        """The folder's name with training and test images: "flowers@300/60"; then the split, unless its seed is 0."""
+        from lotterylab.data.folder_listing import chosen
+        from lotterylab.data.splits import titled
+
+        parts = chosen(self._listing, self)
+        name = Path(self.path).expanduser().resolve().name
+        return titled(f"{name}@{len(parts['train'])}/{len(parts['test'])}", self.split_seed or None)
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The images; ``data_dir`` is not looked at.
+
+        Raises:
+            UsageError: the folder or what is in it is not as described, an image cannot be read, or more images were
+                asked for than there are.
+        """
+        return self._read()[0].dataset()
+
+    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
+        """The content used, and one SHA-256 over the names and bytes of the files used."""
+        read, files = self._read()
+        return Fingerprint(content=read.content(), files=files)
+
+    @cached_property
+    def _listing(self) -> Listing:
+        # for the properties, which are asked often; load and fingerprint look again
+        from lotterylab.data.folder_listing import listed
+
+        return listed(Path(self.path).expanduser())
+
+    def _read(self) -> tuple[ArrayDataset, tuple[tuple[str, str], ...]]:
+        from lotterylab.data.arrays import ArrayDataset
+        from lotterylab.data.folder_listing import chosen, listed
+        from lotterylab.data.folder_pixels import arrays, mean_and_std
+
+        root = Path(self.path).expanduser()
+        listing = listed(root)
+        classes = len(listing.classes)
+        parts, checksum = arrays(root, chosen(listing, self), classes=classes, size=self.size, channels=self.channels)
+        mean, std = mean_and_std(root, parts["train"].images)
+        dataset = ArrayDataset(**parts, classes=classes, mean=mean, std=std, scale=255.0)
+        count = sum(map(len, parts.values()))
+        return dataset, ((f"{root.resolve().name} ({count} files)", f"sha256:{checksum}"),)
