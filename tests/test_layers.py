@@ -22,7 +22,7 @@ LAYERS: tuple[set[str], ...] = (
     {"types", "errors", "words", "rng", "blobs", "masks", "select", "select_profiles", "cuts", "counts", "pools"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
     {"engine"},
-    {"studies", "report", "export", "cli", "commands", "library", "notebook", "__main__", "__init__"},
+    {"studies", "report", "export", "fetch", "cli", "commands", "library", "notebook", "__main__", "__init__"},
 )
 PLANS = {"plan", "procedures"}  # never meet their own layer's other side, the methods
 

@@ -46,7 +46,7 @@ def file(folder: Path, name: str, *, called: str) -> Path:
     """A file of a copy, which must be there."""
     path = folder / name
     if not path.is_file():
-        raise UsageError(f"{called} in {folder} is not whole: {name} is missing. Unpack it there again.")
+        raise UsageError(f"{called} in {folder} is not whole: {name} is missing. Unpack or download it again.")
     return path
 
 
