@@ -40,7 +40,7 @@ PYTEST = ("test", "nightly")
 # What `--here` asks of the running Python before it starts: modules, by the name that is imported.
 TESTED = ("torch", "pytest", "xdist", "hypothesis")
 NEEDS = {
-    "study": ("torch", "numpy", "scipy", "safetensors", "tyro", "rich", "matplotlib"),
+    "study": ("torch", "numpy", "scipy", "safetensors", "tyro", "rich", "matplotlib", "PIL"),
     "test": TESTED,
     "nightly": TESTED,
     "check": ("ruff", "pyright"),
