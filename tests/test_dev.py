@@ -225,9 +225,8 @@ def test_here_puts_the_sources_first_on_the_path_and_keeps_the_users_own(monkeyp
 
 def test_here_asks_a_study_for_all_dependencies_of_the_package():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    modules = {"pillow": "PIL"}  # where the package has another name than what is imported
     names = [re.split(r"[<>=!~ ]", line)[0] for line in declared]
-    assert sorted(dev.NEEDS["study"]) == sorted(modules.get(name, name) for name in names)
+    assert sorted(dev.NEEDS["study"]) == sorted("PIL" if name == "pillow" else name for name in names)
 
 
 def test_here_names_the_modules_that_are_absent():

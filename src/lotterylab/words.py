@@ -1,4 +1,4 @@
-"""Fields of specs: those that take one of a few words, and what a digest has to know of a field.
+"""What a field of a spec says of itself: marks in its metadata, and words of which it takes one.
 
 A wrong word is refused when the spec is made, not after hours of computing.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from functools import cache
-from types import EllipsisType, MappingProxyType, NoneType
+from types import EllipsisType, NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lotterylab.errors import unknown
 
-# metadata of a spec's field that came after results had been named: left out of a digest while it has its default
-ADDED_LATER: Mapping[str, bool] = MappingProxyType({"added_later": True})
-# of a field that says where a thing is and not what it is: never part of a digest
-PLACE: Mapping[str, bool] = MappingProxyType({"place": True})
+# ``field(default=None, metadata=ADDED_LATER)``: not part of a digest while it has its default, so that what was
+# computed before the field existed keeps its name
+ADDED_LATER: Mapping[str, bool] = {"added_later": True}
+# ``field(metadata=PLACE)``: where a thing is, not what it is; never part of a digest
+PLACE: Mapping[str, bool] = {"place": True}
 
 
 def check_words(spec: Any) -> None:

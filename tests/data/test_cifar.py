@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lotterylab.data import Cifar10, Cifar100, cifar_files
+from lotterylab.data import Cifar10, cifar_files
 from lotterylab.data.base import data_dir
 from lotterylab.errors import UsageError
 
@@ -154,13 +154,14 @@ def test_another_copy_without_a_list_is_named_as_such(binary):
 
 @pytest.mark.parametrize("suffix", ["", ".bin"])
 def test_canonical_checksums_give_no_warning_unless_images_in_use_are_listed(tmp_path, suffix):
-    folder = cifar_files.Folder(path=tmp_path, suffix=suffix, cifar=cifar_files.CIFAR10)
-    sums = {name: md5 for name, md5 in cifar_files.CIFAR10.canonical.items() if name.endswith(".bin") == bool(suffix)}
+    copy = cifar_files.CifarCopy(path=tmp_path, suffix=suffix, published=cifar_files.CIFAR10)
+    canonical = cifar_files.CIFAR10.canonical
+    sums = {name: md5 for name, md5 in canonical.items() if name.endswith(".bin") == bool(suffix)}
     files = tuple((name, f"md5:{md5}") for name, md5 in sums.items())
     assert len(files) == 6
-    assert cifar_files.warnings(folder, files, used=0) == ()
+    assert copy.warnings(files, used=0) == ()
     (tmp_path / "approximate_images.csv").write_text("file,index_in_file\ntest_batch,5\n")
-    (warning,) = cifar_files.warnings(folder, files, used=1)
+    (warning,) = copy.warnings(files, used=1)
     assert "canonical checksums, but approximate_images.csv stands beside it; 1 images are listed" in warning
 
 
@@ -258,38 +259,3 @@ def test_a_subset_says_so_in_its_title():
     assert Cifar10(train=5_000, test=1_000).title == "CIFAR-10@5000/1000"
     assert Cifar10(train=5_000, validation=45_000, test=5_000).title == "CIFAR-10@5000"
     assert Cifar10(test=5_000).title == "CIFAR-10@50000/5000"
-
-
-# CIFAR-100: the same reader, other files
-
-
-def planted_100(folder, suffix):
-    rng = np.random.default_rng(1)
-    for name, count in (("train", 50_000), ("test", 10_000)):
-        fine, pixels = np.arange(count) % 100, np.zeros((count, 3072), dtype=np.uint8)
-        pixels[:, 0] = rng.integers(0, 256, count)
-        if suffix:
-            coarse = np.full((count, 1), 7, dtype=np.uint8)
-            table = np.concatenate([coarse, fine[:, None].astype(np.uint8), pixels], axis=1)
-            (folder / f"{name}.bin").write_bytes(table.tobytes())
-        else:
-            content = {"data": pixels, "fine_labels": fine.tolist(), "coarse_labels": [7] * count}
-            (folder / name).write_bytes(pickle.dumps(content))
-
-
-def test_cifar_100_takes_the_fine_labels_of_either_layout(tmp_path):
-    contents = []
-    for suffix, place in ((".bin", "cifar-100-binary"), ("", "cifar-100-python")):
-        root = tmp_path / (suffix or "python")
-        (root / place).mkdir(parents=True)
-        planted_100(root / place, suffix)
-        spec = Cifar100(train=300, validation=50, test=20)
-        data = spec.load(root)
-        assert data.train.labels.tolist() == [number % 100 for number in range(300)]
-        assert data.classes == 100 and data.mean == Cifar100.mean
-        fingerprint = spec.fingerprint(root)
-        contents.append(fingerprint.content)
-        assert "This copy of CIFAR-100 is not the canonical copy" in fingerprint.warnings[0]
-    assert contents[0] == contents[1]
-    with pytest.raises(UsageError, match="lotterylab data fetch cifar100"):
-        Cifar100().load(tmp_path)

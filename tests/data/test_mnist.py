@@ -1,134 +1,151 @@
-"""MNIST's files: the real ones where they are, planted ones for everything that can be wrong with them."""
+"""MNIST and Fashion-MNIST, from files made here."""
 
-import gzip
-import os
+from __future__ import annotations
+
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from lotterylab.data import idx
-from lotterylab.data.base import data_dir
-from lotterylab.data.mnist import FashionMnist, Mnist
+import some_mnist
+from lotterylab.data import FashionMnist, Mnist, mnist_files
+from lotterylab.data.copies import md5
 from lotterylab.errors import UsageError
 
-LOCAL = data_dir(None)
-HERE = LOCAL is not None and (LOCAL / "mnist").is_dir()
-needs_mnist = pytest.mark.skipif(not HERE, reason="LOTTERYLAB_DATA names no folder with mnist in it")
+SMALL = Mnist(train=30, validation=10, test=20)
 
 
-def encoded(array: np.ndarray) -> bytes:
-    header = bytes((0, 0, 8, array.ndim)) + b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return header + array.tobytes()
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("plain")
+    some_mnist.write(folder)
+    return folder
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_what_was_written_is_read(tmp_path, packed):
-    array = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-    path = tmp_path / ("a.gz" if packed else "a")
-    path.write_bytes(gzip.compress(encoded(array)) if packed else encoded(array))
-    np.testing.assert_array_equal(idx.read(path, 3), array)
+@pytest.fixture
+def copy(plain, tmp_path) -> Path:
+    """A folder with links to the plain files, each of which a test may replace."""
+    for file in plain.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    return tmp_path
 
 
-GOOD = encoded(np.zeros((2, 3), dtype=np.uint8))
-DAMAGED = {
-    "empty": (b"", "begins with nothing"),
-    "other magic": (b"\x89PNG" + GOOD, "it should begin with 00 00 08 02"),
-    "other type": (b"\x00\x00\x0d\x02" + GOOD[4:], "begins with 00 00 0d 02"),
-    "short header": (GOOD[:7], "its header ends after 7 bytes"),
-    "short": (GOOD[:-1], "6 bytes expected after its header, 5 found"),
-    "long": (GOOD + b"\x00", "6 bytes expected after its header, more found"),
-    "hostile": (b"\x00\x00\x08\x02" + b"\xff" * 8, "its header promises 4294967295 x 4294967295"),
-}
+def test_the_first_images_are_trained_on_and_the_next_validate(plain):
+    data = SMALL.load(plain)
+    images, labels = some_mnist.made_up("train")
+    np.testing.assert_array_equal(data.train.images.numpy(), images[:30, None])
+    np.testing.assert_array_equal(data.train.labels.numpy(), labels[:30])
+    np.testing.assert_array_equal(data.validation.images.numpy(), images[30:40, None])
+    np.testing.assert_array_equal(data.test.labels.numpy(), some_mnist.made_up("t10k")[1][:20])
+    assert (data.train.images.dtype, data.train.labels.dtype) == (torch.uint8, torch.int64)
+    assert tuple(data.train.images.shape[1:]) == SMALL.shape and data.classes == 10
+    assert not data.train.approximate.any()
 
 
-@pytest.mark.parametrize("what", DAMAGED)
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_damaged_file_is_named_with_what_was_found(tmp_path, what, packed):
-    content, says = DAMAGED[what]
-    path = tmp_path / ("a.gz" if packed else "a")
-    path.write_bytes(gzip.compress(content) if packed else content)
-    with pytest.raises(UsageError) as refused:
-        idx.read(path, 2)
-    assert says in str(refused.value) and str(path) in str(refused.value)
+def test_gzipped_and_plain_files_hold_the_same_content(plain, tmp_path):
+    some_mnist.write(tmp_path, zipped=True)
+    one, other = SMALL.fingerprint(plain), SMALL.fingerprint(tmp_path)
+    assert one.content == other.content
+    assert [name for name, _ in one.files] == list(mnist_files.NAMES)
+    assert [name for name, _ in other.files] == [f"{name}.gz" for name in mnist_files.NAMES]
+    (warning,) = other.warnings
+    assert warning.startswith("This copy of MNIST is not the canonical copy: checksums differ (train-images-idx3-ubyte")
+    assert "\n" not in warning and str(tmp_path) not in warning
 
 
-def test_a_damaged_gzip_stream_is_named(tmp_path):
-    whole = gzip.compress(encoded(np.random.default_rng(0).integers(0, 256, (50, 50), dtype=np.uint8)))
-    for number, data in enumerate((whole[:-300], whole[:40] + b"xyz" + whole[43:], b"no gzip")):
-        path = tmp_path / f"{number}.gz"
-        path.write_bytes(data)
-        with pytest.raises(UsageError, match="is damaged"):
-            idx.read(path, 2)
+def test_canonical_checksums_give_no_warning():
+    for published in (mnist_files.MNIST, mnist_files.FASHION):
+        copy = mnist_files.IdxCopy(path=Path("/nowhere"), published=published)
+        files = tuple((name, f"md5:{md5}") for name, md5 in published.canonical.items())
+        assert len(set(files)) == 8 and copy.warnings(files, used=0) == ()
 
 
-def test_a_gzip_bomb_is_not_unpacked(tmp_path):
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(encoded(np.zeros((2, 3), dtype=np.uint8)) + bytes(50_000_000)))
-    with pytest.raises(UsageError, match="more found"):
-        idx.read(path, 2)
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        (SMALL, "mnist"),
+        (SMALL, "MNIST/raw"),
+        (SMALL, "."),
+        (FashionMnist(train=30, test=20), "fashion-mnist"),
+        (FashionMnist(train=30, test=20), "FashionMNIST/raw"),
+    ],
+)
+def test_files_are_found_where_people_and_torchvision_put_them(plain, tmp_path, spec, place):
+    data_dir = tmp_path / "data"
+    (data_dir / place).parent.mkdir(parents=True, exist_ok=True)
+    if place != ".":
+        (data_dir / place).symlink_to(plain)
+    assert len(spec.load(data_dir if place != "." else plain).train) == 30
 
 
-@needs_mnist
-def test_the_real_set_has_its_checksums_sizes_and_moments():
-    spec = Mnist()
-    fingerprint = spec.fingerprint(LOCAL)
-    assert dict(fingerprint.files) == {name: f"md5:{md5}" for name, md5 in Mnist.canonical.items()}
-    assert fingerprint.warnings == ()
-    data = spec.load(LOCAL)
-    assert [len(split) for split in (data.train, data.validation, data.test)] == [60_000, 0, 10_000]
-    assert data.train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # as its page shows them
-    assert data.train.labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    scaled = data.train.images.double() / 255
-    assert (round(float(scaled.mean()), 4), round(float(scaled.std()), 4)) == (Mnist.mean, Mnist.std)
+def test_a_folder_of_its_own_comes_before_files_that_lie_about(copy):
+    some_mnist.write(copy / "mnist", seed=1)
+    np.testing.assert_array_equal(SMALL.load(copy).train.labels.numpy(), some_mnist.made_up("train", 1)[1][:30])
 
 
-@needs_mnist
-def test_plain_files_are_the_same_content(tmp_path):
-    assert LOCAL is not None
-    for packed in (LOCAL / "mnist").glob("*.gz"):
-        (tmp_path / packed.stem).write_bytes(gzip.decompress(packed.read_bytes()))
-    spec = Mnist(train=100, validation=20, test=50)
-    plain, packed = spec.fingerprint(tmp_path), spec.fingerprint(LOCAL)
-    assert plain.content == packed.content
-    assert all(found.startswith("sha256:") for _, found in plain.files)
+def test_one_set_is_not_taken_for_the_other(tmp_path, monkeypatch):
+    some_mnist.write(tmp_path)
+    labels = "train-labels-idx1-ubyte"
+    monkeypatch.setitem(mnist_files.FASHION.canonical, labels, md5(tmp_path / labels))  # as if these were its labels
+    with pytest.raises(UsageError, match=f"holds Fashion-MNIST, not MNIST: {labels} has its checksum"):
+        SMALL.load(tmp_path)
+    assert len(FashionMnist(train=30, test=1).load(tmp_path).train) == 30
 
 
-@needs_mnist
-def test_a_split_by_seed_is_a_permutation_of_the_training_images():
-    canonical = Mnist(train=59_000, validation=1_000, test=10).load(LOCAL)
-    drawn = Mnist(train=59_000, validation=1_000, test=10, split_seed=3).load(LOCAL)
-    for data in (canonical, drawn):
-        together = data.train.labels.bincount() + data.validation.labels.bincount(minlength=10)
-        assert together.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert drawn.train.labels[:50].tolist() != canonical.train.labels[:50].tolist()
-    assert drawn.test.labels.tolist() == canonical.test.labels.tolist()
+def test_a_missing_file_is_named(copy):
+    (copy / "t10k-labels-idx1-ubyte").unlink()
+    for ask in (SMALL.load, SMALL.fingerprint):
+        with pytest.raises(UsageError, match=r"MNIST in .* is not whole: t10k-labels-idx1-ubyte\.gz is missing"):
+            ask(copy)
 
 
-def test_titles_and_sizes():
-    assert Mnist().title == "MNIST"
-    assert FashionMnist(train=5000, validation=0, test=5000).title == "Fashion-MNIST@5000"
-    with pytest.raises(UsageError, match="60000 training and 10000 test"):
-        Mnist(train=60_000, validation=1)
+def test_a_label_above_nine_is_refused_with_its_place(copy):
+    path = copy / "train-labels-idx1-ubyte"
+    content = bytearray(path.read_bytes())
+    content[8 + 7] = 10
+    path.unlink()
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="label 7 is 10, labels are 0 to 9 in MNIST"):
+        SMALL.load(copy)
 
 
-@pytest.mark.parametrize("spec", [Mnist(), FashionMnist()])
-def test_missing_files_are_named_with_what_to_do(tmp_path, spec):
-    with pytest.raises(UsageError, match=f"lotterylab data fetch {spec.name}"):
-        spec.load(tmp_path)
-    with pytest.raises(UsageError, match="--data-dir"):
-        spec.load(None)
-    inside = tmp_path / spec.name
-    inside.mkdir()
-    (inside / "train-images-idx3-ubyte").write_bytes(b"")
-    with pytest.raises(UsageError, match="train-labels-idx1-ubyte"):
-        spec.load(tmp_path)
+def test_a_file_of_another_shape_is_refused(copy):
+    (copy / "train-images-idx3-ubyte").unlink()
+    (copy / "train-images-idx3-ubyte").symlink_to(copy / "t10k-images-idx3-ubyte")
+    with pytest.raises(UsageError, match="header says 10000 x 28 x 28, 60000 x 28 x 28 expected"):
+        SMALL.load(copy)
 
 
-def test_files_of_another_size_are_refused(tmp_path):
-    for name in Mnist.canonical:
-        shape = (3, 28, 28) if "images" in name else (3,)
-        Path(tmp_path / name).write_bytes(gzip.compress(encoded(np.zeros(shape, dtype=np.uint8))))
-    with pytest.raises(UsageError, match="should be 60000 images"):
-        Mnist().load(tmp_path)
-    assert os.listdir(tmp_path)
+def test_without_a_folder_the_error_says_where_to_put_one(tmp_path):
+    with pytest.raises(UsageError, match=r"MNIST needs a local copy: .*data fetch mnist.*--data digits"):
+        Mnist().load(None)
+    with pytest.raises(UsageError, match=r"no folder .*missing, where Fashion-MNIST was to be read"):
+        FashionMnist().load(tmp_path / "missing")
+    with pytest.raises(UsageError, match=r"no MNIST in .* \(looked in mnist, MNIST/raw, .*\)\. .*data fetch mnist"):
+        Mnist().fingerprint(tmp_path)
+
+
+@pytest.mark.parametrize("sizes", [{"train": 0}, {"validation": 1}, {"test": 10_001}, {"train": 60_001}])
+def test_sizes_that_cannot_be_are_refused(sizes):
+    with pytest.raises(UsageError, match=r"^MNIST (with|has)"):
+        Mnist(**sizes)
+
+
+def test_a_subset_says_so_in_its_title():
+    assert (Mnist().title, FashionMnist().title) == ("MNIST", "Fashion-MNIST")
+    assert Mnist(train=55_000, validation=5_000).title == "MNIST"
+    assert Mnist(train=5_000, validation=1_000, test=5_000).title == "MNIST@5000"
+    assert FashionMnist(train=5_000, test=1_000).title == "Fashion-MNIST@5000/1000"
+
+
+def test_a_fingerprint_needs_no_torch(plain):
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pathlib import Path; from lotterylab.data import Mnist\n"
+        "print(Mnist(train=30, validation=10, test=20).fingerprint(Path(sys.argv[1])).content)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(plain)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == SMALL.fingerprint(plain).content

@@ -26,6 +26,7 @@ from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Prune, Shu
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant, EpochDrops, FractionDrops
+from lotterylab.words import PLACE
 
 MODEL = ShallowCnn(activation="relu")
 DATA = Data(spec=Cifar10(train=5000, validation=1000, test=5000), content="ab" * 32)
@@ -146,6 +147,24 @@ def test_a_field_added_later_is_left_out_at_its_default_and_another_new_field_is
     assert '"warmup"' not in encode(New(rate=0.1)) and '"cooldown":0' in encode(New(rate=0.1))
     assert encode(New(rate=0.1)).replace('"cooldown":0,', "") == encode(Old(rate=0.1))
     assert digest(New(rate=0.1)) == digest(New(rate=0.1, warmup=0)) != digest(New(rate=0.1, warmup=1))
+
+
+# where a thing is, not what it is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    rate: float
+    path: str = field(metadata=PLACE)
+
+
+def test_a_field_that_says_where_a_thing_is_makes_no_difference():
+    here, there = Placed(rate=0.1, path="/here"), Placed(rate=0.1, path="/there")
+    assert "path" not in encode(here) and "here" not in encode(here)
+    assert digest(here) == digest(there) != digest(Placed(rate=0.2, path="/here"))
+    within = (Data(spec=here, content="ab"), Data(spec=there, content="ab"), Data(spec=there, content="cd"))
+    assert digest(within[0]) == digest(within[1]) != digest(within[2])
+    assert digest(replace(here, path=Path("/here"))) == digest(here)  # a place need not have a fixed spelling
 
 
 @dataclass(frozen=True, kw_only=True)

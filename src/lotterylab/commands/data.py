@@ -7,12 +7,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from lotterylab.data.base import ENVIRONMENT
 from lotterylab.errors import UsageError
+
+if TYPE_CHECKING:
+    from lotterylab.fetch import Progress
 
 EVERY_SECONDS = 1.0
 
@@ -41,17 +44,19 @@ class Data:
 
 
 class _Shown:
-    """One line a second and file, on a terminal over the last one."""
+    """One line a second and file, on a terminal over the last one; each other step on a line of its own."""
 
     def __init__(self) -> None:
         self.last = 0.0
 
-    def __call__(self, file: str, done: int, total: int | None) -> None:
+    def __call__(self, step: Progress) -> None:
+        if step.what != "downloading":
+            print(f"{step.file}: {step.what}", file=sys.stderr, flush=True)
+            return
         now = time.monotonic()
-        if now - self.last < EVERY_SECONDS and done != total:
+        if now - self.last < EVERY_SECONDS and step.done != step.total:
             return
         self.last = now
-        of = f" of {total / 1e6:.1f} MB, {100 * done / total:.0f} %" if total else " MB"
-        text = f"{file}: {done / 1e6:.1f}{of}"
-        end = "\n" if done == total or not sys.stderr.isatty() else "\r"
-        print(text, end=end, file=sys.stderr, flush=True)
+        share = f" of {step.total / 1e6:.1f} MB, {100 * step.done / step.total:.0f} %" if step.total else " MB"
+        end = "\n" if step.done == step.total or not sys.stderr.isatty() else "\r"
+        print(f"{step.file}: {step.done / 1e6:.1f}{share}", end=end, file=sys.stderr, flush=True)

@@ -13,19 +13,22 @@ from lotterylab.data.base import Dataset, Split
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arrays:
-    """Images uint8 ``(n, C, H, W)``, labels, whole numbers from 0, ``(n,)`` and approximate bool ``(n,)``."""
+    """Images uint8 ``(n, C, H, W)``, labels ``(n,)`` and approximate bool ``(n,)``.
+
+    Labels are uint8, uint16 where there are more than 256 classes.
+    """
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.integer]
+    labels: NDArray[np.unsignedinteger]
     approximate: NDArray[np.bool_]
 
-    def __getitem__(self, part: slice) -> Arrays:
-        """A part of them, in order."""
-        return Arrays(images=self.images[part], labels=self.labels[part], approximate=self.approximate[part])
+    def __len__(self) -> int:
+        """n."""
+        return len(self.labels)
 
-    def at(self, chosen: NDArray[np.int64]) -> Arrays:
-        """Those with these indices, in their order."""
-        return Arrays(images=self.images[chosen], labels=self.labels[chosen], approximate=self.approximate[chosen])
+    def __getitem__(self, part: slice | NDArray[np.integer]) -> Arrays:
+        """A part of them, in order, or those of the given indices."""
+        return Arrays(images=self.images[part], labels=self.labels[part], approximate=self.approximate[part])
 
     def split(self) -> Split:
         """As tensors on the CPU, in memory of their own."""
@@ -36,6 +39,20 @@ class Arrays:
             labels=torch.from_numpy(self.labels.astype(np.int64)),
             approximate=torch.from_numpy(self.approximate.copy()),
         )
+
+
+def exact(images: NDArray[np.uint8], labels: NDArray[np.unsignedinteger]) -> Arrays:
+    """Images none of which is approximate."""
+    return Arrays(images=images, labels=labels, approximate=np.zeros(len(labels), dtype=np.bool_))
+
+
+def joined(parts: list[Arrays]) -> Arrays:
+    """One after another."""
+    return Arrays(
+        images=np.concatenate([part.images for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        approximate=np.concatenate([part.approximate for part in parts]),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,69 +1,64 @@
-"""Where the files of CIFAR-10 and CIFAR-100 are, which images are approximate, and whether they are canonical."""
+"""Where the files of CIFAR-10 and CIFAR-100 are, which images are approximate, and whether the files are canonical."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from lotterylab.data import cifar_layouts
-from lotterylab.data.arrays import Arrays
-from lotterylab.data.base import ENVIRONMENT
+from lotterylab.data import cifar_layouts, copies
+from lotterylab.data.arrays import Arrays, joined
 from lotterylab.data.cifar_layouts import Records
+from lotterylab.data.copies import Checksums
 from lotterylab.errors import UsageError
 
 LIST = "approximate_images.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CifarFiles:
-    """The files of CIFAR-10 or of CIFAR-100.
+class Files:
+    """What is published: the training files in order and the test file, how their records look, where archives put
+    them, and ``canonical``, the MD5 sums of the files in both layouts."""
 
-    ``training``: names of the training batches without suffix; ``per_batch``: records in each; ``test``: 10,000.
-    ``canonical``: MD5 of each file by its name, of both layouts.  ``places``: where they are looked for.
-    """
-
+    called: str
+    name: str
+    training: tuple[str, ...]
+    test: str
     records: Records
     places: tuple[str, ...]
-    training: tuple[str, ...]
-    per_batch: int
-    test: str
     canonical: Mapping[str, str]
-    option: str
 
     @property
-    def name(self) -> str:
-        """ "CIFAR-10"."""
-        return self.records.name
+    def batches(self) -> tuple[str, ...]:
+        """All files, without the binary layout's suffix."""
+        return (*self.training, self.test)
 
-    @property
-    def advice(self) -> str:
-        """What to do when they are not there."""
-        one, other = self.records.archives
-        return (
-            f"Run lotterylab data fetch {self.option}, or put {one} or {other} there, unpacked, or use --data digits, "
-            "which ships inside the package."
-        )
-
-    def size(self, batch: str) -> int:
-        """How many records a batch has."""
-        return TEST_RECORDS if batch == self.test else self.per_batch
+    def needed(self, *, training: int, test: int) -> dict[str, int]:
+        """How many records to read from which batch, in canonical order."""
+        counts = {}
+        for batch in self.training:
+            if training > 0:
+                counts[batch] = min(self.records.of[batch], training)
+                training -= counts[batch]
+        return {**counts, self.test: test}
 
 
-TEST_RECORDS = 10_000
-CIFAR10 = CifarFiles(
+CIFAR10 = Files(
+    called="CIFAR-10",
+    name="cifar10",
+    training=("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"),
+    test="test_batch",
     records=Records(
-        name="CIFAR-10",
+        called="CIFAR-10",
+        archive="cifar-10",
+        of={**{f"data_batch_{i}": 10_000 for i in range(1, 6)}, "test_batch": 10_000},
         label_bytes=1,
         label_key="labels",
         classes=10,
-        archives=("cifar-10-binary", "cifar-10-python"),
     ),
-    option="cifar10",
     places=(
         ".",
         "cifar10",
@@ -72,11 +67,8 @@ CIFAR10 = CifarFiles(
         "cifar10/cifar-10-batches-py",
         "cifar10/cifar-10-batches-bin",
     ),
-    training=("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"),
-    per_batch=10_000,
-    test="test_batch",
-    # MD5 of the files in cifar-10-python.tar.gz, as torchvision lists them, and in cifar-10-binary.tar.gz, as the
-    # CIFAR-10 loaders of prabhuomkar/pytorch-cpp and rai-project/dldataset list them
+    # of the files in cifar-10-python.tar.gz, as torchvision lists them, and in cifar-10-binary.tar.gz, as the CIFAR-10
+    # loaders of prabhuomkar/pytorch-cpp and rai-project/dldataset list them
     canonical={
         "data_batch_1": "c99cafc152244af753f735de768cd75f",
         "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -92,27 +84,28 @@ CIFAR10 = CifarFiles(
         "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
     },
 )
-CIFAR100 = CifarFiles(
+CIFAR100 = Files(
+    called="CIFAR-100",
+    name="cifar100",
+    training=("train",),
+    test="test",
     records=Records(
-        name="CIFAR-100",
+        called="CIFAR-100",
+        archive="cifar-100",
+        of={"train": 50_000, "test": 10_000},
         label_bytes=2,  # coarse, then fine
         label_key="fine_labels",
         classes=100,
-        archives=("cifar-100-binary", "cifar-100-python"),
     ),
-    option="cifar100",
     places=(
-        ".",
         "cifar100",
         "cifar-100-python",
         "cifar-100-binary",
         "cifar100/cifar-100-python",
         "cifar100/cifar-100-binary",
+        ".",  # last: files called "train" and "test" may be anything
     ),
-    training=("train",),
-    per_batch=50_000,
-    test="test",
-    # as torchvision (python) and rai-project/dldataset (binary) list them
+    # of the python files as torchvision lists them, of the binary ones as rai-project/dldataset does
     canonical={
         "train": "16019d7e3df5f24257cddd939b257f8d",
         "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
@@ -123,119 +116,90 @@ CIFAR100 = CifarFiles(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder:
-    """A folder that holds the files; ``suffix`` ".bin" for the binary layout, "" for the python one."""
+class CifarCopy:
+    """A ``Copy``: a folder that holds CIFAR; ``suffix`` ".bin" for the binary layout, "" for the python one."""
 
     path: Path
     suffix: str
-    cifar: CifarFiles
+    published: Files
 
-    def file(self, batch: str) -> Path:
-        """The file of a batch, which must be there."""
-        path = self.path / f"{batch}{self.suffix}"
+    def names(self, *, training: int, test: int) -> tuple[str, ...]:
+        """The files that hold the first so many images."""
+        return tuple(f"{batch}{self.suffix}" for batch in self.published.needed(training=training, test=test))
+
+    def read(self, *, training: int, test: int) -> tuple[Arrays, Arrays]:
+        """The training and the test images, the approximate ones marked."""
+        marks = self._listed()
+        reader = cifar_layouts.binary if self.suffix else cifar_layouts.python
+        parts: dict[str, Arrays] = {}
+        for batch, count in self.published.needed(training=training, test=test).items():
+            path = copies.file(self.path, f"{batch}{self.suffix}", called=self.published.called)
+            images, labels = reader(path, count, self.published.records)
+            approximate = np.isin(np.arange(count), marks.get(batch, []))
+            parts[batch] = Arrays(images=images, labels=labels, approximate=approximate)
+        last = parts.pop(self.published.test)
+        return joined(list(parts.values())), last
+
+    def warnings(self, files: Checksums, *, used: int) -> tuple[str, ...]:
+        """One line when a checksum is not the canonical one or an image in use is listed as approximate."""
+        listed = sum(len(indices) for indices in self._listed().values())
+        differing = copies.differing(files, self.published.canonical)
+        if not differing and not used:
+            return ()
+        state = (
+            f"is not the canonical copy: checksums differ ({differing})"
+            if differing
+            else f"has the canonical checksums, but {LIST} stands beside it"
+        )
+        approximate = (
+            f"{listed} images are listed as approximate, {used} of them in use; accuracy is given with and without them"
+            if listed
+            else f"no {LIST} beside it says which images differ"
+        )
+        return (f"This copy of {self.published.called} {state}; {approximate}.",)
+
+    def _listed(self) -> dict[str, list[int]]:
+        """Batch -> indices of its approximate images, from the list beside the files, if there is one."""
+        path = self.path / LIST
+        marks: dict[str, list[int]] = {}
         if not path.is_file():
-            raise UsageError(
-                f"{self.cifar.name} in {self.path} is not whole: {path.name} is missing. Unpack it there again."
-            )
-        return path
+            return marks
+        with path.open(newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                batch, index = Path(row.get("file") or "").stem, row.get("index_in_file") or ""
+                below = self.published.records.of.get(batch, 0)
+                if not index.isdecimal() or int(index) >= below:
+                    raise UsageError(
+                        f"{path}, line {number}: columns file and index_in_file must name a batch of "
+                        f"{self.published.called} and an index of a record in it; found {row.get('file')!r} and "
+                        f"{row.get('index_in_file')!r}."
+                    )
+                marks.setdefault(batch, []).append(int(index))
+        return marks
 
 
-def find(data_dir: Path | None, cifar: CifarFiles = CIFAR10) -> Folder:
-    """The first of its places that holds one of its files; the binary layout before the python one.
+def standing(data_dir: Path, published: Files) -> CifarCopy | None:
+    """The first of the places that holds a file of it; the binary layout before the python one."""
+    for place in published.places:
+        for suffix in (".bin", ""):
+            if _any(data_dir / place / f"{batch}{suffix}" for batch in published.batches):
+                return CifarCopy(path=data_dir / place, suffix=suffix, published=published)
+    return None
+
+
+def find(data_dir: Path | None, published: Files) -> CifarCopy:
+    """The copy in the user's folder.
 
     Raises:
-        UsageError: no folder was given, or none of them holds one.
+        UsageError: no folder was given, or none of the places in it holds one.
     """
-    if data_dir is None:
-        raise UsageError(
-            f"{cifar.name} needs a local copy: pass --data-dir FOLDER or set {ENVIRONMENT}. {cifar.advice}"
-        )
-    if not data_dir.is_dir():
-        raise UsageError(f"no folder {data_dir}, where {cifar.name} was to be read. {cifar.advice}")
-    for place in cifar.places:
-        for suffix in (".bin", ""):
-            if any((data_dir / place / f"{batch}{suffix}").is_file() for batch in (*cifar.training, cifar.test)):
-                return Folder(path=data_dir / place, suffix=suffix, cifar=cifar)
-    raise UsageError(f"no {cifar.name} in {data_dir} (looked in {', '.join(cifar.places)}). {cifar.advice}")
+    copy = standing(data_dir, published) if data_dir is not None else None
+    if copy is None:
+        archive = published.records.archive
+        what = f"{archive}-binary or {archive}-python, unpacked"
+        raise copies.not_found(published.called, data_dir, places=published.places, name=published.name, what=what)
+    return copy
 
 
-def needed(*, training: int, test: int, cifar: CifarFiles = CIFAR10) -> dict[str, int]:
-    """How many records to read from which batch, in canonical order."""
-    size = cifar.per_batch
-    counts = {
-        batch: min(size, training - number * size)
-        for number, batch in enumerate(cifar.training)
-        if training > number * size
-    }
-    return {**counts, cifar.test: test}
-
-
-def read(folder: Folder, batches: dict[str, int]) -> tuple[Arrays, Arrays]:
-    """The training and the test images, the approximate ones marked."""
-    marks, cifar = _listed(folder), folder.cifar
-    reader = cifar_layouts.binary if folder.suffix else cifar_layouts.python
-    parts: dict[str, Arrays] = {}
-    for batch, count in batches.items():
-        images, labels = reader(folder.file(batch), count, of=cifar.size(batch), records=cifar.records)
-        approximate = np.isin(np.arange(count), marks.get(batch, []))
-        parts[batch] = Arrays(images=images, labels=labels, approximate=approximate)
-    return _joined([parts[batch] for batch in batches if batch != cifar.test]), parts[cifar.test]
-
-
-def checksums(folder: Folder, batches: dict[str, int]) -> tuple[tuple[str, str], ...]:
-    """(file name, "md5:...") of each whole file."""
-    sums = []
-    for batch in batches:
-        with folder.file(batch).open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-        sums.append((f"{batch}{folder.suffix}", f"md5:{digest.hexdigest()}"))
-    return tuple(sums)
-
-
-def warnings(folder: Folder, files: tuple[tuple[str, str], ...], used: int) -> tuple[str, ...]:
-    """One line when a checksum is not the canonical one or an image in use is listed as approximate.
-
-    It does not say where the copy lies: it goes into pages that are shared.
-    """
-    listed = sum(len(indices) for indices in _listed(folder).values())
-    differing = [(name, found) for name, found in files if found != f"md5:{folder.cifar.canonical[name]}"]
-    if not differing and not used:
-        return ()
-    if differing:
-        shown = ", ".join(f"{name} {found[:12]}..." for name, found in differing)
-        state = f"is not the canonical copy: checksums differ ({shown})"
-    else:
-        state = f"has the canonical checksums, but {LIST} stands beside it"
-    approximate = (
-        f"{listed} images are listed as approximate, {used} of them in use; accuracy is given with and without them"
-        if listed
-        else f"no {LIST} beside it says which images differ"
-    )
-    return (f"This copy of {folder.cifar.name} {state}; {approximate}.",)
-
-
-def _listed(folder: Folder) -> dict[str, list[int]]:
-    """Batch -> indices of its approximate images, from the list beside the files, if there is one."""
-    path, cifar = folder.path / LIST, folder.cifar
-    marks: dict[str, list[int]] = {}
-    if not path.is_file():
-        return marks
-    with path.open(newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            batch, index = Path(row.get("file") or "").stem, row.get("index_in_file") or ""
-            known = batch in (*cifar.training, cifar.test)
-            if not known or not index.isdecimal() or int(index) >= cifar.size(batch):
-                raise UsageError(
-                    f"{path}, line {number}: columns file and index_in_file must name a batch of {cifar.name} and an "
-                    f"index below {cifar.per_batch}; found {row.get('file')!r} and {row.get('index_in_file')!r}."
-                )
-            marks.setdefault(batch, []).append(int(index))
-    return marks
-
-
-def _joined(parts: list[Arrays]) -> Arrays:
-    return Arrays(
-        images=np.concatenate([part.images for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        approximate=np.concatenate([part.approximate for part in parts]),
-    )
+def _any(paths: Iterable[Path]) -> bool:
+    return any(path.is_file() for path in paths)

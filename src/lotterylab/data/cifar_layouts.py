@@ -1,9 +1,9 @@
-"""The two file layouts of CIFAR: records, each its labels and 3 x 32 x 32 bytes (R, G, B planes)."""
+"""The two file layouts of CIFAR: records of labels and 3 x 32 x 32 bytes (R, G, B planes)."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,73 +17,73 @@ PIXELS = 3 * 32 * 32
 
 _RECONSTRUCT: Any = np.empty(0).__reduce__()[0]  # what builds a pickled array, whatever NumPy calls its module
 
-ImagesAndLabels = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (count, 3, 32, 32), labels (count,)
+Read = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (count, 3, 32, 32), labels (count,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """How the records of a set are laid out.
+    """How the records of a data set look: ``of``, how many stand in which file; ``label_bytes`` before the pixels in
+    the binary layout, of which the last is the label; ``label_key`` of the python layout; labels below ``classes``.
+    ``archive`` is what the archives' names begin with."""
 
-    ``label_bytes``: in the binary layout, the label wanted being the last.  ``label_key``: of the pickled dict.
-    """
-
-    name: str
+    called: str
+    archive: str
+    of: Mapping[str, int]
     label_bytes: int
     label_key: str
     classes: int
-    archives: tuple[str, str]  # of the binary and of the python layout
 
 
-def binary(path: Path, count: int, *, of: int, records: Records) -> ImagesAndLabels:
-    """The first ``count`` of the ``of`` records of a ``.bin`` file: label bytes, then the pixels.
+def binary(path: Path, count: int, records: Records) -> Read:
+    """The first ``count`` records of a ``.bin`` file: the label bytes, then the pixels.
 
     Raises:
-        UsageError: the file has another size than it must have, or a label is out of range.
+        UsageError: the file has another size than it must have, or a label is not below ``classes``.
     """
-    size = records.label_bytes + PIXELS
-    expected, found = of * size, path.stat().st_size
-    if found != expected:
+    whole, size = records.of[path.stem], records.label_bytes + PIXELS
+    found = path.stat().st_size
+    if found != whole * size:
         raise UsageError(
-            f"{path} is damaged: {expected} bytes expected ({of} records of {size}), {found} found. "
-            f"Unpack {records.archives[0]} again."
+            f"{path} is damaged: {whole * size} bytes expected ({whole} records of {size}), {found} found. "
+            f"Unpack {records.archive}-binary again."
         )
-    table = np.fromfile(path, dtype=np.uint8, count=count * size).reshape(count, size)
-    return _checked(path, table[:, records.label_bytes :], table[:, records.label_bytes - 1], records)
+    read = np.fromfile(path, dtype=np.uint8, count=count * size).reshape(count, size)
+    return _checked(path, read[:, records.label_bytes :], read[:, records.label_bytes - 1], records)
 
 
-def python(path: Path, count: int, *, of: int, records: Records) -> ImagesAndLabels:
-    """The first ``count`` records of a pickled dict with "data", uint8 ``(of, 3072)``, and a list of labels.
+def python(path: Path, count: int, records: Records) -> Read:
+    """The first ``count`` records of a pickled dict with "data", uint8 ``(n, 3072)``, and a list of n labels.
 
     Nothing in the file is run: its pickle may name NumPy's arrays and nothing else.
 
     Raises:
-        UsageError: the file is no such pickle, is cut short, or a label is out of range.
+        UsageError: the file is no such pickle, is cut short, or a label is not below ``classes``.
     """
+    n = records.of[path.stem]
     try:
         with path.open("rb") as file:
             batch: Any = _ArraysOnly(file, encoding="latin1").load()  # the encoding in which Python 2's arrays survive
         data, labels = batch["data"], np.asarray(batch[records.label_key])
-        whole = data.shape == (of, PIXELS) and data.dtype == np.uint8 and labels.shape == (of,)
+        whole = data.shape == (n, PIXELS) and data.dtype == np.uint8 and labels.shape == (n,)
     except Exception as error:  # a damaged pickle can raise anything
         raise UsageError(
-            f"{path} ({path.stat().st_size} bytes) cannot be read as a batch of {records.name} "
-            f"({type(error).__name__}: {error}). Unpack {records.archives[1]} again."
+            f"{path} ({path.stat().st_size} bytes) cannot be read as a batch of {records.called} "
+            f"({type(error).__name__}: {error}). Unpack {records.archive}-python again."
         ) from error
     if not whole:
         raise UsageError(
-            f"{path} is damaged: data uint8 ({of}, {PIXELS}) and {of} labels expected, "
-            f"data {data.dtype} {data.shape} and labels {labels.shape} found. Unpack {records.archives[1]} again."
+            f"{path} is damaged: data uint8 ({n}, {PIXELS}) and {n} labels expected, "
+            f"data {data.dtype} {data.shape} and labels {labels.shape} found. Unpack {records.archive}-python again."
         )
     return _checked(path, data[:count], labels[:count], records)
 
 
-def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.integer], records: Records) -> ImagesAndLabels:
-    highest = records.classes - 1
-    wrong = np.flatnonzero((labels < 0) | (labels > highest))
+def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.integer], records: Records) -> Read:
+    wrong = np.flatnonzero((labels < 0) | (labels >= records.classes))
     if len(wrong):
         raise UsageError(
-            f"{path} is damaged: record {wrong[0]} has label {labels[wrong[0]]}, labels are 0 to {highest} in "
-            f"{records.name}. Unpack it again."
+            f"{path} is damaged: record {wrong[0]} has label {labels[wrong[0]]}, labels are 0 to "
+            f"{records.classes - 1} in {records.called}. Unpack it again."
         )
     return np.ascontiguousarray(pixels).reshape(-1, 3, 32, 32), labels.astype(np.uint8)
 

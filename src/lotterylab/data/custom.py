@@ -127,7 +127,7 @@ class CustomData:
             )
         if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
             raise UsageError(f"'{self.source}' returned labels of {what} that are not whole numbers from 0.")
-        return Arrays(images=images, labels=labels, approximate=np.zeros(len(labels), dtype=np.bool_))
+        return Arrays(images=images, labels=labels.astype(np.uint32), approximate=np.zeros(len(labels), dtype=np.bool_))
 
 
 def custom_data(source: str, *, options: Mapping[str, Any] | None = None, **sizes: int | None) -> CustomData:

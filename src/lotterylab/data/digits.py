@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.data.base import Dataset, Fingerprint, check_sizes
 from lotterylab.errors import UsageError
+from lotterylab.words import ADDED_LATER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 FILE = "digits.npz"
 IMAGES = 1_797
+TESTED_FROM = 1_397  # the first test image of the default sizes
 # over the first 1,197 images, the default training split, on the scale 0..1
 MEAN = (0.3063,)
 STD = (0.3755,)
@@ -22,13 +24,19 @@ STD = (0.3755,)
 
 @dataclass(frozen=True, kw_only=True)
 class Digits:
-    """In the order of the source: the first ``train`` images, the next ``validation``, the next ``test``."""
+    """In the order of the source: the first ``train`` images, the next ``validation``, the next ``test``.
+
+    With a number as ``split_seed`` the test images are the first ``test`` of the last 400, which are those of the
+    default sizes whatever the others are; training and validation images are drawn from those before them
+    (``splits.cut``).
+    """
 
     version: ClassVar[int] = 1
     name: ClassVar[str] = "digits"
     train: int = 1_197
     validation: int = 200
     test: int = 400
+    split_seed: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_sizes("digits", train=self.train, validation=self.validation, test=self.test)
@@ -36,6 +44,16 @@ class Digits:
             raise UsageError(
                 f"digits has {IMAGES} images; {self.train} for training, {self.validation} for validation and "
                 f"{self.test} for testing were asked for. Ask for {IMAGES} or fewer in all."
+            )
+        if self.split_seed is not None and self.tested_from + self.test > IMAGES:
+            raise UsageError(
+                f"digits has {IMAGES - TESTED_FROM} test images when split_seed is given, {self.test} were asked for. "
+                "Ask for fewer, or leave split_seed out."
+            )
+        if self.split_seed is not None and self.train + self.validation > TESTED_FROM:
+            raise UsageError(
+                f"digits has {TESTED_FROM} images to train and validate on when split_seed is given, {self.train} and "
+                f"{self.validation} were asked for. Ask for fewer, or leave split_seed out."
             )
 
     @property
@@ -50,9 +68,17 @@ class Digits:
 
     @property
     def title(self) -> str:
-        """The name alone when all are used, else with training and test images: "digits@600/100"."""
+        """The name alone when all are used, else with training and test images: "digits@600/100"; then the split,
+        where a seed drew it."""
+        from lotterylab.data.splits import titled
+
         whole = self.train + self.validation + self.test == IMAGES
-        return "digits" if whole else f"digits@{self.train}/{self.test}"
+        return titled("digits" if whole else f"digits@{self.train}/{self.test}", self.split_seed)
+
+    @property
+    def tested_from(self) -> int:
+        """Where the test images begin in the order of the source."""
+        return self.train + self.validation if self.split_seed is None else TESTED_FROM
 
     def load(self, data_dir: Path | None) -> Dataset:
         """From the package; ``data_dir`` is not looked at."""
@@ -71,17 +97,18 @@ class Digits:
 
         import numpy as np
 
-        from lotterylab.data.arrays import ArrayDataset, Arrays
+        from lotterylab.data.arrays import ArrayDataset, exact
+        from lotterylab.data.splits import cut
 
         with np.load(io.BytesIO(_shipped())) as shipped:
-            all_of_them = Arrays(
-                images=shipped["images"], labels=shipped["labels"], approximate=np.zeros(IMAGES, dtype=np.bool_)
-            )
-        tested_from = self.train + self.validation
+            images = exact(shipped["images"], shipped["labels"])
+        train, validation = cut(
+            images[: self.tested_from], train=self.train, validation=self.validation, split_seed=self.split_seed
+        )
         return ArrayDataset(
-            train=all_of_them[: self.train],
-            validation=all_of_them[self.train : tested_from],
-            test=all_of_them[tested_from : tested_from + self.test],
+            train=train,
+            validation=validation,
+            test=images[self.tested_from : self.tested_from + self.test],
             classes=self.classes,
             mean=MEAN,
             std=STD,

@@ -1,4 +1,8 @@
-"""The idx format of MNIST's files, gzipped or not: a magic number, the dimensions, the bytes."""
+"""The idx files in which MNIST is published: a header that says the shape, then one byte a value.
+
+Two zero bytes, the type (0x08: unsigned byte), the number of dimensions, each dimension as a big-endian 32-bit integer,
+the values in C order.  [lecun1998gradient; the format is described on MNIST's page]
+"""
 
 from __future__ import annotations
 
@@ -6,49 +10,67 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lotterylab.errors import UsageError
 
-UNSIGNED_BYTES = 0x08
-MOST = 1 << 31  # bytes that a header may promise; MNIST's images are 47 million
+UNSIGNED_BYTE = 0x08
+GZIP = b"\x1f\x8b"  # no idx file begins so: its first two bytes are zero
 
 
-def read(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array of a file of unsigned bytes with that many dimensions.
+def read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The values of an idx file, gzipped or not (its first bytes say which, not its name), of exactly this shape.
 
-    No more is read, or unpacked, than the header promises and one byte.
+    The header is compared with ``shape`` before any value is read, and one byte after the last is the most that is
+    asked for, so that no file can make us read or allocate more than the caller expects.
 
     Raises:
-        UsageError: another magic number, type or number of dimensions, a header cut short, fewer or more bytes than it
-            promises, a damaged gzip stream.
+        UsageError: no idx file of unsigned bytes, another shape, cut short, too long, or damaged compression.
     """
     try:
-        with path.open("rb") as stored, gzip.open(stored) if path.suffix == ".gz" else stored as file:
-            header = file.read(4 + 4 * dimensions)
-            sizes = _sizes(path, header, dimensions)
-            promised = math.prod(sizes)
-            data = file.read(promised + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UsageError(f"{path} is damaged: {error}. Fetch it again.") from error
-    if len(data) != promised:
-        found = "more" if len(data) > promised else str(len(data))
-        raise UsageError(f"{path} is damaged: {promised} bytes expected after its header, {found} found.")
-    return np.frombuffer(data, dtype=np.uint8).reshape(sizes)
+        with path.open("rb") as file:
+            zipped = file.read(len(GZIP)) == GZIP
+            file.seek(0)
+            if not zipped:
+                return _values(path, file, shape)
+            with gzip.open(file) as unzipped:
+                return _values(path, cast(BinaryIO, unzipped), shape)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(path, f"its gzip stream is damaged or cut short ({error})") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
-def _sizes(path: Path, header: bytes, dimensions: int) -> tuple[int, ...]:
-    expected = bytes((0, 0, UNSIGNED_BYTES, dimensions))
-    if header[:4] != expected:
-        raise UsageError(
-            f"{path} is no idx file of {dimensions} dimensions of unsigned bytes: it should begin with "
-            f"{expected.hex(' ')}, and begins with {header[:4].hex(' ') or 'nothing'}."
-        )
-    if len(header) < 4 + 4 * dimensions:
-        raise UsageError(f"{path} is damaged: its header ends after {len(header)} bytes.")
-    sizes = tuple(int.from_bytes(header[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(dimensions))
-    if math.prod(sizes) > MOST:
-        raise UsageError(f"{path} is damaged: its header promises {' x '.join(map(str, sizes))} bytes.")
-    return sizes
+def _values(path: Path, file: BinaryIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    start = file.read(4)
+    if len(start) < 4:
+        raise _damaged(path, f"{len(start)} bytes found, the header alone has {4 + 4 * len(shape)}")
+    if start[:2] != b"\0\0":
+        raise _damaged(path, f"it begins with the bytes {start.hex()}, an idx file with two zero bytes")
+    if start[2] != UNSIGNED_BYTE:
+        raise _damaged(path, f"its type byte is 0x{start[2]:02x}, unsigned bytes have 0x{UNSIGNED_BYTE:02x}")
+    if start[3] != len(shape):
+        raise _damaged(path, f"it has {start[3]} dimensions, {len(shape)} expected: {_spelled(shape)}")
+    sizes = file.read(4 * len(shape))
+    if len(sizes) < 4 * len(shape):
+        raise _damaged(path, f"it ends within its header, after {4 + len(sizes)} bytes")
+    found = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
+    if found != shape:
+        raise _damaged(path, f"its header says {_spelled(found)}, {_spelled(shape)} expected")
+    expected = math.prod(shape)
+    values = file.read(expected + 1)  # reading past the end is what makes gzip compare its checksum
+    if len(values) != expected:
+        more = "more" if len(values) > expected else str(len(values))
+        raise _damaged(path, f"{expected} values expected ({_spelled(shape)}), {more} found")
+    return np.frombuffer(values, dtype=np.uint8).reshape(shape)
+
+
+def _spelled(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _damaged(path: Path, found: str) -> UsageError:
+    return UsageError(f"{path} is not the idx file that it should be: {found}. Download it again.")

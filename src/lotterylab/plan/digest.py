@@ -2,7 +2,8 @@
 
 A spec (a frozen dataclass) becomes canonical JSON: its class, its ``version``, its fields.  A node inside a spec
 stands as its own digest.  A field that was added after the first release carries ``metadata=ADDED_LATER`` and is
-left out while it has its default, so that older results keep their names; one with ``metadata=PLACE`` always is.
+left out while it has its default, so that older results keep their names.  A field with ``metadata=PLACE`` says where
+a thing is, not what it is, and is always left out.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from typing import Any
 
 from lotterylab.errors import UsageError
 from lotterylab.words import ADDED_LATER, PLACE
-
-__all__ = ["ADDED_LATER", "PLACE", "canonical", "digest", "encode"]
 
 
 def digest(spec: Any) -> str:
@@ -62,7 +61,11 @@ def _fields(spec: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"is": name, "version": getattr(type(spec), "version", 1)}
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
-        unchanged = field.metadata.get("added_later") and value == field.default
-        if not unchanged and not field.metadata.get("place"):
+        if not _left_out(field, value):
             fields[field.name] = canonical(value, top=False)
     return fields
+
+
+def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    marks = field.metadata.items()
+    return PLACE.items() <= marks or (ADDED_LATER.items() <= marks and value == field.default)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lotterylab import data, models
 from lotterylab.data.augment import Augment
 from lotterylab.data.custom import custom_data
-from lotterylab.data.folder import ImageFolder
+from lotterylab.data.folder import Folder
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.models.custom import FROM_THE_MODEL
 from lotterylab.user_code import find
 from lotterylab.user_options import Option, converted, options_of
 
 FOLDER = "folder:"
+TEST_SHARE, VALIDATION_SHARE = 5, 10
 OF_EVERY_MODEL = ("activation", "init", "shape", "classes")  # set by the study and the data
 OF_EVERY_SET = ("train", "validation", "test")  # options of the study
 SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is asked for
@@ -51,7 +53,7 @@ def data_options(name: str) -> tuple[Option, ...]:
         UsageError: no data set has that name, or a reference leads nowhere.
     """
     if name.startswith(FOLDER):
-        return options_of(ImageFolder, skip=(*OF_EVERY_SET, "path"))
+        return options_of(Folder, skip=(*OF_EVERY_SET, "path"))
     if ":" in name:
         return options_of(find(name), skip=OF_EVERY_SET)
     return options_of(_named("data set", name, data.SPECS), skip=OF_EVERY_SET)
@@ -76,10 +78,27 @@ def data_spec(
     if name.startswith(FOLDER):
         path = Path(name.removeprefix(FOLDER)).expanduser()
         inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
-        return ImageFolder(path=str(inside.resolve()), **checked, **asked).sized(), Augment()
+        return _of_folder(inside.resolve(), checked, asked), Augment()
     if ":" in name:
         return custom_data(name, options=checked, **asked).sized(), Augment()
     return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
+
+
+def _of_folder(path: Path, checked: Mapping[str, Any], asked: Mapping[str, int]) -> Folder:
+    """A folder with all its sizes as numbers: where it has no folder for it, one image in five is for testing, and one
+    in ten of the rest for validation."""
+    from lotterylab.data.folder_listing import chosen, listed
+
+    listing = listed(path)
+    count = len(listing.splits["train"])
+    sizes = dict(asked)
+    if "test" not in listing.splits:
+        sizes.setdefault("test", -(-count // TEST_SHARE))
+        count -= sizes["test"]
+    if "validation" not in listing.splits:
+        sizes.setdefault("validation", count // VALIDATION_SHARE)
+    spec = Folder(path=str(path), **checked, **sizes)
+    return replace(spec, **{name: len(images) for name, images in chosen(listing, spec).items()})
 
 
 def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:

@@ -1,0 +1,108 @@
+"""From the image files of a folder to arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lotterylab.data.arrays import Arrays, exact
+from lotterylab.data.folder_listing import Image
+from lotterylab.errors import UsageError
+
+FORMATS = ("PNG", "JPEG")
+# 8 bits a channel or fewer; a file of 16 bits would lose what it says without a word
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+
+
+def arrays(
+    root: Path, parts: Mapping[str, Sequence[Image]], *, classes: int, size: int, channels: int
+) -> tuple[dict[str, Arrays], str]:
+    """The pixels and labels of each split, and one SHA-256 over the names and bytes of all files in them.
+
+    Raises:
+        UsageError: an image cannot be read.
+    """
+    images = [image for part in parts.values() for image in part]
+    pixels, checksum = _all_decoded(str(root.resolve()), tuple(images), size, channels)
+    kind = np.uint8 if classes <= 256 else np.uint16
+    whole = exact(pixels, np.array([image.label for image in images], dtype=kind))
+    split, start = {}, 0
+    for name, part in parts.items():
+        split[name] = whole[start : start + len(part)]
+        start += len(part)
+    return split, checksum
+
+
+def mean_and_std(root: Path, images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Per channel of ``(n, C, H, W)``, on the scale 0..1, from sums of whole numbers: the same on every machine.
+
+    Raises:
+        UsageError: a channel has one value throughout.
+    """
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = np.zeros(256, dtype=np.int64)
+        for part in range(0, len(images), 1024):  # bincount makes integers of 8 bytes of what it counts
+            counts += np.bincount(images[part : part + 1024, channel].ravel(), minlength=256)
+        n, total, squares = (sum(int(count) * value**power for value, count in enumerate(counts)) for power in range(3))
+        means.append(total / (n * 255))
+        stds.append(math.sqrt(n * squares - total**2) / (n * 255))
+        if not stds[-1]:
+            raise UsageError(f"all training images in {root} have one and the same value throughout channel {channel}.")
+    return tuple(means), tuple(stds)
+
+
+def decoded(path: Path, raw: bytes, *, size: int, channels: int) -> NDArray[np.uint8]:
+    """``(channels, size, size)`` of the bytes of a PNG or JPEG file.
+
+    Grey is Pillow's "L", 0.299 R + 0.587 G + 0.114 B.  Transparency is dropped, and a camera's note of orientation is
+    not followed.  An image of another size is resized, whatever its proportions, by Pillow's bilinear filter, which
+    averages over the pixels that become one.
+
+    Raises:
+        UsageError: it is no such file, is damaged, has more than 8 bits a channel, or is suspiciously large.
+    """
+    import PIL.Image
+
+    try:
+        with (
+            warnings.catch_warnings(action="error", category=PIL.Image.DecompressionBombWarning),
+            PIL.Image.open(io.BytesIO(raw), formats=FORMATS) as image,
+        ):
+            image.info.pop("transparency", None)
+            if image.mode not in MODES:
+                raise ValueError(f"its mode is {image.mode}, more than 8 bits a channel")
+            image = image.convert("RGB" if channels == 3 else "L")
+            if image.size != (size, size):
+                image = image.resize((size, size), PIL.Image.Resampling.BILINEAR)
+            return np.asarray(image).reshape(size, size, channels).transpose(2, 0, 1)
+    except Exception as error:  # a damaged file can raise anything
+        reason = "it is neither" if isinstance(error, PIL.UnidentifiedImageError) else error or type(error).__name__
+        raise UsageError(
+            f"{path} cannot be read as a PNG or JPEG image ({reason}). Remove it from the class folder, or save it "
+            "again as PNG with 8 bits a channel."
+        ) from error
+
+
+@lru_cache(maxsize=1)  # a plan asks for the fingerprint and then for the images; the key knows when a file was changed
+def _all_decoded(root: str, images: tuple[Image, ...], size: int, channels: int) -> tuple[NDArray[np.uint8], str]:
+    pixels = np.empty((len(images), channels, size, size), dtype=np.uint8)
+    total = hashlib.sha256()
+    for place, image in enumerate(images):
+        path = Path(root, image.path)
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
+        pixels[place] = decoded(path, raw, size=size, channels=channels)
+        total.update(f"{image.path}\0".encode() + hashlib.sha256(raw).digest())
+    pixels.flags.writeable = False
+    return pixels, total.hexdigest()

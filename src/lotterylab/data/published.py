@@ -1,0 +1,121 @@
+"""Data sets that were published as so many training images and so many test images, each in an order of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from lotterylab.data.base import Dataset, Fingerprint, check_sizes
+from lotterylab.errors import UsageError
+from lotterylab.words import ADDED_LATER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lotterylab.data.arrays import ArrayDataset
+    from lotterylab.data.copies import Copy
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What is the same for every subset: what people call it, sizes, (C, H, W), classes and the normalisation."""
+
+    called: str
+    training_images: int
+    test_images: int
+    shape: tuple[int, int, int]
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(ABC):
+    """Abstract.  The first ``train`` training images, the next ``validation`` of them, and the first ``test`` test
+    images, each in canonical order; from the user's own copy, which reading never changes.
+
+    Validation comes after training, so that asking for some does not change what is trained on.  With a number as
+    ``split_seed`` the training images are permuted before they are divided (``splits.cut``); test images are not.
+    """
+
+    version: ClassVar[int] = 1
+    name: ClassVar[str]
+    about: ClassVar[About]
+    train: int
+    validation: int = 0
+    test: int = 10_000
+    split_seed: int | None = field(default=None, metadata=ADDED_LATER)
+
+    def __post_init__(self) -> None:
+        called, pool, tests = self.about.called, self.about.training_images, self.about.test_images
+        check_sizes(called, train=self.train, validation=self.validation, test=self.test)
+        if self.train + self.validation > pool:
+            raise UsageError(
+                f"{called} has {pool} training images, {self.train} for training and {self.validation} for "
+                f"validation were asked for. Ask for {pool} or fewer in all."
+            )
+        if self.test > tests:
+            raise UsageError(f"{called} has {tests} test images, {self.test} were asked for.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.about.shape
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.about.classes
+
+    @property
+    def title(self) -> str:
+        """The name alone when whole; "CIFAR-10@5000" for a subset; "CIFAR-10@5000/1000" when the test images are
+        neither all of them nor as many as the training images; then the split, where a seed drew it."""
+        from lotterylab.data.splits import titled
+
+        called, tests = self.about.called, self.about.test_images
+        if self.train + self.validation == self.about.training_images and self.test == tests:
+            return titled(called, self.split_seed)
+        shown = "" if self.test in (self.train, tests) else f"/{self.test}"
+        return titled(f"{called}@{self.train}{shown}", self.split_seed)
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """Only the files and records that are needed.  Raises ``UsageError`` when they are missing or damaged."""
+        return self._read(self._copy(data_dir)).dataset()
+
+    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
+        """The content used, the MD5 sums of its files, and a warning where those are not the canonical ones."""
+        from lotterylab.data.copies import checksums
+
+        copy = self._copy(data_dir)
+        names = copy.names(training=self._pool, test=self.test)
+        files = checksums(copy, names, called=self.about.called)
+        read = self._read(copy)
+        used = sum(int(split.approximate.sum()) for split in (read.train, read.validation, read.test))
+        return Fingerprint(content=read.content(), files=files, warnings=copy.warnings(files, used=used))
+
+    @abstractmethod
+    def _copy(self, data_dir: Path | None) -> Copy:
+        """The user's copy.  Raises ``UsageError`` when there is none."""
+
+    @property
+    def _pool(self) -> int:
+        """How many training images are read: all of them when a seed chooses among them."""
+        return self.train + self.validation if self.split_seed is None else self.about.training_images
+
+    def _read(self, copy: Copy) -> ArrayDataset:
+        from lotterylab.data.arrays import ArrayDataset
+        from lotterylab.data.splits import cut
+
+        pool, test = copy.read(training=self._pool, test=self.test)
+        train, validation = cut(pool, train=self.train, validation=self.validation, split_seed=self.split_seed)
+        return ArrayDataset(
+            train=train,
+            validation=validation,
+            test=test,
+            classes=self.classes,
+            mean=self.about.mean,
+            std=self.about.std,
+            scale=255.0,
+        )

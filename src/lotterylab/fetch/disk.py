@@ -1,0 +1,38 @@
+"""What is done to the disk, and how its refusals are said."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lotterylab.errors import UsageError
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """What is raised by reading or writing here becomes a ``UsageError`` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or path}: {error.strerror or error}. Make room or give another folder; what has arrived "
+            "is kept, and the same command goes on from there."
+        ) from error
+
+
+def sha256(path: Path) -> str:
+    """Of a whole file, in hexadecimal."""
+    with disk(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def settle(path: Path) -> None:
+    """Have the names in a folder, or the bytes of a file, written to the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

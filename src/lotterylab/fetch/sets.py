@@ -1,0 +1,114 @@
+"""A whole data set: what is there already, what is downloaded, what is unpacked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lotterylab.data.copies import Copy, md5
+from lotterylab.errors import RefusedError, UsageError, unknown
+from lotterylab.fetch.disk import disk, sha256
+from lotterylab.fetch.download import download
+from lotterylab.fetch.sources import SOURCES, Archive, File, Progress, Source
+from lotterylab.fetch.unpack import unpack
+
+Report = Callable[[Progress], None]
+
+
+def fetch(
+    name: str | Source, into: Path, *, progress: Report | None = None, addresses: Sequence[str] | None = None
+) -> Path:
+    """The folder below ``into`` that holds the data set, where a data spec with ``into`` as its folder finds it.
+
+    A file stands under its name only when it is whole and has the published checksum; what is broken off stays beside
+    it as ``NAME.part``, and the same call goes on from there.  Nothing that is there is ever written over.
+
+    Args:
+        name: one of ``SOURCES``, or a source of one's own.
+        into: the user's data folder; made if need be.
+        progress: told of each step, and of the bytes as they arrive.
+        addresses: instead of those of the source, each ending in "/".
+
+    Raises:
+        UsageError: another copy is there that is not as published, no address gives the file, or the disk refuses it.
+        RefusedError: another process is fetching into the same folder.
+    """
+    if isinstance(name, str) and name not in SOURCES:
+        raise unknown("data set to fetch", name, SOURCES)
+    source = SOURCES[name] if isinstance(name, str) else name
+    report = progress or _silent
+    into = Path(into).expanduser()
+    with disk(into):
+        into.mkdir(parents=True, exist_ok=True)
+        copy = source.standing(into)
+    missing = _missing(source, copy) if copy else {file.name for file in source.files}
+    if copy and not missing:
+        report(Progress(what="there", file=source.called, done=0, total=0))
+        return copy.path
+    folder = copy.path if copy else into / source.folder
+    with disk(folder):
+        folder.mkdir(exist_ok=True)
+    tried = tuple(addresses) if addresses is not None else source.addresses
+    with _alone(folder):
+        for file in source.files:
+            if file.name in missing and not _there(folder / file.name, file):
+                download(file, tried, folder, report)
+        if source.archive:
+            folder = _unpacked(source.files[0], source.archive, folder, report)
+    report(Progress(what="fetched", file=source.called, done=0, total=0))
+    return folder
+
+
+def _missing(source: Source, copy: Copy) -> set[str]:
+    """What a copy lacks; it may lack files only where they are downloaded one by one."""
+    names = copy.names(training=source.training_images, test=source.test_images)
+    missing = {name for name in names if not (copy.path / name).is_file()}
+    wrong = [name for name in names if name not in missing and md5(copy.path / name) != source.canonical[name]]
+    if wrong or (missing and source.archive):
+        found = (
+            f"{', '.join(wrong)} differ from what is published" if wrong else f"{', '.join(sorted(missing))} is missing"
+        )
+        raise UsageError(
+            f"{copy.path} holds a copy of {source.called} that is not as published: {found}. Nothing was changed. Move "
+            "it away, or fetch into another folder."
+        )
+    return missing
+
+
+def _there(path: Path, file: File) -> bool:
+    """Whether the file is there, whole: an archive that was not unpacked yet."""
+    if not path.exists():
+        return False
+    if sha256(path) != file.sha256:
+        raise UsageError(f"{path} is there, but it is not the published file. Nothing was changed. Move it away.")
+    return True
+
+
+def _unpacked(file: File, archive: Archive, folder: Path, report: Report) -> Path:
+    report(Progress(what="unpacking", file=file.name, done=0, total=sum(archive.members.values())))
+    unpacked = unpack(folder / file.name, archive, folder)
+    with disk(folder):
+        (folder / file.name).unlink()  # all that is read of it now stands beside it, and its checksum is known
+    return unpacked
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """A lock on the folder itself, which leaves no file behind and which the system drops however its holder ends."""
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(f"another process is fetching into {folder}. Wait for it.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _silent(progress: Progress) -> None:
+    pass
