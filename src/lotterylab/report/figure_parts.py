@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,6 +14,8 @@ from lotterylab.report.grid import Look, Panel, Series
 
 Rows = Sequence[Sequence[Panel]]
 WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other
+READABLE_GAP = 0.06  # between the labels of an axis as wide as a panel
+LOG_SCALE = 0.5  # so that the targets of a study fill an axis as long as the plain one
 LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
 
 
@@ -50,6 +53,14 @@ def mean_and_seeds(
     return (Series(x=tuple(x for x, _ in dots), y=tuple(y for _, y in dots), look=seed_dot(look)), line)
 
 
+def places(targets: Sequence[float]) -> dict[float, float]:
+    """Where each target stands on the axis: at itself, or, where some are too close to be read apart, by the logarithm
+    of what is kept, on which 0.9, 0.95 and 0.98 are as far apart as 0.5 and 0.75."""
+    if min((b - a for a, b in pairwise(targets)), default=WIDEST_GAP) >= READABLE_GAP:
+        return {target: target for target in targets}
+    return {target: -LOG_SCALE * math.log10(1 - target) for target in targets}
+
+
 def dodge(targets: Sequence[float], number: int, count: int) -> Callable[[float], float]:
     """Side by side: moves the number-th of ``count`` series by a share of the smallest gap between the targets."""
     gap = min((b - a for a, b in pairwise(targets)), default=WIDEST_GAP)
@@ -62,9 +73,9 @@ def around(targets: Sequence[float]) -> tuple[float, float]:
     return targets[0] - 0.06, targets[-1] + 0.06
 
 
-def ticks(targets: Iterable[float]) -> tuple[tuple[float, str], ...]:
-    """A tick at each target."""
-    return tuple((target, f"{target:g}") for target in targets)
+def ticks(at: Mapping[float, float]) -> tuple[tuple[float, str], ...]:
+    """A tick at each target, where it stands."""
+    return tuple((place, f"{target:g}") for target, place in at.items())
 
 
 def fit(rows: Rows, *, bounds: tuple[float, float], shared: bool) -> tuple[tuple[tuple[Panel, ...], ...], str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
-from lotterylab.report.figure_parts import around, count_of, dodge, fit, interval_note, mean_and_seeds, ticks
+from lotterylab.report.figure_parts import around, count_of, dodge, fit, interval_note, mean_and_seeds, places, ticks
 from lotterylab.report.grid import Grid, Level, Panel, Series
 from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Cell, Quantity, cells
 from lotterylab.report.words import plain
@@ -41,7 +41,7 @@ def accuracy(arms: Arms, protocol: str, published: Sequence[Comparison], classes
 def reached(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Grid:
     """What was removed against what was asked for."""
     targets = arms.targets(protocol=protocol)
-    asked = Series(x=tuple(targets), y=tuple(targets), look=style.REFERENCE, label="as asked for")
+    asked = Series(x=tuple(places(targets).values()), y=tuple(targets), look=style.REFERENCE, label="as asked for")
     return _over_targets(
         arms,
         protocol,
@@ -59,7 +59,9 @@ def stability(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Gri
     def floors(cell: Cell) -> tuple[tuple[Series, ...], tuple[Level, ...]]:
         series: list[Series] = []
         for method in dict.fromkeys(method for method, _ in cell.lines):
-            of = [(target, Arm(protocol, cell.activation, method, "", target)) for target in targets]
+            of = [
+                (place, Arm(protocol, cell.activation, method, "", target)) for target, place in places(targets).items()
+            ]
             look = replace(style.method(method), marker="_", line=":", size=8.0, width=1.0)
             label = f"floor of D, {style.called(method)}"
             series += mean_and_seeds(arms, of, "distances.floor", look, label, bars=False)[-1:]
@@ -86,6 +88,8 @@ def _over_targets(
 ) -> Grid:
     """The quantity against the target; ``extra`` adds series and levels to a panel, ``note`` explains them."""
     targets = arms.targets(protocol=protocol)
+    at = places(targets)
+    axis = SPARSITY_AXIS if list(at.values()) == targets else f"{SPARSITY_AXIS} (log of what is kept)"
     shown = [one for one in published if one.figure == quantity.figure]
     rows = []
     layout = cells(arms, protocol, with_controls=quantity.controls)
@@ -96,12 +100,12 @@ def _over_targets(
             panels.append(
                 Panel(
                     title=cell.title,
-                    x_label=SPARSITY_AXIS if number == len(layout) - 1 else "",
+                    x_label=axis if number == len(layout) - 1 else "",
                     y_label=quantity.axis if column == 0 else "",
                     series=(*_lines(arms, protocol, cell, quantity, targets, shown), *more),
                     levels=levels,
-                    ticks=ticks(targets),
-                    x_limits=around(targets),
+                    ticks=ticks(at),
+                    x_limits=around(list(at.values())),
                 )
             )
         rows.append(panels)
@@ -128,12 +132,13 @@ def _lines(
     arms: Arms, protocol: str, cell: Cell, quantity: Quantity, targets: Sequence[float], published: Sequence[Comparison]
 ) -> tuple[Series, ...]:
     series: list[Series] = []
+    at = places(targets)
     for number, (method, control, look, label) in enumerate(cell.looks()):
-        beside = dodge(targets, number, len(cell.lines))
-        of = [(beside(target), Arm(protocol, cell.activation, method, control, target)) for target in targets]
+        beside = dodge(list(at.values()), number, len(cell.lines))
+        of = [(beside(at[target]), Arm(protocol, cell.activation, method, control, target)) for target in targets]
         series += mean_and_seeds(arms, of, quantity.metric, look, label)
         over = [
-            (beside(one.target), one.published, one.reading_error)
+            (beside(at[one.target]), one.published, one.reading_error)
             for one in published
             if (one.activation, one.method) == (cell.activation, method) and one.target in targets
         ]

@@ -16,7 +16,7 @@ from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
 from lotterylab.report.markup import Html
 from lotterylab.report.tidy import Number, Point, Trial, numbers, points, trials
-from lotterylab.studies.contrasts import Contrast, contrasts
+from lotterylab.studies.contrasts import Contrast, MethodContrast, between_methods, contrasts
 from lotterylab.studies.published import METHODS, Comparison, published_comparison
 from lotterylab.studies.questions import Verdict
 from lotterylab.studies.verdicts import verdicts
@@ -43,12 +43,23 @@ class Material:
     arms: Arms
     verdicts: Sequence[Verdict]
     contrasts: Sequence[Contrast]
+    method_contrasts: list[MethodContrast]
     comparisons: Sequence[Comparison]
     classes: int
 
     def planned(self, protocol: str) -> bool:
         """Whether the study has rows of a protocol."""
         return any(row.labels["protocol"] == protocol for row in self.study.rows)
+
+    @property
+    def climbs(self) -> bool:
+        """Whether the study has rungs of the ladder."""
+        return any(str(row.labels["protocol"]).startswith("ladder ") for row in self.study.rows)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the study has something to say on the published one: its protocol, or a verdict that was reached."""
+        return self.planned("as-published") or any(one.verdict != "not run" for one in self.verdicts)
 
     def show(self, grid: Grid) -> Html:
         """A figure of the page, its files written where they have to be."""
@@ -74,6 +85,7 @@ def gather(
         arms=Arms(found, curves),
         verdicts=verdicts(results),
         contrasts=contrasts(results),
+        method_contrasts=between_methods(results),
         comparisons=[replace(one, method=METHODS[one.method]) for one in comparisons],
         classes=spec.classes,
     )

@@ -16,6 +16,7 @@ from lotterylab.report.material import Material, gather
 from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.ladder import ladder
+from lotterylab.report.sections.methods import methods
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
 from lotterylab.report.sections.protocols import as_published, corrected
@@ -25,16 +26,23 @@ from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.verdicts import verdict_table
 from lotterylab.report.tidy import Number, Point, Trial, write
 
-SECTIONS: tuple[tuple[str, str, Callable[[Material], Html]], ...] = (  # anchor, title in the contents, what makes it
-    ("verdicts", "Verdicts", verdict_table),
-    ("ladder", "Ladder", ladder),
-    ("as-published", "As published", as_published),
-    ("corrected", "Corrected", corrected),
-    ("published", "Published values", comparison),
-    ("alarms", "Alarms", alarm_list),
-    ("origin", "Settings and data", origin),
-    ("runs", "All runs", runs),
-    ("references", "References", bibliography),
+
+def _always(material: Material) -> bool:
+    return True
+
+
+Section = tuple[str, str, Callable[[Material], Html], Callable[[Material], bool]]
+SECTIONS: tuple[Section, ...] = (  # anchor, title in the contents, what makes it, whether it belongs to this study
+    ("verdicts", "Verdicts", verdict_table, lambda material: material.judged),
+    ("ladder", "Ladder", ladder, lambda material: material.climbs),
+    ("as-published", "As published", as_published, lambda material: material.planned("as-published")),
+    ("corrected", "Corrected", corrected, lambda material: material.planned("corrected")),
+    ("methods", "Methods", methods, lambda material: bool(material.method_contrasts)),
+    ("published", "Published values", comparison, lambda material: material.planned("as-published")),
+    ("alarms", "Alarms", alarm_list, _always),
+    ("origin", "Settings and data", origin, _always),
+    ("runs", "All runs", runs, _always),
+    ("references", "References", bibliography, _always),
 )
 
 
@@ -55,11 +63,12 @@ def report(
         write(folder / "rates.csv", material.trials, Trial)
     else:
         (folder / "rates.csv").unlink(missing_ok=True)  # of an earlier report
+    shown = [one for one in SECTIONS if one[3](material)]
     with material.figures:
-        sections = [make(material) for _, _, make in SECTIONS]
+        sections = [make(material) for _, _, make, _ in shown]
     write_atomically(folder / "README.md", readme(material).encode())
     page = folder / "index.html"
-    contents = [(anchor, title) for anchor, title, _ in SECTIONS]
+    contents = [(anchor, title) for anchor, title, _, _ in shown]
     write_atomically(page, _html(study.title, opening(material, contents), sections).encode())
     return page
 

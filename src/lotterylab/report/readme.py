@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lotterylab.report.material import Material
+from lotterylab.report.sections.methods import summary
 from lotterylab.studies.questions import Verdict
 
 PREDICTED = {True: "as predicted", False: "not as predicted", None: "open"}
@@ -34,6 +35,14 @@ def _lines(material: Material) -> Iterator[str]:
     for note in study.notes:
         yield ""
         yield note
+    if material.judged:
+        yield from _judged(material)
+    if material.method_contrasts:
+        yield from ("", "## Methods against each other", "", summary(material.method_contrasts))
+    yield from _published(material)
+
+
+def _judged(material: Material) -> Iterator[str]:
     yield ""
     yield "## Where text and numbers part"
     yield ""
@@ -45,7 +54,6 @@ def _lines(material: Material) -> Iterator[str]:
     yield "| row | the text says | what follows | measured | n | interval | verdict | prediction |"
     yield "|---|---|---|---|---|---|---|---|"
     yield from map(_row, material.verdicts)
-    yield from _published(material)
 
 
 def _row(one: Verdict) -> str:

@@ -19,8 +19,9 @@ from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, Protocol, ladd
 __all__ = ["PRESETS", "Options", "build", "for_model"]
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
-    """The plan.  ``data`` holds the validation split that the repaired protocols use."""
+def build(options: Options, data: Data, *, title: str, model: str = "", notes: tuple[str, ...] = ()) -> Study:
+    """The plan.  ``data`` holds the validation split that the repaired protocols use.  ``title`` names the data, and
+    ``model`` the model, where it is not the study's own."""
     rows: list[Row] = []
     for seed in options.all_seeds:  # a seed is a unit: all its rows before the next seed's
         for protocol in options.protocols:
@@ -28,7 +29,7 @@ def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = 
                 rows += _PARTS[protocol](options, data, seed)
     return Study(
         name="activations",
-        title=f"Activation functions and pruning, {title}",
+        title=f"Activation functions and pruning, {f'{model}, ' if model else ''}{title}",
         question="How does the activation function change accuracy, reached sparsity and stability under pruning?",
         rows=tuple(rows),
         predictions=PREDICTIONS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
@@ -27,6 +28,7 @@ CONTROLS: dict[str, Callable[[str, float], tuple[str, float, str]]] = {
     RANDOM: lambda method, sparsity: (method, sparsity, "random mask"),
     REINITIALISED: lambda method, sparsity: (method, sparsity, "reinitialised"),
 }
+LEVEL = 0.05
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.
 PLANNED = (
@@ -88,3 +90,45 @@ def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
                     equal=is_equal(values, EQUAL_ACCURACY),
                     p=p_value(values),
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodContrast:
+    """Accuracy of method ``a`` minus that of ``b``, over the seeds that both have.
+
+    ``p_holm``: adjusted for the family of all pairs at all sparsities and activations of the study; None for one seed.
+    """
+
+    activation: str
+    sparsity: float
+    a: str
+    b: str
+    interval: Interval
+    equal: Word
+    p_holm: float | None = None
+
+    @property
+    def says(self) -> str:
+        """What can be said at the level of 5 % for the whole family; equivalence is within the study's margin."""
+        if self.p_holm is not None and self.p_holm < LEVEL:
+            return f"{self.a if self.interval.mean > 0 else self.b} is better"
+        return f"equal within {EQUAL_ACCURACY:g}" if self.equal == "confirmed" else "cannot be said"
+
+
+def between_methods(results: Sequence[Result]) -> list[MethodContrast]:
+    """All pairs of the corrected protocol's methods, at each sparsity."""
+    rows = where(results, protocol=CORRECTED.name, control="")
+    arms = {arm: per_seed(own, ACCURACY) for arm, own in grouped(rows, *ARM[:3]).items() if arm[1] != "dense"}
+    found, p_values = [], {}
+    for (first, one), (second, other) in combinations(arms.items(), 2):
+        activation, a, sparsity = first
+        values = differences(one, other) if (activation, sparsity) == (second[0], second[2]) else []
+        if values:
+            p = p_value(values)
+            if p is not None:
+                p_values[len(found)] = p
+            equal = is_equal(values, EQUAL_ACCURACY)
+            pair = {"a": a, "b": second[1], "interval": t_interval(values), "equal": equal}
+            found.append(MethodContrast(activation=activation, sparsity=sparsity, **pair))
+    adjusted = holm(p_values)
+    return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]

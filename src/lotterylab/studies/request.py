@@ -172,6 +172,7 @@ def resolve(request: Request) -> Resolved:
         options,
         Data(spec=spec, content=fingerprint.content),
         title=spec.title,
+        model="" if request.model == Request.model else request.model,
         notes=(*_reductions(request, options, asked), *fingerprint.warnings),
     )
     found_sizes = {name: getattr(spec, name) for name in SIZES}

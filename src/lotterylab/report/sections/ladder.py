@@ -19,9 +19,7 @@ TITLE = "The ladder: one repair at a time"
 def ladder(material: Material) -> Html:
     """Accuracy and reached sparsity at each rung, and what each step changed."""
     planned = figures_ladder.rungs(list(dict.fromkeys(str(row.labels["protocol"]) for row in material.study.rows)))
-    there = {rung: step for rung, step in planned.items() if material.arms.targets(protocol=step[0])}
-    if not any(rung > 0 for rung in planned):
-        return section("ladder", TITLE, sentence("The ladder was not part of this study."))
+    there = {rung: step for rung, step in planned.items() if _has_run(material, step[0])}
     if not any(rung > 0 for rung in there):
         return section("ladder", TITLE, sentence("No pruned run of the ladder is finished yet."))
     accuracy = steps(material.arms, there, ACCURACY.metric)
@@ -38,6 +36,12 @@ def ladder(material: Material) -> Html:
         _table(accuracy, there, "steps-accuracy"),
         folded("What each step changed: sparsity of the mask, fraction", _table(reached, there, "steps-reached")),
     )
+
+
+def _has_run(material: Material, protocol: str) -> bool:
+    """Whether some pruned network of the protocol is trained; a choice of the rate alone is no run."""
+    arms = material.arms
+    return any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol))
 
 
 def _summary(found: Sequence[Step], rungs: dict[int, tuple[str, str]]) -> str:

@@ -31,9 +31,7 @@ def corrected(material: Material) -> Html:
 
 def _protocol(material: Material, protocol: str, quantities: Sequence[Quantity]) -> Html:
     arms, title = material.arms, TITLES[protocol]
-    if not material.planned(protocol):
-        return section(protocol, title, sentence(f"The {protocol} protocol was not part of this study."))
-    if not arms.targets(protocol=protocol):
+    if not any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol)):
         return section(protocol, title, sentence(f"No pruned run of the {protocol} protocol is finished yet."))
     return section(
         protocol,

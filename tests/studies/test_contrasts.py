@@ -1,0 +1,55 @@
+"""Methods against each other: paired differences by SciPy, Holm by hand, and what is said."""
+
+import pytest
+import scipy.stats
+
+from lotterylab.engine.records import Record
+from lotterylab.engine.results import Result
+from lotterylab.studies.contrasts import between_methods
+
+ACCURACIES = {
+    ("magnitude", 0.5): (0.70, 0.72, 0.71, 0.73),
+    ("snip", 0.5): (0.701, 0.719, 0.712, 0.729),
+    ("random", 0.5): (0.60, 0.63, 0.61, 0.62),
+    ("magnitude", 0.9): (0.5, 0.7, 0.4, 0.6),
+    ("snip", 0.9): (0.6, 0.5, 0.5, 0.7),
+}
+
+
+def rows():
+    for (method, sparsity), values in ACCURACIES.items():
+        for seed, accuracy in enumerate(values):
+            labels = {
+                "protocol": "corrected",
+                "activation": "relu",
+                "method": method,
+                "control": "",
+                "sparsity": sparsity,
+            }
+            record = Record(
+                digest=f"{method}{sparsity}{seed}", kind="Train", metrics={"test_accuracy": accuracy}, facts={}
+            )
+            yield Result(labels={**labels, "seed": seed}, records={"train": record})
+
+
+def test_pairs_are_compared_at_the_same_sparsity_and_said_by_holm():
+    found = {(one.a, one.b, one.sparsity): one for one in between_methods(list(rows()))}
+    assert set(found) == {
+        ("magnitude", "snip", 0.5),
+        ("magnitude", "random", 0.5),
+        ("snip", "random", 0.5),
+        ("magnitude", "snip", 0.9),
+    }
+    p = {key: scipy.stats.ttest_rel(ACCURACIES[key[0], key[2]], ACCURACIES[key[1], key[2]]).pvalue for key in found}
+    running = 0.0
+    for rank, key in enumerate(sorted(p, key=p.__getitem__)):
+        running = max(running, min(1.0, (len(p) - rank) * p[key]))
+        assert found[key].p_holm == pytest.approx(running)
+    assert found["magnitude", "random", 0.5].says == "magnitude is better"
+    assert found["magnitude", "snip", 0.5].says == "equal within 0.02"
+    assert found["magnitude", "snip", 0.9].says == "cannot be said"
+
+
+def test_one_seed_says_nothing():
+    (one,) = between_methods([row for row in rows() if row.labels["seed"] == 0 and row.labels["sparsity"] == 0.9])
+    assert one.says == "cannot be said" and one.p_holm is None
