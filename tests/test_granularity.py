@@ -12,7 +12,8 @@ from lotterylab.audit.alarms import reached_is_not_requested
 from lotterylab.criteria import Magnitude
 from lotterylab.cuts import describe_cut
 from lotterylab.errors import UsageError
-from lotterylab.granularity import Blocks, Pattern, granularity_of
+from lotterylab.granularity import Blocks, granularity_of
+from lotterylab.patterns import Pattern
 from lotterylab.select import select
 from lotterylab.types import Mask, Scores
 
@@ -97,6 +98,44 @@ def test_a_pattern_with_short_groups_raises_no_alarm():
     assert (cut.removed, cut.requested_removed, cut.ties_at_cut, cut.exact_zero_scores) == (8 * 13, 8 * 13, 0, 0)
     assert cut.requested == cut.reached == 13 / 27
     assert not reached_is_not_requested(requested=cut.requested, removed=cut.removed, entries=cut.entries)
+
+
+def test_random_ties_of_a_pattern_keep_each_entry_of_a_group_equally_often():
+    scores = Scores({"w": torch.tensor([[3.0, 3.0, 3.0, 9.0, 5.0, 5.0]]).repeat(500, 1)})
+    one, again, other = (select(scores, 0.5, granularity="2:4", ties="random", seed=s)["w"] for s in (1, 1, 2))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert bool(one[:, 3:].all()) and bool((one[:, :3].sum(1) == 1).all())
+    counts = one[:, :3].sum(0).double()
+    assert float(((counts - 500 / 3) ** 2 / (500 / 3)).sum()) < 13.8  # chi^2, 2 degrees of freedom, 0.1 %
+
+
+def test_ties_of_a_pattern_are_counted_and_refused_where_the_cut_goes_through_them():
+    scores = Scores({"w": torch.tensor([[1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 2.0, 3.0], [0.0, 7.0, 7.0, 8.0]])})
+    cut = describe_cut(scores, None, select(scores, 0.5, granularity="2:4"), 0.5, granularity="2:4")
+    assert (cut.ties_at_cut, cut.exact_zero_scores) == (3 + 2, 1)  # of the second row both ones go
+    with pytest.raises(UsageError, match="2 groups of 'w' have equal scores"):
+        select(scores, 0.5, granularity="2:4", ties="refuse")
+    earlier = Mask({"w": torch.tensor([[True, True, True, False], [True] * 4, [True, False, True, True]])})
+    assert masks.kept(select(scores, 0.5, granularity="2:4", ties="refuse", mask=earlier)) == 6
+
+
+def test_a_group_with_less_than_the_pattern_keeps_it_and_what_was_asked_counts_that():
+    scores, earlier = Scores({"w": rand((2, 8))}), Mask({"w": torch.ones(2, 8, dtype=torch.bool)})
+    earlier["w"][0, :3] = False
+    mask = select(scores, 0.5, granularity="2:4", mask=earlier)
+    cut = describe_cut(scores, earlier, mask, 0.5, granularity="2:4")
+    assert (cut.removed, cut.requested_removed, cut.requested) == (9, 9, 9 / 16)
+
+
+def test_a_share_that_has_no_decimal_may_be_a_float():
+    assert masks.kept(select(Scores({"w": rand((4, 9))}), 1 - 1 / 3, granularity="1:3")) == 12
+    with pytest.raises(UsageError, match="removes 2/3"):
+        select(Scores({"w": rand((4, 9))}), 0.667, granularity="1:3")
+
+
+def test_a_published_rule_knows_one_count_and_a_pattern_has_many():
+    with pytest.raises(UsageError, match="a count for each group of 4"):
+        select(Scores({"w": rand((4, 8))}), 0.5, granularity="2:4", ties="lth-google")
 
 
 def test_filters_are_blocks_of_one_row():

@@ -93,3 +93,56 @@ def test_a_batch_is_a_pair_as_data_loaders_give_it():
     for wrong in (inputs, {"inputs": inputs}, (inputs, targets, targets)):
         with pytest.raises(UsageError, match=r"give \(inputs, targets\)"):
             ll.score(module, ll.criteria.Snip(), batch=wrong)  # type: ignore[arg-type]
+
+
+class Noisy(nn.Module):
+    """Drops by torch's own generator while it is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.Dropout(0.5), nn.Linear(12, 10))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
+
+
+def test_a_module_that_draws_draws_by_the_seed_and_the_global_generator_stays():
+    module = Noisy().train()
+    before = torch.get_rng_state()
+    one, again, other = (ll.score(module, ll.criteria.Snip(), batch=batch(), seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["body.3.weight"], other["body.3.weight"])
+    mask = ll.prune(module, ll.criteria.Snip(), 0.9, batch=batch(), rounds=3)
+    assert torch.equal(torch.get_rng_state(), before) and module.training and len(mask) == 2
+
+
+@pytest.mark.parametrize("criterion", ll.criteria.ALL.values(), ids=ll.criteria.ALL)
+def test_scores_are_the_same_where_the_caller_switched_gradients_off_or_froze_the_weights(criterion):
+    module, initial = network().eval(), network().state_dict()
+    expected = ll.score(module, criterion(), batch=batch(), initial=initial)
+    module.requires_grad_(False)
+    with torch.no_grad():
+        found = ll.score(module, criterion(), batch=batch(), initial=initial)
+        assert not torch.is_grad_enabled()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("criterion", [ll.criteria.Snip(), ll.criteria.Magnitude()])
+def test_a_mask_of_another_network_is_refused(criterion):
+    module, kept = network(), torch.ones(2, 2, dtype=torch.bool)
+    with pytest.raises(UsageError, match=r"mask names '0\.wieght'.*Did you mean '0\.weight'"):
+        ll.score(module, criterion, batch=batch(), mask={"0.wieght": kept})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"mask of '0\.weight' has shape \(2, 2\)"):
+        ll.prune(module, criterion, 0.5, batch=batch(), mask={"0.weight": kept})  # type: ignore[arg-type]
+
+
+def test_ties_are_those_of_select():
+    module = nn.Sequential(nn.Linear(8, 8, bias=False))
+    nn.init.ones_(module[0].weight)
+    random = [ll.prune(module, ll.criteria.Magnitude(), 0.5, ties="random", seed=seed)["0.weight"] for seed in (0, 1)]
+    assert not torch.equal(*random)
+    with pytest.raises(UsageError, match="64 entries share the score 1"):
+        ll.prune(module, ll.criteria.Magnitude(), 0.5, ties="refuse")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +59,15 @@ def test_streams_of_neighbouring_seeds_and_epochs_are_uncorrelated():
     draws = np.stack([rng.stream(seed, "order", epoch).random(4000) for seed in range(4) for epoch in range(4)])
     correlations = np.atleast_2d(np.corrcoef(draws))[np.triu_indices(16, k=1)]
     assert np.abs(correlations).max() < 5 / np.sqrt(4000)  # 120 pairs of standard error 1/sqrt(4000)
+
+
+def test_torchs_own_generator_draws_by_name_within_the_block_and_is_given_back():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    drawn = []
+    for names in (("a",), ("a",), ("b",)):
+        with rng.torch_draws(1, *names, devices=[torch.device("cpu")]):
+            drawn.append(torch.rand(3))
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(torch.rand(3), expected)

@@ -7,15 +7,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 import lotterylab as ll
 from lotterylab import masks
 from lotterylab.counts import removal_count
-from lotterylab.criteria import Magnitude, Snip
+from lotterylab.criteria import Magnitude, Random, Snip
 from lotterylab.errors import UsageError
-from lotterylab.rounds import SCHEDULES, in_rounds, sparsities
+from lotterylab.rounds import SCHEDULES, in_rounds, ladder, sparsities
 from lotterylab.select import select
-from lotterylab.types import Scores
+from lotterylab.types import Mask, Scores
 from some_views import batch_for, conv
 
 shares = st.decimals(0, 1, places=3).map(float)
@@ -79,5 +80,42 @@ def test_what_cannot_be_is_refused():
         sparsities(0.5, 2, "linaer")
     with pytest.raises(UsageError, match="rounds=0"):
         sparsities(0.5, 0, "linear")
-    with pytest.raises(UsageError, match="one sparsity"):
-        ll.prune(conv("relu"), Magnitude(), {"0.weight": 0.5, "4.weight": Fraction(1, 2)}, rounds=2)
+    with pytest.raises(UsageError, match="no sparsity in between"):
+        ll.prune(conv("relu"), Magnitude(), 0.5, granularity="2:4", rounds=2)
+    assert ladder(0.5, None, rounds=1, schedule="linear", scope="global", granularity="2:4") == [0.5]
+
+
+def test_a_sparsity_for_each_tensor_has_a_ladder_for_each():
+    wanted = {"0.weight": 0.5, "4.weight": Fraction(3, 4)}
+    steps = sparsities(wanted, 2, "linear")
+    assert steps == [{"0.weight": 0.25, "4.weight": 0.375}, wanted]
+    module = conv("tanh")
+    once, repeated = (ll.prune(module, Magnitude(), wanted, rounds=rounds) for rounds in (1, 4))
+    assert masks.digest(once) == masks.digest(repeated)
+
+
+@given(st.integers(0, 40), st.integers(40, 100), st.sampled_from(sorted(SCHEDULES)), st.integers(0, 3))
+def test_layers_of_any_earlier_density_reach_the_same_share_in_rounds(first, second, schedule, seed):
+    module = nn.Sequential(nn.Linear(10, 10, bias=False), nn.Linear(10, 7, bias=False))
+    earlier = ll.prune(module, Random(), {"0.weight": first / 100, "1.weight": 0}, seed=seed)
+    rule = {"scope": "layerwise", "mask": earlier, "rounds": 5, "schedule": schedule}
+    mask = ll.prune(module, Magnitude(), second / 100, **rule)
+    assert [int((~kept).sum()) for kept in mask.values()] == [removal_count(second / 100, n) for n in (100, 70)]
+    assert all(bool((earlier[name] | ~mask[name]).all()) for name in mask)
+
+
+def test_rounds_count_units_as_select_does():
+    """Half of all weights are gone, but no filter: a third of the filters may still go, in rounds as in one."""
+    module = nn.Sequential(nn.Linear(4, 9, bias=False))
+    checked = Mask({"0.weight": (torch.arange(36).view(9, 4) % 2).bool()})
+    rule = {"granularity": "filter", "mask": checked}
+    once, repeated = (ll.prune(module, Magnitude(), "1/3", rounds=rounds, **rule) for rounds in (1, 3))
+    assert masks.digest(once) == masks.digest(repeated) and masks.kept(once) == 12
+
+
+@pytest.mark.parametrize("scope", ["uniform", "erk"])
+def test_scopes_with_an_exact_total_have_it_in_rounds_too(scope):
+    module = conv("relu")
+    total = sum(module.get_parameter(name).numel() for name in ("0.weight", "4.weight"))
+    mask = ll.prune(module, Random(), 0.6, scope=scope, rounds=7)
+    assert masks.kept(mask) == total - removal_count(0.6, total)

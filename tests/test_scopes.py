@@ -52,6 +52,24 @@ def test_erk_by_hand():
     assert sum(density * n[name] for name, density in found.items()) == pytest.approx(0.1 * sum(n.values()), abs=0.5)
 
 
+@pytest.mark.parametrize(("shape", "sparsity", "kept"), [((30, 4), 0.5, 60), ((1, 2, 1, 4), 0.8, 2), ((30,), 0.1, 27)])
+@pytest.mark.parametrize("scope", ["global", "layerwise", "erk"])
+def test_one_tensor_keeps_the_counts_that_rigls_unit_tests_expect(shape, sparsity, kept, scope):
+    mask = select(Scores({"w": torch.rand(shape, generator=torch.Generator().manual_seed(0))}), sparsity, scope=scope)
+    assert masks.kept(mask) == kept
+
+
+@given(st.lists(st.tuples(st.integers(20, 60), st.integers(20, 60)), min_size=2, max_size=5), st.integers(50, 95))
+def test_erks_densities_are_in_proportion_wherever_they_are_not_capped(shapes, percent):
+    """(density of one) / (sum(shape) / prod(shape)) is the same number for all, within one entry of rounding."""
+    named = {str(number): shape for number, shape in enumerate(shapes)}
+    share = erk(Fraction(percent, 100), layers(named))
+    kept = {name: (1 - share[name]) * math.prod(shape) for name, shape in named.items()}
+    free = {name: shape for name, shape in named.items() if kept[name] < math.prod(shape)}
+    rates = [(kept[name] / sum(shape), Fraction(1, sum(shape))) for name, shape in free.items()]
+    assert all(abs(a - b) <= one + other for a, one in rates for b, other in rates)
+
+
 def test_uniform_keeps_the_first_and_takes_the_same_of_the_others():
     found = densities(uniform, "0.8")
     assert found["conv1"] == 1.0

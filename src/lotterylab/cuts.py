@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from lotterylab.counts import Sparsity, as_fraction
-from lotterylab.granularity import Pattern, granularity_of
-from lotterylab.pools import Pool, complete, pools
+from lotterylab.granularity import Units, granularity_of
+from lotterylab.patterns import Pattern, check_sparsity, rank
+from lotterylab.pools import check_cut, complete, pools
 from lotterylab.types import Mask, Scores
 
 
@@ -19,7 +21,8 @@ class Cut:
 
     Attributes:
         entries: n, all of them, those an earlier mask removed too.
-        requested: the sparsity asked for, over all entries.
+        requested: the sparsity asked for, over all entries; of a pattern N:M what it comes to here, which short groups
+            make less than 1 - N/M.
         requested_removed: the count that this is, earlier removals included.
         removed: the count that is removed in the mask.
         reached: removed / entries.
@@ -60,40 +63,62 @@ def describe_cut(
     ``sparsity``, ``scope`` and ``granularity`` are those that were given to ``select``.  Its ``ties`` do not matter:
     the cut is the requested one, which a published rule may have missed.  Raises what ``select`` raises for these.
     """
-    before = pools(scores, sparsity, complete(scores, mask_before), scope=scope, granularity=granularity)
-    by_pattern = isinstance(granularity_of(granularity), Pattern)
-    # of what is left only the counts are read, which no scope changes
-    after = pools(
-        scores, sparsity if by_pattern else 0, complete(scores, mask_after), scope="global", granularity=granularity
-    )
-    plain = not (by_pattern or isinstance(sparsity, Mapping))
-    entries = sum(len(pool.scores) for pool in before)
-    requested = sum(pool.requested for pool in before)
-    removed = sum(pool.gone for pool in after)
-    ties = 0
-    for pool in before:
-        count = pool.requested - pool.gone
-        if count > 0:
-            _, tied, leaving = pool.cut(count)
-            ties += len(tied) if leaving < len(tied) else 0
-    kept = {name: part for pool in after for name, part in pool.split(pool.alive).items()}
+    check_cut(scope=scope, granularity=granularity)
+    kind = granularity_of(granularity)
+    before, after = complete(scores, mask_before), complete(scores, mask_after)
+    if isinstance(kind, Pattern):
+        asked = _of_pattern(scores, sparsity, before, kind)
+    else:
+        asked = _of_pools(scores, sparsity, before, scope, kind)
+    kept = {name: kind.alive(name, one) for name, one in after.items()}
+    entries = sum(map(len, kept.values()))
+    removed = entries - sum(int(part.sum()) for part in kept.values())
     return Cut(
         entries=entries,
-        requested=float(as_fraction(sparsity)) if plain else requested / entries,  # type: ignore[arg-type]
-        requested_removed=requested,
+        requested=asked.count / entries if asked.share is None else float(asked.share),
+        requested_removed=asked.count,
         removed=removed,
         reached=removed / entries,
-        ties_at_cut=ties,
-        exact_zero_scores=_zeros(scores, mask_before) if by_pattern else sum(map(_zeros_of_units, before)),
+        ties_at_cut=asked.ties,
+        exact_zero_scores=asked.zeros,
         layers={name: int(part.sum()) / len(part) for name, part in kept.items()},
         emptied=tuple(name for name, part in kept.items() if not bool(part.any())),
     )
 
 
-def _zeros_of_units(pool: Pool) -> int:
-    return int((pool.scores[pool.alive] == 0).sum())
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """``share``: of all entries, where one number was given."""
+
+    share: Fraction | None
+    count: int
+    ties: int
+    zeros: int
 
 
-def _zeros(scores: Scores, mask: Mask | None) -> int:
-    alive = complete(scores, mask)
-    return sum(int(((one == 0) & alive[name]).sum()) for name, one in scores.items())
+def _of_pools(scores: Scores, sparsity: Sparsity, before: Mask, scope: str, kind: Units) -> _Asked:
+    found = pools(scores, sparsity, before, scope=scope, kind=kind)
+    ties = 0
+    for pool in found:
+        count = pool.requested - pool.gone
+        if count > 0:
+            _, tied, leaving = pool.cut(count)
+            ties += len(tied) if leaving < len(tied) else 0
+    return _Asked(
+        share=None if isinstance(sparsity, Mapping) else as_fraction(sparsity),
+        count=sum(pool.requested for pool in found),
+        ties=ties,
+        zeros=sum(int((pool.scores[pool.alive] == 0).sum()) for pool in found),
+    )
+
+
+def _of_pattern(scores: Scores, sparsity: Sparsity, before: Mask, pattern: Pattern) -> _Asked:
+    check_sparsity(sparsity, pattern)
+    ranked = [rank(name, one, before[name], pattern) for name, one in scores.items()]
+    gone = sum(int((~kept).sum()) for kept in before.values())
+    return _Asked(
+        share=None,  # short groups and earlier masks make it differ from 1 - N/M
+        count=gone + sum(int(one.leaving(pattern).sum()) for one in ranked),
+        ties=sum(int(one.tied(pattern).sum()) for one in ranked),
+        zeros=sum(int(((one == 0) & before[name]).sum()) for name, one in scores.items()),
+    )

@@ -3,17 +3,17 @@
 "weight"       each entry for itself
 "filter"       slices along dimension 0, by their mean score
 "block:RxC"    blocks of the tensor as a matrix (dimension 0, all others), by their mean score
-"N:M"          of each M consecutive entries of a row of that matrix the N highest stay
+"N:M"          of each M consecutive entries of a row of that matrix the N highest stay: ``patterns``
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lotterylab.errors import UsageError, suggestion
+from lotterylab.patterns import Pattern
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,11 +36,7 @@ class Blocks:
         """
         from torch.nn.functional import pad
 
-        if scores.dim() < 2:
-            raise UsageError(
-                f"granularity '{self}' is for tensors of two dimensions or more, but '{name}' has shape "
-                f"{tuple(scores.shape)}. Leave it out of the scores, or use granularity='weight'."
-            )
+        self._check(name, scores)
         matrix = scores.detach().double().flatten(1)
         (height, width), (rows, columns) = matrix.shape, self._size(matrix)
         fill = (0, -width % columns, 0, -height % rows)
@@ -51,10 +47,11 @@ class Blocks:
             raise UsageError(f"a {self} of '{name}' has scores of both +inf and -inf, so it has no mean score.")
         return means
 
-    def alive(self, mask: Tensor) -> Tensor:
+    def alive(self, name: str, mask: Tensor) -> Tensor:
         """Which units keep anything, ``(units,)`` bool."""
         from torch.nn.functional import pad
 
+        self._check(name, mask)
         matrix = mask.flatten(1)
         (height, width), (rows, columns) = matrix.shape, self._size(matrix)
         return _tiles(pad(matrix, (0, -width % columns, 0, -height % rows)), rows, columns).any(3).any(1).flatten()
@@ -66,6 +63,13 @@ class Blocks:
         tiles = units.view(-(-height // rows), -(-width // columns))
         whole = tiles.repeat_interleave(rows, 0).repeat_interleave(columns, 1)
         return whole[:height, :width].reshape(shape)
+
+    def _check(self, name: str, tensor: Tensor) -> None:
+        if tensor.dim() < 2:
+            raise UsageError(
+                f"granularity '{self}' is for tensors of two dimensions or more, but '{name}' has shape "
+                f"{tuple(tensor.shape)}. Leave it out of the scores, or use granularity='weight'."
+            )
 
     def _size(self, matrix: Tensor) -> tuple[int, int]:
         return self.rows or matrix.shape[0], self.columns or matrix.shape[1]
@@ -83,7 +87,7 @@ class Weights:
         """The scores, ``(entries,)``."""
         return scores.detach().flatten()
 
-    def alive(self, mask: Tensor) -> Tensor:
+    def alive(self, name: str, mask: Tensor) -> Tensor:
         """The mask, ``(entries,)``."""
         return mask.flatten()
 
@@ -92,42 +96,8 @@ class Weights:
         return units.view(shape)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pattern(Weights):
-    """N of each M consecutive entries of a row stay; a shorter last group of r entries keeps min(N, r).
-
-    A unit is an entry.   [zhou2021learning; mishra2021accelerating for 2:4]
-    """
-
-    keep: int
-    of: int
-
-    @property
-    def sparsity(self) -> Fraction:
-        """What it removes of whole groups."""
-        return Fraction(self.of - self.keep, self.of)
-
-    def kept(self, scores: Tensor, alive: Tensor) -> Tensor:
-        """The highest ``keep`` alive entries of each group, bool in the shape of ``scores``; ties: the lowest index
-        goes first."""
-        import torch
-        from torch.nn.functional import pad
-
-        matrix = scores.detach().masked_fill(~alive, -torch.inf).reshape(len(scores), -1)
-        there = alive.reshape(len(scores), -1)
-        width = matrix.shape[1]
-        fill = -width % self.of
-        groups = pad(matrix, (0, fill), value=-torch.inf).view(-1, self.of)
-        living = pad(there, (0, fill)).view(-1, self.of)
-        # dead entries of a score of -inf come before living ones of the same score: two stable sorts, the last decides
-        order = groups.argsort(dim=1, stable=True)
-        order = order.gather(1, living.gather(1, order).long().argsort(dim=1, stable=True))
-        rank = torch.empty_like(order).scatter_(1, order, torch.arange(self.of, device=order.device).expand_as(order))
-        chosen = (rank >= self.of - self.keep) & living
-        return chosen.view(len(scores), -1)[:, :width].reshape(scores.shape)
-
-
-Granularity = Weights | Blocks | Pattern
+Units = Weights | Blocks  # of which a count goes, the lowest first
+Granularity = Units | Pattern
 WEIGHT, FILTER = Weights(), Blocks(rows=1, columns=0)
 
 

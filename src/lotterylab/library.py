@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lotterylab import masks
 from lotterylab.counts import Sparsity
 from lotterylab.errors import UsageError
 from lotterylab.network import candidates, modes_kept, network, state_of
-from lotterylab.rng import stream
-from lotterylab.rounds import in_rounds, sparsities
+from lotterylab.rng import stream, torch_draws
+from lotterylab.rounds import in_rounds, ladder
 from lotterylab.select import select
 from lotterylab.types import Batch, Mask, Scores, State
 from lotterylab.views import Criterion, View
@@ -18,14 +18,14 @@ from lotterylab.views import Criterion, View
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Loss = Callable[["Tensor", "Tensor"], "Tensor"]
+Loss = Callable[[Any, Any], "Tensor"]
 
 
 def score(
     module: nn.Module,
     criterion: Criterion,
     *,
-    batch: Batch | Sequence[Tensor] | None = None,
+    batch: Batch | Sequence[Any] | None = None,
     loss: Loss | None = None,
     initial: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] | None = None,
@@ -35,21 +35,29 @@ def score(
 ) -> Scores:
     """A score for each weight of the module's Conv and Linear layers; higher = keep.
 
+    A weight that no path uses scores 0 by a criterion that looks at gradients.  A module that draws from torch's global
+    generators (``nn.Dropout`` in train mode) draws by ``seed``; the generators are left as they were.
+
     Args:
         module: each layer in the mode (train or eval) it should be scored in; nothing of it is changed.
         criterion: such as ``criteria.Magnitude()`` or ``criteria.Grasp(temperature=200.0)``.
-        batch: (inputs, targets), on the module's device, for criteria that look at gradients.
-        loss: ``loss(logits, targets) -> scalar``, the mean over the batch; cross-entropy by default.
+        batch: (inputs, targets), on the module's device, for criteria that look at gradients.  Inputs that are a tuple
+            are the module's arguments, a dict its arguments by name; targets are whatever ``loss`` takes.
+        loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; cross-entropy by default.
         initial: the ``state_dict()`` before training, for criteria that compare with it (Movement).
         input_shape: of one input, (C, H, W) or (features,), for SynFlow; else that of the batch.
-        params: "weights" (of Conv and Linear layers, a tied one once, under its first name), "all" parameters, or the
-            names of those to be scored: embeddings, the ``in_proj_weight`` of an attention layer.
+        params: "weights" (of Conv and Linear layers and their subclasses, a tied one once, under its first name),
+            "all" parameters, or the names of those to be scored.  Of ``nn.MultiheadAttention`` the weight of
+            ``out_proj`` is a Linear layer's; ``in_proj_weight`` is not, and embeddings are not unless tied to one:
+            name them.
         mask: an earlier mask; the network is scored as pruned by it.
         seed: of criteria that draw.
 
     Raises:
-        UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name.
+        UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
+            initial state that does not fit.
     """
+    import torch
     from torch.nn.functional import cross_entropy
 
     net = network(module)
@@ -65,7 +73,11 @@ def score(
         shape=input_shape,
         train=None,
     )
-    with modes_kept(module):  # SynFlow scores in evaluation mode whatever the module's is
+    if mask is not None:
+        masks.check(mask, view.state)
+    draws = torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()})
+    # SynFlow scores in evaluation mode whatever the module's is; the caller may have switched gradients off
+    with modes_kept(module), draws, torch.enable_grad():
         return criterion(view)
 
 
@@ -74,7 +86,7 @@ def prune(
     criterion: Criterion,
     sparsity: Sparsity,
     *,
-    batch: Batch | Sequence[Tensor] | None = None,
+    batch: Batch | Sequence[Any] | None = None,
     loss: Loss | None = None,
     initial: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] | None = None,
@@ -83,6 +95,7 @@ def prune(
     granularity: str = "weight",
     rounds: int = 1,
     schedule: str = "exponential",
+    ties: str = "index",
     mask: Mask | None = None,
     seed: int = 0,
 ) -> Mask:
@@ -90,16 +103,15 @@ def prune(
 
     The module is not changed: ``apply(module, mask)`` sets the pruned weights to zero, ``attach(module, optimizer,
     mask)`` holds them there while you train.  ``sparsity`` counts what an earlier ``mask`` removed; see ``select`` for
-    it, ``scope`` and ``granularity``, and ``score`` for the rest.
+    it, ``scope``, ``granularity`` and ``ties``, and ``score`` for the rest.
 
     ``rounds``: score and cut that many times, each time what is left; ``SynFlow`` is meant with 100.  ``schedule``:
-    "exponential", density^(k/n) after round k of n, or "linear".
+    "exponential", density^(k/n) after round k of n, or "linear".  Both run from what ``mask`` keeps.
 
     Raises:
-        UsageError: what ``score`` and ``select`` refuse; several rounds with a sparsity for each tensor.
+        UsageError: what ``score``, ``select`` and ``rounds.ladder`` refuse.
     """
-    if rounds != 1 and isinstance(sparsity, Mapping):
-        raise UsageError(f"rounds={rounds} with a sparsity for each tensor: give one sparsity, or prune in one round.")
+    rule = {"scope": scope, "granularity": granularity}
 
     def scores(earlier: Mask | None) -> Scores:
         return score(
@@ -115,15 +127,12 @@ def prune(
         )
 
     def cut(found: Scores, target: Sparsity, earlier: Mask | None) -> Mask:
-        return select(found, target, mask=earlier, scope=scope, granularity=granularity, seed=seed)
+        return select(found, target, mask=earlier, ties=ties, seed=seed, **rule)
 
-    if isinstance(sparsity, Mapping):
-        return cut(scores(mask), sparsity, mask)
-    start = masks.sparsity(mask) if mask else 0.0
-    return in_rounds(scores, cut, sparsities(sparsity, rounds, schedule, start=start), mask)[0]
+    return in_rounds(scores, cut, ladder(sparsity, mask, rounds=rounds, schedule=schedule, **rule), mask)[0]
 
 
-def _batch(given: Batch | Sequence[Tensor] | None) -> Batch | None:
+def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:
     """(inputs, targets) as data loaders give them: a tuple or a list."""
     if given is None or isinstance(given, Batch):
         return given

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.errors import UsageError, suggestion, unknown
-from lotterylab.types import State
+from lotterylab.types import Inputs, State
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,13 +22,13 @@ class Network:
 
     ``forward(state, inputs, train) -> (logits (B, K), state)``: the returned state holds new buffers (batch-norm
     statistics) and the same parameters; the state that is passed in is never changed.  ``train=None`` leaves each layer
-    in the mode it has.
+    in the mode it has.  Inputs that are a tuple are the module's arguments, a dict its arguments by name.
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
     for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
     """
 
-    forward: Callable[[State, Tensor, bool | None], tuple[Tensor, State]]
+    forward: Callable[[State, Inputs, bool | None], tuple[Tensor, State]]
     layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -60,13 +60,13 @@ def network(module: nn.Module) -> Network:
 
     buffers = tuple(name for name, _ in module.named_buffers())
 
-    def forward(state: State, inputs: Tensor, train: bool | None) -> tuple[Tensor, State]:
+    def forward(state: State, inputs: Inputs, train: bool | None) -> tuple[Tensor, State]:
         if train is not None:
             module.train(train)
         if not buffers:
-            return functional_call(module, cast(dict, state), (inputs,)), state
+            return functional_call(module, cast(dict, state), *_arguments(inputs)), state
         copied = {**state, **{name: state[name].clone() for name in buffers}}
-        return functional_call(module, copied, (inputs,)), cast(State, copied)
+        return functional_call(module, copied, *_arguments(inputs)), cast(State, copied)
 
     def layer_outputs(
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
@@ -89,6 +89,12 @@ def network(module: nn.Module) -> Network:
         prunable=prunable_names(module),
         parameters=tuple(name for name, _ in module.named_parameters()),
     )
+
+
+def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(inputs, Mapping):
+        return (), dict(inputs)
+    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from lotterylab import masks
 from lotterylab.counts import Sparsity, as_fraction, removal_count, same_names
 from lotterylab.errors import UsageError, unknown
-from lotterylab.granularity import Pattern, granularity_of
+from lotterylab.granularity import WEIGHT, Units, granularity_of
 from lotterylab.scopes import SCOPES, Layer
 from lotterylab.types import Mask, Scores
 
@@ -63,21 +63,18 @@ class Pool:
         return score, tied, count - int((candidates < score).sum())
 
 
-def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str, granularity: str) -> list[Pool]:
+def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str = "global", kind: Units = WEIGHT) -> list[Pool]:
     """One pool over all tensors, or one for each: how ``select`` and ``describe_cut`` read their arguments.
 
+    ``mask`` is one that ``complete`` has made.
+
     Raises:
-        UsageError: wrong words or names, a sparsity outside [0, 1], scores that cannot be ordered.
+        UsageError: wrong words or names, a sparsity outside [0, 1], tensors without such units.
     """
     import torch
 
-    check_cut(scope=scope, granularity=granularity)
-    _check(scores)
-    kind = granularity_of(granularity)
-    if isinstance(kind, Pattern):
-        return [_pattern_pool(scores, sparsity, mask, kind)]
     values = {name: kind.units(name, one) for name, one in scores.items()}
-    alive = {name: kind.alive(mask[name]) for name in scores}
+    alive = {name: kind.alive(name, mask[name]) for name in scores}
     if isinstance(sparsity, Mapping):
         same_names("sparsity", sparsity, scores)
         shares: dict[str, Fraction] | None = {name: as_fraction(sparsity[name]) for name in scores}
@@ -109,36 +106,6 @@ def _shares(scope: str, sparsity: Fraction, scores: Scores, alive: Mapping[str, 
     return rule(sparsity, layers)
 
 
-def _pattern_pool(scores: Scores, sparsity: Sparsity, mask: Mask, pattern: Pattern) -> Pool:
-    """All entries, with the score 1 for those that the pattern keeps and 0 for the others: the cut is between them."""
-    import torch
-
-    if isinstance(sparsity, Mapping) or as_fraction(sparsity) != pattern.sparsity:
-        raise UsageError(
-            f"granularity '{pattern.keep}:{pattern.of}' removes {pattern.sparsity} of the weights; sparsity {sparsity} "
-            f"was asked for. Ask for {float(pattern.sparsity):g}, or for another pattern."
-        )
-    device = next(iter(scores.values())).device
-    keeps = [pattern.kept(_matrix(name, one), mask[name]).to(device).flatten() for name, one in scores.items()]
-    stays = torch.cat(keeps)
-    return Pool(
-        layer=None,
-        lengths={name: one.numel() for name, one in scores.items()},
-        sparsity=Fraction(int((~stays).sum()), len(stays)),
-        scores=stays.to(torch.float32),
-        alive=torch.cat([mask[name].to(device).flatten() for name in scores]),
-    )
-
-
-def _matrix(name: str, scores: Tensor) -> Tensor:
-    if scores.dim() < 2:
-        raise UsageError(
-            f"a pattern N:M is for tensors of two dimensions or more, but '{name}' has shape {tuple(scores.shape)}. "
-            "Leave it out of the scores."
-        )
-    return scores
-
-
 def check_cut(*, scope: str, granularity: str) -> None:
     """Raise ``UsageError`` for a scope or a granularity that there is not."""
     if scope not in SCOPES:
@@ -147,7 +114,12 @@ def check_cut(*, scope: str, granularity: str) -> None:
 
 
 def complete(scores: Scores, mask: Mask | None) -> Mask:
-    """``mask`` in the order and on the devices of ``scores``, checked; all True where it is None."""
+    """``mask`` in the order and on the devices of ``scores``, both checked; all True where it is None.
+
+    Raises:
+        UsageError: scores that cannot be ordered, a mask of other names or shapes.
+    """
+    _check(scores)
     if mask is None:
         return masks.ones(scores)
     same_names("mask", mask, scores)

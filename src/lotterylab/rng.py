@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy
+    import torch
 
 
 def key(seed: int, *names: str | int) -> int:
@@ -29,3 +32,18 @@ def stream(seed: int, *names: str | int) -> numpy.random.Generator:
     import numpy
 
     return numpy.random.Generator(numpy.random.Philox(key=key(seed, *names)))
+
+
+@contextmanager
+def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = ()) -> Iterator[None]:
+    """Let torch's global generators draw for one purpose within the block, and give them back as they were.
+
+    For modules that draw from them as they are run, such as ``nn.Dropout``.  ``devices``: where the module is; those
+    that are CUDA's have a generator each.  Here 63 bits of the key are all that torch takes.
+    """
+    import torch
+
+    indices = sorted({device.index or 0 for device in devices if device.type == "cuda"})
+    with torch.random.fork_rng(devices=indices):
+        torch.manual_seed(key(seed, *names) & (2**63 - 1))
+        yield

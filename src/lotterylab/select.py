@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 from lotterylab.counts import Sparsity, alive_rate_counts, removal_count
 from lotterylab.errors import UsageError, unknown
 from lotterylab.granularity import granularity_of
-from lotterylab.pools import Pool, complete, pools
+from lotterylab.patterns import TIES, Pattern, select_pattern
+from lotterylab.pools import Pool, check_cut, complete, pools
 from lotterylab.rng import stream
 from lotterylab.select_profiles import PROFILES
 from lotterylab.types import Mask, Scores
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["PROFILES", "TIES", "alive_rate_counts", "removal_count", "select"]
-
-TIES = ("index", "random", "refuse")
 
 
 def select(
@@ -45,15 +44,18 @@ def select(
             the first, which stays; "erk", small layers denser than large ones.  See ``scopes``.
         granularity: "weight"; "filter", whole slices along dimension 0, by the mean score of the slice (all of it,
             also where an earlier mask cut into it); "block:RxC"; n, sparsity and counts are then those of filters or
-            blocks.  "N:M": of each M consecutive entries the N highest stay; the sparsity is then 1 - N/M, the scope
-            plays no part, and ties go by index.  See ``granularity``.
+            blocks (a block at the edge may be smaller, and counts as one).  Dimension 0 is the outputs, but of a
+            transposed convolution the inputs.  "N:M", as "2:4": of each M consecutive entries the N highest stay; the
+            sparsity is then 1 - N/M, and the scope plays no part.  A group that an earlier mask left fewer than N
+            keeps those, so that more may be gone than that.  See ``granularity`` and ``patterns``.
         ties: which go, of the entries that have exactly the score at the cut.
             "index": the lowest flat index first, tensors in the order of the dict.
             "random": the first in a permutation of all n from ``rng.stream(seed, "ties")``, with the tensor's name
-            added where each has its own count; a higher sparsity gives a subset here too.
+            added where each has its own count; a higher sparsity gives a subset here too.  Of "N:M" by draws of
+            each tensor's own.
             "refuse": an error, if the cut goes through them.
             A name in ``PROFILES``: that published code's own count and ties, right or wrong.  It sees the entries
-            still kept, and the share of these that is left to remove.
+            still kept, and the share of these that is left to remove.  Not with "N:M".
         seed: of the random ties, nothing else.
 
     Returns:
@@ -64,11 +66,13 @@ def select(
     """
     if ties not in TIES and ties not in PROFILES:
         raise unknown("way to break ties", ties, (*TIES, *PROFILES))
-    earlier = complete(scores, mask)
+    check_cut(scope=scope, granularity=granularity)
+    earlier, kind = complete(scores, mask), granularity_of(granularity)
+    if isinstance(kind, Pattern):
+        return select_pattern(scores, sparsity, earlier, kind, ties=ties, seed=seed)
     units: dict[str, Tensor] = {}
-    for pool in pools(scores, sparsity, earlier, scope=scope, granularity=granularity):
+    for pool in pools(scores, sparsity, earlier, scope=scope, kind=kind):
         units |= pool.split(_published(pool, ties, seed) if ties in PROFILES else _by_count(pool, ties, seed))
-    kind = granularity_of(granularity)
     # & because an earlier mask may have cut into a unit that stays
     return cast(
         Mask, {name: kind.spread(units[name].to(kept.device), kept.shape) & kept for name, kept in earlier.items()}

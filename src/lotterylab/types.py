@@ -9,6 +9,7 @@ Shape legend, used in every docstring and signature:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NewType
 
@@ -18,16 +19,22 @@ if TYPE_CHECKING:
     State = NewType("State", dict[str, Tensor])  # parameters and buffers by their qualified name
     Mask = NewType("Mask", dict[str, Tensor])  # bool, True = kept
     Scores = NewType("Scores", dict[str, Tensor])  # float, higher = keep
+    Inputs = Tensor | tuple[Any, ...] | Mapping[str, Any]  # of one forward pass
 else:  # plain dicts at run time, and no torch import for those who only plan or print
     State = Mask = Scores = dict
+    Inputs = object
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Inputs ``(B, C, H, W)`` or ``(B, features)`` and integer targets ``(B,)``."""
+    """Inputs ``(B, C, H, W)`` or ``(B, features)`` and integer targets ``(B,)``.
 
-    inputs: Tensor
-    targets: Tensor
+    Of a user's own module the inputs may be several, a tuple of its arguments or a dict of them by name, and the
+    targets whatever the loss takes.
+    """
+
+    inputs: Inputs
+    targets: Any
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,11 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
-from lotterylab.criteria import ALL, Magnitude, Random, RandomOfSign, WeightSquaredGradient
+import lotterylab as ll
+from lotterylab.criteria import ALL, Grasp, Magnitude, Random, RandomOfSign, Snip, SynFlow, WeightSquaredGradient
 from lotterylab.errors import UsageError
-from lotterylab.network import network
-from lotterylab.types import Scores
+from lotterylab.network import network, state_of
+from lotterylab.types import Batch, Scores
 from some_views import batch_for, conv, flat, flat_loss, mlp, view, with_norm
 
 NETWORKS = {"mlp": lambda: mlp("tanh"), "conv": lambda: conv("relu"), "norm": with_norm}
@@ -166,3 +167,66 @@ def test_under_a_mask_the_gradient_is_that_of_the_pruned_network():
 def test_an_end_or_a_sign_that_is_not_known_is_refused(criterion, field):
     with pytest.raises(UsageError, match=f"no {field} is named 'postive'.*Did you mean 'positive'"):
         criterion(**{field: "postive"})
+
+
+# what a gradient may not be taken of
+
+
+@pytest.mark.parametrize("name", [name for name, criterion in ALL.items() if criterion().needs_batch])
+def test_a_loss_without_a_gradient_is_refused(name):
+    module = mlp("tanh")
+    with pytest.raises(UsageError, match="the loss has no gradient"):
+        ALL[name]()(view(module, batch_for(module), loss=lambda logits, targets: logits.detach().sum()))
+
+
+@pytest.mark.parametrize("name", [name for name, criterion in ALL.items() if criterion().needs_batch])
+def test_inputs_may_be_several_by_place_or_by_name(name):
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = mlp("tanh")
+
+        def forward(self, x: Tensor, *, shift: Tensor | float = 0.0) -> Tensor:
+            return self.body(x + shift)
+
+    module = Sum()
+    batch, criterion = batch_for(module.body), ALL[name]()
+    shift = torch.ones_like(batch.inputs) / 4
+
+    def scores(inputs: Any) -> list[bytes]:
+        net = network(module)
+        seen = replace(view(module.body, batch), net=net, state=state_of(module), names=net.prunable)
+        return bits(criterion(replace(seen, batch=Batch(inputs=inputs, targets=batch.targets))))
+
+    assert scores({"x": batch.inputs, "shift": shift}) == scores(batch.inputs + shift)
+    assert scores((batch.inputs,)) == scores(batch.inputs) != scores(batch.inputs + shift)
+
+
+def test_outputs_need_not_be_a_tensor_if_the_loss_takes_them_and_no_temperature_divides_them():
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = mlp("tanh")
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"logits": self.body(x)}
+
+    plain = mlp("tanh")
+    batch = (batch_for(plain).inputs, batch_for(plain).targets)
+
+    def loss(outputs: dict[str, Tensor], targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs["logits"], targets)
+
+    for criterion in (Snip(), WeightSquaredGradient(), Grasp(temperature=1.0)):
+        wrapped = ll.score(Wrapped(), criterion, batch=batch, loss=loss)
+        assert bits(wrapped) == bits(ll.score(plain, criterion, batch=batch))
+    with pytest.raises(UsageError, match="divided by a temperature of 200, but the module returns a dict"):
+        ll.score(Wrapped(), Grasp(), batch=batch, loss=loss)
+    with pytest.raises(UsageError, match="SynFlow sums the outputs, but the module returns a dict"):
+        ll.score(Wrapped(), SynFlow(), batch=batch)
+
+
+def test_grasp_of_a_loss_that_is_linear_in_the_weights_is_zero():
+    module = nn.Sequential(nn.Linear(4, 3)).double()
+    scores = Grasp(temperature=1.0)(view(module, batch_for(module), loss=lambda logits, targets: logits.sum()))
+    assert not scores["0.weight"].any()

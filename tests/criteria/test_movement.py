@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import lotterylab as ll
+from lotterylab import masks
 from lotterylab.criteria import MagnitudeIncrease, Movement
 from lotterylab.errors import UsageError
 from some_views import conv, view
@@ -26,6 +27,35 @@ def test_both_compare_with_the_initial_state():
 def test_without_an_initial_state_they_say_what_is_missing(criterion):
     with pytest.raises(UsageError, match=r"pass initial="):
         ll.prune(conv("relu"), criterion, 0.5)
+
+
+def test_what_a_mask_removes_has_not_moved():
+    module = conv("relu")
+    mask = masks.ones(dict(module.named_parameters()), ["0.weight", "4.weight"])
+    mask["0.weight"][1] = False
+    full, pruned = (view(module, mask=one) for one in (None, mask))
+    for criterion in (Movement(), MagnitudeIncrease()):
+        before, after = criterion(full), criterion(pruned)
+        assert not after["0.weight"][1].any() and bool(before["0.weight"][1].all())
+        assert torch.equal(before["0.weight"][0], after["0.weight"][0])
+
+
+def test_half_precision_is_compared_in_float32():
+    final, initial = torch.tensor([1.0, 1.0009765625]).half(), torch.tensor([1e-3, 1e-3]).half()
+    module = torch.nn.Linear(2, 1, bias=False).half()
+    with torch.no_grad():
+        module.weight.copy_(final.view(1, 2))
+    scores = ll.score(module, Movement(), initial={"weight": initial.view(1, 2)})["weight"]
+    assert torch.equal(scores, (final.float() - initial.float()).view(1, 2))
+
+
+def test_an_initial_state_of_another_network_is_refused():
+    module = conv("relu")
+    state = dict(module.state_dict())
+    with pytest.raises(UsageError, match=r"the initial state has no '4\.weight'"):
+        ll.score(module, Movement(), initial={"0.weight": state["0.weight"]})
+    with pytest.raises(UsageError, match=r"'4\.weight' has shape \(2, 2\) in the initial state, and now \(3, 12\)"):
+        ll.score(module, Movement(), initial={**state, "4.weight": torch.ones(2, 2)})
 
 
 def test_from_a_state_dict_of_before():

@@ -101,6 +101,20 @@ def test_the_scores_of_a_very_deep_network_are_finite():
     assert all(bool(score.isfinite().all()) and float(score.sum()) > 1e40 for score in scores.values())
 
 
+def test_what_leaves_float64_and_inputs_that_are_no_floats_are_refused():
+    module = nn.Sequential(*(nn.Linear(10, 10, bias=False) for _ in range(12)))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1e30)
+    with pytest.raises(UsageError, match="sum of the outputs is inf"):
+        ll.score(module, SynFlow(), input_shape=(10,))
+    tokens = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 2))
+    with pytest.raises(UsageError, match=r"this batch's is of torch\.int64"):
+        ll.score(tokens, SynFlow(), batch=(torch.zeros(4, 3, dtype=torch.long), torch.zeros(4)))
+    with pytest.raises(UsageError, match="this batch's is a dict"):
+        ll.score(tokens, SynFlow(), batch=({"x": torch.zeros(4, 3)}, torch.zeros(4)))
+
+
 @pytest.mark.parametrize("left", [300, 60, 12, 4])
 def test_a_hundred_rounds_empty_no_layer_down_to_a_weight_each(left):
     module = deep(bias=False)

@@ -65,6 +65,9 @@ DIFFERENT = [
     prune(mode="eval"),
     prune(params="all"),
     prune(mask=DENSE),
+    prune(granularity="filter"),
+    prune(rounds=2),
+    prune(rounds=2, schedule="linear"),
     Shuffle(mask=prune(), seed=0),
     Shuffle(mask=prune(), seed=1),
     Measure(quantity=Magnitude(), of={"a": INIT}),
@@ -123,6 +126,11 @@ def test_the_model_of_a_node_is_that_of_the_state_or_mask_it_came_from():
     [
         (lambda: replace(INIT, draw="torch_global"), "draw.*'torch_global'.*Did you mean 'torch-global'"),
         (lambda: prune(params="weight"), "params.*'weight'.*Did you mean 'weights'"),
+        (lambda: prune(scope="layer-wise"), "scope.*'layer-wise'.*Did you mean 'layerwise'"),
+        (lambda: prune(granularity="filters"), "granularity.*'filters'.*Did you mean 'filter'"),
+        (lambda: prune(schedule="lineal"), "schedule.*'lineal'.*Did you mean 'linear'"),
+        (lambda: prune(rounds=0), "rounds=0: at least 1"),
+        (lambda: prune(rounds=2, granularity="2:4"), "rounds=2 with granularity '2:4'"),
         (lambda: prune(mode="evaluate"), "mode.*'evaluate'.*Known: eval, train"),
         (lambda: At(run=train(), point="last"), "point.*'last'.*Known: best, final, start"),  # type: ignore[arg-type]
         (lambda: replace(CHOICE, goal="high"), "goal.*'high'.*Did you mean 'highest'"),

@@ -148,7 +148,7 @@ def ties(scores: Scores, mask: Mask, earlier: Mask | None, requested: Share) -> 
     """
     import torch
 
-    (pool,) = pools(scores, requested, complete(scores, earlier), scope="global", granularity="weight")
+    (pool,) = pools(scores, requested, complete(scores, earlier))
     count = pool.requested - pool.gone
     if count <= 0:
         return 0, 0

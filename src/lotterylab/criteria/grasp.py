@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 
@@ -37,8 +37,9 @@ class Grasp:
         batch = batch_of(view, self)
         state, theta = leaves(view)
         loss = loss_at(view, state, batch, self.temperature)
-        g = torch.autograd.grad(loss, theta, create_graph=True, allow_unused=True, materialize_grads=True)
-        flow = sum((a * a.detach()).sum() for a in g)
-        hg = torch.autograd.grad(cast(torch.Tensor, flow), theta, allow_unused=True, materialize_grads=True)
+        g = slopes(loss, theta, create_graph=True)
+        flow = cast(torch.Tensor, sum((a * a.detach()).sum() for a in g))
+        # where the loss is linear in all parameters, g is constant and H is 0
+        hg = slopes(flow, theta) if flow.requires_grad else [torch.zeros_like(t) for t in theta]
         scores = ((t.detach() * h).detach() for t, h in zip(theta, hg, strict=True))
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from lotterylab.criteria.gradients import initial_of
+from lotterylab.criteria.gradients import at_least_float32, initial_of, pruned
 from lotterylab.types import Scores
 from lotterylab.views import View
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +26,9 @@ class Movement:
     needs_initial: ClassVar[bool] = True
 
     def __call__(self, view: View) -> Scores:
-        """|w_f - w_i| of each named parameter."""
-        initial = initial_of(view, self)
-        return cast(Scores, {name: (view.state[name].detach() - initial[name]).abs() for name in view.names})
+        """|w_f - w_i| of each named parameter, in float32 or better."""
+        final, initial = _both(view, self)
+        return cast(Scores, {name: (final[name] - initial[name]).abs() for name in view.names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,15 @@ class MagnitudeIncrease:
     needs_initial: ClassVar[bool] = True
 
     def __call__(self, view: View) -> Scores:
-        """|w_f| - |w_i| of each named parameter; negative for one that shrank."""
-        initial = initial_of(view, self)
-        return cast(Scores, {name: view.state[name].detach().abs() - initial[name].abs() for name in view.names})
+        """|w_f| - |w_i| of each named parameter, in float32 or better; negative for one that shrank."""
+        final, initial = _both(view, self)
+        return cast(Scores, {name: final[name].abs() - initial[name].abs() for name in view.names})
+
+
+def _both(view: View, who: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The final and the initial weights, both with what is removed at 0: it counts as not having moved."""
+    final, initial = (
+        pruned(view, {name: at_least_float32(state[name].detach()) for name in view.names})
+        for state in (view.state, initial_of(view, who))
+    )
+    return final, {name: initial[name].to(final[name].device) for name in final}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 
@@ -27,10 +27,8 @@ class Snip:
 
     def __call__(self, view: View) -> Scores:
         """|w g| for each named parameter, in float32 or better; 0 where the loss does not depend on it."""
-        import torch
-
         batch = batch_of(view, self)
         state, theta = leaves(view)
-        gradients = torch.autograd.grad(loss_at(view, state, batch), theta, allow_unused=True, materialize_grads=True)
-        scores = ((weight * gradient).detach().abs() for weight, gradient in zip(theta, gradients, strict=True))
+        found = slopes(loss_at(view, state, batch), theta)
+        scores = ((weight * gradient).detach().abs() for weight, gradient in zip(theta, found, strict=True))
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import shape_of
+from lotterylab.criteria.gradients import pruned, shape_of, slopes
+from lotterylab.errors import UsageError
 from lotterylab.types import Scores, State
 from lotterylab.views import View
 
@@ -35,14 +36,19 @@ class SynFlow:
         import torch
 
         shape = shape_of(view, self)
-        state = {name: tensor.detach() for name, tensor in view.state.items()}
-        if view.mask is not None:
-            state = {n: t.masked_fill(~view.mask[n], 0.0) if n in view.mask else t for n, t in state.items()}
+        state = pruned(view, {name: tensor.detach() for name, tensor in view.state.items()})
         state = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
         state |= {name: state[name].abs() for name in view.net.parameters}
         theta = [state[name].requires_grad_() for name in view.names]
         ones = torch.ones(1, *shape, dtype=torch.float64, device=theta[0].device)
         outputs, _ = view.net.forward(cast(State, state), ones, False)
-        gradients = torch.autograd.grad(outputs.sum(), theta, allow_unused=True, materialize_grads=True)
-        scores = ((weight * gradient).detach() for weight, gradient in zip(theta, gradients, strict=True))
+        if not isinstance(outputs, torch.Tensor):
+            raise UsageError(f"SynFlow sums the outputs, but the module returns a {type(outputs).__name__}. Wrap it.")
+        flow = outputs.sum()
+        scores = [(weight * slope).detach() for weight, slope in zip(theta, slopes(flow, theta), strict=True)]
+        if not all(bool(score.isfinite().all()) for score in scores):
+            raise UsageError(
+                f"SynFlow's sum of the outputs is {float(flow.detach()):g}, or its slopes are not finite: the products "
+                "over the layers leave float64. Scale the weights down, or choose another criterion."
+            )
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 from lotterylab.words import check_words
@@ -35,12 +35,9 @@ class WeightSquaredGradient:
 
     def __call__(self, view: View) -> Scores:
         """-w g^2 or +w g^2 for each named parameter."""
-        import torch
-
         batch = batch_of(view, self)
         state, theta = leaves(view)
-        loss = loss_at(view, state, batch) / self.loss_divisor
-        g = torch.autograd.grad(loss, theta, allow_unused=True, materialize_grads=True)
+        g = slopes(loss_at(view, state, batch) / self.loss_divisor, theta)
         sign = -1.0 if self.keeps == "negative" else 1.0
         scores = (sign * t.detach() * a * a for t, a in zip(theta, g, strict=True))
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lotterylab import masks
+from lotterylab.counts import Sparsity
 from lotterylab.criteria.gradients import gradients
 from lotterylab.cuts import describe_cut
 from lotterylab.network import Network, candidates, network
 from lotterylab.plan.nodes import Prune, first_of, model_of
-from lotterylab.rng import key, stream
-from lotterylab.rounds import in_rounds, sparsities
+from lotterylab.rng import stream, torch_draws
+from lotterylab.rounds import in_rounds, ladder
 from lotterylab.select import select
 from lotterylab.types import Mask, Scores, State
 from lotterylab.views import View
@@ -28,30 +29,53 @@ if TYPE_CHECKING:
 def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     """The mask of the node and its metrics."""
     net, view = _view(node, context)
-    torch.manual_seed(key(node.seed, "prune", "forward") & (2**63 - 1))  # for a module that draws as it is scored
-    rule: dict[str, Any] = {"scope": node.scope, "granularity": node.granularity}
-    start = masks.sparsity(view.mask) if view.mask else 0.0
-    mask, scores, before = in_rounds(
-        lambda earlier: node.criterion(replace(view, mask=earlier)),
-        lambda found, target, earlier: select(found, target, mask=earlier, ties=node.ties, seed=node.seed, **rule),
-        sparsities(node.sparsity, node.rounds, node.schedule, start=start),
-        view.mask,
-    )
+    mask, scores, before = _pruned(node, view)
     return mask, {
-        **describe_cut(scores, before, mask, node.sparsity, **rule).as_dict(),
+        **describe_cut(scores, before, mask, node.sparsity, scope=node.scope, granularity=node.granularity).as_dict(),
         "mask_digest": masks.digest(mask),
         "parameters": sum(view.state[name].numel() for name in net.parameters),
         "weights_entries": sum(mask[name].numel() for name in net.prunable),
         "weights_removed": sum(int((~mask[name]).sum()) for name in net.prunable),
         **_signs(view.state, mask),
-        **(_zero_gradients(gradients(view)) if view.batch is not None else {}),
+        **_zero_gradients(_gradients(node, view)),
     }
 
 
 def score_state(node: Prune, context: Context) -> tuple[Scores, dict[str, Tensor]]:
-    """The scores of the node, and the gradients on its scoring batch (none for a criterion that sees no data)."""
+    """The scores that made the mask, those of the last round, and the gradients on the scoring batch before the first.
+
+    No gradients for a criterion that sees no data.
+    """
     _, view = _view(node, context)
-    return node.criterion(view), gradients(view) if view.batch is not None else {}
+    return _pruned(node, view)[1], _gradients(node, view)
+
+
+def _pruned(node: Prune, view: View) -> tuple[Mask, Scores, Mask | None]:
+    """The mask, the scores that made it, and the mask before its last cut."""
+    rule: dict[str, Any] = {"scope": node.scope, "granularity": node.granularity}
+
+    def score(earlier: Mask | None) -> Scores:
+        with _draws(node):
+            return node.criterion(replace(view, mask=earlier))
+
+    def cut(scores: Scores, target: Sparsity, earlier: Mask | None) -> Mask:
+        return select(scores, target, mask=earlier, ties=node.ties, seed=node.seed, **rule)
+
+    return in_rounds(
+        score, cut, ladder(node.sparsity, view.mask, rounds=node.rounds, schedule=node.schedule, **rule), view.mask
+    )
+
+
+def _gradients(node: Prune, view: View) -> dict[str, Tensor]:
+    if view.batch is None:
+        return {}
+    with _draws(node):
+        return gradients(view)
+
+
+def _draws(node: Prune) -> AbstractContextManager[None]:
+    """For a module that draws as it is scored: in each round, and for the gradients, the same."""
+    return torch_draws(node.seed, "prune", "forward")
 
 
 def _view(node: Prune, context: Context) -> tuple[Network, View]:
@@ -83,7 +107,9 @@ def _signs(state: State, mask: Mask) -> dict[str, int]:
 
 
 def _zero_gradients(found: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Share of the candidates whose gradient on the scoring batch is exactly zero."""
+    """Share of the candidates whose gradient on the scoring batch is exactly zero; nothing without gradients."""
+    if not found:
+        return {}
     zeros = {name: int((gradient == 0).sum()) for name, gradient in found.items()}
     return {
         "zero_gradients": sum(zeros.values()) / sum(gradient.numel() for gradient in found.values()),

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from lotterylab.plan.digest import ADDED_LATER, digest
+from lotterylab.pools import check_cut
+from lotterylab.rounds import check_rounds
 from lotterylab.words import check_words
 
 
@@ -158,6 +160,11 @@ class Prune(Node):
     granularity: str = field(default="weight", metadata=ADDED_LATER)
     rounds: int = field(default=1, metadata=ADDED_LATER)
     schedule: Literal["exponential", "linear"] = field(default="exponential", metadata=ADDED_LATER)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_cut(scope=self.scope, granularity=self.granularity)
+        check_rounds(self.rounds, self.schedule, self.granularity)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
