@@ -11,7 +11,6 @@ from lotterylab.blobs import write_atomically, write_tensors
 from lotterylab.engine.context import Context
 from lotterylab.engine.pruning import score_state
 from lotterylab.engine.results import Result
-from lotterylab.plan.digest import digest
 from lotterylab.plan.nodes import At, Init, Measure, Node, Prune, Train
 
 
@@ -77,5 +76,5 @@ def _facts(result: Result, train: Train, prune: Prune) -> dict[str, object]:
         "test_reads": metrics["test_reads"],
         "diverged_epoch": metrics.get("diverged_epoch"),
         "scored_on": "init" if isinstance(prune.of, Init) else "trained",
-        "order": digest([train.recipe.stream, train.recipe.augment, train.order_seed])[:16],
+        "order": train.data_order,
     }

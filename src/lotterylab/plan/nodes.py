@@ -113,6 +113,11 @@ class Train(Node):
         """The model whose state is trained."""
         return model_of(self.start)
 
+    @property
+    def data_order(self) -> str:
+        """A fingerprint of what decides which images each step sees, and augmented how; 16 hexadecimal digits."""
+        return digest([self.recipe.stream, self.recipe.augment, self.order_seed])[:16]
+
     def at(self, point: Literal["start", "best", "final"]) -> At:
         """A point of the run, as a state."""
         return At(run=self, point=point)

@@ -27,7 +27,6 @@ from lotterylab.audit.run_alarms import (
     selection_on_test,
 )
 from lotterylab.engine.results import Result
-from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import Init, Prune, Train
 
 
@@ -134,8 +133,7 @@ def _of_orders(results: Sequence[Result]) -> Iterator[Alarm]:
         for one in group:
             node = one.nodes.get("train")
             if isinstance(node, Train) and "train" in one.records and one.labels["protocol"] != "probes":
-                recipe = node.recipe
-                orders.setdefault(str(one.labels["method"]), encode([recipe.stream, recipe.augment, node.order_seed]))
+                orders.setdefault(str(one.labels["method"]), node.data_order)
         if len(orders) > 1:
             yield from different_order(orders, where=_shared(group[0], "activation"))
 

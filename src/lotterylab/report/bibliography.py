@@ -1,40 +1,60 @@
-"""The works behind the activation study, in plain words; the keys are those of references.bib."""
+"""References in plain words, from the BibTeX that lies beside the code."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 
 from lotterylab.errors import unknown
+from lotterylab.report.citations import entries
 
-REFERENCES = {
-    "frankle2019lottery": "J. Frankle, M. Carbin. The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural "
-    "Networks. ICLR 2019. arXiv:1803.03635",
-    "frankle2019stabilizing": "J. Frankle, G. K. Dziugaite, D. M. Roy, M. Carbin. Stabilizing the Lottery Ticket "
-    "Hypothesis. 2019. arXiv:1903.01611",
-    "wang2020picking": "C. Wang, G. Zhang, R. Grosse. Picking Winning Tickets Before Training by Preserving Gradient "
-    "Flow (GraSP). ICLR 2020. arXiv:2002.07376",
-    "glorot2010understanding": "X. Glorot, Y. Bengio. Understanding the difficulty of training deep feedforward neural "
-    "networks. AISTATS 2010, PMLR 9, 249-256",
-    "krizhevsky2009learning": "A. Krizhevsky. Learning Multiple Layers of Features from Tiny Images (CIFAR-10). "
-    "University of Toronto, 2009",
-    "alpaydin1998optical": "E. Alpaydin, C. Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning "
-    "Repository, 1998. doi:10.24432/C50P49",
-    "schuirmann1987comparison": "D. J. Schuirmann. A comparison of the two one-sided tests procedure and the power "
-    "approach for assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and "
-    "Biopharmaceutics 15(6), 657-680, 1987. doi:10.1007/BF01068419",
-    "salmon2011parallel": "J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw. Parallel random numbers: as easy as "
-    "1, 2, 3. SC 2011. doi:10.1145/2063384.2063405",
-}
+BEHIND_EVERY_REPORT = ("salmon2011parallel", "schuirmann1987comparison")  # its streams, its tests of equivalence
+FIELD = re.compile(r"(\w+)\s*=\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+ACCENTS = {"'": "\u0301", '"': "\u0308"}  # acute, diaeresis
+VENUES = ("booktitle", "journal", "institution", "publisher")
 
 
 def references(keys: Iterable[str]) -> list[tuple[str, str]]:
-    """(key, text) of each.
+    """(key, text) of each: authors, title, where, year, where to find it.
 
     Raises:
-        UsageError: for a key that is not here.
+        UsageError: for a key that is not in references.bib.
     """
+    known = entries()
     chosen = list(keys)
     for key in chosen:
-        if key not in REFERENCES:
-            raise unknown("reference", key, REFERENCES)
-    return [(key, REFERENCES[key]) for key in chosen]
+        if key not in known:
+            raise unknown("reference", key, known)
+    return [(key, plain(known[key])) for key in chosen]
+
+
+def plain(entry: str) -> str:
+    """A BibTeX entry as one line of text."""
+    fields = {name: _words(value) for name, value in FIELD.findall(entry)}
+    venue = next((fields[name] for name in VENUES if name in fields), "")
+    issue = f"({fields['number']})" if "number" in fields else ""
+    place = ", ".join(filter(None, (f"{venue} {fields.get('volume', '')}{issue}".strip(), fields.get("pages", ""))))
+    found = f" doi:{fields['doi']}" if "doi" in fields else f" arXiv:{fields['eprint']}" if "eprint" in fields else ""
+    when = f"{place}, {fields['year']}." if place else f"{fields['year']}."
+    return f"{_authors(fields['author'])}. {_sentence(fields['title'])} {when}{found}"
+
+
+def _sentence(title: str) -> str:
+    return title if title.endswith(("?", ".")) else f"{title}."
+
+
+def _authors(names: str) -> str:
+    """Initials and last names, as "J. Frankle, M. Carbin"."""
+    written = []
+    for name in names.split(" and "):
+        last, _, first = name.partition(", ")
+        written.append(" ".join([*(f"{part[0]}." for part in first.split()), last]))
+    return ", ".join(written)
+
+
+def _words(value: str) -> str:
+    """A field without BibTeX's braces, accents, quotes, dashes and line breaks."""
+    accented = re.sub(r"""\\(['"])(\w)""", lambda m: unicodedata.normalize("NFC", m[2] + ACCENTS[m[1]]), value)
+    text = " ".join(accented.split()).replace("{", "").replace("}", "")
+    return text.replace("``", '"').replace("''", '"').replace("--", "-")

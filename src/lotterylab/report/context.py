@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lotterylab.data.base import Fingerprint
-from lotterylab.report.bibliography import REFERENCES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +15,7 @@ class ReportContext:
 
     ``settings``: the options of the study, by name.  ``data_title``, ``data``: which data, and what was really read.
     ``facts``: versions and machine of the process that writes the report; those of each run are in its record.
-    ``command``: the line that makes this report again.  ``bibliography``: keys of ``report.bibliography``.
+    ``command``: the line that makes this report again.
     """
 
     data_title: str
@@ -24,4 +23,3 @@ class ReportContext:
     settings: Mapping[str, Any]
     facts: Mapping[str, Any]
     command: str
-    bibliography: tuple[str, ...] = tuple(REFERENCES)

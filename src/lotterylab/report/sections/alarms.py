@@ -22,20 +22,20 @@ def alarm_list(material: Material) -> Html:
     return section(
         "alarms",
         "Alarms",
-        sentence(_summary(material.alarms)),
+        sentence(_summary(material.alarms, published=material.planned("as-published"))),
         [_group(severity, code, alarms) for (severity, code), alarms in ordered],
     )
 
 
-def _summary(alarms: Sequence[Alarm]) -> str:
+def _summary(alarms: Sequence[Alarm], *, published: bool) -> str:
     if not alarms:
         return "No alarm was raised."
     faults = [alarm for alarm in alarms if alarm.severity == "fault"]
     cautions = len(alarms) - len(faults)
+    why = " Many belong to the published protocol, which is run as it was." if published else ""
     return (
         f"{len(faults):,} faults of {len({alarm.code for alarm in faults})} kinds (a number does not mean what it is "
-        f"taken for) and {cautions:,} cautions (it may not). Many belong to the published protocol, which is run as "
-        f"it was."
+        f"taken for) and {cautions:,} cautions (it may not).{why}"
     )
 
 
