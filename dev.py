@@ -186,10 +186,11 @@ def use_here(call: Call) -> str:
 def steps(call: Call, python: str) -> "list[list[str]]":
     """The commands behind a command.  pytest takes the last of two equal options, so the user's own come last."""
     tests = [python, "-m", "pytest", "-n", "2"]
+    extras = [python, "-m", "pip", "install", "-q", "-c", "constraints.txt", "-e", ".[test,wandb,mlflow]"]
     return {
         "study": [[python, "-m", "lotterylab", *words] for words in STUDY],
         "test": [[*tests, "-m", "not nightly", *call.extra]],
-        "nightly": [[*tests, *call.extra]],
+        "nightly": [*([] if call.here else [extras]), [*tests, *call.extra]],
         "check": [
             [python, "-m", "ruff", "check", "."],
             [python, "-m", "ruff", "format", "--check", "."],

@@ -192,13 +192,15 @@ def test_a_venv_that_dev_py_did_not_make_is_refused_and_left_alone(checkout):
 
 def test_test_deselects_the_long_tests_and_nightly_does_not():
     (test,) = dev.steps(dev.Call("test", False, ()), "py")
-    (nightly,) = dev.steps(dev.Call("nightly", False, ()), "py")
+    extras, nightly = dev.steps(dev.Call("nightly", False, ()), "py")
+    assert extras[-1] == ".[test,wandb,mlflow]"
+    assert dev.steps(dev.Call("nightly", True, ()), "py") == [nightly]
     assert test == [*nightly, "-m", "not nightly"]
 
 
 @pytest.mark.parametrize("command", dev.PYTEST)
 def test_the_users_own_pytest_arguments_come_last(command):
-    (step,) = dev.steps(dev.Call(command, False, ("-n", "0")), "py")
+    *_, step = dev.steps(dev.Call(command, False, ("-n", "0")), "py")
     assert step[-2:] == ["-n", "0"]
 
 

@@ -69,6 +69,7 @@ def test_wandb_keeps_an_offline_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.nightly
+@pytest.mark.filterwarnings("default")  # its own database code uses what its database library has deprecated
 def test_mlflow_s_database_has_the_run(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="needs the extra: pip install 'lotterylab[mlflow]'")
     monkeypatch.chdir(tmp_path)

@@ -32,4 +32,4 @@ class WeightsAndBiases:
             opened.log({name: value for name, value in values.items() if value is not None}, step=epoch + 1)
         for name, value in run.summary.items():
             opened.summary[name] = value
-        opened.finish(quiet=True)
+        opened.finish()

@@ -17,6 +17,7 @@ TITLES = {
     "as-published": "As published: the protocol that gave the published numbers",
     "corrected": "Corrected: what the text claims, done as it says",
 }
+OF_ANOTHER_STUDY = "Results: held masks, a validated learning rate, paired seeds"
 
 
 def as_published(material: Material) -> Html:
@@ -30,7 +31,8 @@ def corrected(material: Material) -> Html:
 
 
 def _protocol(material: Material, protocol: str, quantities: Sequence[Quantity]) -> Html:
-    arms, title = material.arms, TITLES[protocol]
+    arms = material.arms
+    title = TITLES[protocol] if material.judged else OF_ANOTHER_STUDY
     if not any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol)):
         return section(protocol, title, sentence(f"No pruned run of the {protocol} protocol is finished yet."))
     return section(
