@@ -46,10 +46,12 @@ OF_TENSORS = {
     "models.dropout",
     "training.attach",
     "training.loop",
+    "training.watch",
     "engine.checkpoints",
     "engine.context",
     "engine.pruning",
     "engine.rules",
+    "engine.trainings",
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lotterylab import masks
-from lotterylab.engine import rules
+from lotterylab.engine import trainings
 from lotterylab.engine.context import Context
 from lotterylab.engine.rules import Stopped, execute
 from lotterylab.engine.store import Store
@@ -160,7 +160,7 @@ def test_an_unfinished_run_under_other_facts_starts_again(store, monkeypatch):
     other = train(order_seed=3)
     with pytest.raises(Stopped):
         execute(other, Context(store=store, **stopped_after(2)))
-    monkeypatch.setattr(rules, "facts", lambda device="cpu": {**record(store, RUN).facts, "threads": 64})
+    monkeypatch.setattr(trainings, "facts", lambda device="cpu": {**record(store, RUN).facts, "threads": 64})
     seen.clear()
     execute(other, Context(store=store, progress=lambda node, epoch, of: seen.append(epoch)))
     assert seen == [1, 2, 3, 4]

@@ -50,10 +50,12 @@ class Context:
         match node:
             case Init():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
-            case At(run=run, point="start"):
+            case At(run=run, begins=True):
                 return masks.masked(self.state(run.start), self.mask(run.mask))
-            case At(run=run, point=point):
+            case At(run=run, point=str(point)):
                 return cast(State, self.store.get(self.record(run).blobs[point]))
+            case At():
+                return cast(State, self.store.get(self.record(node).blobs["state"]))
         raise TypeError(f"a {type(node).__name__} is no state")
 
     def mask(self, node: Node) -> Mask:

@@ -11,28 +11,51 @@ from lotterylab.plan.nodes import At, Choose, Node
 def tasks_behind(node: Node) -> Iterator[Node]:
     """The nodes that must be in the store before ``node`` can be used.
 
-    A point of a run stands for the run, but for its start, which is there before the run.
+    A point of a run stands for the run; but its beginning is there before the run, and a step of it is a task of its
+    own.
     """
-    if not isinstance(node, At):
+    if not isinstance(node, At) or is_task(node):
         yield node
-    elif node.point == "start":
+    elif node.begins:
         yield from tasks_behind(node.run.start)
         yield from tasks_behind(node.run.mask)
     else:
         yield node.run
 
 
+def is_task(node: At) -> bool:
+    """Whether a point has to be trained for: a step behind the run's first."""
+    return node.step is not None and not node.begins
+
+
 def task_inputs(node: Node) -> Iterator[Node]:
-    """The tasks whose results a task needs."""
-    for one in node.inputs():
+    """The tasks whose results a task needs; a step of a run needs what the run needs."""
+    for one in (node.run if isinstance(node, At) else node).inputs():
         yield from tasks_behind(one)
+
+
+def steps_within(targets: Iterable[Node]) -> dict[str, list[At]]:
+    """The steps that are tasks, by their run's digest, in the order of training, wherever in the plan they stand."""
+    seen: set[str] = set()
+    steps: dict[str, dict[int, At]] = {}
+    left = list(targets)
+    while left:
+        node = left.pop()
+        if node.digest in seen:
+            continue
+        seen.add(node.digest)
+        if isinstance(node, At) and is_task(node):
+            steps.setdefault(node.run.digest, {})[node.step or 0] = node
+        left += node.inputs()
+    return {digest: [found[step] for step in sorted(found)] for digest, found in steps.items()}
 
 
 class Schedule:
     """The tasks that are missing from a store, handed out in the order of the targets.
 
     A finished task whose blobs are not here (it came from a ledger) is computed again only when a missing task needs
-    its tensors; its metrics are enough for a choice, a table or a page.
+    its tensors; its metrics are enough for a choice, a table or a page.  The steps of a run that are wanted come before
+    the run, in their order, so that each goes on from the one before.
     """
 
     def __init__(self, targets: Iterable[Node], store: Store) -> None:
@@ -42,6 +65,8 @@ class Schedule:
         self.failed: dict[str, Node] = {}
         self.skipped: dict[str, Node] = {}
         self._needs: dict[str, set[str]] = {}
+        targets = list(targets)
+        self._steps = steps_within(targets)
         for target in targets:
             for task in tasks_behind(target):
                 self._want(task, blobs=False)
@@ -49,11 +74,19 @@ class Schedule:
     def _want(self, task: Node, *, blobs: bool) -> None:
         if task.digest in self.waiting or self._is_here(task, blobs=blobs):
             return
-        needs = {one.digest: one for one in task_inputs(task)}
-        for one in needs.values():
+        inputs, before = list(task_inputs(task)), self._before(task)
+        for one in inputs:
             self._want(one, blobs=not isinstance(task, Choose))
-        self._needs[task.digest] = {digest for digest in needs if digest in self.waiting}
+        for one in before:
+            self._want(one, blobs=False)
+        self._needs[task.digest] = {one.digest for one in (*inputs, *before)} & self.waiting.keys()
         self.waiting[task.digest] = task  # after its inputs, so that the order is a valid one
+
+    def _before(self, task: Node) -> list[At]:
+        """The steps of a run that are trained before it, or before a later one of them."""
+        if isinstance(task, At):
+            return [one for one in self._steps[task.run.digest] if (one.step or 0) < (task.step or 0)]
+        return self._steps.get(task.digest, [])
 
     def _is_here(self, task: Node, *, blobs: bool) -> bool:
         record = self.store.record(task.digest)

@@ -1,7 +1,7 @@
 """The nodes of a plan: frozen values that say what would be computed.  Nothing here computes anything.
 
 Two nodes are equal when their digests are.  Specs of models, data, criteria, recipes and quantities are held as they
-are; this side of the package never looks inside them.
+are; this side of the package asks them for sizes and never looks at what they do.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
+from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.pools import check_cut
 from lotterylab.rounds import check_rounds
 from lotterylab.words import check_words
+
+POINTS = ("start", "best", "final")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,15 @@ class Train(Node):
     """``recipe`` applied to ``mask * start`` on ``data``.  Value: a ``Checkpoint``; its metrics are the result.
 
     ``order_seed`` seeds the data order and the augmentation, and nothing else.
+
+    A ``start`` that is a state (``Init``, a point of a run by name) begins at step 0 with a fresh optimizer.  One that
+    is a step of a run, ``At(run, k)``, brings its whole checkpoint with it, the mask applied to weights and optimizer
+    state, and the training goes on at step k for the remaining T - k steps.   [frankle2019stabilizing]
+
+    ``from_step``: the step at which schedule and data order begin, if not that of the checkpoint.  Learning-rate
+    rewinding is the last checkpoint from step k on.   [renda2020comparing]
+    ``restored``: what is taken from a checkpoint beside the parameters; of what is left out, buffers begin as the
+    network's initial ones and the optimizer as a fresh one.
     """
 
     start: Node
@@ -107,6 +119,18 @@ class Train(Node):
     data: Data
     recipe: Any
     order_seed: int
+    from_step: int | None = field(default=None, metadata=ADDED_LATER)
+    restored: tuple[Literal["buffers", "optimizer"], ...] = field(
+        default=("buffers", "optimizer"), metadata=ADDED_LATER
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.first_step and not 0 <= self.first_step < self.total_steps:
+            raise UsageError(
+                f"a training of {self.total_steps} steps was asked to begin at step {self.first_step}: from 0 to "
+                f"{self.total_steps - 1}."
+            )
 
     @property
     def model(self) -> Any:
@@ -118,8 +142,25 @@ class Train(Node):
         """A fingerprint of what decides which images each step sees, and augmented how; 16 hexadecimal digits."""
         return digest([self.recipe.stream, self.recipe.augment, self.order_seed])[:16]
 
-    def at(self, point: Literal["start", "best", "final"]) -> At:
-        """A point of the run, as a state."""
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in a pass over the training images; the last may be smaller."""
+        return -(-self.data.spec.train // self.recipe.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """T: the step at which the training ends."""
+        return self.recipe.total_steps(self.steps_per_epoch)
+
+    @property
+    def first_step(self) -> int:
+        """The step at which it begins: 0, or where its checkpoint or ``from_step`` says."""
+        if self.from_step is not None:
+            return self.from_step
+        return self.start.step or 0 if isinstance(self.start, At) else 0
+
+    def at(self, point: Literal["start", "best", "final"] | int) -> At:
+        """A point of the run: by name a state, by its step a checkpoint."""
         return At(run=self, point=point)
 
     @property
@@ -129,16 +170,41 @@ class Train(Node):
 
     @property
     def best(self) -> At:
-        """The state at the epoch that the recipe's ``pick`` names."""
+        """The state at the moment that the recipe's ``pick`` names."""
         return self.at("best")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class At(Node):
-    """A point of a run.  Value: ``State``.  "start" is the masked initial state."""
+    """A point of a run.  Value: ``State``; of a step, from which a training goes on, a whole ``Checkpoint``.
+
+    "start" is the masked initial state, "best" what the recipe picked, "final" the end.  A number is the step, counted
+    from the beginning of the recipe: 0 to T.  Step 0 is "start".
+    """
 
     run: Train
-    point: Literal["start", "best", "final"]
+    point: Literal["start", "best", "final"] | int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.point, str):
+            if self.point not in POINTS:
+                raise unknown("point of a run", self.point, POINTS)
+        elif not self.run.first_step <= self.point <= self.run.total_steps:
+            raise UsageError(
+                f"step {self.point} was asked of a run that goes from step {self.run.first_step} to "
+                f"{self.run.total_steps}."
+            )
+
+    @property
+    def step(self) -> int | None:
+        """The step of a checkpoint; None for a state."""
+        return self.point if isinstance(self.point, int) else None
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is where the run begins, so that nothing has to be trained for it."""
+        return self.point == "start" or self.point == self.run.first_step
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -1,11 +1,9 @@
-"""The training loop: one generator that yields a checkpoint after every epoch."""
+"""The training loop: one generator that yields a checkpoint after every epoch, and where it is asked to stop."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -14,19 +12,11 @@ from torch.nn.functional import cross_entropy
 from lotterylab import masks, rng
 from lotterylab.network import Network
 from lotterylab.training.recipe import Recipe
+from lotterylab.training.watch import UNFINISHED, Means, Watch
 from lotterylab.types import Checkpoint, Mask, State
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Accuracy and mean loss on a split; ``exact`` leaves out the images that are listed as approximate."""
-
-    accuracy: float
-    exact: float
-    loss: float
 
 
 def train(
@@ -37,35 +27,36 @@ def train(
     recipe: Recipe,
     *,
     resume: Checkpoint | None = None,
+    until: int | None = None,
     channels_last: bool = True,
 ) -> Iterator[Checkpoint]:
-    """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch; the last one is the result.
+    """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch and at the end; the last one is the result.
 
     Goes on from ``resume``, with the same bits as if it had never stopped: nothing random is carried over, since the
     order and the augmentation of an epoch are functions of the seed and the epoch, and dropout is one of the seed and
-    the step (torch's global generator is seeded anew before each).  Trains where the loader's data are.  The tensors of
-    a yielded checkpoint are those that training goes on with; whoever keeps one longer than until the next copies it.
+    the step (torch's global generator is seeded anew before each).  ``until``: the step to end at, before the recipe's
+    last; also in the middle of an epoch.  Trains where the loader's data are.  The tensors of a yielded checkpoint are
+    those that training goes on with; whoever keeps one longer than until the next copies it.
 
     Metrics: "train_loss", "train_accuracy" (running means over each epoch, before each step), for each watched split
-    "<split>_accuracy" per epoch, "best_epoch" (from 1), and "diverged_epoch" where the loss stopped being finite, after
-    which training ends.
+    "<split>_accuracy", "best_epoch" (from 1), and "diverged_epoch" where the loss stopped being finite, after which
+    training ends.  A recipe that watches by steps adds "watched_steps", "<split>_loss" and "best_step".
     """
     device = loader.dataset.train.images.device
-    done = resume or _first(net, start, mask, recipe)
+    done = resume or first(net, start, mask, recipe)
     state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.state.items()}
     slots = _unflatten({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
     params = {name: state[name].requires_grad_() for name in net.parameters}
     held = _pruned(mask, params) if recipe.hold and mask is not None else {}
-    kept, metrics = dict(done.kept), dict(done.metrics)
+    watch = Watch(recipe, dict(done.kept), dict(done.metrics))
     per_epoch = loader.steps_per_epoch
-    total = recipe.epochs * per_epoch
+    total = recipe.total_steps(per_epoch)
+    end = total if until is None else min(until, total)
     step = done.step
-    for epoch in range(step // per_epoch, recipe.epochs):
-        if "diverged_epoch" in metrics:
-            return
-        seen = 0
-        loss_sum, correct = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
-        for batch in loader.batches(epoch):
+    while step < end and "diverged_epoch" not in watch.metrics:
+        epoch, within = divmod(step, per_epoch)
+        means = Means(watch.metrics.pop(UNFINISHED, None), device)
+        for batch in loader.batches(epoch, start=within):
             _seed_forward(loader.seed, step, device)
             logits, state = net.forward(cast(State, state), batch.inputs, True)
             loss = cross_entropy(logits, batch.targets)
@@ -74,44 +65,24 @@ def train(
             recipe.optimizer.update_(params, dict(zip(params, gradients, strict=True)), slots, lr=rate, step=step)
             _hold(params, slots, held)
             step += 1
-            seen += len(batch.targets)
-            loss_sum += loss.detach() * len(batch.targets)
-            correct += (logits.detach().argmax(1) == batch.targets).sum()
-        _append(metrics, "train_loss", float(loss_sum) / seen)
-        _append(metrics, "train_accuracy", int(correct) / seen)
-        for split in recipe.watch:
-            _append(metrics, f"{split}_accuracy", evaluate(net, state, loader, split).accuracy)
-        if not math.isfinite(metrics["train_loss"][-1]):
-            metrics["train_loss"][-1] = None
-            metrics["diverged_epoch"] = epoch + 1
-        if recipe.pick and _is_best(metrics[f"{recipe.pick}_accuracy"]):
-            kept["best"] = cast(State, {name: tensor.detach().clone() for name, tensor in state.items()})
-            metrics["best_epoch"] = epoch + 1
+            means.add(loss, logits, batch.targets)
+            if watch.by_steps and (step % watch.by_steps == 0 or step == total):
+                watch.look(net, state, loader, step)
+            if step == end:
+                break
+        if step % per_epoch and step < total:
+            watch.metrics[UNFINISHED] = means.sums()
+        else:
+            watch.end_epoch(means, epoch)
+            if not watch.by_steps:
+                watch.look(net, state, loader, step)
         yield Checkpoint(
             step=step,
             state=cast(State, {name: tensor.detach() for name, tensor in state.items()}),
             optimizer=_flatten(slots),
-            kept=dict(kept),
-            metrics=metrics,
+            kept=dict(watch.kept),
+            metrics=watch.metrics,
         )
-
-
-def evaluate(net: Network, state: Mapping[str, Tensor], loader: Loader, split: str) -> Evaluation:
-    """The network in evaluation mode on a whole split, without augmentation."""
-    images = loader.split(split)
-    right, loss_sum = [], torch.zeros((), dtype=torch.float64, device=images.labels.device)
-    with torch.no_grad():
-        for batch in loader.evaluation_batches(split):
-            logits, _ = net.forward(cast(State, state), batch.inputs, False)
-            right.append(logits.argmax(1) == batch.targets)
-            loss_sum += cross_entropy(logits, batch.targets, reduction="sum").double()
-    correct = torch.cat(right)
-    exact = correct[~images.approximate.to(correct.device)]
-    return Evaluation(
-        accuracy=int(correct.sum()) / len(correct),
-        exact=int(exact.sum()) / len(exact) if len(exact) else math.nan,
-        loss=float(loss_sum) / len(correct),
-    )
 
 
 def _seed_forward(seed: int, step: int, device: torch.device) -> None:
@@ -121,7 +92,8 @@ def _seed_forward(seed: int, step: int, device: torch.device) -> None:
     generator.manual_seed(number)
 
 
-def _first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
+def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
+    """Where a training begins: the masked state and an optimizer that has seen nothing."""
     state = masks.masked(start, mask or Mask({}))
     params = {name: state[name] for name in net.parameters}
     return Checkpoint(step=0, state=state, optimizer=_flatten(recipe.optimizer.init(params)), kept={}, metrics={})
@@ -152,14 +124,6 @@ def _hold(
 def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:
     layout = torch.channels_last if channels_last and tensor.dim() == 4 else torch.contiguous_format
     return tensor.detach().clone(memory_format=layout)
-
-
-def _is_best(curve: list[float]) -> bool:
-    return all(curve[-1] > earlier for earlier in curve[:-1])
-
-
-def _append(metrics: dict[str, Any], name: str, value: float) -> None:
-    metrics[name] = [*metrics.get(name, []), value]
 
 
 def _flatten(slots: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:

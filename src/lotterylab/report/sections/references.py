@@ -12,8 +12,5 @@ from lotterylab.report.material import Material
 def bibliography(material: Material) -> Html:
     """Of what ran, and of the analysis: keys and plain text; nothing here is a link."""
     keys = dict.fromkeys((*keys_of(material.study.targets()), *BEHIND_EVERY_REPORT))
-    items = [
-        tag("li", tag("code", key), f" {text}", id=f"reference-{key}")
-        for key, text in references(keys)
-    ]
+    items = [tag("li", tag("code", key), f" {text}", id=f"reference-{key}") for key, text in references(keys)]
     return section("references", "References", tag("ul", items, class_="references"))

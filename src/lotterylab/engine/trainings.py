@@ -1,0 +1,226 @@
+"""Training a node of the plan: from its beginning or its last checkpoint, to a step or to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import Tensor
+
+from lotterylab import masks
+from lotterylab.engine.facts import deciding, facts
+from lotterylab.network import network
+from lotterylab.plan.nodes import At, Train, first_of
+from lotterylab.training.loop import first, train
+from lotterylab.training.recipe import Recipe
+from lotterylab.training.watch import evaluate
+from lotterylab.types import Checkpoint, State
+
+if TYPE_CHECKING:
+    from lotterylab.data.loader import Loader
+    from lotterylab.engine.context import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a rule returns: tensors by part, metrics, facts beyond the common ones."""
+
+    tensors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stopped(Exception):
+    """The run was asked to stop; its last checkpoint is in the store."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """How far a training came, and what is needed to judge it.  ``earlier``: seconds spent before this time."""
+
+    last: Checkpoint
+    net: Any
+    loader: Loader
+    recipe: Recipe
+    earlier: float
+    seconds: float
+
+
+def train_whole(node: Train, context: Context) -> Outcome:
+    """The rule of ``Train``."""
+    found = _advance(node, context, node.total_steps)
+    last, loader = found.last, found.loader
+    tensors = {point: _on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
+    metrics: dict[str, Any] = {
+        "curves": last.metrics,
+        "epochs": -(-last.step // loader.steps_per_epoch),
+        **_finals(found.net, last, loader, found.recipe),
+    }
+    if found.recipe.steps is not None or node.first_step:
+        metrics |= {"steps": last.step - node.first_step, "from_step": node.first_step}
+    path = context.path_name(node.model)
+    return Outcome(
+        tensors=tensors,
+        metrics=metrics,
+        facts={"path": path, "data": node.data.content, "earlier_seconds": found.earlier},
+    )
+
+
+def train_to_step(node: At, context: Context) -> Outcome:
+    """The rule of a step of a run: its whole checkpoint, from which the run itself goes on too."""
+    assert node.step is not None
+    found = _advance(node.run, context, node.step)
+    if node.run.digest not in context.store:
+        _save(node.run, context, found.last, found.earlier + found.seconds)
+    tensors = {"state": _on_cpu(found.last.state), "optimizer": _on_cpu(found.last.optimizer)}
+    facts = {"path": context.path_name(node.run.model), "data": node.run.data.content}
+    return Outcome(tensors=tensors, metrics={"step": found.last.step}, facts=facts)
+
+
+def beginning(node: Train, context: Context) -> Checkpoint | None:
+    """The checkpoint that a training goes on from, masked; None where it begins at step 0 with a fresh optimizer."""
+    if not isinstance(node.start, At) or node.start.step is None:
+        return None if node.from_step is None else _fresh(node, context)
+    found = _checkpoint(node.start, context)
+    if found is None:
+        return None if node.from_step is None else _fresh(node, context)
+    mask = context.mask(node.mask)
+    state, fresh = masks.masked(found.state, mask), _fresh(node, context)
+    if "buffers" not in node.restored:
+        names = network(node.model.build()).parameters
+        own = context.state(first_of(node.start))
+        state = cast(State, {name: tensor if name in names else own[name] for name, tensor in state.items()})
+    optimizer = _masked_slots(found.optimizer, mask) if "optimizer" in node.restored else fresh.optimizer
+    return Checkpoint(step=node.first_step, state=state, optimizer=optimizer, kept={}, metrics={})
+
+
+def _checkpoint(point: At, context: Context) -> Checkpoint | None:
+    """The checkpoint at a step of a run; None at step 0 of one that begins there."""
+    if point.begins:
+        return beginning(point.run, context)
+    blobs = context.record(point).blobs
+    state, optimizer = context.store.get(blobs["state"]), context.store.get(blobs["optimizer"])
+    return Checkpoint(step=point.step or 0, state=cast(State, state), optimizer=optimizer, kept={}, metrics={})
+
+
+def _fresh(node: Train, context: Context) -> Checkpoint:
+    """The start as a state with a fresh optimizer, at the step where the training begins."""
+    recipe = cast(Recipe, context.resolve(node.recipe))
+    begin = first(network(node.model.build()), context.state(node.start), context.mask(node.mask), recipe)
+    return Checkpoint(step=node.first_step, state=begin.state, optimizer=begin.optimizer, kept={}, metrics={})
+
+
+def _masked_slots(slots: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Optimizer state, "momentum/conv1.weight", with the entries of pruned weights at zero."""
+    masked = {}
+    for key, tensor in slots.items():
+        name = key.split("/", 1)[1]
+        masked[key] = tensor.masked_fill(~mask[name], 0.0) if name in mask else tensor
+    return masked
+
+
+def _advance(node: Train, context: Context, until: int) -> Trained:
+    """Train to a step, from the last checkpoint that is not behind it, saving one now and then."""
+    recipe = cast(Recipe, context.resolve(node.recipe))
+    net = network(node.model.build(pool_first=context.fast))
+    loader = context.loader(node.data, recipe, node.order_seed)
+    resume, earlier = _resume(node, context, until)
+    began = saved = time.perf_counter()
+    last = resume = resume or beginning(node, context)
+    steps = train(
+        net,
+        context.state(node.start),
+        context.mask(node.mask),
+        loader,
+        recipe,
+        resume=resume,
+        until=until,
+        channels_last=context.fast,
+    )
+    epochs = -(-node.total_steps // loader.steps_per_epoch)
+    for last in steps:
+        context.progress(node, last.step // loader.steps_per_epoch, epochs)
+        now = time.perf_counter()
+        stopping = context.stopping()
+        if last.step < until and (stopping or now - saved > context.save_every_seconds):
+            _save(node, context, last, earlier + now - began)
+            saved = now
+            if stopping:
+                raise Stopped(node.digest)
+    assert last is not None, "a training has at least one step"
+    return Trained(
+        last=last,
+        net=net,
+        loader=loader,
+        recipe=recipe,
+        earlier=earlier,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
+    """The facts on which the bits of this training depend."""
+    return deciding({**facts(context.device), "path": context.path_name(node.model)})
+
+
+def _on_cpu(state: Mapping[str, Tensor]) -> State:
+    return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
+
+
+def _finals(net: Any, last: Checkpoint, loader: Any, recipe: Recipe) -> dict[str, Any]:
+    """The numbers of the final state.  The test set is read here, once, unless the recipe watched it as well."""
+    curves = last.metrics
+    test = evaluate(net, last.state, loader, "test")
+    finals = {
+        "train_accuracy": curves["train_accuracy"][-1],
+        "train_loss": curves["train_loss"][-1],
+        "test_accuracy": test.accuracy,
+        "test_accuracy_exact": test.exact,
+        "test_loss": _finite(test.loss),
+        "test_reads": 1 + len(curves.get("test_accuracy", ())),
+        "picked": recipe.pick or "",
+    }
+    if len(loader.dataset.validation):
+        finals["validation_accuracy"] = evaluate(net, last.state, loader, "validation").accuracy
+    finals |= {name: curves[name] for name in ("best_epoch", "best_step", "diverged_epoch") if name in curves}
+    if recipe.pick == "validation-loss":  # the early-stopping iteration has a test accuracy of its own
+        finals["best_test_accuracy"] = evaluate(net, last.kept["best"], loader, "test").accuracy
+        finals["test_reads"] += 1
+    return finals
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None
+
+
+def _save(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
+    tensors = {f"state|{name}": tensor for name, tensor in last.state.items()}
+    tensors |= {f"optimizer|{name}": tensor for name, tensor in last.optimizer.items()}
+    for point, state in last.kept.items():
+        tensors |= {f"kept:{point}|{name}": tensor for name, tensor in state.items()}
+    notes = {"step": last.step, "metrics": last.metrics, "seconds": seconds}
+    notes["facts"] = facts_that_decide(node, context)
+    context.store.save_partial(node.digest, _on_cpu(tensors), notes)
+
+
+def _resume(node: Train, context: Context, until: int) -> tuple[Checkpoint | None, float]:
+    """The checkpoint of an unfinished run, if it was made under the same facts and is not behind ``until``."""
+    found = context.store.load_partial(node.digest)
+    if found is None or found[1]["facts"] != facts_that_decide(node, context) or found[1]["step"] > until:
+        return None, 0.0
+    tensors, notes = found
+    groups: dict[str, dict[str, Tensor]] = {"state": {}, "optimizer": {}}
+    for name, tensor in tensors.items():
+        group, plain = name.split("|", 1)
+        groups.setdefault(group, {})[plain] = tensor
+    kept = {group.removeprefix("kept:"): cast(State, group_) for group, group_ in groups.items() if ":" in group}
+    checkpoint = Checkpoint(
+        step=notes["step"],
+        state=cast(State, groups["state"]),
+        optimizer=groups["optimizer"],
+        kept=kept,
+        metrics=notes["metrics"],
+    )
+    return checkpoint, notes["seconds"]
