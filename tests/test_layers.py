@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "lotterylab"
 # by the first part of the name; what stands later may import what stands earlier, and its own layer
 LAYERS: tuple[set[str], ...] = (
     {"types", "errors", "words", "user_code", "user_options", "rng", "blobs", "masks"}
-    | {"counts", "scopes", "patterns", "granularity", "pools", "cuts", "select", "select_profiles", "rounds"},
+    | {"counts", "scopes", "patterns", "granularity", "pools", "cuts", "select", "select_profiles", "rounds", "rates"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
     {"engine"},
     {
@@ -45,6 +45,7 @@ OF_TENSORS = {
     "data.normalise",
     "models.dropout",
     "training.attach",
+    "training.held",
     "training.loop",
     "training.watch",
     "engine.checkpoints",

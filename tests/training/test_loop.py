@@ -14,10 +14,10 @@ from torch.nn.functional import cross_entropy
 from lotterylab import masks
 from lotterylab.data import TorchGlobalStream
 from lotterylab.network import network, state_of
-from lotterylab.training.watch import evaluate
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import EpochDrops
+from lotterylab.training.watch import evaluate
 from lotterylab.types import Mask
 from some_trainings import DATA, RECIPE, InFloat64, bits, checkpoints, cnn, half, loader, normed
 

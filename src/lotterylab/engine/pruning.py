@@ -16,6 +16,7 @@ from lotterylab.criteria.gradients import gradients
 from lotterylab.cuts import describe_cut
 from lotterylab.network import Network, candidates, network
 from lotterylab.plan.nodes import Prune, first_of, model_of
+from lotterylab.rates import Rate
 from lotterylab.rng import stream, torch_draws
 from lotterylab.rounds import in_rounds, ladder
 from lotterylab.select import select
@@ -30,8 +31,9 @@ def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     """The mask of the node and its metrics."""
     net, view = _view(node, context)
     mask, scores, before = _pruned(node, view)
+    target = _target(node, view)
     return mask, {
-        **describe_cut(scores, before, mask, node.sparsity, scope=node.scope, granularity=node.granularity).as_dict(),
+        **describe_cut(scores, before, mask, target, scope=node.scope, granularity=node.granularity).as_dict(),
         "mask_digest": masks.digest(mask),
         "parameters": sum(view.state[name].numel() for name in net.parameters),
         "weights_entries": sum(mask[name].numel() for name in net.prunable),
@@ -62,8 +64,18 @@ def _pruned(node: Prune, view: View) -> tuple[Mask, Scores, Mask | None]:
         return select(scores, target, mask=earlier, ties=node.ties, seed=node.seed, **rule)
 
     return in_rounds(
-        score, cut, ladder(node.sparsity, view.mask, rounds=node.rounds, schedule=node.schedule, **rule), view.mask
+        score,
+        cut,
+        ladder(_target(node, view), view.mask, rounds=node.rounds, schedule=node.schedule, **rule),
+        view.mask,
     )
+
+
+def _target(node: Prune, view: View) -> Sparsity:
+    """The sparsity asked for; of a rate, what it makes of the earlier mask."""
+    if not isinstance(node.sparsity, Rate):
+        return node.sparsity
+    return node.sparsity.target(view.mask or masks.ones(view.state, view.names), node.scope)
 
 
 def _gradients(node: Prune, view: View) -> dict[str, Tensor]:

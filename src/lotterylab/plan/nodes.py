@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.pools import check_cut
+from lotterylab.rates import Rate
 from lotterylab.rounds import check_rounds
 from lotterylab.words import check_words
 
@@ -211,6 +212,7 @@ class At(Node):
 class Prune(Node):
     """Entries of lowest score removed.  Value: ``Mask``; its metrics say what was asked for and what was reached.
 
+    ``sparsity``: of all entries, those that ``mask`` removes included; or a ``Rate`` of what ``mask`` keeps.
     ``mask``: the mask to prune further (None: all entries are candidates).  ``params``: which parameters are
     candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
     for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``, ``scope``,
@@ -219,7 +221,7 @@ class Prune(Node):
 
     criterion: Any
     of: Node
-    sparsity: float
+    sparsity: float | Rate
     seed: int
     mask: Node | None = None
     data: Data | None = None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lotterylab import masks
 from lotterylab.errors import LotteryError, UsageError
+from lotterylab.training.held import Pruned
 from lotterylab.types import Mask
 
 
@@ -54,7 +55,7 @@ class Held:
         self._optimizer = optimizer
         self._parameters = self._find(mask)
         _refuse_disagreement(mask)
-        self._pruned = {name: _Pruned(kept) for name, kept in mask.items()}
+        self._pruned = {name: Pruned(kept) for name, kept in mask.items()}
         self.hold()
         self._handles = [
             optimizer.register_step_post_hook(self._after_step),
@@ -78,7 +79,7 @@ class Held:
             _refuse_sparse(gradient, name)
         self._set_to_zero()
         for name, gradient in gradients.items():
-            self._pruned[name].zero(gradient)
+            self._pruned[name].zero_(gradient)
 
     @torch.no_grad()
     def verify(self) -> None:
@@ -109,7 +110,7 @@ class Held:
             )
         masks.check(cast(Mask, dict(state)), self._parameters)
         for name, kept in state.items():
-            self._pruned[name].tensor = ~kept
+            self._pruned[name].set(kept)
         self.hold()
 
     def detach(self) -> None:
@@ -168,36 +169,20 @@ class Held:
         found = [(name, [tensor for _, tensor in self._tensors(name)]) for name in self._parameters]
         for name, tensors in found:  # only after all of them were found to be fit
             for tensor in tensors:
-                self._pruned[name].zero(tensor)
+                self._pruned[name].zero_(tensor)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self._set_to_zero()
 
 
-class _Pruned:
-    """Where one parameter is pruned (True), in the place and layout of the tensors that it is used on."""
-
-    def __init__(self, kept: Tensor) -> None:
-        self.tensor = ~kept
-
-    def like(self, tensor: Tensor) -> Tensor:
-        if self.tensor.device != tensor.device or self.tensor.stride() != tensor.stride():
-            # same strides, because a fill through two different layouts is slow
-            self.tensor = torch.empty_like(tensor, dtype=torch.bool).copy_(self.tensor)
-        return self.tensor
-
-    def zero(self, tensor: Tensor) -> None:
-        tensor.masked_fill_(self.like(tensor), 0.0)
-
-
-def _on_gradient(parameter: nn.Parameter, pruned: _Pruned, name: str) -> torch.utils.hooks.RemovableHandle:
+def _on_gradient(parameter: nn.Parameter, pruned: Pruned, name: str) -> torch.utils.hooks.RemovableHandle:
     """Mask the gradient as soon as it is accumulated.  The hook knows neither the module nor the optimizer."""
 
     def hook(parameter: Tensor) -> None:
         if parameter.grad is not None:
             _refuse_sparse(parameter.grad, name)
             with torch.no_grad():
-                pruned.zero(parameter.grad)
+                pruned.zero_(parameter.grad)
 
     frozen = not parameter.requires_grad  # it may be trained later; a hook can only be put on one that is trained
     parameter.requires_grad_(True)

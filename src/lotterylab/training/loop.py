@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from lotterylab import masks, rng
 from lotterylab.network import Network
+from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import UNFINISHED, Means, Watch
 from lotterylab.types import Checkpoint, Mask, State
@@ -99,26 +100,19 @@ def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Chec
     return Checkpoint(step=0, state=state, optimizer=_flatten(recipe.optimizer.init(params)), kept={}, metrics={})
 
 
-def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Where to fill with zero; tensors of which nothing is pruned are left out, so that they cost nothing."""
-    return {
-        name: _laid_out(
-            ~kept.to(params[name].device),
-            params[name].dim() == 4 and params[name].is_contiguous(memory_format=torch.channels_last),
-        )
-        for name, kept in mask.items()
-        if not bool(kept.all())
-    }
+def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Pruned]:
+    """Where to set to zero; tensors of which nothing is pruned are left out, so that they cost nothing."""
+    return {name: Pruned(kept.to(params[name].device)) for name, kept in mask.items() if not bool(kept.all())}
 
 
 def _hold(
-    params: Mapping[str, Tensor], slots: Mapping[str, Mapping[str, Tensor]], pruned: Mapping[str, Tensor]
+    params: Mapping[str, Tensor], slots: Mapping[str, Mapping[str, Tensor]], pruned: Mapping[str, Pruned]
 ) -> None:
     with torch.no_grad():
         for name, where in pruned.items():
-            params[name].masked_fill_(where, 0.0)
+            where.zero_(params[name])
             for slot in slots.values():
-                slot[name].masked_fill_(where, 0.0)
+                where.zero_(slot[name])
 
 
 def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:
