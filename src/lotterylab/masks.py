@@ -115,6 +115,22 @@ def shuffle(mask: Mask, seed: int, *names: str | int) -> Mask:
     return cast(Mask, shuffled)
 
 
+def permute(state: Mapping[str, Tensor], names: Iterable[str], seed: int, mask: Mask | None = None) -> State:
+    """A copy of ``state`` in which the entries of each of ``names`` change places, those kept by ``mask`` alone."""
+    import torch
+
+    from lotterylab.rng import stream
+
+    copy = {name: tensor.detach().clone() for name, tensor in state.items()}
+    for name in names:
+        flat = copy[name].flatten()
+        places = torch.arange(len(flat)) if mask is None else mask[name].flatten().nonzero().flatten()
+        order = torch.from_numpy(stream(seed, "permute", name).permutation(len(places)))
+        flat[places] = flat[places[order]]
+        copy[name] = flat.view(copy[name].shape)
+    return cast(State, copy)
+
+
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of names, types, shapes and bytes, independent of the order of the dict and the memory layout."""
     import torch

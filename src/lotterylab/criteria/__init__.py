@@ -1,6 +1,7 @@
 """Criteria: one paper, one file.  ``ALL`` is what the law tests run through."""
 
 from lotterylab.criteria.grasp import Grasp
+from lotterylab.criteria.inverted import Inverted
 from lotterylab.criteria.magnitude import Magnitude
 from lotterylab.criteria.movement import MagnitudeIncrease, Movement
 from lotterylab.criteria.random import Random, RandomOfSign
@@ -23,6 +24,7 @@ ALL = {
 __all__ = [
     "ALL",
     "Grasp",
+    "Inverted",
     "Magnitude",
     "MagnitudeIncrease",
     "Movement",

@@ -14,7 +14,8 @@ from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Prune, Shuffle, model_of
+from lotterylab.plan.digest import encode
+from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, model_of
 from lotterylab.types import Mask, State
 
 
@@ -48,7 +49,7 @@ class Context:
     def state(self, node: Node) -> State:
         """The value of a node that is a state."""
         match node:
-            case Init():
+            case Init() | Permute():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
             case At(run=run, begins=True):
                 return masks.masked(self.state(run.start), self.mask(run.mask))
@@ -87,15 +88,16 @@ class Context:
         Raises:
             UsageError: they are not those that the plan was made for.
         """
-        if data.content not in self._datasets:
+        key = encode(data)  # not the content alone: a spec may spoil the same images
+        if key not in self._datasets:
             found = data.spec.fingerprint(self.data_dir).content
             if found != data.content:
                 raise UsageError(
                     f"the plan was made for {data.spec.title} with the content {data.content[:12]}; what is there now "
                     f"has {found[:12]}. Give the folder of the data it was made for, or make the plan again."
                 )
-            self._datasets[data.content] = data.spec.load(self.data_dir)
-        return self._datasets[data.content]
+            self._datasets[key] = data.spec.load(self.data_dir)
+        return self._datasets[key]
 
     def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
         """Batches of the data in the recipe's way."""

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from lotterylab import masks
 from lotterylab.counts import Sparsity
+from lotterylab.criteria import Inverted
 from lotterylab.criteria.gradients import gradients
 from lotterylab.cuts import describe_cut
 from lotterylab.network import Network, candidates, network
@@ -56,9 +57,11 @@ def _pruned(node: Prune, view: View) -> tuple[Mask, Scores, Mask | None]:
     """The mask, the scores that made it, and the mask before its last cut."""
     rule: dict[str, Any] = {"scope": node.scope, "granularity": node.granularity}
 
+    criterion = Inverted(criterion=node.criterion) if node.inverted else node.criterion
+
     def score(earlier: Mask | None) -> Scores:
         with _draws(node):
-            return node.criterion(replace(view, mask=earlier))
+            return criterion(replace(view, mask=earlier))
 
     def cut(scores: Scores, target: Sparsity, earlier: Mask | None) -> Mask:
         return select(scores, target, mask=earlier, ties=node.ties, seed=node.seed, **rule)

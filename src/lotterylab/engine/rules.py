@@ -22,7 +22,7 @@ from lotterylab.engine.trainings import (
 )
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.digest import canonical, encode
-from lotterylab.plan.nodes import At, Choose, Dense, Init, Measure, Node, Prune, Shuffle, Train
+from lotterylab.plan.nodes import At, Choose, Dense, Init, Measure, Node, Permute, Prune, Shuffle, Train, model_of
 
 __all__ = ["Stopped", "execute"]
 
@@ -97,6 +97,13 @@ def _shuffle(node: Shuffle, context: Context) -> Outcome:
     return Outcome(tensors={"mask": mask}, metrics={"mask_digest": masks.digest(mask)})
 
 
+def _permute(node: Permute, context: Context) -> Outcome:
+    state = context.state(node.of)
+    names = network(model_of(node).build()).prunable
+    mask = context.mask(node.mask) if node.mask else None
+    return Outcome(tensors={"state": masks.permute(state, names, node.seed, mask)})
+
+
 def _prune(node: Prune, context: Context) -> Outcome:
     from lotterylab.engine.pruning import prune_state
 
@@ -129,6 +136,7 @@ RULES: dict[type[Node], Callable[[Any, Context], Outcome]] = {
     Init: _init,
     Dense: _dense,
     Shuffle: _shuffle,
+    Permute: _permute,
     Prune: _prune,
     Train: train_whole,
     At: train_to_step,

@@ -6,75 +6,35 @@ are; this side of the package asks them for sizes and never looks at what they d
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.digest import ADDED_LATER, digest
+from lotterylab.plan.node import Data, Node, nodes_in
 from lotterylab.pools import check_cut
 from lotterylab.rates import Rate
 from lotterylab.rounds import check_rounds
-from lotterylab.words import check_words
+
+__all__ = [
+    "At",
+    "Choose",
+    "Data",
+    "Dense",
+    "Init",
+    "Measure",
+    "Node",
+    "Permute",
+    "Prune",
+    "Shuffle",
+    "Train",
+    "first_of",
+    "model_of",
+    "nodes_in",
+]
 
 POINTS = ("start", "best", "final")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Data:
-    """A data spec together with the SHA-256 of the content that it was found to have."""
-
-    spec: Any
-    content: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Node:
-    """Abstract.  ``version`` is raised when a node's results change for the same fields."""
-
-    version: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        check_words(self)
-
-    @cached_property
-    def digest(self) -> str:
-        """The node's name, computed once."""
-        return digest(self)
-
-    def __eq__(self, other: object) -> bool:
-        """Equality is equality of digests."""
-        return isinstance(other, Node) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        """Hash of the digest."""
-        return hash(self.digest)
-
-    def __repr__(self) -> str:
-        """Kind and short digest: a node's fields hold whole histories."""
-        return f"<{type(self).__name__} {self.digest[:12]}>"
-
-    def inputs(self) -> Iterator[Node]:
-        """The nodes whose values this node needs, wherever in its fields they stand."""
-        for one in dataclasses.fields(self):
-            yield from nodes_in(getattr(self, one.name))
-
-
-def nodes_in(value: Any) -> Iterator[Node]:
-    """The nodes that stand directly in a value, without going into the nodes themselves."""
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from nodes_in(item)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from nodes_in(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for one in dataclasses.fields(value):
-            yield from nodes_in(getattr(value, one.name))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -216,7 +176,8 @@ class Prune(Node):
     ``mask``: the mask to prune further (None: all entries are candidates).  ``params``: which parameters are
     candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
     for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``, ``scope``,
-    ``granularity``: those of ``select``.  ``rounds``, ``schedule``: those of ``rounds.sparsities``.
+    ``granularity``: those of ``select``.  ``inverted``: the highest scores go, a control.  ``rounds``, ``schedule``: those
+    of ``rounds.sparsities``.
     """
 
     criterion: Any
@@ -230,6 +191,7 @@ class Prune(Node):
     scope: str = "global"
     ties: str = "index"
     mode: Literal["train", "eval"] = "train"
+    inverted: bool = field(default=False, metadata=ADDED_LATER)
     granularity: str = field(default="weight", metadata=ADDED_LATER)
     rounds: int = field(default=1, metadata=ADDED_LATER)
     schedule: Literal["exponential", "linear"] = field(default="exponential", metadata=ADDED_LATER)
@@ -246,6 +208,19 @@ class Shuffle(Node):
 
     mask: Node
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Permute(Node):
+    """The prunable weights of a state in another order within each tensor: a control.  Value: ``State``.
+
+    Of ``mask``, where there is one, the kept weights among themselves, so that what is kept has the very same values.
+    [zhou2019deconstructing, section 4: without a mask their "reinit", with one their "reshuffle"]
+    """
+
+    of: Node
+    seed: int
+    mask: Node | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -277,6 +252,8 @@ def first_of(node: Node) -> Init:
             return node
         case At(run=run):
             return first_of(run.start)
+        case Permute(of=of):
+            return first_of(of)
     raise TypeError(f"a {type(node).__name__} is no state")
 
 
@@ -289,7 +266,7 @@ def model_of(node: Node) -> Any:
             return model_of(start)
         case At(run=run):
             return run.model
-        case Prune(of=of):
+        case Prune(of=of) | Permute(of=of):
             return model_of(of)
         case Shuffle(mask=mask):
             return model_of(mask)

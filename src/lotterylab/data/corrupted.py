@@ -1,0 +1,86 @@
+"""Training data from which nothing true can be learned: a control for whatever looks at data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from lotterylab import rng
+from lotterylab.words import check_words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lotterylab.data.base import Dataset, Fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrupted:
+    """The data of ``spec`` with a training split that is spoilt; validation and test are as they were.
+    [frankle2021pruning, section 5]
+
+    ``what``: "labels" go to other images, each class as often as before; "pixels" change places within each image, in
+    an order of each image's own, so that its values stay.
+    """
+
+    version: ClassVar[int] = 1
+    spec: Any
+    what: Literal["labels", "pixels"]
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_words(self)
+
+    @property
+    def name(self) -> str:
+        """That of the data."""
+        return self.spec.name
+
+    @property
+    def title(self) -> str:
+        """As the data, and what was done to them."""
+        return f"{self.spec.title}, random {self.what}"
+
+    @property
+    def classes(self) -> int:
+        """As the data."""
+        return self.spec.classes
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """As the data."""
+        return self.spec.shape
+
+    @property
+    def train(self) -> int:
+        """As the data."""
+        return self.spec.train
+
+    @property
+    def validation(self) -> int:
+        """As the data."""
+        return self.spec.validation
+
+    @property
+    def test(self) -> int:
+        """As the data."""
+        return self.spec.test
+
+    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
+        """Of the data as they are read; the spec says what is then done to them."""
+        return self.spec.fingerprint(data_dir)
+
+    def load(self, data_dir: Path | None) -> Dataset:
+        """The data with the spoilt training split."""
+        import torch
+
+        dataset = self.spec.load(data_dir)
+        split = dataset.train
+        if self.what == "labels":
+            order = rng.stream(self.seed, "corrupted", "labels").permutation(len(split))
+            return replace(dataset, train=replace(split, labels=split.labels[torch.from_numpy(order)]))
+        n, pixels = len(split), split.images[0].numel()
+        drawn = rng.stream(self.seed, "corrupted", "pixels").random((n, pixels), dtype="float32")
+        order = torch.from_numpy(drawn).argsort(dim=1)
+        images = split.images.flatten(1).gather(1, order).view(split.images.shape)
+        return replace(dataset, train=replace(split, images=images))

@@ -1,0 +1,24 @@
+"""How tickets are found, as plans: each procedure is one page that reads like its paper's algorithm."""
+
+from lotterylab.procedures.controls import CONTROLS, control
+from lotterylab.procedures.tickets import (
+    RewindTo,
+    Ticket,
+    fine_tuning,
+    iterative,
+    learning_rate_rewinding,
+    one_shot,
+    reset,
+)
+
+__all__ = [
+    "CONTROLS",
+    "RewindTo",
+    "Ticket",
+    "control",
+    "fine_tuning",
+    "iterative",
+    "learning_rate_rewinding",
+    "one_shot",
+    "reset",
+]
