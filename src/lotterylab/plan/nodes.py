@@ -176,8 +176,8 @@ class Prune(Node):
     ``mask``: the mask to prune further (None: all entries are candidates).  ``params``: which parameters are
     candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
     for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``, ``scope``,
-    ``granularity``: those of ``select``.  ``inverted``: the highest scores go, a control.  ``rounds``, ``schedule``: those
-    of ``rounds.sparsities``.
+    ``granularity``: those of ``select``.  ``inverted``: the highest scores go, a control.
+    ``rounds``, ``schedule``: those of ``rounds.sparsities``.
     """
 
     criterion: Any
