@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from lotterylab.errors import LotteryError, unknown
+from lotterylab.studies.catalogue import HOMES as STUDY_HOMES
 
 HELP = """\
 lotterylab: find, train, compare, audit and explain sparse subnetworks
@@ -25,14 +26,14 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab list WHAT          methods, models, data or studies
   lotterylab completion SHELL   completion for bash, zsh or fish
 
-Studies: activations (how the activation function changes what pruning does).
+Studies: {studies}.
 Options: lotterylab run activations --help. Version: lotterylab --version.
 
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 some runs failed, or an
 audit found faults; 5 damage in the store; 6 refused (store in use, or newer);
 130 or 143 interrupted: the same command goes on.
 """
-STUDIES = ("activations",)
+STUDIES = tuple(STUDY_HOMES)
 HOMES = {  # command -> module of commands and class
     "plan": ("study", "Plan"),
     "run": ("study", "Run"),
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        print(HELP.replace("{studies}", ", ".join(STUDIES)), end="")
         return 0
     if given[0] in ("-V", "--version"):
         from lotterylab import __version__
@@ -85,14 +86,15 @@ def _dispatch(given: list[str]) -> int:
     command, rest = given[0], given[1:]
     if command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
-    program = f"lotterylab {command}"
+    program, study = f"lotterylab {command}", STUDIES[0]
     if command in OF_A_STUDY:
         if not rest or rest[0] in ("-h", "--help"):
             print(f"usage: {program} STUDY [options]\n\nStudies: {', '.join(STUDIES)}.")
             return 0 if rest else 2
-        if rest[0] not in STUDIES:
-            raise unknown("study", rest[0], STUDIES)
-        program, rest = f"{program} {rest[0]}", rest[1:]
+        study, rest = rest[0], rest[1:]
+        if study not in STUDIES:
+            raise unknown("study", study, STUDIES)
+        program = f"{program} {study}"
     from lotterylab.commands import line
 
-    return line.command(kind_of(command), rest, program=program)()
+    return line.command(kind_of(command), rest, program=program, study=study)()

@@ -25,12 +25,9 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
     """
     from lotterylab.engine.here import run_here
     from lotterylab.engine.local import run
-    from lotterylab.errors import unknown
-    from lotterylab.studies.request import Request, resolve
+    from lotterylab.studies.catalogue import request_kind
 
-    if name != "activations":
-        raise unknown("study", name, ("activations",))
-    resolved = resolve(Request(**options))
+    resolved = request_kind(name)(**options).resolve()
     place = Store(store)
     if workers == 0:
         summary = run_here(resolved.study.targets(), place, data_dir=resolved.data_dir)

@@ -154,7 +154,7 @@ def test_the_command_that_a_page_shows_gives_the_same_request():
 
     words = "--model conv-2 --data mnist --seeds 2 --sparsities 0.5 0.9 --flip True --model.width 0.25 --methods snip"
     first = table(*words.split())
-    shown = _command("run", first.request, first.place).split()
+    shown = _command("run", "activations", first.request, first.place).split()
     assert shown[:3] == ["lotterylab", "run", "activations"]
     assert asdict(table(*shown[3:])) == asdict(first)
     assert _command("run", table().request, table().place) == "lotterylab run activations"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lotterylab.studies.request import Request, resolve
+from lotterylab.studies.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,5 +17,5 @@ class Cite:
         """Print the entries."""
         from lotterylab.report.citations import bibtex, entries, keys_of
 
-        print(bibtex(keys_of(resolve(self.request).study.targets()), entries()), end="")
+        print(bibtex(keys_of(self.request.resolve().study.targets()), entries()), end="")
         return 0

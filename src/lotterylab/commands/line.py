@@ -12,12 +12,13 @@ import tyro
 from lotterylab.commands import parameters
 from lotterylab.commands.fields import Option, options
 from lotterylab.errors import UsageError, unknown
-from lotterylab.studies.request import Request, request_type
+from lotterylab.studies.catalogue import request_kind
+from lotterylab.studies.request import Request
 
 CONFIG, PRINT = "--config", "--print-config"
 
 
-def command(kind: type, words: Sequence[str], *, program: str) -> Any:
+def command(kind: type, words: Sequence[str], *, program: str, study: str = "activations") -> Any:
     """The command ``kind`` with the options that ``words`` and the parameters file among them give.
 
     What was typed wins over the file.  ``--print-config`` prints the options as a parameters file, and ends.
@@ -29,7 +30,8 @@ def command(kind: type, words: Sequence[str], *, program: str) -> Any:
     show = PRINT in typed
     typed = [word for word in typed if word != PRINT]
     values = parameters.read(Path(file)) if file is not None else {}
-    kind = _with_own_options(kind, typed, values)
+    if any(field.name == "request" for field in dataclasses.fields(kind)):
+        kind = _asking(kind, study, typed, values)
     known = options(kind)
     _check_flags(typed, known)
     given = [*parameters.words(Path(file), values, known), *typed] if file is not None else typed
@@ -42,12 +44,10 @@ def command(kind: type, words: Sequence[str], *, program: str) -> Any:
     return parsed
 
 
-def _with_own_options(kind: type, typed: Sequence[str], values: dict[str, Any]) -> type:
-    """``kind``, its request with the options of the model and of the data that are asked for."""
-    if not any(field.name == "request" for field in dataclasses.fields(kind)):
-        return kind
+def _asking(kind: type, study: str, typed: Sequence[str], values: dict[str, Any]) -> type:
+    """``kind`` with what can be asked of the study, of the model and of the data that are asked for."""
     asked = {name: _typed(typed, f"--{name}") or values.get(name) for name in parameters.TABLES}
-    request = request_type(**{name: value for name, value in asked.items() if isinstance(value, str)})
+    request = request_kind(study).grown({name: value for name, value in asked.items() if isinstance(value, str)})
     if request is Request:
         return kind
     field = ("request", request, dataclasses.field(default_factory=request))

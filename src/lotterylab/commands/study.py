@@ -13,7 +13,7 @@ from lotterylab.commands.shared import How, Json, Place, print_json, run_names, 
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node
 from lotterylab.report.price import missing
-from lotterylab.studies.request import Request, Resolved, resolve
+from lotterylab.studies.request import Request, Resolved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Plan:
         from lotterylab.plan.nodes import Train
         from lotterylab.report import price
 
-        resolved, store = resolve(self.request), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open()
         runs = [node for node in price.missing(resolved.study, store) if isinstance(node, Train)]
         pace = price.seconds_per_image(resolved.study.targets(), store)
         measured = "measured on the runs that are finished"
@@ -66,7 +66,7 @@ class Run:
         from lotterylab.report.progress import Meter, progress
         from lotterylab.tracking import tracker
 
-        resolved, store = resolve(self.request), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open()
         study = resolved.study
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
         for name in self.track:
@@ -130,7 +130,7 @@ class Table:
 
     def __call__(self) -> int:
         """Print the table."""
-        resolved, store = resolve(self.request), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open()
         if self.json:
             from lotterylab.report.rows import as_json
 
@@ -158,7 +158,7 @@ class Report:
         from lotterylab.report.context import ReportContext
         from lotterylab.report.page import report
 
-        resolved, store = resolve(self.request), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open()
         found = results(resolved.study, store)
         out = self.out or store.path / "report" / f"{resolved.study.name}-{self.request.label}"
         context = ReportContext(
@@ -166,9 +166,9 @@ class Report:
             data=resolved.fingerprint,
             settings=resolved.settings,
             facts=_versions(),
-            command=_command("run", self.request, self.place),
+            command=_command("run", resolved.study.name, self.request, self.place),
         )
-        print(report(resolved.study, found, alarms_of(found), out, context))
+        print(report(resolved.study, found, alarms_of(found), out, context, resolved.outline))
         return 0
 
 
@@ -187,7 +187,7 @@ class Checkpoints:
         from lotterylab.engine.context import Context
         from lotterylab.engine.results import results
 
-        resolved, store = resolve(self.request), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open()
         context = Context(store=store, data_dir=resolved.data_dir)
         written = write_checkpoints(results(resolved.study, store), context, self.out)
         print(f"{len(written)} runs written to {self.out}. Next: lotterylab audit {self.out}")
@@ -212,16 +212,16 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
-def _command(name: str, request: Request, place: Place) -> str:
+def _command(name: str, study: str, request: Request, place: Place) -> str:
     """The command line that makes these results."""
-    words = ["lotterylab", name, "activations"]
+    words = ["lotterylab", name, study]
     for one in fields(request):
         value = getattr(request, one.name)
         if value is None or value == one.default or one.name in ("data_dir", "model_options", "data_options"):
             continue
         words += _spelled(one.name, one.metadata.get("of"), value)
-    for what, given in (("model", request.model_options), ("data", request.data_options)):
-        for option, value in given.items():
+    for what in ("model", "data"):
+        for option, value in getattr(request, f"{what}_options", {}).items():
             words += _spelled(option, what, value)
     return " ".join([*words, *(["--ledger", str(place.ledger)] if place.ledger else [])])
 

@@ -11,7 +11,7 @@ import tyro
 
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names
 from lotterylab.errors import UsageError
-from lotterylab.studies.request import Request, resolve
+from lotterylab.studies.request import Request
 
 CLEAR = "\x1b[H\x1b[2J"
 
@@ -37,7 +37,7 @@ class Status:
 
         if self.every <= 0:
             raise UsageError(f"--every {self.every:g}: more than 0 seconds are needed.")
-        resolved, store = resolve(self.request), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open()
         names = run_names(resolved)
         while True:
             now = standing(resolved.study, store)

@@ -45,15 +45,17 @@ def data() -> list[Entry]:
 
 def studies() -> list[Entry]:
     """The studies."""
-    from lotterylab.studies import activations
+    from lotterylab.studies.catalogue import HOMES
 
+    example = {"activations": "--preset small"}
     return [
         {
-            "name": "activations",
-            "says": _first_sentence(activations),
+            "name": name,
+            "says": f"{says[0].upper()}{says[1:]}.",
             "paper": "",
-            "example": "lotterylab run activations --preset small",
+            "example": f"lotterylab run {name} {example.get(name, '--size quick')}",
         }
+        for name, (_, _, says) in HOMES.items()
     ]
 
 

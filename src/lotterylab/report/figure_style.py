@@ -56,6 +56,16 @@ DENSE = {
     "total epochs": Look(colour=GREY, line="--", width=1.2),
     "pruned epochs": Look(colour=GREY, line=":", width=1.6),
 }
+LINES = (  # of a study's own figures, in the order in which it names them
+    Look(colour=BLUE, marker="o"),
+    Look(colour=VERMILLION, marker="s", line="--"),
+    Look(colour=ORANGE, marker="v", line="-."),
+    Look(colour=GREY, marker="x", line=":"),
+    Look(colour=GREEN, marker="^", line="-"),
+    Look(colour=PURPLE, marker="D", line="--", size=4.5),
+    Look(colour=SKY, marker="h", line="-."),
+    Look(colour=WINE, marker="P", line=":"),
+)
 CHANCE = Look(colour=GREY, line=":", width=0.9)
 REFERENCE = Look(colour=GREY, line="--", width=0.9)
 
@@ -92,6 +102,11 @@ def called(name: str) -> str:
 def target(number: int) -> Look:
     """The look of the number-th target sparsity of a study."""
     return TARGETS[number % len(TARGETS)]
+
+
+def line(number: int) -> Look:
+    """The look of the number-th line of a figure."""
+    return LINES[number % len(LINES)]
 
 
 def seed_dot(look: Look) -> Look:

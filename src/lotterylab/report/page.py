@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from lotterylab.audit.alarms import Alarm
@@ -11,8 +10,9 @@ from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Study
 from lotterylab.report.context import ReportContext
-from lotterylab.report.markup import Html, tag
+from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
+from lotterylab.report.outline_page import outline_report
 from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.ladder import ladder
@@ -24,7 +24,9 @@ from lotterylab.report.sections.published import comparison
 from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.verdicts import verdict_table
+from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, Trial, write
+from lotterylab.studies.outline import Outline
 
 
 def _always(material: Material) -> bool:
@@ -47,14 +49,23 @@ SECTIONS: tuple[Section, ...] = (  # anchor, title in the contents, what makes i
 
 
 def report(
-    study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
+    study: Study,
+    results: Sequence[Result],
+    alarms: Sequence[Alarm],
+    folder: Path,
+    context: ReportContext,
+    outline: Outline | None = None,
 ) -> Path:
     """Write index.html, README.md, results.csv, curves.csv, rates.csv and figures/; returns the page's path.
+
+    ``outline``: how the study is read; None of the activation study, whose page is made here.
 
     ``rates.csv`` is there only where a learning rate was chosen.  Unfinished studies have a report too: what is missing
     is said, and each number carries its n.  Figures are drawn again only where what they show has changed; all else is
     written each time.
     """
+    if outline is not None:
+        return outline_report(study, results, alarms, folder, context, outline)
     folder.mkdir(parents=True, exist_ok=True)
     material = gather(study, results, alarms, folder, context)
     write(folder / "results.csv", material.numbers, Number)
@@ -69,25 +80,5 @@ def report(
     write_atomically(folder / "README.md", readme(material).encode())
     page = folder / "index.html"
     contents = [(anchor, title) for anchor, title, _, _ in shown]
-    write_atomically(page, _html(study.title, opening(material, contents), sections).encode())
+    write_atomically(page, page_html(study.title, opening(material, contents), sections).encode())
     return page
-
-
-def _html(title: str, head: Html, sections: Sequence[Html]) -> str:
-    page = tag(
-        "html",
-        tag(
-            "head",
-            tag("meta", charset="utf-8"),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("title", title),
-            tag("style", Html(_packaged("page.css"))),
-        ),
-        tag("body", head, tag("main", sections), tag("script", Html(_packaged("page.js")))),
-        lang="en",
-    )
-    return f"<!doctype html>\n{page}\n"
-
-
-def _packaged(name: str) -> str:
-    return files("lotterylab.report").joinpath(name).read_text(encoding="utf-8")

@@ -20,7 +20,18 @@ def work(node: Node) -> float:
         return 0.0
     spec, recipe = node.data.spec, node.recipe
     watched = sum(getattr(spec, split) for split in recipe.watch)
-    return recipe.epochs * (spec.train + EVALUATION * watched)
+    steps = node.total_steps - node.first_step
+    epochs = steps / node.steps_per_epoch
+    looks = steps / recipe.watch_every if recipe.watch_every else epochs
+    return epochs * spec.train + EVALUATION * looks * watched
+
+
+def length(run: Train) -> str:
+    """ "50 epochs", "10,000 steps"; of a run that was rewound, what is left of it: "9,500 steps"."""
+    steps, per_epoch = run.total_steps - run.first_step, run.steps_per_epoch
+    if run.recipe.steps is None and steps % per_epoch == 0:
+        return f"{steps // per_epoch} epochs"
+    return f"{steps:,} steps"
 
 
 def seconds_per_image(targets: Iterable[Node], store: Store) -> float | None:
@@ -49,9 +60,9 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
         for what, runs in _kinds(rows).items():
             number += 1
             left = sum(run.digest in todo for run in runs.values())
-            epochs = next(iter(runs.values())).recipe.epochs
             state = "done" if not left else f"{left} to run" if left < len(runs) else "to run"
-            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {epochs} epochs ({state})"
+            each = length(next(iter(runs.values())))
+            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {each} ({state})"
     for choice in choices.values():
         number += 1
         runs = {run.digest: run for _, several in choice.candidates for run in several}
@@ -83,6 +94,7 @@ def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> 
                 "digest": digest,
                 "labels": dict(labels.get(digest, {})),
                 "epochs": run.recipe.epochs,
+                "steps": run.total_steps - run.first_step,
                 "done": digest not in left,
             }
             for digest, run in runs.items()
@@ -125,8 +137,8 @@ def _cost(todo: list[Node], workers: int, pace: float | None, measured: str) -> 
     if not runs:
         yield "Nothing is left to train: all results are in the store."
         return
-    epochs = sum(run.recipe.epochs for run in runs)
-    yield f"To train: {len(runs)} runs, {epochs:,} epochs at the most (runs of equal masks are trained once)."
+    epochs = sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in runs)
+    yield f"To train: {len(runs)} runs, {epochs:,.0f} epochs at the most (runs of equal masks are trained once)."
     if pace is not None:
         seconds = sum(map(work, runs)) * pace / workers
         yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."

@@ -95,5 +95,4 @@ def _share(node: Train, store: Store) -> float:
     notes = store.partial_notes(node.digest)
     if not notes:
         return 0.0
-    steps = node.recipe.epochs * -(-node.data.spec.train // node.recipe.batch_size)
-    return min(1.0, notes["step"] / steps)
+    return (notes["step"] - node.first_step) / (node.total_steps - node.first_step)

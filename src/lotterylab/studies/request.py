@@ -16,6 +16,7 @@ from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
 from lotterylab.studies.choices import data_options, data_spec, model_options, model_spec
+from lotterylab.studies.outline import Outline
 from lotterylab.user_options import Option
 
 STUDY_OPTIONS = (
@@ -112,6 +113,15 @@ class Request:
         }
         return {**own, **(self.model_options if what == "model" else self.data_options)}
 
+    @classmethod
+    def grown(cls, asked: Mapping[str, str]) -> type[Request]:
+        """The type with the options of the model and of the data that are asked for."""
+        return request_type(**asked)
+
+    def resolve(self) -> Resolved:
+        """See ``resolve``."""
+        return resolve(self)
+
     @property
     def label(self) -> str:
         """The request in a file name: data, and the model where it is not the study's own."""
@@ -142,13 +152,17 @@ def _field(what: str, option: Option) -> tuple[str, Any, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """A request made definite: the study, which data, what they were found to be, and where they lie."""
+    """A request made definite: the study, which data, what they were found to be, and where they lie.
+
+    ``outline``: how the study is read; None of the activation study, whose page is its own.
+    """
 
     study: Study
     data_title: str
     fingerprint: Fingerprint
     data_dir: Path | None
     settings: dict[str, Any]
+    outline: Outline | None = None
 
 
 def resolve(request: Request) -> Resolved:

@@ -1,0 +1,90 @@
+"""The charts of an outline as figures: lines over what is kept, or over another number, mean and seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lotterylab.report import figure_style as style
+from lotterylab.report.arms import Arm, Arms
+from lotterylab.report.figure_parts import count_of, fit, interval_note, mean_and_seeds
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+from lotterylab.studies.outline import Chart, Line
+
+KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+
+
+def chart(arms: Arms, wanted: Chart) -> Grid | None:
+    """The figure; None where nothing of it is finished."""
+    names = list(dict.fromkeys(getattr(arm, wanted.panels) for arm in arms.where()))
+    panels, shown = [], []
+    for name in names:
+        series, own = [], []
+        for number, line in enumerate(wanted.lines):
+            of = [
+                (x, arm)
+                for arm in _arms(arms, line, wanted.panels, name)
+                if arms.values(arm, wanted.y) and (x := _place(arms, arm, wanted.x)) is not None
+            ]
+            own += [arm for _, arm in of]
+            series += mean_and_seeds(arms, sorted(of), wanted.y, style.line(number), line.name)
+        if own:
+            shown += own
+            panels.append(
+                Panel(
+                    title=name,
+                    x_label=wanted.x_axis,
+                    y_label=wanted.y_axis if not panels else "",
+                    series=tuple(series),
+                    levels=_levels(arms, wanted, name),
+                    log_x=wanted.x == "kept",
+                    ticks=_ticks(series) if wanted.x == "kept" else (),
+                    x_limits=_falling(series) if wanted.x == "kept" else None,
+                )
+            )
+    if not panels:
+        return None
+    rows, cut = fit([panels], bounds=(0.0, math.inf), shared=True)
+    level = "Horizontal: the dense network, the band being its interval." if wanted.level else ""
+    return Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence="",
+        caption=" ".join(filter(None, (interval_note(count_of(arms, shown, wanted.y)), level, cut))),
+        rows=rows,
+        panel_width=5.6 if len(panels) == 1 else 3.6,
+        panel_height=3.0,
+    )
+
+
+def _arms(arms: Arms, line: Line, label: str, value: str) -> list[Arm]:
+    return [arm for arm in arms.where(**line.labels) if getattr(arm, label) == value]
+
+
+def _place(arms: Arms, arm: Arm, x: str) -> float | None:
+    """Where an arm stands on the axis: the mean over its seeds."""
+    values = arms.values(arm, "prune.reached" if x == "kept" else x).values()
+    if not values:
+        return None
+    mean = sum(values) / len(values)
+    return 1 - mean if x == "kept" else mean
+
+
+def _levels(arms: Arms, wanted: Chart, name: str) -> tuple[Level, ...]:
+    if wanted.level is None:
+        return ()
+    of = _arms(arms, wanted.level, wanted.panels, name)
+    found = [interval for arm in of if (interval := arms.interval(arm, wanted.y))]
+    look = Look(colour=style.BLACK, line="-", width=1.2)
+    return tuple(Level(y=one.mean, look=look, label=wanted.level.name, low=one.low, high=one.high) for one in found[:1])
+
+
+def _ticks(series: Sequence[Series]) -> tuple[tuple[float, str], ...]:
+    low = min((x for one in series for x in one.x), default=0.01)
+    return tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= low * 0.7)
+
+
+def _falling(series: Sequence[Series]) -> tuple[float, float]:
+    """From much that is kept on the left to little on the right, as the papers draw it."""
+    found = [x for one in series for x in one.x]
+    return max(found) * 1.15, min(found) / 1.15

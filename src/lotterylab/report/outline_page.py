@@ -1,0 +1,128 @@
+"""The page of a study that has an outline, and its README."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from lotterylab.audit.alarms import Alarm
+from lotterylab.blobs import write_atomically
+from lotterylab.engine.results import Result
+from lotterylab.plan.study import Study
+from lotterylab.report.arms import Arms
+from lotterylab.report.blocks import section
+from lotterylab.report.context import ReportContext
+from lotterylab.report.figures import FigureFolder
+from lotterylab.report.figures_outline import chart
+from lotterylab.report.markup import Html
+from lotterylab.report.material import Material
+from lotterylab.report.sections.alarms import alarm_list
+from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, differences, predicted, published
+from lotterylab.report.sections.opening import opening
+from lotterylab.report.sections.origin import origin
+from lotterylab.report.sections.references import bibliography
+from lotterylab.report.sections.runs import runs
+from lotterylab.report.shell import page_html
+from lotterylab.report.tidy import Number, Point, numbers, points, trials, write
+from lotterylab.report.words import interval_text
+from lotterylab.studies.outline import Claim, Difference, Outline, differences_of
+
+
+def outline_report(
+    study: Study,
+    results: Sequence[Result],
+    alarms: Sequence[Alarm],
+    folder: Path,
+    context: ReportContext,
+    outline: Outline,
+) -> Path:
+    """Write index.html, README.md, results.csv, curves.csv and figures/; returns the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    material = _gather(study, results, alarms, folder, context)
+    found = differences_of(outline, results)
+    write(folder / "results.csv", material.numbers, Number)
+    write(folder / "curves.csv", material.points, Point)
+    parts: tuple[tuple[str, str, Callable[[], Html]], ...] = (
+        ("answer", "What this says", lambda: answer(material, outline, found)),
+        ("figures", "Figures", lambda: _figures(material, outline)),
+        ("published", "Published numbers", lambda: published(material, outline)),
+        ("predicted", "Predicted and found", lambda: predicted(material, outline)),
+        ("differences", "Differences", lambda: differences(found)),
+        ("alarms", "Alarms", lambda: alarm_list(material)),
+        ("origin", "Settings and data", lambda: origin(material)),
+        ("runs", "All runs", lambda: runs(material)),
+        ("references", "References", lambda: bibliography(material)),
+    )
+    with material.figures:
+        sections = [make() for _, _, make in parts]
+    write_atomically(folder / "README.md", ("\n".join(_readme(material, outline, found)) + "\n").encode())
+    head = opening(material, [(anchor, title) for anchor, title, _ in parts])
+    page = folder / "index.html"
+    write_atomically(page, page_html(study.title, head, sections).encode())
+    return page
+
+
+def _gather(
+    study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
+) -> Material:
+    found, curves = numbers(results), points(results)
+    return Material(
+        study=study,
+        results=results,
+        alarms=alarms,
+        context=context,
+        figures=FigureFolder(folder),
+        numbers=found,
+        points=curves,
+        trials=trials(results),
+        arms=Arms(found, curves),
+        verdicts=(),
+        contrasts=(),
+        method_contrasts=[],
+        comparisons=(),
+        classes=study.rows[0].nodes["train"].data.spec.classes,  # type: ignore[attr-defined]
+    )
+
+
+def _figures(material: Material, outline: Outline) -> Html:
+    grids = [grid for wanted in outline.charts if (grid := chart(material.arms, wanted)) is not None]
+    return section("figures", "Figures", [material.show(grid) for grid in grids])
+
+
+def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -> Iterator[str]:
+    study, command = material.study, material.context.command
+    finished = sum(result.complete for result in material.results)
+    yield f"# {study.title}"
+    yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
+    yield f"{finished} of {len(material.results)} rows are finished. This page is written by the program."
+    yield from (
+        "",
+        f"    {command}",
+        f"    {command.replace('lotterylab run', 'lotterylab report', 1)} --out <here>",
+        "",
+    )
+    yield "The page is [index.html](index.html); it needs no network. The numbers: results.csv, curves.csv."
+    for text in study.notes:
+        yield from ("", text)
+    for title, words, of in (
+        ("Published numbers", PUBLISHED, [claim for claim in outline.claims if claim.source]),
+        ("Predicted and found", OURS, [claim for claim in outline.claims if not claim.source]),
+    ):
+        if of:
+            yield from (
+                "",
+                f"## {title}",
+                "",
+                "| | claim | measured | n | interval | verdict |",
+                "|---|---|---|---|---|---|",
+            )
+            yield from (_claim(claim, words, material) for claim in of)
+    yield from ("", f"What would change it: {outline.would_change}", "", "Doubts:", "")
+    yield from (f"- {doubt}" for doubt in outline.doubts)
+
+
+def _claim(claim: Claim, words: dict[str, tuple[str, str, str]], material: Material) -> str:
+    one = claim.judge(material.results)
+    interval = interval_text(one.interval, 4) if one.interval else ""
+    cells = (claim.key, claim.text, one.measured, str(one.n), interval, f"**{words[one.word][0]}**")
+    return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"

@@ -1,0 +1,134 @@
+"""What a study says: its sentence, what was claimed before and what came of it, and its doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
+from lotterylab.report.markup import Child, Html, tag
+from lotterylab.report.material import Material
+from lotterylab.report.words import interval_text
+from lotterylab.studies.outline import Claim, Difference, Judgement, Outline
+
+PUBLISHED = {  # a verdict on a published claim
+    "confirmed": ("agrees", "✓", "good"),
+    "refuted": ("disagrees", "✗", "bad"),
+    "cannot be said": ("cannot be said at this scale", "?", "open"),
+    "not run": ("not run", "–", "none"),
+}
+OURS = {  # on what we expected
+    "confirmed": ("as predicted", "✓", "good"),
+    "refuted": ("not as predicted", "✗", "bad"),
+    "cannot be said": ("cannot be said", "?", "open"),
+    "not run": ("not run", "–", "none"),
+}
+HEAD = ("", "claim", "measured", "n", "verdict")
+
+
+def answer(material: Material, outline: Outline, found: Sequence[Difference]) -> Html:
+    """The sentence made from the numbers, what would change it, and why it may be wrong."""
+    return section(
+        "answer",
+        "What this says",
+        sentence(outline.conclude(material.results, found)),
+        tag("p", tag("b", "What would change it: "), outline.would_change),
+        tag("p", tag("b", "Doubts:")),
+        tag("ul", [tag("li", doubt) for doubt in outline.doubts]),
+    )
+
+
+def published(material: Material, outline: Outline) -> Html:
+    """Each published number, and whether ours agrees."""
+    claims = [claim for claim in outline.claims if claim.source]
+    return _claims(
+        "published",
+        "Published numbers",
+        "Agrees: the interval over our seeds says the same thing. Disagrees: it says the opposite.",
+        claims,
+        material,
+        PUBLISHED,
+    )
+
+
+def predicted(material: Material, outline: Outline) -> Html:
+    """What we expected, written down before the runs, and what came."""
+    claims = [claim for claim in outline.claims if not claim.source]
+    note_ = "Written into the study before anything ran."
+    return _claims("predicted", "Predicted and found", note_, claims, material, OURS)
+
+
+def _claims(
+    anchor: str,
+    title: str,
+    how: str,
+    claims: Sequence[Claim],
+    material: Material,
+    words: dict[str, tuple[str, str, str]],
+) -> Html:
+    judged = [(claim, claim.judge(material.results)) for claim in claims]
+    counts = {word: sum(one.word == word for _, one in judged) for word in words}
+    text = ", ".join(f"{count} {words[word][0]}" for word, count in counts.items() if count)
+    rows = [_row(claim, one, words) for claim, one in judged]
+    return section(
+        anchor, title, sentence(f"{text}."), note(how), table(HEAD, rows, kind="prose claims", name=f"{anchor}-table")
+    )
+
+
+def _row(claim: Claim, one: Judgement, words: dict[str, tuple[str, str, str]]) -> list[Child]:
+    word, mark, kind = words[one.word]
+    source = f" [{claim.source}]" if claim.source else ""
+    return [
+        tag("th", claim.key, scope="row"),
+        cell(claim.text, source, label=HEAD[1]),
+        cell(one.measured, label=HEAD[2]),
+        cell(str(one.n), label=HEAD[3]),
+        cell(badge(word, mark, kind), label=HEAD[4]),
+    ]
+
+
+def differences(found: Sequence[Difference]) -> Html:
+    """Each comparison at each level, with its interval and what can be said."""
+    groups: dict[str, list[Difference]] = {}
+    for one in found:
+        groups.setdefault(f"{one.versus.what}: {one.versus.a.name} minus {one.versus.b.name}", []).append(one)
+    resolved = sum(one.says.endswith("better") for one in found)
+    equal = sum(one.says.startswith("equal") for one in found)
+    return section(
+        "differences",
+        "Differences",
+        sentence(
+            f"{resolved} of {len(found)} differences are resolved at 5 % for the whole family (Holm), {equal} are "
+            f"shown to be equal within their margin, {len(found) - resolved - equal} are unresolved."
+        ),
+        note(
+            "Paired by seed, with 95 % t intervals. Equal: two one-sided tests at 5 % each. Power: how many seeds "
+            "would resolve the margin."
+        ),
+        [folded(_summary(title, own), _table(own)) for title, own in groups.items()],
+    )
+
+
+def _summary(title: str, own: Sequence[Difference]) -> str:
+    counts: dict[str, int] = {}
+    for one in own:
+        counts[one.says] = counts.get(one.says, 0) + 1
+    return f"{title} ({', '.join(f'{count} {says}' for says, count in counts.items())})"
+
+
+def _table(own: Sequence[Difference]) -> Html:
+    head = ["where", heading("kept"), heading("n"), heading("difference"), heading("p, Holm"), "says", "power"]
+    rows = [
+        [
+            one.panel,
+            number(1 - one.sparsity, 3),
+            number(one.interval.n),
+            cell(interval_text(one.interval, one.versus.digits, sign=True), value=repr(one.interval.mean)),
+            number(one.p_holm, 4),
+            one.says,
+            one.power,
+        ]
+        for one in own
+    ]
+    return table(
+        head, rows, kind="sortable", name=f"differences-{own[0].versus.key.replace(' ', '-').replace(',', '')}"
+    )

@@ -1,0 +1,25 @@
+"""The studies by name.  Only the one that is asked for is imported."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from lotterylab.errors import unknown
+
+HOMES = {  # name -> module of studies, its request, and what it asks in a few words
+    "activations": ("request", "Request", "how the activation function changes what pruning does"),
+    "lth-mnist": ("lth_mnist_request", "LthMnistRequest", "whether LeNet-300-100 holds winning tickets"),
+}
+
+
+def request_kind(study: str) -> Any:
+    """The type of what can be asked of a study.
+
+    Raises:
+        UsageError: for a study that is not known.
+    """
+    if study not in HOMES:
+        raise unknown("study", study, HOMES)
+    module, name, _ = HOMES[study]
+    return getattr(import_module(f"lotterylab.studies.{module}"), name)

@@ -1,0 +1,58 @@
+"""Judges of claims: from rows to a word, a sentence with numbers, and the interval that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
+from lotterylab.studies.outline import Judgement, Line, paired_values
+from lotterylab.studies.questions import Word, is_above, is_below, is_equal, shown
+from lotterylab.studies.seeds import PerSeed, Read, per_seed
+
+Judge = Callable[[Sequence[Result]], Judgement]
+FEWEST = 3  # seeds that a verdict rests on; two of a coarse quantity may agree by chance, with no spread at all
+
+
+def more(a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4) -> Judge:
+    """``a`` minus ``b`` at a sparsity is above ``than``: the interval of the paired differences lies above it."""
+    return _difference(a, b, read, sparsity, digits, lambda values: is_above(t_interval(values), than))
+
+
+def less(a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4) -> Judge:
+    """``a`` minus ``b`` at a sparsity is below ``than``."""
+    return _difference(a, b, read, sparsity, digits, lambda values: is_below(t_interval(values), than))
+
+
+def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digits: int = 4) -> Judge:
+    """``a`` and ``b`` are equal within the margin, by two one-sided tests."""
+    return _difference(a, b, read, sparsity, digits, lambda values: is_equal(values, margin))
+
+
+def _difference(
+    a: Line, b: Line, read: Read, sparsity: float, digits: int, word: Callable[[list[float]], Word]
+) -> Judge:
+    def judge(results: Sequence[Result]) -> Judgement:
+        values = paired_values(a, b, results, read, sparsity)
+        if not values:
+            return Judgement(word="not run", measured="No seed has both.", n=0)
+        interval = t_interval(values)
+        sides = (_mean(side, results, read, sparsity, digits) for side in (a, b))
+        text = f"{a.name} {next(sides)}, {b.name} {next(sides)}: difference {shown(interval, digits)}."
+        if interval.n < FEWEST:
+            return Judgement(word="cannot be said", measured=text, n=interval.n, interval=interval)
+        return Judgement(word=word(values), measured=text, n=interval.n, interval=interval)
+
+    return judge
+
+
+def at(line: Line, results: Sequence[Result], read: Read, sparsity: float) -> PerSeed:
+    """One number for each seed of a line at a sparsity; of one without sparsities, its only one."""
+    rows = line.rows(results)
+    here = [row for row in rows if row.labels["sparsity"] == sparsity]
+    return per_seed(here or [row for row in rows if not row.labels["sparsity"]], read)
+
+
+def _mean(line: Line, results: Sequence[Result], read: Read, sparsity: float, digits: int) -> str:
+    values = at(line, results, read, sparsity)
+    return f"{sum(values.values()) / len(values):.{digits}f}"

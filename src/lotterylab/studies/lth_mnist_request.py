@@ -1,0 +1,36 @@
+"""What a person asks of the study ``lth-mnist``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from lotterylab.data import Mnist
+from lotterylab.studies import lth_mnist
+from lotterylab.studies.lth_mnist_claims import OUTLINE
+from lotterylab.studies.sized import Parts, SizedRequest
+
+_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LthMnistRequest(SizedRequest):
+    """Options that say what is studied; the same ones name the same results."""
+
+    steps: Annotated[int | None, _WHOLE] = None
+    """Optimizer steps of each run: 1,000, 10,000, 50,000 by size."""
+    rounds: Annotated[int | None, _WHOLE] = None
+    """Rounds of pruning, 20 % each: 10, 16, 20 by size; 15 leave 3.6 % of the weights."""
+
+    def parts(self) -> Parts:
+        """55,000 training, 5,000 validation and 10,000 test images."""
+        return Parts(
+            name="lth-mnist",
+            spec=Mnist(train=55_000, validation=5_000, test=10_000),
+            options=lth_mnist.Options,
+            sizes=lth_mnist.Options.SIZES,
+            build=lth_mnist.build,
+            outline=OUTLINE,
+        )

@@ -1,0 +1,166 @@
+"""How a study is read: its figures, what is held against what, what was claimed, and what it says in the end.
+
+An outline is a value beside the plan.  It is written before anything runs; what it says changes with the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from lotterylab.analysis.statistics import Interval, differences, holm, p_value, power_note, t_interval
+from lotterylab.engine.results import Result
+from lotterylab.studies.questions import Word, is_equal
+from lotterylab.studies.seeds import Read, grouped, per_seed, where
+
+LEVEL = 0.05
+Labels: TypeAlias = Mapping[str, str | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Some rows of the study under one name: those with these labels."""
+
+    name: str
+    labels: Labels
+
+    def rows(self, results: Sequence[Result]) -> list[Result]:
+        """The rows."""
+        return where(results, **self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A figure: lines over an axis, one panel for each value of a label.
+
+    ``y``, ``x``: metrics, "part.name"; "kept" is the share of the weights that the mask keeps, on a logarithmic axis.
+    ``panels``: the label that tells panels apart.  ``level``: a line that has one value, drawn over the whole panel.
+    """
+
+    name: str
+    title: str
+    lines: tuple[Line, ...]
+    y: str
+    y_axis: str
+    x: str = "kept"
+    x_axis: str = "weights that are kept, fraction"
+    panels: str = "protocol"
+    level: Line | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versus:
+    """A comparison: ``a`` minus ``b``, paired by seed, at each sparsity (or once, of rows without one).
+
+    ``margin``: what counts as equal.  ``more_is``: the side on which a larger value is the better one.
+    """
+
+    key: str
+    a: Line
+    b: Line
+    read: Read
+    what: str
+    margin: float
+    more_is: Literal["better", "worse"] = "better"
+    digits: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What a comparison found at one sparsity.  ``p_holm``: adjusted for the family of all that the study asks."""
+
+    versus: Versus
+    panel: str
+    sparsity: float
+    interval: Interval
+    equal: Word
+    p_holm: float | None = None
+
+    @property
+    def says(self) -> str:
+        """What can be said at the level of 5 % for the whole family."""
+        if self.p_holm is not None and self.p_holm < LEVEL:
+            a_is_more = self.interval.mean > 0
+            better = self.versus.a if a_is_more == (self.versus.more_is == "better") else self.versus.b
+            return f"{better.name} is better"
+        if self.equal == "confirmed":
+            return f"equal within {self.versus.margin:g}"
+        return "unresolved"
+
+    @property
+    def power(self) -> str:
+        """How many seeds would resolve the margin."""
+        return power_note(self.interval, self.versus.margin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """``word`` on a claim; ``measured``: a sentence with numbers; ``interval``: the number that decides."""
+
+    word: Word
+    measured: str
+    n: int
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Something that was said before: by a paper (``source`` is its key) or by us, before the run (``source`` empty).
+
+    ``judge`` reads the rows.
+    """
+
+    key: str
+    text: str
+    judge: Callable[[Sequence[Result]], Judgement]
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """How a study is read.
+
+    ``conclude``: the sentence at the end, made from the numbers.  ``would_change``: what would change it.  ``doubts``:
+    why it may be wrong.
+    """
+
+    charts: tuple[Chart, ...]
+    versus: tuple[Versus, ...]
+    claims: tuple[Claim, ...]
+    conclude: Callable[[Sequence[Result], Sequence[Difference]], str]
+    would_change: str
+    doubts: tuple[str, ...] = field(default=())
+
+
+def differences_of(outline: Outline, results: Sequence[Result]) -> list[Difference]:
+    """Every comparison at every sparsity of which at least one seed has both sides."""
+    found, p_values = [], {}
+    for versus in outline.versus:
+        for panel, sparsity, values in _pairs(versus, results):
+            p = p_value(values)
+            if p is not None:
+                p_values[len(found)] = p
+            interval, equal = t_interval(values), is_equal(values, versus.margin)
+            found.append(Difference(versus=versus, panel=panel, sparsity=sparsity, interval=interval, equal=equal))
+    adjusted = holm(p_values)
+    return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
+
+
+def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, float, list[float]]]:
+    a, b = (grouped(line.rows(results), "protocol", "activation", "sparsity") for line in (versus.a, versus.b))
+    for (protocol, activation, sparsity), rows in a.items():
+        others = b.get((protocol, activation, sparsity)) or b.get((protocol, activation, 0.0), [])
+        values = differences(per_seed(rows, versus.read), per_seed(others, versus.read))
+        if values:
+            yield f"{protocol}, {activation}", sparsity, values
+
+
+def paired_values(line: Line, other: Line, results: Sequence[Result], read: Read, sparsity: float) -> list[float]:
+    """``line`` minus ``other`` for each seed at a sparsity; of a line without sparsities, at its only one."""
+    sides = []
+    for one in (line, other):
+        rows = one.rows(results)
+        here = [row for row in rows if row.labels["sparsity"] == sparsity]
+        sides.append(per_seed(here or [row for row in rows if not row.labels["sparsity"]], read))
+    return differences(*sides)

@@ -1,0 +1,103 @@
+"""What a person asks of a study that comes in sizes: quick, standard, paper."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from lotterylab.data.base import data_dir
+from lotterylab.errors import unknown
+from lotterylab.plan.nodes import Data
+from lotterylab.plan.study import Study
+from lotterylab.studies.outline import Outline
+from lotterylab.studies.request import Resolved
+
+_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
+_FOLDER = tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
+OWN = ("size", "data_dir")  # all other fields are the study's options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a study is made of.  ``sizes``: name -> options; ``options``: their dataclass; ``spec``: the data."""
+
+    name: str
+    spec: Any
+    options: type
+    sizes: Mapping[str, Mapping[str, Any]]
+    build: Callable[..., Study]
+    outline: Outline
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedRequest:
+    """Abstract.  Options that say what is studied; unset ones come from the size."""
+
+    size: Literal["quick", "standard", "paper"] = "standard"
+    """quick: minutes.  standard: hours on two cores.  paper: the paper's own numbers."""
+    seeds: Annotated[int | None, _WHOLE] = None
+    """How many seeds, each a unit of its own."""
+    first_seed: Annotated[int | None, _WHOLE] = None
+    """The first of them."""
+    data_dir: Annotated[str | None, _FOLDER] = None
+    """Folder of your data sets; default $LOTTERYLAB_DATA."""
+
+    @abstractmethod
+    def parts(self) -> Parts:
+        """What the study is made of."""
+
+    @classmethod
+    def grown(cls, asked: Mapping[str, str]) -> type[SizedRequest]:
+        """The type itself: a model or data of one's own are no options here."""
+        return cls
+
+    @property
+    def label(self) -> str:
+        """The request in a file name."""
+        return self.size
+
+    def resolve(self) -> Resolved:
+        """Read what the data are, fill in the size, and build the plan.
+
+        Raises:
+            UsageError: for missing or damaged data and for options out of their range, before anything runs.
+        """
+        parts = self.parts()
+        if self.size not in parts.sizes:
+            raise unknown("size", self.size, parts.sizes)
+        names = [field.name for field in dataclasses.fields(self) if field.name not in OWN]
+        asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        options = parts.options(**{**parts.sizes[self.size], **asked})
+        folder = data_dir(self.data_dir)
+        found = parts.spec.fingerprint(folder)
+        study = parts.build(
+            options,
+            Data(spec=parts.spec, content=found.content),
+            title=parts.spec.title,
+            notes=(*self._reductions(parts, options), *found.warnings),
+        )
+        sizes = {name: getattr(parts.spec, name) for name in ("train", "validation", "test")}
+        settings = {"size": self.size, **dataclasses.asdict(options), "data": parts.spec.title, **sizes}
+        return Resolved(
+            study=study,
+            data_title=parts.spec.title,
+            fingerprint=found,
+            data_dir=folder,
+            settings=settings,
+            outline=parts.outline,
+        )
+
+    def _reductions(self, parts: Parts, options: Any) -> tuple[str, ...]:
+        """How this size differs from the paper's, in words."""
+        paper = parts.sizes["paper"]
+        changes = [
+            f"{name.replace('_', ' ')} {getattr(options, name)} instead of {wanted}"
+            for name, wanted in paper.items()
+            if getattr(options, name) != wanted
+        ]
+        return (f"Size {self.size}: {'; '.join(changes)}.",) if changes else ()

@@ -1,0 +1,107 @@
+"""Outlines: comparisons paired by seed, judges of claims, and what is said of them.  The oracle is SciPy."""
+
+from __future__ import annotations
+
+import pytest
+import scipy.stats
+
+from lotterylab.engine.records import Record
+from lotterylab.engine.results import Result
+from lotterylab.studies.judging import equal, less, more
+from lotterylab.studies.outline import Chart, Claim, Line, Outline, Versus, differences_of
+
+TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
+RANDOM = Line(name="random", labels={"method": "iterative", "control": "random mask"})
+DENSE = Line(name="dense", labels={"method": "dense"})
+READ = "train.test_accuracy"
+VALUES = {
+    ("dense", "", 0.0): (0.900, 0.902, 0.901, 0.899),
+    ("iterative", "", 0.5): (0.910, 0.913, 0.911, 0.909),
+    ("iterative", "random mask", 0.5): (0.80, 0.83, 0.81, 0.80),
+    ("iterative", "", 0.9): (0.9002, 0.9019, 0.9008, 0.8993),
+    ("iterative", "random mask", 0.9): (0.90, 0.80, 0.95, 0.93),
+}
+
+
+def rows(seeds: int = 4) -> list[Result]:
+    found = []
+    for (method, control, sparsity), values in VALUES.items():
+        for seed, accuracy in enumerate(values[:seeds]):
+            labels = {
+                "protocol": "net",
+                "activation": "relu",
+                "method": method,
+                "control": control,
+                "sparsity": sparsity,
+                "seed": seed,
+            }
+            digest = f"{method}{control}{sparsity}{seed}"
+            record = Record(digest=digest, kind="Train", metrics={"test_accuracy": accuracy}, facts={})
+            found.append(Result(labels=labels, records={"train": record}))
+    return found
+
+
+def versus(b: Line, **changes) -> Versus:
+    fields = {"key": b.name, "a": TICKET, "b": b, "read": READ, "what": "accuracy", "margin": 0.005}
+    return Versus(**{**fields, **changes})
+
+
+def outline(*of: Versus) -> Outline:
+    return Outline(charts=(), versus=of, claims=(), conclude=lambda results, found: "", would_change="", doubts=())
+
+
+def test_comparisons_are_paired_at_each_level_and_against_what_has_no_level():
+    found = differences_of(outline(versus(RANDOM), versus(DENSE)), rows())
+    assert [(one.versus.b.name, one.sparsity) for one in found] == [
+        ("random", 0.5),
+        ("random", 0.9),
+        ("dense", 0.5),
+        ("dense", 0.9),
+    ]
+    sides = [
+        (("iterative", "", s), (m, c, t))
+        for m, c, t, s in (
+            ("iterative", "random mask", 0.5, 0.5),
+            ("iterative", "random mask", 0.9, 0.9),
+            ("dense", "", 0.0, 0.5),
+            ("dense", "", 0.0, 0.9),
+        )
+    ]
+    p = [scipy.stats.ttest_rel(VALUES[a], VALUES[b]).pvalue for a, b in sides]
+    order, running, adjusted = sorted(range(4), key=p.__getitem__), 0.0, {}
+    for rank, number in enumerate(order):
+        running = max(running, min(1.0, (4 - rank) * p[number]))
+        adjusted[number] = running
+    assert [one.p_holm for one in found] == pytest.approx([adjusted[number] for number in range(4)])
+    says = [one.says for one in found]
+    assert says == ["ticket is better", "unresolved", "ticket is better", "equal within 0.005"]
+
+
+def test_where_less_is_better_the_other_side_wins():
+    first = differences_of(outline(versus(RANDOM, more_is="worse")), rows())[0]
+    assert first.says == "random is better"
+
+
+def test_judges_read_the_interval_of_the_paired_differences():
+    claims = {
+        "confirmed": more(TICKET, DENSE, READ, 0.5),
+        "refuted": less(TICKET, DENSE, READ, 0.5),
+        "cannot be said": more(TICKET, RANDOM, READ, 0.9),
+        "not run": more(TICKET, DENSE, READ, 0.7),
+    }
+    assert {word: judge(rows()).word for word, judge in claims.items()} == {word: word for word in claims}
+    assert equal(TICKET, DENSE, READ, 0.9, margin=0.005)(rows()).word == "confirmed"
+    one = more(TICKET, DENSE, READ, 0.5)(rows())
+    low, high = scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["dense", "", 0.0]).confidence_interval(0.95)
+    assert one.interval is not None and (one.interval.low, one.interval.high) == pytest.approx((low, high))
+    assert one.measured.startswith("ticket 0.9107, dense 0.9005: difference 0.0103 [")
+
+
+def test_two_seeds_are_too_few_for_a_verdict():
+    judged = more(TICKET, DENSE, READ, 0.5)(rows(seeds=2))
+    assert judged.word == "cannot be said" and judged.n == 2
+
+
+def test_a_claim_without_a_source_is_our_own():
+    assert Claim(key="a", text="", judge=more(TICKET, DENSE, READ, 0.5)).source == ""
+    assert Chart(name="c", title="", lines=(TICKET,), y=READ, y_axis="").x == "kept"
