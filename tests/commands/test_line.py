@@ -157,4 +157,4 @@ def test_the_command_that_a_page_shows_gives_the_same_request():
     shown = _command("run", "activations", first.request, first.place).split()
     assert shown[:3] == ["lotterylab", "run", "activations"]
     assert asdict(table(*shown[3:])) == asdict(first)
-    assert _command("run", table().request, table().place) == "lotterylab run activations"
+    assert _command("run", "activations", table().request, table().place) == "lotterylab run activations"
