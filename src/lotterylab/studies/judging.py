@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lotterylab.analysis.statistics import t_interval
+from lotterylab.analysis.statistics import differences, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.studies.outline import Judgement, Line, paired_values
 from lotterylab.studies.questions import Word, is_above, is_below, is_equal, shown
@@ -44,6 +44,36 @@ def _difference(
         return Judgement(word=word(values), measured=text, n=interval.n, interval=interval)
 
     return judge
+
+
+def gains_more(
+    first: tuple[Line, Line], second: tuple[Line, Line], read: Read, sparsity: float, *, digits: int = 4
+) -> Judge:
+    """What ``first`` gains (its first line minus its second) is above what ``second`` gains; paired by seed."""
+
+    def judge(results: Sequence[Result]) -> Judgement:
+        gains = [minus(at(a, results, read, sparsity), at(b, results, read, sparsity)) for a, b in (first, second)]
+        values = differences(*gains)
+        if not values:
+            return Judgement(word="not run", measured="No seed has all four.", n=0)
+        interval = t_interval(values)
+        means = (f"{sum(gain.values()) / len(gain):+.{digits}f}" for gain in gains)
+        text = f"{first[0].name} {next(means)}, {second[0].name} {next(means)}: difference {shown(interval, digits)}."
+        enough = interval.n >= FEWEST
+        word = is_above(interval, 0.0) if enough else "cannot be said"
+        return Judgement(word=word, measured=text, n=interval.n, interval=interval)
+
+    return judge
+
+
+def minus(a: PerSeed, b: PerSeed) -> PerSeed:
+    """a - b for each seed that both have."""
+    return {seed: value - b[seed] for seed, value in a.items() if seed in b}
+
+
+def of(line: Line, **labels: str | float) -> Line:
+    """The line of these labels alone: of one activation, of one panel."""
+    return Line(name=", ".join([line.name, *map(str, labels.values())]), labels={**line.labels, **labels})
 
 
 def at(line: Line, results: Sequence[Result], read: Read, sparsity: float) -> PerSeed:

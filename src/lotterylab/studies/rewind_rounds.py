@@ -1,0 +1,184 @@
+"""Is a different rewind point in each round of pruning better than a fixed one?
+
+Question 5 that the activation study left open: the same iterative pruning with five ways to choose where it goes back
+to, all within the first 7 % of the training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
+from lotterylab.plan.nodes import Data
+from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.studies import small_cnn
+from lotterylab.studies.judging import at, equal, minus, more
+from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.questions import shown
+from lotterylab.studies.sized import Parts
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN
+
+QUESTION = "Is a different rewind point in each round of pruning better than a fixed one?"
+LOW = small_cnn.RATE.after(4)
+FARTHEST = 0.07  # of the training: the farthest that [frankle2019stabilizing] needed
+INIT = "glorot-normalized"
+
+# (round, rounds) -> share of the training
+WAYS: Mapping[str, Callable[[int, int], float]] = {
+    "reset": lambda round, rounds: 0.0,
+    "fixed, 2 %": lambda round, rounds: 0.02,
+    "fixed, 7 %": lambda round, rounds: FARTHEST,
+    "rising": lambda round, rounds: FARTHEST * round / rounds,
+    "falling": lambda round, rounds: FARTHEST * (rounds + 1 - round) / rounds,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(small_cnn.Options):
+    """``activation``: of the network."""
+
+    activation: str = "relu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(small_cnn.SmallCnnRequest):
+    """Options that say what is studied; the same ones name the same results."""
+
+    activation: Annotated[str | None, tyro.conf.arg(metavar="ACTIVATION", help_behavior_hint="")] = None
+    """relu, tanh, sigmoid or softsign; default relu."""
+
+    def parts(self) -> Parts:
+        """CIFAR-10@5000."""
+        return Parts(
+            name="rewind-rounds",
+            spec=small_cnn.SPEC,
+            options=Options,
+            sizes=Options.SIZES,
+            build=build,
+            outline=OUTLINE,
+        )
+
+
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+    """The plan; seed by seed."""
+    rows = [row for seed in options.all_seeds for row in _rows(options, data, seed)]
+    return Study(
+        name="rewind-rounds",
+        title=f"Rewind points by round, shallow CNN ({options.activation}) on {title}, {options.epochs} epochs a run",
+        question=QUESTION,
+        rows=tuple(rows),
+        predictions=PREDICTIONS,
+        notes=notes,
+    )
+
+
+def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
+    dense = small_cnn.dense_run(options, data, seed, activation=options.activation, init=INIT)
+    ladder = small_cnn.ladder("shallow CNN", dense, seed)
+    yield ladder.dense_row()
+    for name, share in WAYS.items():
+
+        def rewind_to(round: int, share: Callable[[int, int], float] = share) -> int:
+            return int(share(round, options.rounds) * dense.total_steps + 0.5)
+
+        found = small_cnn.tickets(dense, options, seed, rewind_to=rewind_to)
+        # where it begins matters only together with its values: a random mask of the same start
+        yield from ladder.rows(name, found, ("random-mask",) if name in ("reset", "fixed, 7 %") else ())
+
+
+LINES = {name: Line(name=name, labels={"method": name, "control": ""}) for name in WAYS}
+RANDOM = {
+    name: Line(name=f"random mask, {name}", labels={"method": name, "control": "random mask"})
+    for name in ("reset", "fixed, 7 %")
+}
+OURS = (
+    Claim(
+        key="5a",
+        text="At 6.25 % of the weights the rising rewind point and the fixed one at 7 % are equally accurate (0.01).",
+        judge=equal(LINES["rising"], LINES["fixed, 7 %"], ACCURACY, LOW, margin=MARGIN),
+    ),
+    Claim(
+        key="5b",
+        text="The falling rewind point and the fixed one at 7 % are equally accurate at 6.25 % (0.01).",
+        judge=equal(LINES["falling"], LINES["fixed, 7 %"], ACCURACY, LOW, margin=MARGIN),
+    ),
+    Claim(
+        key="5c",
+        text="Rewinding to 7 % is more accurate at 6.25 % than resetting.",
+        judge=more(LINES["fixed, 7 %"], LINES["reset"], ACCURACY, LOW),
+    ),
+    Claim(
+        key="5d",
+        text="At 6.25 % the ticket rewound to 7 % is more accurate than a random mask rewound to 7 %.",
+        judge=more(LINES["fixed, 7 %"], RANDOM["fixed, 7 %"], ACCURACY, LOW),
+    ),
+)
+PREDICTIONS = tuple(
+    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.") for one in OURS
+)
+
+
+def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+    """Each way against the fixed point at 7 %, at the sparsest level."""
+    fixed = at(LINES["fixed, 7 %"], results, ACCURACY, LOW)
+    parts = []
+    for name, line in LINES.items():
+        apart = minus(at(line, results, ACCURACY, LOW), fixed)
+        if apart and name != "fixed, 7 %":
+            parts.append(f"{name} {shown(t_interval(apart.values()))} (n = {len(apart)})")
+    if not parts:
+        return "Nothing can be said yet: no seed is finished."
+    mean = sum(fixed.values()) / len(fixed)
+    return f"With 6.25 % of the weights, a fixed rewind to 7 % reaches {mean:.3f}; minus that: {'; '.join(parts)}."
+
+
+OUTLINE = Outline(
+    charts=(
+        Chart(
+            name="accuracy",
+            title="Test accuracy by where each round goes back to",
+            lines=(*LINES.values(), *RANDOM.values()),
+            y=ACCURACY,
+            y_axis="test accuracy, fraction",
+            level=DENSE,
+        ),
+        Chart(
+            name="pruning-stability",
+            title="Stability to pruning: distance from the dense network over the kept weights",
+            lines=tuple(LINES.values()),
+            y=L2,
+            y_axis="L2 distance",
+        ),
+    ),
+    versus=tuple(
+        Versus(
+            key=f"accuracy, {a.name} against {b.name}",
+            a=a,
+            b=b,
+            read=ACCURACY,
+            what="accuracy",
+            margin=MARGIN,
+        )
+        for a, b in (
+            (LINES["rising"], LINES["fixed, 7 %"]),
+            (LINES["falling"], LINES["fixed, 7 %"]),
+            (LINES["fixed, 7 %"], LINES["reset"]),
+            (LINES["fixed, 2 %"], LINES["reset"]),
+            (LINES["rising"], LINES["falling"]),
+        )
+    ),
+    claims=OURS,
+    conclude=_conclude,
+    would_change="More seeds; a network that cannot be reset to its initial weights (ResNet-20), where rewinding "
+    "matters more; rewind points beyond 7 %.",
+    doubts=(
+        "A shallow network has tickets at its initial weights, so that there is little for rewinding to gain.",
+        "A rewound run trains T - k steps: a far point is a shorter training.",
+        "5,000 training images: what holds here need not hold at scale.",
+    ),
+)

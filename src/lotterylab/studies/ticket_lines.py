@@ -1,0 +1,62 @@
+"""The lines, charts and comparisons that ticket studies have in common."""
+
+from __future__ import annotations
+
+from lotterylab.studies.outline import Chart, Line, Versus
+
+ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
+MARGIN = 0.01  # of accuracy on CIFAR-10@5000: what counts as equal
+
+DENSE = Line(name="dense", labels={"method": "dense", "control": ""})
+TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
+REINIT = Line(name="re-initialised", labels={"method": "iterative", "control": "reinitialised"})
+RANDOM = Line(name="random mask", labels={"method": "iterative", "control": "random mask"})
+ORDER = Line(name="ticket, two orders", labels={"method": "iterative", "control": "other order"})
+RANDOM_ORDER = Line(
+    name="random mask, two orders", labels={"method": "iterative", "control": "random mask, other order"}
+)
+
+
+def accuracy_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDOM)) -> Chart:
+    """Test accuracy over what is kept, one panel for each value of a label."""
+    return Chart(
+        name="accuracy",
+        title="Test accuracy of tickets and controls",
+        lines=lines,
+        y=ACCURACY,
+        y_axis="test accuracy, fraction",
+        panels=panels,
+        level=DENSE,
+    )
+
+
+def pruning_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDOM)) -> Chart:
+    """Stability to pruning over what is kept.   [frankle2019stabilizing]"""
+    return Chart(
+        name="pruning-stability",
+        title="Stability to pruning: distance from the dense network over the kept weights",
+        lines=lines,
+        y=L2,
+        y_axis="L2 distance",
+        panels=panels,
+    )
+
+
+def order_chart(panels: str) -> Chart:
+    """Stability to the data order over what is kept.   [frankle2019stabilizing]"""
+    return Chart(
+        name="order-stability",
+        title="Stability to the data order: angle between two trainings of one ticket",
+        lines=(ORDER, RANDOM_ORDER),
+        y=ANGLE,
+        y_axis="angle, degrees",
+        panels=panels,
+    )
+
+
+def accuracy_versus(*others: Line) -> tuple[Versus, ...]:
+    """The ticket's accuracy against each of the others."""
+    return tuple(
+        Versus(key=f"accuracy, {other.name}", a=TICKET, b=other, read=ACCURACY, what="accuracy", margin=MARGIN)
+        for other in others
+    )

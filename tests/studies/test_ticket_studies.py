@@ -1,0 +1,138 @@
+"""Studies with outlines: each is planned, computed on a few digits, read and written as a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from lotterylab.data import Digits
+from lotterylab.engine.results import results
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import Data, Train
+from lotterylab.plan.study import Study
+from lotterylab.report.alarms import alarms_of
+from lotterylab.report.context import ReportContext
+from lotterylab.report.page import report
+from lotterylab.report.price import lines
+from lotterylab.report.table import render
+from lotterylab.studies.catalogue import HOMES, request_kind
+from lotterylab.studies.outline import differences_of
+from lotterylab.studies.sized import Parts, SizedRequest
+from some_plans import compute
+
+NAMES = [name for name in HOMES if issubclass(request_kind(name), SizedRequest)]
+SPEC = Digits(train=64, validation=20, test=20)
+DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
+TINY: dict[str, dict[str, Any]] = {"lth-mnist": {"steps": 6}, "default": {"epochs": 1}}
+
+
+def parts(name: str) -> Parts:
+    return request_kind(name)().parts()
+
+
+def study(name: str, **changes: Any) -> Study:
+    of = parts(name)
+    options = of.options(**{**TINY.get(name, TINY["default"]), "rounds": 2, "seeds": 1, **changes})
+    return of.build(options, DATA, title=SPEC.title)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def computed(request, tmp_path_factory) -> tuple[str, Study, Store]:
+    found, store = study(request.param), Store(tmp_path_factory.mktemp(request.param) / "store").create()
+    compute(found.targets(), store)
+    return request.param, found, store
+
+
+class Page(HTMLParser):
+    """The anchors and the texts of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.ids += [value for name, value in attrs if name == "id" and value]
+
+    def handle_data(self, data) -> None:
+        self.text += data
+
+
+def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
+    name, found, store = computed
+    rows = results(found, store)
+    assert all(row.complete for row in rows)
+    outline = parts(name).outline
+    context = ReportContext(
+        data_title="digits", data=SPEC.fingerprint(None), settings={}, facts={}, command=f"lotterylab run {name}"
+    )
+    page = Page(report(found, rows, alarms_of(rows), tmp_path, context, outline).read_text(encoding="utf-8"))
+    assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
+    assert outline.conclude(rows, differences_of(outline, rows)) in page.text
+    for chart in outline.charts:
+        assert f"figure-{chart.name}" in page.ids or chart.name == "order-stability"
+    assert all(prediction.claim in page.text for prediction in found.predictions)
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert found.title in readme and "Doubts:" in readme
+    assert found.title in render(found.title, rows, alarms_of(rows))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_price_is_said_in_the_runs_own_units(name, tmp_path):
+    said = "\n".join(lines(study(name), Store(tmp_path), workers=2, pace=1e-4, measured="here"))
+    assert ("6 steps" in said) == (name == "lth-mnist") and "About" in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", ["quick", "standard", "paper"])
+def test_every_size_can_be_planned(name, size, tmp_path):
+    of = parts(name)
+    found = of.build(of.options(**of.sizes[size]), DATA, title=SPEC.title)
+    trainings = {node.digest for node in found.targets() if isinstance(node, Train)}
+    assert len(trainings) >= 10 and len({row.labels["seed"] for row in found.rows}) == of.sizes[size]["seeds"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_claims_are_open_before_anything_runs_and_each_has_a_key_of_its_own(name):
+    outline = parts(name).outline
+    assert all(claim.judge([]).word == "not run" for claim in outline.claims)
+    assert len({claim.key for claim in outline.claims}) == len(outline.claims)
+    assert outline.conclude([], []).startswith("Nothing can be said yet")
+    assert outline.doubts and outline.would_change
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
+    """A judge that finds no rows says "not run" for ever: made-up rows of the standard plan must be enough for all."""
+    of = parts(name)
+    planned = of.build(of.options(**of.sizes["standard"]), DATA, title=SPEC.title)
+    rows = made_up(planned)
+    for claim in of.outline.claims:
+        assert claim.judge(rows).word != "not run", claim.key
+    assert differences_of(of.outline, rows)
+
+
+def made_up(planned: Study) -> list[Any]:
+    from lotterylab.engine.records import Record
+    from lotterylab.engine.results import Result
+
+    rows = []
+    for number, row in enumerate(planned.rows):
+        values = {"test_accuracy": 0.5 + number % 7 / 100, "best_test_accuracy": 0.5, "best_step": 100 + number % 5}
+        values |= {"masked_l2": 1.0, "masked_angle": 30.0, "kappa": 0.5, "reached": row.labels["sparsity"]}
+        records = {
+            part: Record(digest=node.digest, kind=type(node).__name__, metrics=dict(values), facts={})
+            for part, node in row.nodes.items()
+        }
+        rows.append(Result(labels=row.labels, records=records, nodes=row.nodes))
+    return rows
+
+
+def test_a_size_is_no_part_of_a_result_s_name():
+    of = parts("rewind-rounds")
+    small = of.options(**of.sizes["standard"])
+    assert replace(small) == of.options()
