@@ -31,7 +31,13 @@ class Ladder:
         for ticket in tickets:
             sparsity = self.rate.after(ticket.round)
             yield self.row(method, self.parts(ticket, ticket.run), sparsity=sparsity, round=ticket.round)
-            for word in controls:
+            yield from self.controls(method, [ticket], controls)
+
+    def controls(self, method: str, tickets: Sequence[Ticket], words: Sequence[str]) -> Iterator[Row]:
+        """The controls alone."""
+        for ticket in tickets:
+            sparsity = self.rate.after(ticket.round)
+            for word in words:
                 run = control(word, ticket, self.seed)
                 name = word.replace("-", " ")
                 yield self.row(method, self.parts(ticket, run), control=name, sparsity=sparsity, round=ticket.round)
