@@ -33,6 +33,7 @@ LAYERS: tuple[set[str], ...] = (
         "notebook",
         "fetch",
         "tracking",
+        "user_tickets",
         "__main__",
         "__init__",
     },
@@ -53,6 +54,7 @@ OF_TENSORS = {
     "engine.pruning",
     "engine.rules",
     "engine.trainings",
+    "engine.user_training",
 }
 
 

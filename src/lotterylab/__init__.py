@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lotterylab.masks import apply, load_mask, save_mask, sparsity
     from lotterylab.notebook import run_study
     from lotterylab.training.attach import attach
+    from lotterylab.user_tickets import tickets
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "score",
     "select",
     "sparsity",
+    "tickets",
 ]
 
 _HOMES = {
@@ -45,6 +47,7 @@ _HOMES = {
     "save_mask": "lotterylab.masks",
     "score": "lotterylab.library",
     "sparsity": "lotterylab.masks",
+    "tickets": "lotterylab.user_tickets",
 }
 
 

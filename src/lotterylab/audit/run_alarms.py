@@ -112,3 +112,27 @@ def scored_on_trained(is_so: bool, *, method: str = "the criterion", where: str 
     """``is_so``: a criterion documented for the initial state scored a trained one.  A fault: it is another method."""
     message = f"{method} is defined at initialisation, but it scored a trained network"
     return one("scored-on-trained", message, where, "fault") if is_so else []
+
+
+def broken_promises(texts: Sequence[str], *, where: str = "") -> list[Alarm]:
+    """What a user's training function did that it should not: "code: what", a fault each."""
+    alarms = []
+    for text in texts:
+        code, _, message = text.partition(": ")
+        alarms += one(code, message, where, "fault")
+    return alarms
+
+
+def forgetful(*, repeats: bool, goes_on: bool, steps: int, where: str = "") -> list[Alarm]:
+    """A training function that does not do the same for the same seed, or not the same in two calls as in one.
+
+    Both are faults: nothing it gives can be repeated, or rewound to.
+    """
+    alarms = []
+    if not repeats:
+        message = f"two calls of {steps} steps from the same state with the same seed gave different bits"
+        alarms += one("seed-forgotten", message, where, "fault")
+    elif not goes_on:
+        message = f"{steps} steps in two calls are not those of one: what step a batch belongs to is not the seed's"
+        alarms += one("steps-not-continued", message, where, "fault")
+    return alarms

@@ -20,9 +20,11 @@ from lotterylab.engine.trainings import (
     train_to_step,
     train_whole,
 )
+from lotterylab.engine.user_training import check_promises, train_by_user, train_to_step_by_user
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.digest import canonical, encode
 from lotterylab.plan.nodes import At, Choose, Dense, Init, Measure, Node, Permute, Prune, Shuffle, Train, model_of
+from lotterylab.plan.user_nodes import Promises, UserTrain
 
 __all__ = ["Stopped", "execute"]
 
@@ -83,6 +85,11 @@ def _position(node: Train, context: Context) -> list[str]:
     return [] if begin is None else [f"from step {begin.step}", masks.digest(begin.optimizer)]
 
 
+def _to_step(node: At, context: Context) -> Outcome:
+    by_user = isinstance(node.run, UserTrain)
+    return train_to_step_by_user(node, context) if by_user else train_to_step(node, context)
+
+
 def _init(node: Init, context: Context) -> Outcome:
     return Outcome(tensors={"state": node.model.initial(node.seed, node.purpose, node.draw)})
 
@@ -139,7 +146,9 @@ RULES: dict[type[Node], Callable[[Any, Context], Outcome]] = {
     Permute: _permute,
     Prune: _prune,
     Train: train_whole,
-    At: train_to_step,
+    UserTrain: train_by_user,
+    At: _to_step,
+    Promises: check_promises,
     Measure: _measure,
     Choose: _choose,
 }

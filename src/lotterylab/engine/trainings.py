@@ -52,7 +52,7 @@ def train_whole(node: Train, context: Context) -> Outcome:
     """The rule of ``Train``."""
     found = _advance(node, context, node.total_steps)
     last, loader = found.last, found.loader
-    tensors = {point: _on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
+    tensors = {point: on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
     metrics: dict[str, Any] = {
         "curves": last.metrics,
         "epochs": -(-last.step // loader.steps_per_epoch),
@@ -73,8 +73,8 @@ def train_to_step(node: At, context: Context) -> Outcome:
     assert node.step is not None
     found = _advance(node.run, context, node.step)
     if node.run.digest not in context.store:
-        _save(node.run, context, found.last, found.earlier + found.seconds)
-    tensors = {"state": _on_cpu(found.last.state), "optimizer": _on_cpu(found.last.optimizer)}
+        save(node.run, context, found.last, found.earlier + found.seconds)
+    tensors = {"state": on_cpu(found.last.state), "optimizer": on_cpu(found.last.optimizer)}
     facts = {"path": context.path_name(node.run.model), "data": node.run.data.content}
     return Outcome(tensors=tensors, metrics={"step": found.last.step}, facts=facts)
 
@@ -82,17 +82,18 @@ def train_to_step(node: At, context: Context) -> Outcome:
 def beginning(node: Train, context: Context) -> Checkpoint | None:
     """The checkpoint that a training goes on from, masked; None where it begins at step 0 with a fresh optimizer."""
     if not isinstance(node.start, At) or node.start.step is None:
-        return None if node.from_step is None else _fresh(node, context)
+        return None if node.from_step is None else fresh(node, context)
     found = _checkpoint(node.start, context)
     if found is None:
-        return None if node.from_step is None else _fresh(node, context)
+        return None if node.from_step is None else fresh(node, context)
     mask = context.mask(node.mask)
-    state, fresh = masks.masked(found.state, mask), _fresh(node, context)
+    state = masks.masked(found.state, mask)
     if "buffers" not in node.restored:
         names = network(node.model.build()).parameters
         own = context.state(first_of(node.start))
         state = cast(State, {name: tensor if name in names else own[name] for name, tensor in state.items()})
-    optimizer = _masked_slots(found.optimizer, mask) if "optimizer" in node.restored else fresh.optimizer
+    restored = "optimizer" in node.restored
+    optimizer = _masked_slots(found.optimizer, mask) if restored else fresh(node, context).optimizer
     return Checkpoint(step=node.first_step, state=state, optimizer=optimizer, kept={}, metrics={})
 
 
@@ -105,7 +106,7 @@ def _checkpoint(point: At, context: Context) -> Checkpoint | None:
     return Checkpoint(step=point.step or 0, state=cast(State, state), optimizer=optimizer, kept={}, metrics={})
 
 
-def _fresh(node: Train, context: Context) -> Checkpoint:
+def fresh(node: Train, context: Context) -> Checkpoint:
     """The start as a state with a fresh optimizer, at the step where the training begins."""
     recipe = cast(Recipe, context.resolve(node.recipe))
     begin = first(network(node.model.build()), context.state(node.start), context.mask(node.mask), recipe)
@@ -117,7 +118,8 @@ def _masked_slots(slots: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> di
     masked = {}
     for key, tensor in slots.items():
         name = key.split("/", 1)[1]
-        masked[key] = tensor.masked_fill(~mask[name], 0.0) if name in mask else tensor
+        fits = name in mask and mask[name].shape == tensor.shape  # a count of steps is no slot
+        masked[key] = tensor.masked_fill(~mask[name], 0.0) if fits else tensor
     return masked
 
 
@@ -126,7 +128,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     recipe = cast(Recipe, context.resolve(node.recipe))
     net = network(node.model.build(pool_first=context.fast))
     loader = context.loader(node.data, recipe, node.order_seed)
-    resume, earlier = _resume(node, context, until)
+    resume, earlier = resume_of(node, context, until)
     began = saved = time.perf_counter()
     last = resume = resume or beginning(node, context)
     steps = train(
@@ -145,7 +147,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
         now = time.perf_counter()
         stopping = context.stopping()
         if last.step < until and (stopping or now - saved > context.save_every_seconds):
-            _save(node, context, last, earlier + now - began)
+            save(node, context, last, earlier + now - began)
             saved = now
             if stopping:
                 raise Stopped(node.digest)
@@ -165,7 +167,8 @@ def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
     return deciding({**facts(context.device), "path": context.path_name(node.model)})
 
 
-def _on_cpu(state: Mapping[str, Tensor]) -> State:
+def on_cpu(state: Mapping[str, Tensor]) -> State:
+    """The tensors where they can be stored."""
     return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
 
 
@@ -195,17 +198,18 @@ def _finite(value: float) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def _save(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
+def save(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
+    """Keep a checkpoint of an unfinished run."""
     tensors = {f"state|{name}": tensor for name, tensor in last.state.items()}
     tensors |= {f"optimizer|{name}": tensor for name, tensor in last.optimizer.items()}
     for point, state in last.kept.items():
         tensors |= {f"kept:{point}|{name}": tensor for name, tensor in state.items()}
     notes = {"step": last.step, "metrics": last.metrics, "seconds": seconds}
     notes["facts"] = facts_that_decide(node, context)
-    context.store.save_partial(node.digest, _on_cpu(tensors), notes)
+    context.store.save_partial(node.digest, on_cpu(tensors), notes)
 
 
-def _resume(node: Train, context: Context, until: int) -> tuple[Checkpoint | None, float]:
+def resume_of(node: Train, context: Context, until: int) -> tuple[Checkpoint | None, float]:
     """The checkpoint of an unfinished run, if it was made under the same facts and is not behind ``until``."""
     found = context.store.load_partial(node.digest)
     if found is None or found[1]["facts"] != facts_that_decide(node, context) or found[1]["step"] > until:

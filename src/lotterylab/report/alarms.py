@@ -19,8 +19,10 @@ from lotterylab.audit.alarms import (
     zero_scores,
 )
 from lotterylab.audit.run_alarms import (
+    broken_promises,
     different_order,
     diverged,
+    forgetful,
     moved,
     never_left_chance,
     scored_on_trained,
@@ -50,6 +52,9 @@ def _of_one(result: Result) -> Iterator[Alarm]:
         yield from _of_prune(result, place)
     if "train" in result.records:
         yield from _of_train(result, place)
+    if "promises" in result.records:
+        m = result.records["promises"].metrics
+        yield from forgetful(repeats=m["repeats"], goes_on=m["goes_on"], steps=m["steps"], where=place)
     if "distances" in result.records and (share := result.metric("distances.regrown")):
         yield from _of_regrown(result, share, place)
 
@@ -83,7 +88,8 @@ def _of_train(result: Result, place: str) -> Iterator[Alarm]:
     yield from diverged(epoch=m.get("diverged_epoch"), where=place)
     yield from selection_on_test(picked=m["picked"], test_reads=m["test_reads"], where=place)
     node = result.nodes["train"]
-    if isinstance(node, Train) and "diverged_epoch" not in m:
+    yield from broken_promises(m.get("broken_promises", ()), where=place)
+    if isinstance(node, Train) and node.data is not None and "diverged_epoch" not in m:
         spec = node.data.spec
         yield from never_left_chance(
             accuracy=m["test_accuracy"],

@@ -248,8 +248,7 @@ OUTLINE = Outline(
     ),
     claims=CLAIMS,
     conclude=_conclude,
-    would_change="The whole width, the whole training set and 30,000 steps (--size paper); 20 % a round, not half of what "
-    "is left; more seeds.",
+    would_change="The whole width, the whole training set and 30,000 steps (--size paper); 20 % a round; more seeds.",
     doubts=(
         "A quarter of the width and a tenth of the images: the papers' ResNet-20 reaches 90 %, this one cannot.",
         "The recipe is the papers' high learning rate; its low rate and warm-up are not run here.",

@@ -1,0 +1,156 @@
+"""Training by a user's functions: the same checkpoints, masks and records as those of the engine's own loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from lotterylab.engine.trainings import Outcome, beginning, fresh, resume_of, save
+from lotterylab.errors import UsageError
+from lotterylab.network import modes_kept, state_of
+from lotterylab.plan.nodes import At
+from lotterylab.plan.user_nodes import Promises, UserTrain
+from lotterylab.training.user import Run, UserTraining
+from lotterylab.types import Checkpoint, Mask, State
+
+if TYPE_CHECKING:
+    from lotterylab.engine.context import Context
+
+BROKEN = "broken_promises"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """What a call of a training function left behind.  ``broken``: promises that it did not keep, in words."""
+
+    last: Checkpoint
+    broken: tuple[str, ...]
+
+
+def call(node: UserTrain, begin: Checkpoint, mask: Mask, until: int) -> Called:
+    """Train from a checkpoint to a step."""
+    training = cast(UserTraining, node.recipe)
+    module = loaded(node, begin.state)
+    place = next(module.parameters()).device
+    run = Run(
+        module=module,
+        mask=cast(Mask, {name: kept.to(place) for name, kept in mask.items()}),
+        seed=node.order_seed,
+        steps=range(begin.step, until),
+        slots=begin.optimizer,
+    )
+    training.train(module, run)
+    state = cast(State, {name: tensor.cpu() for name, tensor in state_of(module).items()})
+    broken = tuple(_broken(begin.state, state, mask, run))
+    slots = {name: tensor.cpu() for name, tensor in (run.saved or {}).items()}
+    last = Checkpoint(step=until, state=state, optimizer=slots, kept={}, metrics={BROKEN: list(broken)})
+    return Called(last=last, broken=broken)
+
+
+def loaded(node: UserTrain, state: Mapping[str, Tensor]) -> nn.Module:
+    """The network with a state."""
+    module = node.model.build()
+    with torch.no_grad():
+        for name, tensor in {**dict(module.named_parameters()), **dict(module.named_buffers())}.items():
+            tensor.copy_(state[name])
+    return module
+
+
+def _broken(before: State, after: State, mask: Mask, run: Run) -> Iterator[str]:
+    changed = sorted(name for name in before.keys() | after.keys() if _shape(before, name) != _shape(after, name))
+    if changed:
+        raise UsageError(f"shape-changed: train_fn left {', '.join(changed)} with another shape, or without a name.")
+    moved = sum(int((after[name][~kept] != 0).sum()) for name, kept in mask.items())
+    if moved:
+        yield f"pruned-weights-moved: {moved:,} removed weights are not 0 when train_fn returns"
+    if run.saved is None:
+        yield "not-held: train_fn did not use run.hold(optimizer), so the optimizer's state is lost where it goes on"
+    if all(torch.equal(before[name], after[name]) for name in before):
+        yield "not-trained: train_fn left every weight as it was"
+
+
+def _shape(state: State, name: str) -> tuple[int, ...] | None:
+    return tuple(state[name].shape) if name in state else None
+
+
+def judged(node: UserTrain, module: nn.Module) -> dict[str, float]:
+    """The numbers that ``eval_fn`` gives, by name; a bare number is the test accuracy.
+
+    Raises:
+        UsageError: it gives something else.
+    """
+    training = cast(UserTraining, node.recipe)
+    with modes_kept(module), torch.no_grad():
+        found = training.evaluate(module)
+    named = found if isinstance(found, Mapping) else {"test_accuracy": found}
+    for name, value in named.items():
+        if not isinstance(value, Real) and not (isinstance(value, Tensor) and value.numel() == 1):
+            raise UsageError(f"eval_fn gave {name} = {value!r}. Return a number, or a dict of numbers by name.")
+    return {str(name): float(value) for name, value in named.items()}
+
+
+def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, Any]:
+    """The metrics of ``Promises``."""
+    run, mask = node.run, context.mask(node.run.mask)
+    until = min(node.steps, run.total_steps)
+    first, second = (call(run, begin, mask, until).last for _ in range(2))
+    half = call(run, begin, mask, max(1, until // 2)).last
+    on = call(run, half, mask, until).last if half.step < until else half
+    return {"steps": until, "repeats": _same(first, second), "goes_on": _same(first, on)}
+
+
+def _same(a: Checkpoint, b: Checkpoint) -> bool:
+    return all(
+        one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+        for one, other in ((a.state, b.state), (a.optimizer, b.optimizer))
+    )
+
+
+def train_by_user(node: UserTrain, context: Context) -> Outcome:
+    """The rule of ``UserTrain``."""
+    called, earlier, _ = _advance(node, context, node.total_steps)
+    module = loaded(node, called.last.state)
+    metrics = {
+        **judged(node, module),
+        "steps": node.total_steps - node.first_step,
+        "from_step": node.first_step,
+        "picked": "",
+        "test_reads": 1,
+        BROKEN: called.last.metrics[BROKEN],
+    }
+    return Outcome(tensors={"final": called.last.state}, metrics=metrics, facts={"earlier_seconds": earlier})
+
+
+def train_to_step_by_user(node: At, context: Context) -> Outcome:
+    """The rule of a step of such a run."""
+    run = cast(UserTrain, node.run)
+    called, earlier, seconds = _advance(run, context, node.step or 0)
+    if run.digest not in context.store:
+        save(run, context, called.last, earlier + seconds)
+    tensors = {"state": called.last.state, "optimizer": called.last.optimizer}
+    return Outcome(tensors=tensors, metrics={"step": called.last.step})
+
+
+def check_promises(node: Promises, context: Context) -> Outcome:
+    """The rule of ``Promises``."""
+    begin = beginning(node.run, context) or fresh(node.run, context)
+    return Outcome(metrics=promises(node, context, begin))
+
+
+def _advance(node: UserTrain, context: Context, until: int) -> tuple[Called, float, float]:
+    """The call, seconds spent before it, and in it."""
+    resume, earlier = resume_of(node, context, until)
+    begin = resume or beginning(node, context) or fresh(node, context)
+    began = time.perf_counter()
+    if begin.step == until:  # a step of the run was its last
+        return Called(last=begin, broken=()), earlier, 0.0
+    called = call(node, begin, context.mask(node.mask), until)
+    before = begin.metrics.get(BROKEN, [])
+    called.last.metrics[BROKEN] = [*before, *(one for one in called.broken if one not in before)]
+    return called, earlier, time.perf_counter() - began

@@ -1,0 +1,153 @@
+"""A user's own functions as specs, and what a training function is given."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from lotterylab.errors import UsageError
+from lotterylab.types import Mask, State
+from lotterylab.words import PLACE
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserModel:
+    """The network that ``function(seed)`` returns.  ``code``: what names it, with ``label``."""
+
+    version: ClassVar[int] = 1
+    label: str
+    code: str
+    shape: tuple[int, ...] | None = None
+    function: Callable[[int], nn.Module] = field(metadata=PLACE)
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """A network to put states into; its own state is not used."""
+        return self._made(0)
+
+    def initial(self, seed: int, purpose: str, draw: str) -> State:
+        """Its state for a seed; for another purpose (a re-initialisation) that of another seed."""
+        from lotterylab import rng
+        from lotterylab.network import state_of
+
+        return state_of(self._made(seed if purpose == "init" else rng.key(seed, purpose) % 2**31))
+
+    def _made(self, seed: int) -> nn.Module:
+        from torch import nn
+
+        module = self.function(seed)
+        if not isinstance(module, nn.Module):
+            raise UsageError(f"init_fn({seed}) returned a {type(module).__name__}. Return a torch.nn.Module.")
+        return module
+
+
+class Fresh:
+    """The state of an optimizer that the user's function will make: nothing yet."""
+
+    def init(self, params: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+        """No slots."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserTraining:
+    """``steps`` optimizer steps by ``train(module, run)``, judged by ``evaluate(module)``; ``code`` names them."""
+
+    version: ClassVar[int] = 1
+    optimizer: ClassVar[Fresh] = Fresh()
+    label: str
+    code: str
+    steps: int
+    train: Callable[[nn.Module, Run], object] = field(metadata=PLACE)
+    evaluate: Callable[[nn.Module], float | Mapping[str, float]] = field(metadata=PLACE)
+
+
+def code_of(*functions: Callable[..., Any]) -> str:
+    """SHA-256 of the sources of functions; what they call is not part of it.
+
+    Raises:
+        UsageError: a function without source.
+    """
+    texts = []
+    for function in functions:
+        if _called(function) == "<lambda>":
+            raise UsageError("a lambda has no name that could stand in a result. Define the function with def.")
+        try:
+            texts.append(inspect.getsource(inspect.unwrap(function)))
+        except (OSError, TypeError) as error:
+            raise UsageError(
+                f"{_called(function)} has no source that could name its results ({error}). Define it with def, in a "
+                "file or in a notebook's cell."
+            ) from error
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def _called(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+class Run:
+    """What a training function is told: which steps to train, with which seed, and a way to hold mask and optimizer.
+
+    ``steps``: the optimizer steps to do, counted from the beginning of the training: ``range(0, T)``, or a part of it.
+    ``seed``: of the data order; the same seed and step must give the same batch.  ``mask``: what is kept.
+    """
+
+    def __init__(self, *, module: nn.Module, mask: Mask, seed: int, steps: range, slots: Mapping[str, Tensor]) -> None:
+        self.mask, self.seed, self.steps = mask, seed, steps
+        self._module, self._slots = module, slots
+        self.saved: dict[str, Tensor] | None = None  # the optimizer's state when its block ended
+
+    @contextmanager
+    def hold(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+        """Train inside this block: it brings back the optimizer's state where the training goes on from a checkpoint,
+        holds the mask after every step (``attach``), and keeps the optimizer's state at its end.
+
+        Raises:
+            UsageError: what ``attach`` refuses, and an optimizer whose state is more than tensors.
+        """
+        from lotterylab.training.attach import attach
+
+        names = {id(parameter): name for name, parameter in self._module.named_parameters()}
+        _restore(optimizer, names, self._slots)
+        with attach(self._module, optimizer, self.mask):
+            yield
+        self.saved = _slots(optimizer, names)
+
+
+def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
+    """The optimizer's state as tensors: "exp_avg/conv1.weight"."""
+    import torch
+
+    found: dict[str, Tensor] = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            for slot, value in optimizer.state.get(parameter, {}).items():
+                if value is None:
+                    continue
+                if not isinstance(value, torch.Tensor):
+                    raise UsageError(
+                        f"{type(optimizer).__name__} keeps '{slot}' as a {type(value).__name__}, not as a tensor: its "
+                        "state cannot be kept in a checkpoint. SGD, Adam, AdamW, RMSprop and Adagrad can."
+                    )
+                found[f"{slot}/{names[id(parameter)]}"] = value.detach().clone()
+    return found
+
+
+def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: Mapping[str, Tensor]) -> None:
+    by_name: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in slots.items():
+        slot, name = key.split("/", 1)
+        by_name.setdefault(name, {})[slot] = tensor
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            for slot, tensor in by_name.get(names[id(parameter)], {}).items():
+                place = parameter.device if tensor.dim() else tensor.device  # counts of steps stay on the CPU
+                optimizer.state[parameter][slot] = cast("torch.Tensor", tensor.clone().to(place))

@@ -1,0 +1,220 @@
+"""Lottery tickets around a training loop of one's own: the plans of ``procedures``, with the user's functions.
+
+def init_fn(seed): ...                       # -> nn.Module
+def train_fn(module, run):                   # trains in place
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with run.hold(optimizer):
+        for step in run.steps: ...           # the batch is a function of run.seed and step
+def eval_fn(module): ...                     # -> accuracy, or a dict of numbers
+
+found = tickets(init_fn, train_fn, eval_fn, steps=1000, sparsities=[0.5, 0.75, 0.9], store="my-store")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lotterylab.analysis import Distances
+from lotterylab.analysis.statistics import Interval, differences, t_interval
+from lotterylab.audit.alarms import Alarm, one, ordered
+from lotterylab.criteria import Magnitude
+from lotterylab.engine.results import Result, results
+from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError, unknown
+from lotterylab.plan.nodes import Dense, Init, Measure, Node
+from lotterylab.plan.study import Row, Study
+from lotterylab.plan.user_nodes import Promises, UserTrain
+from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
+from lotterylab.training.user import Run, UserModel, UserTraining, code_of
+from lotterylab.types import Mask, State
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PROCEDURES: dict[str, Callable[..., list[Ticket]]] = {
+    "iterative": iterative,
+    "one-shot": one_shot,
+    "learning-rate-rewinding": learning_rate_rewinding,
+}
+
+
+def tickets(
+    init_fn: Callable[[int], nn.Module],
+    train_fn: Callable[[nn.Module, Run], object],
+    eval_fn: Callable[[nn.Module], float | Mapping[str, float]],
+    *,
+    steps: int,
+    sparsities: Sequence[Any],
+    store: str | Path,
+    procedure: Literal["iterative", "one-shot", "learning-rate-rewinding"] = "iterative",
+    criterion: Any = None,
+    rewind_to: int | float | RewindTo = 0,
+    scope: str = "global",
+    controls: Sequence[str] = (),
+    seeds: int | Sequence[int] = 3,
+    input_shape: tuple[int, ...] | None = None,
+    name: str = "",
+    version: int = 1,
+) -> Tickets:
+    """Find tickets with the user's own functions, and hold them against their controls.
+
+    What is finished is in ``store``; the same call goes on after a stop, at the first training that was not finished,
+    and a change of a function's source begins anew.
+
+    Args:
+        init_fn: ``init_fn(seed) -> nn.Module``, the same for the same seed.
+        train_fn: ``train_fn(module, run)`` trains ``module`` in place for the optimizer steps ``run.steps``, its
+            optimizer inside ``with run.hold(optimizer)``; the batch of a step is a function of ``run.seed`` and the
+            step, and so is the learning rate of the step.
+        eval_fn: ``eval_fn(module) -> float`` (the test accuracy), or a dict of numbers by name.
+        steps: T, optimizer steps of a training.
+        sparsities: what each round cuts to: shares of all weights, or ``Rate``s of those left.
+        procedure: "iterative", "one-shot" (each sparsity from the dense network), "learning-rate-rewinding".
+        criterion: what scores the trained weights; ``Magnitude()`` by default.  None that needs data.
+        rewind_to: where each round goes back to: a step; below 1 a share of T, rounded half up; or a function from the
+            round (1, 2, ...) to a step.
+        scope: "global", "layerwise", "uniform", "erk", as in ``select``.
+        controls: words of ``procedures.CONTROLS`` ("reinitialised", "random-mask" ...), each for every ticket.
+        seeds: how many, from 0, or which.  One seed decides the initial weights and the data order.
+        store: the folder of results.
+        input_shape: of one input, for SynFlow.
+        name: what the results are called; the functions' own names by default.
+        version: raise it when something that the functions call has changed: only their own source is watched.
+
+    Returns:
+        All rows with their numbers, intervals over seeds and alarms.  ``print`` it.
+
+    Raises:
+        UsageError: a word or a number that means nothing, a criterion that needs data, a function without source.
+        RefusedError: another process computes in the store.
+    """
+    from lotterylab.engine.here import run_here
+
+    criterion = Magnitude() if criterion is None else criterion
+    _check(procedure, criterion, controls, steps)
+    label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
+    code = f"{code_of(init_fn, train_fn, eval_fn)} {version}"
+    model = UserModel(label=label, code=code, shape=input_shape, function=init_fn)
+    recipe = UserTraining(label=label, code=code, steps=steps, train=train_fn, evaluate=eval_fn)
+    rows: list[Row] = []
+    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+        start, mask = Init(model=model, seed=seed), Dense(model=model)
+        dense = UserTrain(start=start, mask=mask, recipe=recipe, order_seed=seed)
+        found = PROCEDURES[procedure](
+            dense, sparsities, criterion=criterion, rewind_to=_point(rewind_to, steps), scope=scope, seed=seed
+        )
+        rows += _rows(label, procedure, dense, found, controls, seed)
+    question = "Does the ticket train as well as the whole network, and better than its controls?"
+    study = Study(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
+    place = Store(store)
+    summary = run_here(study.targets(), place)
+    return Tickets(study=study, store=place, failed=summary.failed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tickets:
+    """What ``tickets`` found.  ``failed``: digest -> message of tasks that failed."""
+
+    study: Study
+    store: Store
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Result]:
+        """Every row: labels (method, control, sparsity, seed) and records."""
+        return results(self.study, self.store)
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """What is wrong with the runs, faults first."""
+        from lotterylab.report.alarms import alarms_of
+
+        failures: list[Alarm] = []
+        for message in dict.fromkeys(self.failed.values()):
+            known, _, told = message.removeprefix("UsageError: ").partition(": ")
+            code = known if known == "shape-changed" else "failed"
+            failures += one(code, told if code == known else message, "", "fault")
+        return ordered([*failures, *alarms_of(self.rows)])
+
+    def values(self, metric: str = "test_accuracy", **labels: str | float) -> dict[int, float]:
+        """One number for each seed: ``values(method="iterative", control="", sparsity=0.9)``."""
+        rows = [row for row in self.rows if all(row.labels[name] == value for name, value in labels.items())]
+        found = {int(row.labels["seed"]): row.metric(f"train.{metric}") for row in rows}
+        return {seed: float(value) for seed, value in found.items() if value is not None}
+
+    def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
+        """Mean and 95 % t interval over the seeds."""
+        return t_interval(self.values(metric, **labels).values())
+
+    def difference(self, a: Mapping[str, Any], b: Mapping[str, Any], metric: str = "test_accuracy") -> Interval:
+        """a minus b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``."""
+        return t_interval(differences(self.values(metric, **a), self.values(metric, **b)))
+
+    def ticket(self, *, sparsity: float, seed: int, method: str = "") -> tuple[Mask, State, State]:
+        """The mask, the state it is trained from and the state it ended in.
+
+        Raises:
+            UsageError: there is no such row, or it is not finished.
+        """
+        from lotterylab.engine.context import Context
+
+        for row in self.rows:
+            same = (row.labels["sparsity"], row.labels["seed"], row.labels["control"]) == (sparsity, seed, "")
+            if same and row.complete and method in ("", row.labels["method"]):
+                context, run = Context(store=self.store), row.nodes["train"]
+                assert isinstance(run, UserTrain)
+                return context.mask(run.mask), context.state(run.at("start")), context.state(run.final)
+        raise UsageError(f"no finished ticket has sparsity {sparsity} and seed {seed}; print the tickets to see them.")
+
+    def __str__(self) -> str:
+        """The table, with intervals over seeds and the alarms."""
+        from lotterylab.report.table import render
+
+        return render(self.study.title, self.rows, self.alarms)
+
+
+def _check(procedure: str, criterion: Any, controls: Sequence[str], steps: int) -> None:
+    if procedure not in PROCEDURES:
+        raise unknown("procedure", procedure, PROCEDURES)
+    for word in controls:
+        if word not in CONTROLS:
+            raise unknown("control", word, CONTROLS)
+    if criterion.needs_batch:
+        raise UsageError(
+            f"{type(criterion).__name__} scores on data, which only your functions see. Make its mask with "
+            "lotterylab.prune(module, criterion, sparsity, batch=...) and hold it with attach."
+        )
+    if steps < 1:
+        raise UsageError(f"steps={steps}: at least 1 is needed.")
+
+
+def _point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:
+    if callable(rewind_to):
+        return rewind_to
+    step = int(rewind_to * steps + 0.5) if isinstance(rewind_to, float) and rewind_to < 1 else int(rewind_to)
+    return lambda round: step
+
+
+def _rows(
+    label: str, method: str, dense: UserTrain, found: Sequence[Ticket], controls: Sequence[str], seed: int
+) -> Iterator[Row]:
+    def row(nodes: dict[str, Node], **labels: str | float) -> Row:
+        own = {"protocol": label, "activation": "", "method": method, "control": "", "sparsity": 0.0, "seed": seed}
+        return Row(labels={**own, **labels}, nodes=nodes)
+
+    yield row({"train": dense, "promises": Promises(run=dense)}, method="dense")
+    for ticket in found:
+        sparsity = float(getattr(ticket.mask, "sparsity", 0.0)) if _plain(ticket) else float(ticket.round)
+        runs = {"": ticket.run, **{word: control(word, ticket, seed) for word in controls}}
+        for word, run in runs.items():
+            of = {"dense": dense.final, "ticket": run.final, "mask": run.mask}
+            nodes = {"train": run, "prune": ticket.mask, "distances": Measure(quantity=Distances(), of=of)}
+            yield row(nodes, control=word.replace("-", " "), sparsity=sparsity)
+
+
+def _plain(ticket: Ticket) -> bool:
+    """Whether the round's sparsity is a number; of a rate, rows are called by the round."""
+    return isinstance(getattr(ticket.mask, "sparsity", None), float | int)

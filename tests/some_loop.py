@@ -1,0 +1,51 @@
+"""A user's own training loop, which does what the engine does: the same data order, loss and optimizer."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from lotterylab.data import NamedStream
+from lotterylab.data.loader import Loader
+from some_plans import INIT, RECIPE, SPEC
+
+DIGITS = SPEC.load(None)
+
+
+def loader(seed: int) -> Loader:
+    return Loader(DIGITS, augment=RECIPE.augment, stream=NamedStream(), seed=seed, batch_size=16)
+
+
+def init_fn(seed):
+    module = INIT.model.build()
+    module.load_state_dict(INIT.model.initial(seed, "init", "named"))
+    return module
+
+
+def train_fn(module, run):
+    batches = loader(run.seed)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, fused=True)
+    module.train()
+    with run.hold(optimizer):
+        for step in run.steps:
+            for group in optimizer.param_groups:
+                group["lr"] = 0.1 if step < 8 else 0.01
+            epoch, place = divmod(step, batches.steps_per_epoch)
+            batch = next(batches.batches(epoch, start=place))
+            optimizer.zero_grad()
+            cross_entropy(module(batch.inputs), batch.targets).backward()
+            optimizer.step()
+
+
+def eval_fn(module):
+    module.eval()
+    batch = next(loader(0).evaluation_batches("test"))
+    return float((module(batch.inputs).argmax(1) == batch.targets).double().mean())
+
+
+if __name__ == "__main__":  # a process that can be killed: python some_loop.py STORE
+    import sys
+
+    from lotterylab import tickets
+
+    print(tickets(init_fn, train_fn, eval_fn, steps=16, sparsities=[0.5, 0.75], store=sys.argv[1], seeds=2))

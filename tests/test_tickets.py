@@ -1,0 +1,228 @@
+"""``tickets`` around a user's loop: the engine's hashes, going on after a kill, and promises that are broken."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lotterylab import tickets
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.criteria import Grasp, Magnitude
+from lotterylab.engine.here import run_here
+from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError
+from lotterylab.plan.nodes import Node, Prune, Train
+from lotterylab.procedures import control, iterative, one_shot
+from lotterylab.rates import Rate
+from lotterylab.training.user import code_of
+from some_loop import eval_fn, init_fn, train_fn
+from some_plans import DENSE, INIT, RECIPE, train
+
+T, K, SPARSITIES = 16, 6, [0.5, 0.75]
+ENGINE = replace(RECIPE, watch=(), pick=None)
+
+
+def find(store: Path, **changes: Any):
+    options = {"steps": T, "sparsities": SPARSITIES, "seeds": 1, "store": store}
+    functions = {"init_fn": init_fn, "train_fn": train_fn, "eval_fn": eval_fn}
+    given = {**functions, **options, **changes}
+    return tickets(**given)
+
+
+def by_engine(store: Path, procedure: Any, rewind_to: int, words: tuple[str, ...]) -> dict[Any, str]:
+    """The blobs of the same plan, trained by the engine's loop along its plain path."""
+    dense = train(DENSE, recipe=ENGINE)
+    found = procedure(dense, SPARSITIES, criterion=Magnitude(), rewind_to=lambda round: rewind_to, seed=0)
+    runs = {("dense", "", 0.0): dense}
+    for ticket, sparsity in zip(found, SPARSITIES, strict=True):
+        runs["ticket", "", sparsity] = ticket.run
+        runs |= {("ticket", word.replace("-", " "), sparsity): control(word, ticket, 0) for word in words}
+    place = Store(store).create()
+    run_here(runs.values(), place, fast=False)
+    return {key: ends(run, place) for key, run in runs.items()}
+
+
+def ends(run: Node, store: Store) -> str:
+    """Hashes of where a run ended and of its mask."""
+    assert isinstance(run, Train)
+    mask = store.record(run.mask.digest)
+    final = store.record(run.digest)
+    assert mask and final
+    return f"{final.blobs['final']} {mask.blobs['mask']}"
+
+
+@pytest.mark.parametrize("rewind_to", [0, K])
+@pytest.mark.parametrize(("name", "procedure"), [("iterative", iterative), ("one-shot", one_shot)])
+def test_a_loop_that_does_what_the_engine_does_gives_its_hashes(name, procedure, rewind_to, tmp_path):
+    words = ("random-mask", "permuted", "inverted")
+    wanted = by_engine(tmp_path / "engine", procedure, rewind_to, words)
+    found = find(tmp_path / "user", procedure=name, rewind_to=rewind_to, controls=words)
+    rows = {
+        ("dense" if row.labels["method"] == "dense" else "ticket", row.labels["control"], row.labels["sparsity"]): row
+        for row in found.rows
+    }
+    assert {key: ends(row.nodes["train"], found.store) for key, row in rows.items()} == wanted
+    assert not found.failed and [alarm for alarm in found.alarms if alarm.severity == "fault"] == []
+
+
+def test_the_numbers_are_those_of_eval_fn_with_intervals_over_seeds(tmp_path):
+    found = find(tmp_path, seeds=(3, 5, 8))
+    values = found.values(method="iterative", control="", sparsity=0.75)
+    assert list(values) == [3, 5, 8] and found.interval(sparsity=0.75) == t_interval(values.values())
+    mask, start, end = found.ticket(sparsity=0.75, seed=5)
+    module = init_fn(5)
+    for name, kept in mask.items():
+        assert torch.equal(start[name], module.state_dict()[name] * kept)
+        assert not bool(end[name][~kept].any())
+    module.load_state_dict(end)
+    assert eval_fn(module) == values[5]
+    dense = found.difference({"control": "", "sparsity": 0.75}, {"method": "dense"})
+    assert dense.n == 3 and "iterative" in str(found)
+
+
+def test_what_is_finished_is_not_done_again(tmp_path, monkeypatch):
+    first = find(tmp_path)
+    calls: list[range] = []
+    monkeypatch.setattr("lotterylab.engine.user_training.call", lambda *args: calls.append(args))
+    again = find(tmp_path)
+    assert calls == [] and str(again) == str(first)
+
+
+def test_killed_and_run_again_it_ends_with_the_same_hashes(tmp_path):
+    find(tmp_path / "whole", seeds=2)
+    script, place = Path(__file__).parent / "some_loop.py", tmp_path / "killed"
+    for patience in (2.5, 3.2, 4.0):
+        process = subprocess.Popen([sys.executable, str(script), str(place)], stdout=subprocess.DEVNULL)
+        time.sleep(patience)
+        process.kill()
+        process.wait()
+    done = subprocess.run([sys.executable, str(script), str(place)], capture_output=True, text=True, check=True)
+    assert "iterative" in done.stdout
+    finals = [
+        {record.blobs["final"] for record in Store(tmp_path / name).records() if record.kind == "UserTrain"}
+        for name in ("whole", "killed")
+    ]
+    assert finals[0] == finals[1] and len(finals[0]) == 6
+
+
+# promises
+
+
+def moves_held_weights(module, run):
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.01)
+
+
+def changes_a_shape(module, run):
+    train_fn(module, run)
+    module.fc1.weight = torch.nn.Parameter(torch.zeros(3, 3))
+
+
+def forgets_the_seed(module, run):
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with run.hold(optimizer):
+        for _ in run.steps:
+            optimizer.zero_grad()
+            module(torch.randn(4, 1, 8, 8)).square().mean().backward()
+            optimizer.step()
+
+
+def counts_from_its_own_beginning(module, run):
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with run.hold(optimizer):
+        for number, _ in enumerate(run.steps):
+            optimizer.zero_grad()
+            inputs = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(number))
+            module(inputs).square().mean().backward()
+            optimizer.step()
+
+
+def does_nothing(module, run):
+    with run.hold(torch.optim.SGD(module.parameters(), lr=0.1)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        (moves_held_weights, "pruned-weights-moved"),
+        (moves_held_weights, "not-held"),
+        (changes_a_shape, "shape-changed"),
+        (forgets_the_seed, "seed-forgotten"),
+        (counts_from_its_own_beginning, "steps-not-continued"),
+        (does_nothing, "not-trained"),
+    ],
+)
+def test_a_broken_promise_is_named(broken, code, tmp_path):
+    found = find(tmp_path, train_fn=broken, steps=4, sparsities=[0.5])
+    assert code in {alarm.code for alarm in found.alarms if alarm.severity == "fault"}
+    assert code in str(found)
+
+
+def test_a_loop_that_keeps_its_promises_raises_no_fault(tmp_path):
+    found = find(tmp_path, steps=4, sparsities=[0.5], rewind_to=2)
+    assert [alarm for alarm in found.alarms if alarm.severity == "fault"] == []
+
+
+# what it is called, and what is refused
+
+
+def other_eval_fn(module):
+    return 0.5
+
+
+def test_another_source_or_version_is_another_result(tmp_path):
+    names = {
+        find(tmp_path, sparsities=[], steps=1, **changes).rows[0].nodes["train"].digest
+        for changes in ({}, {"eval_fn": other_eval_fn}, {"version": 2}, {"name": "mine"})
+    }
+    assert len(names) == 4
+    assert code_of(eval_fn) != code_of(other_eval_fn)
+
+
+def test_where_rounds_go_back_to(tmp_path):
+    starts = {}
+    for rewind_to in (4, 0.25, lambda round: 2 * round):
+        found = find(tmp_path, rewind_to=rewind_to)
+        runs = [row.nodes["train"] for row in found.rows if row.labels["method"] == "iterative"]
+        starts[str(rewind_to)[:5]] = [run.first_step for run in runs if isinstance(run, Train)]
+    assert list(starts.values()) == [[4, 4], [4, 4], [2, 4]]
+
+
+def test_rates_are_sparsities_too(tmp_path):
+    found = find(tmp_path, sparsities=[Rate(share=0.5)] * 2)
+    rows = [row for row in found.rows if row.labels["method"] == "iterative"]
+    assert [round(row.metric("prune.reached"), 2) for row in rows] == [0.5, 0.75]
+    assert [row.labels["sparsity"] for row in rows] == [1.0, 2.0], "a round is called by its number"
+    assert isinstance(rows[0].nodes["prune"], Prune)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"procedure": "itertive"}, "Did you mean 'iterative'"),
+        ({"controls": ("random",)}, "no control is named 'random'"),
+        ({"criterion": Grasp()}, "Grasp scores on data, which only your functions see"),
+        ({"steps": 0}, "steps=0: at least 1"),
+        ({"eval_fn": lambda module: 0.0}, "a lambda has no name"),
+        ({"eval_fn": len}, "len has no source"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_runs(changes, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        find(tmp_path, **changes)
+
+
+def test_an_initial_state_comes_from_the_seed(tmp_path):
+    found = find(tmp_path, sparsities=[], steps=1, seeds=(7,))
+    state = INIT.model.initial(7, "init", "named")
+    start = found.store.get(found.store.record(found.rows[0].nodes["train"].start.digest).blobs["state"])
+    assert all(torch.equal(start[name], state[name]) for name in state)
