@@ -1,7 +1,19 @@
 """What is measured on finished states."""
 
+from lotterylab.analysis.connectivity import Barrier
 from lotterylab.analysis.dead_units import DeadUnits
 from lotterylab.analysis.distance import Distances
+from lotterylab.analysis.gradient_flow import GradientFlow
+from lotterylab.analysis.jacobian import JacobianSingularValues
 from lotterylab.analysis.overlap import Overlap
+from lotterylab.analysis.saturation import Activations
 
-__all__ = ["DeadUnits", "Distances", "Overlap"]
+__all__ = [
+    "Activations",
+    "Barrier",
+    "DeadUnits",
+    "Distances",
+    "GradientFlow",
+    "JacobianSingularValues",
+    "Overlap",
+]

@@ -1,0 +1,140 @@
+"""Error along the straight line between two networks.   [frankle2020linear, section 2]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+from lotterylab.errors import UsageError
+from lotterylab.types import State
+from lotterylab.words import check_words
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Barrier:
+    """Inputs: states "a" and "b" of one network, on a data set.
+
+        E_alpha = E((1 - alpha) W_a + alpha W_b)
+        instability = max over alpha of E_alpha - (E_0 + E_1) / 2
+        barrier     = max over alpha of E_alpha - ((1 - alpha) E_0 + alpha E_1)
+
+    ``points`` evenly spaced alpha with both ends, an odd number: the paper's 30 never hold alpha = 1/2, where the error
+    of a symmetric pair is highest.  ``split``: of which error and loss are taken.
+
+    ``statistics`` of batch norms between the ends: "interpolated" as the weights are, or "estimated" anew on the
+    training images (means of the batches' own statistics).  The two differ, and the choice changes the barrier.
+
+    - ``errors``, ``losses``: at each of ``alphas``; error is a fraction of images, loss the mean cross-entropy.
+    - ``instability``, ``loss_instability``: the paper's, with a and b two trainings of one state in two data orders; a
+      network is called stable below 0.02.  Where the ends differ it is above 0 even if nothing lies between them.
+    - ``barrier``, ``loss_barrier``: above the straight line between the ends, so that it is 0 where there is none, as
+      in every convex problem.  Where the ends are equal, the two are the same.
+    """
+
+    version: ClassVar[int] = 1
+    points: int = 31
+    split: Literal["train", "validation", "test"] = "test"
+    statistics: Literal["interpolated", "estimated"] = "interpolated"
+
+    def __post_init__(self) -> None:
+        check_words(self)
+        if self.points < 3 or self.points % 2 == 0:
+            raise UsageError(
+                f"points={self.points}: an odd number from 3 on is needed, so that the middle of the line is one."
+            )
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The numbers above."""
+        net, errors, losses = models["a"], [], []
+        alphas = [number / (self.points - 1) for number in range(self.points)]
+        for alpha in alphas:
+            state = interpolate(values["a"], values["b"], alpha)
+            if self.statistics == "estimated":
+                state = estimated(net, state, dataset)
+            error, loss = _error_and_loss(net, state, getattr(dataset, self.split), dataset)
+            errors.append(error)
+            losses.append(loss)
+        return {
+            "alphas": alphas,
+            "errors": errors,
+            "losses": losses,
+            "instability": _over_the_mean(errors),
+            "loss_instability": _over_the_mean(losses),
+            "barrier": _over_the_line(errors, alphas),
+            "loss_barrier": _over_the_line(losses, alphas),
+        }
+
+
+def interpolate(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> State:
+    """(1 - alpha) a + alpha b in float64, back in the type of a; the ends are a and b themselves, bit for bit.
+
+    Counts (integers) are those of a.
+    """
+    if alpha in (0.0, 1.0):
+        return cast(State, dict(b if alpha else a))
+    between = {}
+    for name, one in a.items():
+        mixed = (1 - alpha) * one.double() + alpha * b[name].double() if one.is_floating_point() else one
+        between[name] = mixed.to(one.dtype)
+    return cast(State, between)
+
+
+def estimated(net: Any, state: State, dataset: Any) -> State:
+    """The state with each batch norm's running statistics replaced by the means of the training batches' own.
+
+    A forward pass in training mode moves statistics s to (1 - m) s + m * (those of the batch), for a momentum m that
+    the network keeps to itself: from s = 0 it gives m times the batch's, and what s = 1 adds to that is 1 - m.
+    """
+    import torch
+
+    names = [name for name in state if name.endswith(("running_mean", "running_var"))]
+    if not names:
+        return state
+    zeros, ones = ({name: torch.full_like(state[name], value) for name in names} for value in (0.0, 1.0))
+    sums: dict[str, Tensor] = {}
+    with torch.no_grad():
+        batches = list(_batches(dataset.train, dataset))
+        for inputs, _ in batches:
+            _, after = net.forward(cast(State, {**state, **zeros}), inputs, True)
+            sums = {name: sums.get(name, 0.0) + after[name].double() for name in names}
+        _, low = net.forward(cast(State, {**state, **zeros}), batches[0][0], True)
+        _, high = net.forward(cast(State, {**state, **ones}), batches[0][0], True)
+    momentum = {name: 1 - (high[name].double() - low[name].double()).mean() for name in names}
+    found = {name: (sums[name] / len(batches) / momentum[name]).to(state[name].dtype) for name in names}
+    return cast(State, {**state, **found})
+
+
+def _error_and_loss(net: Any, state: State, split: Any, dataset: Any) -> tuple[float, float]:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    wrong, loss = 0, 0.0
+    with torch.no_grad():
+        for inputs, targets in _batches(split, dataset):
+            logits, _ = net.forward(state, inputs, False)
+            wrong += int((logits.argmax(1) != targets).sum())
+            loss += float(cross_entropy(logits.double(), targets, reduction="sum"))
+    return wrong / len(split), loss / len(split)
+
+
+def _batches(split: Any, dataset: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    from lotterylab.data.normalise import Normalise
+
+    normalise = Normalise.of(dataset)
+    for images, labels in zip(split.images.split(BATCH), split.labels.split(BATCH), strict=True):
+        yield normalise(images.permute(0, 2, 3, 1)), labels
+
+
+def _over_the_mean(values: list[float]) -> float:
+    return max(values) - (values[0] + values[-1]) / 2
+
+
+def _over_the_line(values: list[float], alphas: list[float]) -> float:
+    line = ((1 - alpha) * values[0] + alpha * values[-1] for alpha in alphas)
+    return max(value - chord for value, chord in zip(values, line, strict=True))

@@ -1,0 +1,74 @@
+"""How gradients and activations change from layer to layer.   [glorot2010understanding, section 4]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lotterylab.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientFlow:
+    """Input: the state "state".  On the first ``images`` training images, in evaluation mode, for each layer with a
+    weight W^i and s^i = W^i z^i + b^i:
+
+    - ``forward_variance``: of s^i over units and images.
+    - ``backward_variance``: of dCost/ds^i over units and images, for the cost of each image by itself (the gradient of
+      the mean cost, times the number of images): the paper's figure 7.
+    - ``weight_gradient_variance``: of dCost/dW^i of the mean cost over the entries: figures 8 and 9 (its root).
+
+    The cost is the cross-entropy, as in the paper's -log P(y | x).
+    """
+
+    version: ClassVar[int] = 1
+    images: int = 300
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The numbers above, each by the name of the layer's weight; in float64."""
+        from lotterylab.data.normalise import Normalise
+
+        split = dataset.train
+        inputs = Normalise.of(dataset)(split.images[: self.images].permute(0, 2, 3, 1))
+        return flow(models["state"], values["state"], inputs, split.labels[: self.images])
+
+
+def flow(net: Any, state: Mapping[str, Tensor], inputs: Tensor, targets: Tensor) -> dict[str, dict[str, float]]:
+    """The same of a batch (B, ...) and its targets (B,).
+
+    Raises:
+        UsageError: the last prunable layer's outputs are not the logits.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    wide = {name: one.detach().double() if one.is_floating_point() else one for name, one in state.items()}
+    weights = [wide[name].requires_grad_() for name in net.prunable]
+    outputs: dict[str, Tensor] = {}
+
+    def look(name: str, output: Tensor) -> None:
+        outputs[name] = output
+
+    with torch.enable_grad():
+        net.layer_outputs(wide, inputs.double(), net.prunable, look)
+        logits = outputs[net.prunable[-1]]
+        if logits.dim() != 2 or len(logits) != len(targets):
+            raise UsageError(
+                f"the last layer with a weight, '{net.prunable[-1]}', gave {tuple(logits.shape)}, which are not the "
+                "logits of these images: its gradients cannot be followed from the cost."
+            )
+        cost = cross_entropy(logits, targets)
+        of = [*outputs.values(), *weights]
+        slopes = [one.detach() for one in torch.autograd.grad(cost, of)]
+    signals, own = slopes[: len(outputs)], slopes[len(outputs) :]
+    return {
+        "forward_variance": {name: float(one.detach().var()) for name, one in outputs.items()},
+        "backward_variance": {
+            name: float((len(targets) * one).var()) for name, one in zip(outputs, signals, strict=True)
+        },
+        "weight_gradient_variance": {name: float(one.var()) for name, one in zip(net.prunable, own, strict=True)},
+    }

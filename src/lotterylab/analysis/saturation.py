@@ -1,0 +1,98 @@
+"""What hidden units do: their values, and how many of them no longer move.   [glorot2010understanding, section 3]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FLAT = 0.05  # of an activation's steepest slope: where the slope is at most this, a unit is called saturated
+GRID = 10.0  # the steepest slope of every activation lies within so far of 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activations:
+    """Input: the state "state".  Of each hidden layer (all prunable layers but the last) on the first ``images`` test
+    images, in evaluation mode, the values f(s) of all its units:
+
+    - ``mean``, ``std``, ``percentile_2``, ``percentile_98``: the lines and markers of the paper's figures 2, 3 and 10.
+    - ``saturated``: the share with |f'(s)| at most 5 % of the largest slope of f: |tanh| above 0.975, sigmoid below
+      0.013 or above 0.987, |softsign| above 0.776, ReLU at 0.
+    - ``histogram``: counts in ``bins`` equal bins from ``low`` to ``high``: the activation's own range where it has
+      two ends, else that of the values.  The paper's figure 4.
+
+    ``activation``: the word for f, which the state does not know.
+    """
+
+    version: ClassVar[int] = 1
+    activation: str
+    images: int = 300
+    bins: int = 50
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The numbers above, each by the name of the layer's weight; in float64."""
+        import torch
+
+        from lotterylab.models.activations import activation, function
+
+        f, ends = function(self.activation), activation(self.activation).range
+        steepest = float(slope(self.activation, torch.linspace(-GRID, GRID, 4_001, dtype=torch.float64)).abs().max())
+        numbers: dict[str, dict[str, Any]] = {}
+        for name, s in pre_activations(models["state"], values["state"], dataset, "test", self.images).items():
+            h = f(s).flatten()
+            low = float(h.min()) if ends[0] is None else ends[0]
+            high = float(h.max()) if ends[1] is None else ends[1]
+            found = {
+                "mean": float(h.mean()),
+                "std": float(h.std()),
+                "percentile_2": _percentile(h, 0.02),
+                "percentile_98": _percentile(h, 0.98),
+                "saturated": float((slope(self.activation, s).abs() <= FLAT * steepest).double().mean()),
+                "histogram": torch.histc(h, self.bins, low, high).long().tolist(),
+                "low": low,
+                "high": high,
+            }
+            for key, value in found.items():
+                numbers.setdefault(key, {})[name] = value
+        return numbers
+
+
+def pre_activations(net: Any, state: Mapping[str, Any], dataset: Any, split: str, images: int) -> dict[str, Tensor]:
+    """s of each hidden layer on the first images of a split, (B, units) or (B, C, H, W), in float64."""
+    import torch
+
+    from lotterylab.data.normalise import Normalise
+
+    found: dict[str, Tensor] = {}
+
+    def look(name: str, output: Tensor) -> None:
+        found[name] = output.detach().double()
+
+    inputs = Normalise.of(dataset)(getattr(dataset, split).images[:images].permute(0, 2, 3, 1))
+    with torch.no_grad():
+        net.layer_outputs(state, inputs, net.prunable[:-1], look)
+    return found
+
+
+def slope(activation: str, s: Tensor) -> Tensor:
+    """f'(s), entry by entry."""
+    import torch
+
+    from lotterylab.models.activations import function
+
+    with torch.enable_grad():
+        at = s.detach().clone().requires_grad_()
+        (found,) = torch.autograd.grad(function(activation)(at).sum(), at)
+    return found
+
+
+def _percentile(values: Tensor, share: float) -> float:
+    """With linear interpolation; by sorting, since torch's quantile refuses large tensors."""
+    ordered = values.sort().values
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
