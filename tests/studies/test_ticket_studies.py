@@ -26,7 +26,11 @@ from some_plans import compute
 NAMES = [name for name in HOMES if issubclass(request_kind(name), SizedRequest)]
 SPEC = Digits(train=64, validation=20, test=20)
 DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
-TINY: dict[str, dict[str, Any]] = {"lth-mnist": {"steps": 6}, "default": {"epochs": 1}}
+TINY: dict[str, dict[str, Any]] = {
+    "lth-mnist": {"steps": 6, "rounds": 2},
+    "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
+    "default": {"epochs": 1, "rounds": 2},
+}
 
 
 def parts(name: str) -> Parts:
@@ -35,7 +39,7 @@ def parts(name: str) -> Parts:
 
 def study(name: str, **changes: Any) -> Study:
     of = parts(name)
-    options = of.options(**{**TINY.get(name, TINY["default"]), "rounds": 2, "seeds": 1, **changes})
+    options = of.options(**{**TINY.get(name, TINY["default"]), "seeds": 1, **changes})
     return of.build(options, DATA, title=SPEC.title)
 
 
@@ -73,6 +77,7 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     page = Page(report(found, rows, alarms_of(rows), tmp_path, context, outline).read_text(encoding="utf-8"))
     assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
     assert outline.conclude(rows, differences_of(outline, rows)) in page.text
+    assert all(f"figure-{chart.name}" in page.ids for chart in outline.layer_charts)
     for chart in outline.charts:
         assert f"figure-{chart.name}" in page.ids or chart.name == "order-stability"
     assert all(prediction.claim in page.text for prediction in found.predictions)
@@ -84,7 +89,8 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_price_is_said_in_the_runs_own_units(name, tmp_path):
     said = "\n".join(lines(study(name), Store(tmp_path), workers=2, pace=1e-4, measured="here"))
-    assert ("6 steps" in said) == (name == "lth-mnist") and "About" in said
+    steps = TINY.get(name, {}).get("steps")
+    assert (f" {steps} steps" in said) == (steps is not None) and "About" in said
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -123,7 +129,13 @@ def made_up(planned: Study) -> list[Any]:
     rows = []
     for number, row in enumerate(planned.rows):
         values = {"test_accuracy": 0.5 + number % 7 / 100, "best_test_accuracy": 0.5, "best_step": 100 + number % 5}
-        values |= {"masked_l2": 1.0, "masked_angle": 30.0, "kappa": 0.5, "reached": row.labels["sparsity"]}
+        values |= {
+            "average": 0.5,
+            "masked_l2": 1.0,
+            "masked_angle": 30.0,
+            "kappa": 0.5,
+            "reached": row.labels["sparsity"],
+        }
         records = {
             part: Record(digest=node.digest, kind=type(node).__name__, metrics=dict(values), facts={})
             for part, node in row.nodes.items()

@@ -57,6 +57,8 @@ def _panel(axes: Axes, panel: Panel) -> None:
     axes.set_ylabel(panel.y_label)
     if panel.log_x:
         axes.set_xscale("log")
+    if panel.log_y:
+        axes.set_yscale("log")
     for where in panel.marks:
         axes.axvline(where, color="#9a9a9a", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
     for level in panel.levels:

@@ -11,6 +11,7 @@ from lotterylab.report.figure_parts import count_of, fit, interval_note, mean_an
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
 from lotterylab.studies.outline import Chart, Line
 
+SHARES = ("accuracy", "kappa")  # metrics that end at 1
 KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
 
@@ -44,7 +45,8 @@ def chart(arms: Arms, wanted: Chart) -> Grid | None:
             )
     if not panels:
         return None
-    rows, cut = fit([panels], bounds=(0.0, math.inf), shared=True)
+    highest = 1.0 if wanted.y.endswith(SHARES) else math.inf
+    rows, cut = fit([panels], bounds=(0.0, highest), shared=True)
     level = "Horizontal: the dense network, the band being its interval." if wanted.level else ""
     return Grid(
         name=wanted.name,

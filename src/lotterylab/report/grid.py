@@ -64,6 +64,7 @@ class Panel:
     x_limits: tuple[float, float] | None = None
     y_limits: tuple[float, float] | None = None
     log_x: bool = False
+    log_y: bool = False
     marks: Floats = ()  # thin vertical lines
 
 

@@ -13,6 +13,7 @@ from lotterylab.report.arms import Arms
 from lotterylab.report.blocks import section
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures import FigureFolder
+from lotterylab.report.figures_layers import layer_chart
 from lotterylab.report.figures_outline import chart
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
@@ -86,6 +87,8 @@ def _gather(
 
 def _figures(material: Material, outline: Outline) -> Html:
     grids = [grid for wanted in outline.charts if (grid := chart(material.arms, wanted)) is not None]
+    layered = (layer_chart(material.results, wanted) for wanted in outline.layer_charts)
+    grids += [grid for grid in layered if grid is not None]
     return section("figures", "Figures", [material.show(grid) for grid in grids])
 
 

@@ -14,6 +14,7 @@ HOMES = {  # name -> module of studies, its request, and what it asks in a few w
     "init-tickets": ("init_tickets", "Request", "whether the initialisation changes tickets"),
     "rewind-rounds": ("rewind_rounds", "Request", "whether a rewind point for each round is better than a fixed one"),
     "rewinding": ("rewinding", "Request", "whether ResNet-20 has tickets a little after its beginning"),
+    "glorot": ("glorot", "Request", "what activation and initialisation do to gradients"),
 }
 
 

@@ -50,6 +50,22 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerChart:
+    """A figure over the layers of a network: one panel for each activation.
+
+    ``metric``: one that holds a number for each layer by its name.  ``within``: labels of the rows that are shown.
+    """
+
+    name: str
+    title: str
+    metric: str
+    y_axis: str
+    lines: tuple[Line, ...]
+    within: Labels
+    log: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Versus:
     """A comparison: ``a`` minus ``b``, paired by seed, at each sparsity (or once, of rows without one).
 
@@ -131,6 +147,7 @@ class Outline:
     conclude: Callable[[Sequence[Result], Sequence[Difference]], str]
     would_change: str
     doubts: tuple[str, ...] = field(default=())
+    layer_charts: tuple[LayerChart, ...] = ()
 
 
 def differences_of(outline: Outline, results: Sequence[Result]) -> list[Difference]:

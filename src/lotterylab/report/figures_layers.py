@@ -1,0 +1,68 @@
+"""Charts over the layers of a network: mean and interval over seeds, one panel for each activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
+from lotterylab.report import figure_style as style
+from lotterylab.report.figure_parts import spell_count
+from lotterylab.report.grid import Grid, Panel, Series
+from lotterylab.studies.outline import LayerChart
+from lotterylab.studies.seeds import where
+
+
+def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
+    """The figure; None where nothing of it is finished."""
+    rows = [row for row in where(results, **wanted.within) if isinstance(row.metric(wanted.metric), dict)]
+    panels, seeds = [], set()
+    for activation in dict.fromkeys(str(row.labels["activation"]) for row in rows):
+        series = []
+        for number, line in enumerate(wanted.lines):
+            own = [row for row in line.rows(rows) if row.labels["activation"] == activation]
+            seeds |= {int(row.labels["seed"]) for row in own}
+            if own:
+                series.append(replace(_series(own, wanted.metric), look=style.line(number), label=line.name))
+        layers = range(1, max(len(one.x) for one in series) + 1)
+        panels.append(
+            Panel(
+                title=activation,
+                x_label="layer",
+                y_label=wanted.y_axis if not panels else "",
+                series=tuple(series),
+                ticks=tuple((float(layer), str(layer)) for layer in layers),
+                log_y=wanted.log,
+            )
+        )
+    if not panels:
+        return None
+    return Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence="",
+        caption=f"Layers are counted from the input. Points: mean over seeds, {spell_count([seeds])}; bars: its 95 % t "
+        "interval.",
+        rows=(tuple(panels),),
+        panel_width=3.4,
+    )
+
+
+def _series(rows: Sequence[Result], metric: str) -> Series:
+    layers = list(rows[0].metric(metric))
+    means = [t_interval([row.metric(metric)[layer] for row in rows]) for layer in layers]
+    return Series(
+        x=tuple(float(number) for number in range(1, len(layers) + 1)),
+        y=tuple(one.mean for one in means),
+        look=style.line(0),
+        low=tuple(_bar(one.low, one.mean) for one in means),
+        high=tuple(one.mean if one.high is None else one.high for one in means),
+    )
+
+
+def _bar(low: float | None, mean: float) -> float:
+    """The lower end of a bar; of what is positive it stays so, as a logarithmic axis needs."""
+    if low is None:
+        return mean
+    return max(low, mean / 10) if mean > 0 else low

@@ -1,0 +1,145 @@
+"""What was published of activations and initialisations, and what we expected; written before the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
+from lotterylab.plan.study import Prediction
+from lotterylab.studies.judging import at, less, minus, more, of
+from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
+from lotterylab.studies.questions import shown
+
+QUESTION = (
+    "How do activation and initialisation change what happens to activations and gradients from layer to layer, and "
+    "the error that a deep fully connected network reaches?"
+)
+ACCURACY, JACOBIAN = "train.test_accuracy", "start_jacobian.average"
+MARGIN = 0.005
+DEPTH = "5 hidden layers"
+PAPER = "glorot2010understanding"
+
+STANDARD = Line(name="standard", labels={"method": "glorot-heuristic"})
+NORMALIZED = Line(name="normalized", labels={"method": "glorot-normalized"})
+LINES = (STANDARD, NORMALIZED)
+
+
+def _deep(line: Line, activation: str) -> Line:
+    return of(line, protocol=DEPTH, activation=activation)
+
+
+def _published(key: str, text: str, judge) -> Claim:
+    return Claim(key=key, text=text, judge=judge, source=PAPER)
+
+
+CLAIMS = (
+    _published(
+        "1",
+        "tanh, 5 layers: the normalized initialisation reaches a lower test error than the standard one (MNIST 1.64 "
+        "and 1.76 %, CIFAR-10 52.92 and 55.9 %).",
+        more(_deep(NORMALIZED, "tanh"), _deep(STANDARD, "tanh"), ACCURACY, 0.0),
+    ),
+    _published(
+        "2",
+        "5 layers, standard initialisation: sigmoid reaches a higher test error than tanh (MNIST 2.21 and 1.76 %, "
+        "CIFAR-10 57.28 and 55.9 %).",
+        less(_deep(STANDARD, "sigmoid"), _deep(STANDARD, "tanh"), ACCURACY, 0.0),
+    ),
+    _published(
+        "3",
+        "tanh: the mean singular value of a layer's Jacobian at the start is about 0.8 normalized and 0.5 standard: "
+        "judged as larger normalized by 0.2 or more.",
+        more(_deep(NORMALIZED, "tanh"), _deep(STANDARD, "tanh"), JACOBIAN, 0.0, than=0.2, digits=3),
+    ),
+    Claim(
+        key="a",
+        text="softsign, 5 layers: the initialisation matters less than with tanh: standard and normalized are within "
+        "0.01 of each other or standard is better.",
+        judge=less(_deep(NORMALIZED, "softsign"), _deep(STANDARD, "softsign"), ACCURACY, 0.0, than=0.01),
+    ),
+    Claim(
+        key="b",
+        text="sigmoid, 5 layers, is helped by the normalized initialisation too.",
+        judge=more(_deep(NORMALIZED, "sigmoid"), _deep(STANDARD, "sigmoid"), ACCURACY, 0.0),
+    ),
+)
+PREDICTIONS = tuple(
+    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.")
+    for one in CLAIMS
+    if not one.source
+)
+
+
+def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+    """Normalized against standard, by activation, at five layers."""
+    parts = []
+    for activation in dict.fromkeys(str(row.labels["activation"]) for row in results):
+        sides = [at(_deep(line, activation), results, ACCURACY, 0.0) for line in (NORMALIZED, STANDARD)]
+        apart = minus(*sides)
+        if apart:
+            error = 1 - sum(sides[0].values()) / len(sides[0])
+            parts.append(
+                f"{activation} {error:.4f}, the accuracy {shown(t_interval(apart.values()), 4)} above the standard "
+                f"one's (n = {len(apart)})"
+            )
+    if not parts:
+        return "Nothing can be said yet: no seed is finished."
+    return f"Test error of 5 hidden layers with the normalized initialisation: {'; '.join(parts)}."
+
+
+def _layers(name: str, title: str, metric: str, axis: str, *, log: bool = False) -> LayerChart:
+    return LayerChart(
+        name=name, title=title, metric=metric, y_axis=axis, lines=LINES, within={"protocol": DEPTH}, log=log
+    )
+
+
+OUTLINE = Outline(
+    charts=(
+        Chart(
+            name="accuracy",
+            title="Test accuracy and the Jacobian at the start, for each depth",
+            lines=LINES,
+            y=ACCURACY,
+            y_axis="test accuracy, fraction",
+            x="start_jacobian.average",
+            x_axis="mean singular value of a layer's Jacobian at the start",
+            panels="activation",
+        ),
+    ),
+    layer_charts=(
+        _layers("start-std", "Activations at the start, 5 layers", "start_units.std", "standard deviation"),
+        _layers("end-std", "Activations at the end, 5 layers", "end_units.std", "standard deviation"),
+        _layers(
+            "early-saturated", "Saturated after a tenth of the training", "early_units.saturated", "share of units"
+        ),
+        _layers("end-saturated", "Saturated at the end", "end_units.saturated", "share of units"),
+        _layers(
+            "start-backward",
+            "Back-propagated gradients at the start",
+            "start_gradients.backward_variance",
+            "variance",
+            log=True,
+        ),
+        _layers(
+            "start-weights",
+            "Weight gradients at the start",
+            "start_gradients.weight_gradient_variance",
+            "variance",
+            log=True,
+        ),
+        _layers(
+            "end-weights", "Weight gradients at the end", "end_gradients.weight_gradient_variance", "variance", log=True
+        ),
+    ),
+    versus=(Versus(key="accuracy", a=NORMALIZED, b=STANDARD, read=ACCURACY, what="accuracy", margin=MARGIN),),
+    claims=CLAIMS,
+    conclude=_conclude,
+    would_change="5 million updates (--size paper), after which the paper reads its errors; 1,000 units; its Shapeset, "
+    "which is generated without end and is not here.",
+    doubts=(
+        "20,000 updates are 3.6 passes over MNIST; the paper's networks are trained to the end.",
+        "The learning rate is chosen from four by one trial each.",
+        "CIFAR-10@5000 overfits long before the paper's 40,000 images do.",
+    ),
+)
