@@ -122,3 +122,26 @@ def test_a_tiny_angle_is_not_lost_as_an_arc_cosine_would_lose_it():
     assert math.acos(float(a @ b / a.norm() / b.norm())) == 0
     assert angle(a, b) == pytest.approx(math.degrees(1e-9), rel=1e-12)
     assert angle(a, -a) == 180 and angle(a, a) == 0 and angle(a, 5 * a) == 0
+
+
+def test_stability_is_zero_where_nothing_differs(tmp_path):
+    """Two trainings in one order, and a mask that removes nothing.   [frankle2019stabilizing, section 3]"""
+    from dataclasses import replace
+
+    from lotterylab.engine.store import Store
+    from lotterylab.plan.nodes import Measure
+    from some_plans import DENSE, RUN, TICKET, compute, train
+
+    to_pruning = Measure(
+        quantity=Distances(), of={"dense": RUN.final, "ticket": train(DENSE, start=RUN.at(0)).final, "mask": DENSE}
+    )
+    of = {"dense": TICKET.final, "ticket": replace(TICKET).final, "mask": TICKET.mask}
+    to_order = Measure(quantity=Distances(), of=of)
+    other = replace(TICKET, order_seed=1)
+    to_other = Measure(quantity=Distances(), of={**of, "ticket": other.final})
+    store = Store(tmp_path / "store").create()
+    compute([to_pruning, to_order, to_other], store)
+    for node in (to_pruning, to_order):
+        metrics = store.record(node.digest).metrics
+        assert metrics["masked_l2"] == 0 and metrics["masked_angle"] == 0
+    assert store.record(to_other.digest).metrics["masked_l2"] > 0
