@@ -28,6 +28,7 @@ SPEC = Digits(train=64, validation=20, test=20)
 DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
 TINY: dict[str, dict[str, Any]] = {
     "lth-mnist": {"steps": 6, "rounds": 2},
+    "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
     "default": {"epochs": 1, "rounds": 2},
 }

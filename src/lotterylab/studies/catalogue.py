@@ -10,6 +10,7 @@ from lotterylab.errors import unknown
 HOMES = {  # name -> module of studies, its request, and what it asks in a few words
     "activations": ("request", "Request", "how the activation function changes what pruning does"),
     "lth-mnist": ("lth_mnist_request", "LthMnistRequest", "whether LeNet-300-100 holds winning tickets"),
+    "lth-conv": ("lth_conv", "Request", "whether Conv-2 does, on CIFAR-10"),
     "activation-tickets": ("activation_tickets", "Request", "which activation gives better and more stable tickets"),
     "init-tickets": ("init_tickets", "Request", "whether the initialisation changes tickets"),
     "rewind-rounds": ("rewind_rounds", "Request", "whether a rewind point for each round is better than a fixed one"),

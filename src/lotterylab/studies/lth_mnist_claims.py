@@ -133,7 +133,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Where tickets are better than the network they come from, and than their controls."""
     parts = []
     for other in (DENSE, REINIT, RANDOM):
@@ -211,7 +211,7 @@ OUTLINE = Outline(
         *(_versus(other, WHEN, "iteration", STEPS_MARGIN, "worse", 0) for other in (DENSE, REINIT)),
     ),
     claims=(*PUBLISHED, *OURS),
-    conclude=_conclude,
+    conclude=conclude,
     would_change="More seeds, where a level is unresolved; the paper's 50,000 steps (--size paper), since the dense "
     "network overfits later than 10,000 steps can show; another random re-initialisation of each mask.",
     doubts=(

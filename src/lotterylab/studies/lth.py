@@ -1,0 +1,60 @@
+"""The rows of the lottery ticket experiments: iterative and one-shot tickets, re-initialised, and random masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lotterylab.criteria import Magnitude
+from lotterylab.data import Augment, NamedStream
+from lotterylab.plan.nodes import Data, Dense, Init, Train
+from lotterylab.plan.study import Row
+from lotterylab.procedures import iterative, one_shot
+from lotterylab.rates import Rate
+from lotterylab.studies.levels import Ladder
+from lotterylab.training.optim import Adam
+from lotterylab.training.recipe import Recipe
+from lotterylab.training.schedules import Constant
+
+CONTROLS = ("reinitialised", "random-mask")
+
+
+def recipe(steps: int, rate: float) -> Recipe:
+    """Adam, batches of 60, the validation loss every 100 steps.   [frankle2019lottery, figure 2]"""
+    return Recipe(
+        epochs=0,
+        steps=steps,
+        optimizer=Adam(lr=rate),
+        schedule=Constant(),
+        augment=Augment(),
+        stream=NamedStream(),
+        batch_size=60,
+        watch=("validation",),
+        watch_every=100,
+        pick="validation-loss",
+    )
+
+
+def rows(
+    name: str, model: Any, training: Recipe, rate: Rate, data: Data, *, rounds: int, order_round: int, seed: int
+) -> Iterator[Row]:
+    """One seed: the dense run, tickets of each round with their controls, one-shot tickets of the same counts.
+
+    ``order_round``: the round whose ticket, and whose random mask, is trained in a second data order.
+    """
+    dense = Train(
+        start=Init(model=model, seed=seed), mask=Dense(model=model), data=data, recipe=training, order_seed=seed
+    )
+    ladder = Ladder(protocol=name, activation=model.activation, dense=dense, rate=rate, seed=seed)
+    cut = {"criterion": Magnitude(), "scope": "layerwise", "seed": seed}
+    found = iterative(dense, [rate] * rounds, **cut)
+    once = [
+        Rate(share=rate.share, convolution=rate.convolution, output=rate.output, rounds=round)
+        for round in range(1, rounds + 1)
+    ]
+    yield ladder.dense_row()
+    yield from ladder.rows("iterative", found, CONTROLS)
+    yield from ladder.rows("one-shot", one_shot(dense, once, **cut))
+    if rounds >= order_round:
+        for word in ("", "random-mask"):
+            yield ladder.other_order("iterative", found[order_round - 1], word)

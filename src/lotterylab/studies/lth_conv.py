@@ -1,0 +1,148 @@
+"""Does Conv-2 on CIFAR-10 hold winning tickets?  As ``lth-mnist``, with the rates that the paper gives convolutions.
+
+[frankle2019lottery, section 3].  At the standard size a quarter of the width, a tenth of the images and of the steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import tyro
+
+from lotterylab.data import Cifar10
+from lotterylab.models import ConvN
+from lotterylab.plan.nodes import Data
+from lotterylab.plan.study import Prediction, Study
+from lotterylab.rates import Rate
+from lotterylab.studies.judging import less, more
+from lotterylab.studies.lth import recipe, rows
+from lotterylab.studies.lth_mnist_claims import DENSE, EARLY, FINAL, ONCE, RANDOM, REINIT, TICKET, WHEN, conclude, level
+from lotterylab.studies.outline import Chart, Claim, Outline, Versus
+from lotterylab.studies.sized import Parts, SizedRequest
+
+QUESTION = "Do the tickets of a small convolutional network train faster and better than it, and than their controls?"
+RATE = Rate(share=0.2, convolution=0.1, output=0.1)
+LEVELS = {"8.8 %": level(11), "4.6 %": level(14)}
+ORDER_ROUND = 11
+MARGIN = 0.01
+_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """``width``: times the channels and units of Conv-2.  ``steps``: optimizer steps of each run."""
+
+    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
+        "quick": {"steps": 300, "rounds": 4, "seeds": 2, "width": 0.25},
+        "standard": {"steps": 2_000, "rounds": 14, "seeds": 3, "width": 0.25},
+        "paper": {"steps": 20_000, "rounds": 20, "seeds": 5, "width": 1.0},
+    }
+
+    steps: int = 2_000
+    rounds: int = 14
+    width: float = 0.25
+    seeds: int = 3
+    first_seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(SizedRequest):
+    """Options that say what is studied; the same ones name the same results."""
+
+    steps: Annotated[int | None, _WHOLE] = None
+    """Optimizer steps of each run: 300, 2,000, 20,000 by size."""
+    rounds: Annotated[int | None, _WHOLE] = None
+    """Rounds of pruning, 20 % each (convolutions and output 10 %): 4, 14, 20 by size; 14 leave about 4.6 %."""
+    width: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
+    """Times the channels and units of Conv-2: a quarter, and 1 at the paper's size."""
+
+    def parts(self) -> Parts:
+        """CIFAR-10@5000; 45,000 training images at the paper's size."""
+        sizes = (45_000, 5_000, 10_000) if self.size == "paper" else (5_000, 1_000, 5_000)
+        return Parts(
+            name="lth-conv",
+            spec=Cifar10(train=sizes[0], validation=sizes[1], test=sizes[2]),
+            options=Options,
+            sizes=Options.SIZES,
+            build=build,
+            outline=OUTLINE,
+        )
+
+
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+    """The plan; seed by seed."""
+    model = ConvN(depth=2, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
+    rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
+    return Study(
+        name="lth-conv",
+        title=f"The lottery ticket hypothesis, Conv-2 at width {options.width:g} on {title}, {options.steps:,} steps",
+        question=QUESTION,
+        rows=tuple(
+            row
+            for seed in range(options.first_seed, options.first_seed + options.seeds)
+            for row in rows("Conv-2", model, recipe(options.steps, 2e-4), RATE, data, seed=seed, **rounds)
+        ),
+        predictions=PREDICTIONS,
+        notes=notes,
+    )
+
+
+OURS = (
+    Claim(
+        key="a",
+        text="At 8.8 % of the weights the ticket is more accurate at its early-stopping iteration than the dense "
+        "network.",
+        judge=more(TICKET, DENSE, EARLY, LEVELS["8.8 %"]),
+    ),
+    Claim(
+        key="b",
+        text="At 8.8 % the ticket is more accurate than re-initialised.",
+        judge=more(TICKET, REINIT, EARLY, LEVELS["8.8 %"]),
+    ),
+    Claim(
+        key="c",
+        text="At 8.8 % the ticket reaches its lowest validation loss earlier than re-initialised.",
+        judge=less(TICKET, REINIT, WHEN, LEVELS["8.8 %"], digits=0),
+    ),
+    Claim(
+        key="d",
+        text="At 4.6 % the iterative ticket is more accurate than the one-shot ticket.",
+        judge=more(TICKET, ONCE, EARLY, LEVELS["4.6 %"]),
+    ),
+)
+PREDICTIONS = tuple(
+    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
+    for one in OURS
+)
+
+
+OUTLINE = Outline(
+    charts=tuple(
+        Chart(
+            name=name,
+            title=title,
+            lines=(TICKET, ONCE, REINIT, RANDOM),
+            y=metric,
+            y_axis=axis,
+            level=DENSE,
+        )
+        for name, title, metric, axis in (
+            ("early-accuracy", "Test accuracy at the early-stopping iteration", EARLY, "test accuracy, fraction"),
+            ("early-iteration", "Early-stopping iteration: the lowest validation loss", WHEN, "optimizer steps"),
+            ("final-accuracy", "Test accuracy after the last step", FINAL, "test accuracy, fraction"),
+        )
+    ),
+    versus=tuple(
+        Versus(key=f"accuracy, {other.name}", a=TICKET, b=other, read=EARLY, what="accuracy", margin=MARGIN)
+        for other in (DENSE, REINIT, RANDOM, ONCE)
+    ),
+    claims=OURS,
+    conclude=conclude,
+    would_change="The whole width, 45,000 images and 20,000 steps (--size paper); more seeds.",
+    doubts=(
+        "A quarter of the width, a tenth of the images and of the steps: the dense network is not the paper's.",
+        "The same learning rate as the whole network's, not chosen again for the narrow one.",
+        "All levels of a seed share its initial weights and data order, so levels are not independent of each other.",
+    ),
+)
