@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
@@ -41,11 +42,11 @@ class Material:
     points: Sequence[Point]
     trials: Sequence[Trial]
     arms: Arms
-    verdicts: Sequence[Verdict]
-    contrasts: Sequence[Contrast]
-    method_contrasts: list[MethodContrast]
-    comparisons: Sequence[Comparison]
     classes: int
+    verdicts: Sequence[Verdict] = ()
+    contrasts: Sequence[Contrast] = ()
+    method_contrasts: Sequence[MethodContrast] = ()
+    comparisons: Sequence[Comparison] = ()
 
     def planned(self, protocol: str) -> bool:
         """Whether the study has rows of a protocol."""
@@ -69,10 +70,8 @@ class Material:
 def gather(
     study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
 ) -> Material:
-    """All of it from the results; reads nothing from any store."""
+    """All that any study has, from the results; reads nothing from any store."""
     found, curves = numbers(results), points(results)
-    spec = study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]
-    comparisons = published_comparison(results) if spec.name == PUBLISHED_ON else []
     return Material(
         study=study,
         results=results,
@@ -83,9 +82,22 @@ def gather(
         points=curves,
         trials=trials(results),
         arms=Arms(found, curves),
+        classes=_spec(study).classes,
+    )
+
+
+def of_activations(material: Material) -> Material:
+    """With what the activation study alone has: verdicts, contrasts, and the published values beside ours."""
+    results = material.results
+    comparisons = published_comparison(results) if _spec(material.study).name == PUBLISHED_ON else []
+    return replace(
+        material,
         verdicts=verdicts(results),
         contrasts=contrasts(results),
         method_contrasts=between_methods(results),
         comparisons=[replace(one, method=METHODS[one.method]) for one in comparisons],
-        classes=spec.classes,
     )
+
+
+def _spec(study: Study) -> Any:
+    return study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]

@@ -9,14 +9,12 @@ from lotterylab.audit.alarms import Alarm
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Study
-from lotterylab.report.arms import Arms
 from lotterylab.report.blocks import section
 from lotterylab.report.context import ReportContext
-from lotterylab.report.figures import FigureFolder
 from lotterylab.report.figures_layers import layer_chart
 from lotterylab.report.figures_outline import chart
 from lotterylab.report.markup import Html
-from lotterylab.report.material import Material
+from lotterylab.report.material import Material, gather
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, differences, predicted, published
 from lotterylab.report.sections.opening import opening
@@ -24,7 +22,7 @@ from lotterylab.report.sections.origin import origin
 from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.shell import page_html
-from lotterylab.report.tidy import Number, Point, numbers, points, trials, write
+from lotterylab.report.tidy import Number, Point, write
 from lotterylab.report.words import interval_text
 from lotterylab.studies.outline import Claim, Difference, Outline, differences_of
 
@@ -39,7 +37,7 @@ def outline_report(
 ) -> Path:
     """Write index.html, README.md, results.csv, curves.csv and figures/; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    material = _gather(study, results, alarms, folder, context)
+    material = gather(study, results, alarms, folder, context)
     found = differences_of(outline, results)
     write(folder / "results.csv", material.numbers, Number)
     write(folder / "curves.csv", material.points, Point)
@@ -61,28 +59,6 @@ def outline_report(
     page = folder / "index.html"
     write_atomically(page, page_html(study.title, head, sections).encode())
     return page
-
-
-def _gather(
-    study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
-) -> Material:
-    found, curves = numbers(results), points(results)
-    return Material(
-        study=study,
-        results=results,
-        alarms=alarms,
-        context=context,
-        figures=FigureFolder(folder),
-        numbers=found,
-        points=curves,
-        trials=trials(results),
-        arms=Arms(found, curves),
-        verdicts=(),
-        contrasts=(),
-        method_contrasts=[],
-        comparisons=(),
-        classes=study.rows[0].nodes["train"].data.spec.classes,  # type: ignore[attr-defined]
-    )
 
 
 def _figures(material: Material, outline: Outline) -> Html:

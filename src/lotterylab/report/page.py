@@ -11,7 +11,7 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.study import Study
 from lotterylab.report.context import ReportContext
 from lotterylab.report.markup import Html
-from lotterylab.report.material import Material, gather
+from lotterylab.report.material import Material, gather, of_activations
 from lotterylab.report.outline_page import outline_report
 from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
@@ -67,7 +67,7 @@ def report(
     if outline is not None:
         return outline_report(study, results, alarms, folder, context, outline)
     folder.mkdir(parents=True, exist_ok=True)
-    material = gather(study, results, alarms, folder, context)
+    material = of_activations(gather(study, results, alarms, folder, context))
     write(folder / "results.csv", material.numbers, Number)
     write(folder / "curves.csv", material.points, Point)
     if material.trials:

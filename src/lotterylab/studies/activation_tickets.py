@@ -58,14 +58,7 @@ class Request(small_cnn.SmallCnnRequest):
 
     def parts(self) -> Parts:
         """CIFAR-10@5000."""
-        return Parts(
-            name="activation-tickets",
-            spec=small_cnn.SPEC,
-            options=Options,
-            sizes=Options.SIZES,
-            build=build,
-            outline=OUTLINE,
-        )
+        return small_cnn.parts("activation-tickets", Options, build, OUTLINE)
 
 
 def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:

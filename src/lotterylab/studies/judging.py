@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lotterylab.analysis.statistics import differences, t_interval
 from lotterylab.engine.results import Result
@@ -69,6 +69,17 @@ def gains_more(
 def minus(a: PerSeed, b: PerSeed) -> PerSeed:
     """a - b for each seed that both have."""
     return {seed: value - b[seed] for seed, value in a.items() if seed in b}
+
+
+def apart_from(base: Line, lines: Iterable[Line], results: Sequence[Result], read: Read, sparsity: float) -> list[str]:
+    """Each other line minus ``base``, in words, with its interval; of lines of which nothing is known, nothing."""
+    own = at(base, results, read, sparsity)
+    found = []
+    for line in lines:
+        values = minus(at(line, results, read, sparsity), own) if line != base else {}
+        if values:
+            found.append(f"{line.name} {shown(t_interval(values.values()))} (n = {len(values)})")
+    return found
 
 
 def of(line: Line, **labels: str | float) -> Line:

@@ -12,14 +12,12 @@ from typing import Annotated
 
 import tyro
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
-from lotterylab.studies.judging import at, equal, minus, more
+from lotterylab.studies.judging import apart_from, at, equal, more
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
-from lotterylab.studies.questions import shown
 from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN
 
@@ -54,14 +52,7 @@ class Request(small_cnn.SmallCnnRequest):
 
     def parts(self) -> Parts:
         """CIFAR-10@5000."""
-        return Parts(
-            name="rewind-rounds",
-            spec=small_cnn.SPEC,
-            options=Options,
-            sizes=Options.SIZES,
-            build=build,
-            outline=OUTLINE,
-        )
+        return small_cnn.parts("rewind-rounds", Options, build, OUTLINE)
 
 
 def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
@@ -125,15 +116,12 @@ PREDICTIONS = tuple(
 
 def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Each way against the fixed point at 7 %, at the sparsest level."""
-    fixed = at(LINES["fixed, 7 %"], results, ACCURACY, LOW)
-    parts = []
-    for name, line in LINES.items():
-        apart = minus(at(line, results, ACCURACY, LOW), fixed)
-        if apart and name != "fixed, 7 %":
-            parts.append(f"{name} {shown(t_interval(apart.values()))} (n = {len(apart)})")
+    fixed = LINES["fixed, 7 %"]
+    parts = apart_from(fixed, LINES.values(), results, ACCURACY, LOW)
     if not parts:
         return "Nothing can be said yet: no seed is finished."
-    mean = sum(fixed.values()) / len(fixed)
+    reached = at(fixed, results, ACCURACY, LOW)
+    mean = sum(reached.values()) / len(reached)
     return f"With 6.25 % of the weights, a fixed rewind to 7 % reaches {mean:.3f}; minus that: {'; '.join(parts)}."
 
 

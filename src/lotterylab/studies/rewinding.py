@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
 from lotterylab.engine.results import Result
@@ -22,10 +21,9 @@ from lotterylab.plan.nodes import Data, Dense, Init, Train
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.procedures import iterative, learning_rate_rewinding
 from lotterylab.rates import Rate
-from lotterylab.studies.judging import at, less, minus, more
+from lotterylab.studies.judging import apart_from, at, less, more
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
-from lotterylab.studies.questions import shown
 from lotterylab.studies.sized import Parts, SizedRequest
 from lotterylab.studies.ticket_lines import ACCURACY, ANGLE, DENSE, L2, MARGIN
 from lotterylab.training.optim import Sgd
@@ -185,15 +183,11 @@ PREDICTIONS = tuple(
 
 def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Each way against the reset, at the sparsest level."""
-    reset = at(LINES[START], results, ACCURACY, LOW)
-    parts = []
-    for name, line in LINES.items():
-        apart = minus(at(line, results, ACCURACY, LOW), reset)
-        if apart and name != START:
-            parts.append(f"{name} {shown(t_interval(apart.values()))} (n = {len(apart)})")
+    parts = apart_from(LINES[START], LINES.values(), results, ACCURACY, LOW)
     if not parts:
         return "Nothing can be said yet: no seed is finished."
-    mean = sum(reset.values()) / len(reset)
+    reached = at(LINES[START], results, ACCURACY, LOW)
+    mean = sum(reached.values()) / len(reached)
     return f"With 12.5 % of the weights, a reset to 0 reaches {mean:.3f}; minus that: {'; '.join(parts)}."
 
 

@@ -6,6 +6,7 @@ not chosen again.  50 % a round gives few levels that lie far apart: 50, 25, 12.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -16,10 +17,12 @@ from lotterylab.data import Augment, Cifar10, NamedStream
 from lotterylab.errors import unknown
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Train
+from lotterylab.plan.study import Study
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
 from lotterylab.rates import Rate
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.sized import SizedRequest
+from lotterylab.studies.outline import Outline
+from lotterylab.studies.sized import Parts, SizedRequest
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import FractionDrops
@@ -61,6 +64,11 @@ class SmallCnnRequest(SizedRequest):
 
 
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
+
+
+def parts(name: str, options: type[Options], build: Callable[..., Study], outline: Outline) -> Parts:
+    """A study on CIFAR-10@5000."""
+    return Parts(name=name, spec=SPEC, options=options, sizes=Options.SIZES, build=build, outline=outline)
 
 
 def dense_run(options: Options, data: Data, seed: int, *, activation: str, init: str) -> Train:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Html
@@ -30,7 +32,7 @@ def methods(material: Material) -> Html:
     )
 
 
-def summary(pairs: list[MethodContrast]) -> str:
+def summary(pairs: Sequence[MethodContrast]) -> str:
     """One sentence from the numbers."""
     if not pairs:
         return "No two methods have a seed in common yet."
