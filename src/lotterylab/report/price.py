@@ -53,25 +53,20 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
     yield ""
     todo = {node.digest for node in missing(study, store)}
     number = 0
-    choices: dict[str, Choose] = {}
     for (protocol, activation), rows in _groups(study).items():
-        rates = (row.nodes.get("rate") for row in rows)
-        choices |= {rate.digest: rate for rate in rates if isinstance(rate, Choose)}
         for what, runs in _kinds(rows).items():
             number += 1
             left = sum(run.digest in todo for run in runs.values())
             state = "done" if not left else f"{left} to run" if left < len(runs) else "to run"
             each = length(next(iter(runs.values())))
             yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {each} ({state})"
-    for choice in choices.values():
-        number += 1
+    for place, (name, choice) in enumerate(_choices(study).items(), start=number + 1):
         runs = {run.digest: run for _, several in choice.candidates for run in several}
         left = sum(digest in todo for digest in runs)
-        first = next(iter(runs.values()))
+        seeds = len(choice.candidates[0][1])
         yield (
-            f"{number:3}. learning rate | {first.model.activation}: {len(choice.candidates)} rates x "  # type: ignore[attr-defined]
-            f"{len(choice.candidates[0][1])} seeds, chosen on validation, {len(runs)} runs "
-            f"({'done' if not left else f'{left} to run'})"
+            f"{place:3}. learning rate | {name}: {len(choice.candidates)} rates x {seeds} seed{'s' * (seeds != 1)}, "
+            f"chosen on validation, {len(runs)} runs ({'done' if not left else f'{left} to run'})"
         )
     yield ""
     yield from _sharing(study)
@@ -109,6 +104,21 @@ def _groups(study: Study) -> dict[tuple[str, str], list[Row]]:
     for row in study.rows:
         groups.setdefault((str(row.labels["protocol"]), str(row.labels["activation"])), []).append(row)
     return groups
+
+
+def _choices(study: Study) -> dict[str, Choose]:
+    """Each choice of a learning rate, called by its activation, and by more where several have the same."""
+    named: dict[str, tuple[str, str, Choose]] = {}
+    for row in study.rows:
+        rate = row.nodes.get("rate")
+        if isinstance(rate, Choose):
+            activation = str(row.labels["activation"])
+            named.setdefault(rate.digest, (activation, f"{row.labels['protocol']}, {row.labels['method']}", rate))
+    counts = Counter(activation for activation, _, _ in named.values())
+    return {
+        activation if counts[activation] == 1 else f"{activation}, {more}": rate
+        for activation, more, rate in named.values()
+    }
 
 
 def _kinds(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
