@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from textwrap import fill
 
 from lotterylab.errors import LotteryError, unknown
 from lotterylab.studies.catalogue import HOMES as STUDY_HOMES
@@ -26,7 +27,7 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab list WHAT          methods, models, data or studies
   lotterylab completion SHELL   completion for bash, zsh or fish
 
-Studies: {studies}.
+{studies}
 Options: lotterylab run activations --help. Version: lotterylab --version.
 
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 some runs failed, or an
@@ -74,9 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _studies() -> str:
+    """The names of the studies, for a terminal of 80 columns."""
+    return fill(f"Studies: {', '.join(STUDIES)}.", 79, break_on_hyphens=False)
+
+
 def _dispatch(given: list[str]) -> int:
     if not given or given[0] in ("-h", "--help", "help"):
-        print(HELP.replace("{studies}", ", ".join(STUDIES)), end="")
+        print(HELP.replace("{studies}", _studies()), end="")
         return 0
     if given[0] in ("-V", "--version"):
         from lotterylab import __version__
@@ -89,7 +95,7 @@ def _dispatch(given: list[str]) -> int:
     program, study = f"lotterylab {command}", STUDIES[0]
     if command in OF_A_STUDY:
         if not rest or rest[0] in ("-h", "--help"):
-            print(f"usage: {program} STUDY [options]\n\nStudies: {', '.join(STUDIES)}.")
+            print(f"usage: {program} STUDY [options]\n\n{_studies()}")
             return 0 if rest else 2
         study, rest = rest[0], rest[1:]
         if study not in STUDIES:
