@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lotterylab.errors import UsageError
-from lotterylab.training.schedules import Constant, EpochDrops, FractionDrops
+from lotterylab.training.schedules import Constant, EpochDrops, FractionDrops, Warmup
 
 
 def multi_step(at: tuple[int, ...], gamma: float, epochs: int) -> list[float]:
@@ -82,3 +82,22 @@ def test_a_fraction_is_rounded_half_up_from_its_decimal_digits(percent: int, tot
 def test_a_schedule_out_of_range_is_refused(make: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         make()
+
+
+@pytest.mark.parametrize("k", [2, 5, 40])
+def test_a_warm_up_is_linear_lr_and_then_the_schedule(k: int) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    rising = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1 / k, total_iters=k - 1)
+    sizes: dict[str, Any] = {"steps_per_epoch": 10, "total_steps": 60}
+    warm, drops = Warmup(steps=k, then=FractionDrops(at=(0.5,))), FractionDrops(at=(0.5,))
+    for step in range(60):
+        expected = optimizer.param_groups[0]["lr"] * drops.factor(step, **sizes)
+        assert warm.factor(step, **sizes) == pytest.approx(expected, rel=1e-12)
+        optimizer.step()
+        rising.step()
+    assert Warmup(steps=k).factor(0, **sizes) == 1 / k and Warmup(steps=k).factor(k - 1, **sizes) == 1.0
+
+
+def test_a_warm_up_of_no_steps_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        Warmup(steps=0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Corrupted:
     """The data of ``spec`` with a training split that is spoilt; validation and test are as they were.
-    [frankle2021pruning, section 5]
+    [su2020sanity, section 3]
 
     ``what``: "labels" go to other images, each class as often as before; "pixels" change places within each image, in
     an order of each image's own, so that its values stay.

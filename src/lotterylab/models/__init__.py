@@ -11,6 +11,7 @@ from lotterylab.models.custom import CustomModel, custom
 from lotterylab.models.lenet import LeNet300100
 from lotterylab.models.mlp import Mlp
 from lotterylab.models.named import Named
+from lotterylab.models.narrowed import Narrowed
 from lotterylab.models.preresnet import PreResNet
 from lotterylab.models.resnet import ImageNetResNet18, ResNet
 from lotterylab.models.shallow_cnn import ShallowCnn
@@ -43,6 +44,7 @@ __all__ = [
     "Mlp",
     "ModelSpec",
     "Named",
+    "Narrowed",
     "PreResNet",
     "ResNet",
     "ShallowCnn",

@@ -6,15 +6,19 @@ the ticket was rewound to step k: it then trains k steps more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.plan.nodes import Permute, Prune, Shuffle, Train, first_of
+from lotterylab.plan.nodes import Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, first_of
 from lotterylab.procedures.tickets import Ticket
+from lotterylab.rates import Rate
 
 Control: TypeAlias = Callable[[Ticket, int], Train]
+Spoil: TypeAlias = Callable[[Data, int], Data]
+Narrow: TypeAlias = Callable[[Any, tuple[Any, ...], str], Any]
+BEHIND = ("start", "mask", "of", "run", "data")  # the fields of a node through which its history is reached
 
 
 def reinitialised(ticket: Ticket, seed: int) -> Train:
@@ -50,21 +54,83 @@ def inverted(ticket: Ticket, seed: int) -> Train:
     return replace(ticket.run, mask=replace(ticket.mask, inverted=True))
 
 
+def scored_on(ticket: Ticket, seed: int, spoil: Spoil) -> Train:
+    """The mask that the whole procedure finds on other data, trained on the ticket's own.
+    [su2020sanity, section 3: their corrupted data]
+
+    ``spoil``: from the ticket's data to those others; every run and every score behind the mask sees them.
+    """
+    return replace(ticket.run, mask=_elsewhere(ticket.mask, lambda data: spoil(data, seed), {}))
+
+
+def small_dense(ticket: Ticket, seed: int, narrow: Narrow) -> Train:
+    """A dense network with as many weights as the ticket keeps, trained for as many epochs.   [liu2019rethinking]
+
+    ``narrow``: from the ticket's network, the cuts that made its mask and their scope, to the small network.
+    """
+    model = narrow(ticket.run.model, *_cuts(ticket.mask))
+    return replace(ticket.run, start=Init(model=model, seed=seed), mask=Dense(model=model), from_step=None)
+
+
+def small_dense_same_compute(ticket: Ticket, seed: int, narrow: Narrow) -> Train:
+    """The small dense network, trained for as much arithmetic as the whole one: longer by the share of weights that
+    it has not.   [liu2019rethinking, "scratch-B", without its upper bound]
+
+    The share is the one that the ticket's cuts name; a weight of a convolution is used more often than one of a linear
+    layer, so that only of networks of linear layers the arithmetic is the same.
+    """
+    run = small_dense(ticket, seed, narrow)
+    kept = 1.0
+    for cut in _cuts(ticket.mask)[0]:
+        kept = kept * (1 - cut.after(cut.rounds)) if isinstance(cut, Rate) else 1 - float(cut)
+    return replace(run, recipe=run.recipe.longer(1 / kept))
+
+
+def dense_same_cost(ticket: Ticket, seed: int) -> Train:
+    """The whole network, trained for as many steps as finding the ticket and training it took together."""
+    dense = ticket.found_by[0]
+    steps = sum(run.total_steps - run.first_step for run in (*ticket.found_by, ticket.run))
+    return replace(dense, recipe=dense.recipe.longer(steps / dense.total_steps))
+
+
 CONTROLS: dict[str, Control] = {
     "reinitialised": reinitialised,
     "permuted": permuted,
     "reshuffled": reshuffled,
     "random-mask": random_mask,
     "inverted": inverted,
+    "dense-same-cost": dense_same_cost,
 }
 
 
-def control(word: str, ticket: Ticket, seed: int) -> Train:
+def control(word: str, ticket: Ticket, seed: int, words: Mapping[str, Control] = CONTROLS) -> Train:
     """The control of that word.
 
     Raises:
         UsageError: for a word that is not known.
     """
-    if word not in CONTROLS:
-        raise unknown("control", word, CONTROLS)
-    return CONTROLS[word](ticket, seed)
+    if word not in words:
+        raise unknown("control", word, words)
+    return words[word](ticket, seed)
+
+
+def _elsewhere(value: Any, spoil: Callable[[Data], Data], known: dict[str, Node]) -> Any:
+    """A node with other data in it and in all that is behind it; ``known``: what was done already, by digest."""
+    if isinstance(value, Data):
+        return spoil(value)
+    if not isinstance(value, Node):
+        return value
+    if value.digest not in known:
+        changed = {name: _elsewhere(getattr(value, name), spoil, known) for name in BEHIND if hasattr(value, name)}
+        known[value.digest] = replace(value, **changed)
+    return known[value.digest]
+
+
+def _cuts(mask: Node) -> tuple[tuple[Any, ...], str]:
+    """What each round cut to, the first one first, and the scope of the last."""
+    cuts, scope, here = [], "", mask
+    while isinstance(here, Prune):
+        cuts, scope, here = [here.sparsity, *cuts], scope or here.scope, here.mask
+    if not cuts:
+        raise UsageError(f"a {type(mask).__name__} was not cut: there is no count for a small dense network.")
+    return tuple(cuts), scope

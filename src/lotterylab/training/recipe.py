@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from lotterylab.errors import UsageError
@@ -56,6 +56,12 @@ class Recipe:
     def picked_split(self) -> str:
         """The split from which ``pick`` picks."""
         return (self.pick or "").removesuffix("-loss")
+
+    def longer(self, times: float) -> Recipe:
+        """The same for ``times`` as many epochs or steps, to the nearest one; drops at epochs stay where they are."""
+        if self.steps is not None:
+            return replace(self, steps=max(1, round(self.steps * times)))
+        return replace(self, epochs=max(1, round(self.epochs * times)))
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """T, the optimizer steps of the whole training."""

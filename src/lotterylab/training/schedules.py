@@ -65,7 +65,28 @@ class FractionDrops:
         return self.gamma ** sum(step >= drop for drop in drops)
 
 
-Schedule: TypeAlias = Constant | EpochDrops | FractionDrops
+@dataclass(frozen=True, kw_only=True)
+class Warmup:
+    """The rate rises in a straight line over the first ``steps`` updates, and ``then`` multiplies it throughout.
+
+    Update i of k (from 1) has i/k of the rate: the first is not lost to a rate of 0, the k-th is the whole rate.
+    [frankle2019lottery, section 4: "linear warmup" over k iterations, 0 and k being its ends; goyal2017accurate]
+    """
+
+    steps: int
+    then: Constant | EpochDrops | FractionDrops = Constant()
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UsageError(f"a warm-up of {self.steps} steps: at least 1 is needed.")
+
+    def factor(self, step: int, *, steps_per_epoch: int, total_steps: int) -> float:
+        """min(1, (step + 1) / steps) times that of ``then``."""
+        risen = min(1.0, (step + 1) / self.steps)
+        return risen * self.then.factor(step, steps_per_epoch=steps_per_epoch, total_steps=total_steps)
+
+
+Schedule: TypeAlias = Constant | EpochDrops | FractionDrops | Warmup
 
 
 def _check(at: tuple[float, ...], gamma: float) -> None:

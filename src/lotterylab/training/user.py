@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
@@ -67,6 +67,10 @@ class UserTraining:
     steps: int
     train: Callable[[nn.Module, Run], object] = field(metadata=PLACE)
     evaluate: Callable[[nn.Module], float | Mapping[str, float]] = field(metadata=PLACE)
+
+    def longer(self, times: float) -> UserTraining:
+        """The same for ``times`` as many steps; what the rate of each step is, the function says."""
+        return replace(self, steps=max(1, round(self.steps * times)))
 
 
 def code_of(*functions: Callable[..., Any]) -> str:

@@ -1,0 +1,122 @@
+"""The small dense network: as many weights as a ticket keeps, all of them there from the start."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from lotterylab.errors import UsageError
+from lotterylab.models.base import ModelSpec, scaled
+from lotterylab.rates import Rate
+from lotterylab.types import Scores, State
+from lotterylab.words import check_words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STEPS = 10_000  # widths are multiples of this part of the whole width
+
+
+@dataclass(frozen=True, kw_only=True)
+class Narrowed:
+    """``of``, all layers narrowed by one factor, with as many prunable weights as the last of ``cuts`` leaves.
+
+    ``cuts``: what each round of pruning cut to, in the words of ``Prune``: a sparsity or a ``Rate``; ``scope``: theirs.
+    The width is the one whose count is nearest (the wider of two that are as near); whole units are added or left out,
+    so the count is rarely equal.  It is found when the network is first built, because the count is the module's.
+    """
+
+    version: ClassVar[int] = 1
+    of: ModelSpec
+    cuts: tuple[float | Rate, ...]
+    scope: str = "global"
+
+    def __post_init__(self) -> None:
+        check_words(self)
+        if not _widths(self.of):
+            raise UsageError(
+                f"a {type(self.of).__name__} has no width, so there is no small dense network of its kind. Give the "
+                "model a field 'width' that multiplies its units."
+            )
+
+    @property
+    def activation(self) -> str:
+        """As ``of``."""
+        return self.of.activation
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """As ``of``."""
+        return self.of.shape
+
+    @property
+    def classes(self) -> int:
+        """As ``of``."""
+        return self.of.classes
+
+    @property
+    def pool_first_is_exact(self) -> bool:
+        """As ``of``."""
+        return self.of.pool_first_is_exact
+
+    def build(self, *, pool_first: bool = False) -> nn.Module:
+        """The small module."""
+        return self.small.build(pool_first=pool_first)
+
+    def initial(self, seed: int, purpose: str, draw: str) -> State:
+        """The small network's own initial state: nothing of the large one's is in it."""
+        return self.small.initial(seed, purpose, draw)
+
+    @cached_property
+    def small(self) -> ModelSpec:
+        """The model at the width that was found."""
+        wanted = self.left()
+        low, high = 1, STEPS  # the narrowest and the whole
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if _count(_at(self.of, middle)) <= wanted else (low, middle)
+        candidates = [_at(self.of, step) for step in (high, low)]
+        return min(candidates, key=lambda spec: abs(_count(spec) - wanted))
+
+    def left(self) -> int:
+        """How many weights of ``of`` are left after the cuts; counting alone, since which they are plays no part."""
+        import torch
+
+        from lotterylab import masks
+        from lotterylab.select import select
+
+        scores = {name: torch.ones(weight.shape, dtype=torch.float64) for name, weight in _weights(self.of).items()}
+        mask = masks.ones(scores)
+        for cut in self.cuts:
+            target = cut.target(mask, self.scope) if isinstance(cut, Rate) else cut
+            mask = select(cast(Scores, scores), target, mask=mask, scope=self.scope)
+        return sum(int(kept.sum()) for kept in mask.values())
+
+
+def _widths(spec: Any) -> dict[str, Any]:
+    """The fields that say how wide a model is: "width", or else "widths"."""
+    fields = {field.name for field in dataclasses.fields(spec)}
+    return {name: getattr(spec, name) for name in ("width", "widths") if name in fields}
+
+
+def _at(spec: Any, step: int) -> Any:
+    share, widths = step / STEPS, _widths(spec)
+    if "width" in widths:
+        return dataclasses.replace(spec, width=widths["width"] * share)
+    return dataclasses.replace(spec, widths=tuple(scaled(count, share) for count in widths["widths"]))
+
+
+def _weights(spec: Any) -> dict[str, Any]:
+    import torch
+
+    from lotterylab.network import prunable_names
+
+    with torch.device("meta"):
+        module = spec.build()
+    return {name: dict(module.named_parameters())[name].detach() for name in prunable_names(module)}
+
+
+def _count(spec: Any) -> int:
+    return sum(weight.numel() for weight in _weights(spec).values())
