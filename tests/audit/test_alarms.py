@@ -195,7 +195,16 @@ def test_divergence_is_seen_in_the_state_or_told_by_the_epoch():
 
 @pytest.mark.parametrize(
     ("picked", "reads", "severity"),
-    [("test", 51, "fault"), ("test", None, "fault"), ("", 20, "caution"), ("validation", 1, None), ("", None, None)],
+    [
+        ("test", 51, "fault"),
+        ("test", None, "fault"),
+        ("", 20, "caution"),
+        ("", 2, "caution"),
+        ("", None, None),
+        ("validation", 1, None),
+        ("validation", 3, "caution"),
+        ("validation-loss", 2, None),
+    ],
 )
 def test_picking_by_the_test_set_is_a_fault_and_watching_it_a_caution(picked, reads, severity):
     found = run_alarms.selection_on_test(picked=picked, test_reads=reads)

@@ -49,9 +49,11 @@ def test_levels_are_called_by_what_twenty_percent_a_round_removes():
 
 def test_every_level_that_a_claim_or_a_comparison_names_is_in_the_standard_study():
     study = lth_mnist.build(lth_mnist.Options(seeds=1), DATA, title="MNIST")
-    names = [line.name for chart in OUTLINE.charts for line in chart.lines]
-    assert set(names) <= {"ticket, iterative", "ticket, one-shot", "re-initialised", "random mask"}
-    assert len(study.predictions) == len(OURS) == 4
+    lines = [line for chart in OUTLINE.charts for line in chart.lines]
+    lines += [line for versus in OUTLINE.versus for line in (versus.a, versus.b)]
+    for line in lines:
+        assert any(all(row.labels[k] == v for k, v in line.labels.items()) for row in study.rows), line.name
+    assert len(study.predictions) == len(OURS) == 11
     assert all(claim.judge([]).word == "not run" for claim in OUTLINE.claims)
 
 

@@ -14,6 +14,7 @@ from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.study import Study
 from lotterylab.report.alarms import alarms_of
+from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.context import ReportContext
 from lotterylab.report.page import report
 from lotterylab.report.price import lines
@@ -27,7 +28,7 @@ NAMES = [name for name in HOMES if issubclass(request_kind(name), SizedRequest)]
 SPEC = Digits(train=64, validation=20, test=20)
 DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
 TINY: dict[str, dict[str, Any]] = {
-    "lth-mnist": {"steps": 6, "rounds": 2},
+    "lth-mnist": {"steps": 6, "rounds": 10},  # the tenth has all controls
     "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
     "default": {"epochs": 1, "rounds": 2},
@@ -57,11 +58,13 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.ids: list[str] = []
+        self.links: list[str] = []
         self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag, attrs) -> None:
         self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value[1:] for name, value in attrs if name == "href" and value and value.startswith("#")]
 
     def handle_data(self, data) -> None:
         self.text += data
@@ -80,8 +83,13 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     assert outline.conclude(rows, differences_of(outline, rows)) in page.text
     assert all(f"figure-{chart.name}" in page.ids for chart in outline.layer_charts)
     for chart in outline.charts:
-        assert f"figure-{chart.name}" in page.ids or chart.name == "order-stability"
+        assert f"figure-{chart.name}" in page.ids or chart.name in ("order-stability", "instability")
     assert all(prediction.claim in page.text for prediction in found.predictions)
+    assert len(page.ids) == len(set(page.ids)) and set(page.links) <= set(page.ids)
+    lines = {run_anchor(row.labels) for row in rows}
+    assert lines <= set(page.ids) and lines & set(page.links), "from a number to its runs"
+    trained = {settings_anchor(run) for row in rows if isinstance(run := row.nodes["train"], Train)}
+    assert trained <= set(page.links), "from a run to its settings"
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert found.title in readme and "Doubts:" in readme
     assert found.title in render(found.title, rows, alarms_of(rows))
@@ -135,6 +143,7 @@ def made_up(planned: Study) -> list[Any]:
             "masked_l2": 1.0,
             "masked_angle": 30.0,
             "kappa": 0.5,
+            "instability": 0.01 * (number % 3),
             "reached": row.labels["sparsity"],
         }
         records = {

@@ -98,6 +98,13 @@ def test_a_warm_up_is_linear_lr_and_then_the_schedule(k: int) -> None:
     assert Warmup(steps=k).factor(0, **sizes) == 1 / k and Warmup(steps=k).factor(k - 1, **sizes) == 1.0
 
 
-def test_a_warm_up_of_no_steps_is_refused() -> None:
-    with pytest.raises(UsageError, match="at least 1"):
-        Warmup(steps=0)
+def test_a_warm_up_by_its_share_is_one_of_as_many_steps() -> None:
+    for step in range(90):
+        sizes: dict[str, Any] = {"steps_per_epoch": 10, "total_steps": 90}
+        assert Warmup(share=0.6667).factor(step, **sizes) == Warmup(steps=60).factor(step, **sizes)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"steps": 0}, {"share": 0.0}, {"share": 1.5}, {"steps": 3, "share": 0.1}])
+def test_a_warm_up_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Warmup(**wrong)

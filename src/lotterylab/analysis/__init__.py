@@ -3,8 +3,10 @@
 from lotterylab.analysis.connectivity import Barrier
 from lotterylab.analysis.dead_units import DeadUnits
 from lotterylab.analysis.distance import Distances
+from lotterylab.analysis.effective import EffectiveSparsity
 from lotterylab.analysis.gradient_flow import GradientFlow
 from lotterylab.analysis.jacobian import JacobianSingularValues
+from lotterylab.analysis.macs import Macs
 from lotterylab.analysis.overlap import Overlap
 from lotterylab.analysis.saturation import Activations
 
@@ -13,7 +15,9 @@ __all__ = [
     "Barrier",
     "DeadUnits",
     "Distances",
+    "EffectiveSparsity",
     "GradientFlow",
     "JacobianSingularValues",
+    "Macs",
     "Overlap",
 ]

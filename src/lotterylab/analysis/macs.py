@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.network import layers_of_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Macs:
+    """Input: the state "state", on a data set, for the size of an image.  ``dense``: multiply-accumulates of a forward
+    pass of one image, by the name of the layer's weight; what ``macs`` counts, of convolutions and linear layers."""
+
+    version: ClassVar[int] = 1
+
+    def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+        """The counts and their sum."""
+        import torch
+
+        state, net = values["state"], models["state"]
+        counts = dict.fromkeys(net.prunable, 0)
+
+        def look(name: str, output: Tensor) -> None:
+            counts[name] += output.numel() * state[name][0].numel()
+
+        with torch.no_grad():
+            net.layer_outputs(state, torch.zeros(1, *dataset.train.images.shape[1:]), net.prunable, look)
+        return {"dense": counts, "total": sum(counts.values())}
 
 
 def macs(module: nn.Module, shape: tuple[int, ...], *, device: str = "meta") -> dict[str, int]:

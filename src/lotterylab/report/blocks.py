@@ -47,9 +47,12 @@ def table(head: Sequence[Child], rows: Iterable[Sequence[Child]], *, kind: str =
     )
 
 
-def cell(*children: Child, value: float | int | str | None = None, kind: str = "", label: str = "") -> Html:
-    """One cell; ``value`` is what it is sorted by, ``label`` its column's name where the table becomes a list."""
-    return tag("td", *children, data_value=value, class_=kind or None, data_label=label or None)
+def cell(
+    *children: Child, value: float | int | str | None = None, kind: str = "", label: str = "", anchor: str = ""
+) -> Html:
+    """One cell; ``value`` is what it is sorted by, ``label`` its column's name where the table becomes a list,
+    ``anchor`` its row's name for links."""
+    return tag("td", *children, data_value=value, class_=kind or None, data_label=label or None, id=anchor or None)
 
 
 def heading(text: str) -> Html:
@@ -69,9 +72,9 @@ def spell(value: float | int, digits: int = DIGITS) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
 
 
-def folded(title: Child, *children: Child, open_: bool = False) -> Html:
-    """A part that opens when its title is clicked."""
-    return tag("details", tag("summary", title), *children, open=open_)
+def folded(title: Child, *children: Child, open_: bool = False, anchor: str = "") -> Html:
+    """A part that opens when its title is clicked, or when a link leads into it."""
+    return tag("details", tag("summary", title), *children, open=open_, id=anchor or None)
 
 
 def pairs(items: Iterable[tuple[str, Child]]) -> Html:
@@ -84,8 +87,8 @@ def badge(word: str, mark: str, kind: str) -> Html:
     return tag("span", tag("span", mark, aria_hidden="true"), f" {word}", class_=f"badge {kind}")
 
 
-def figure(grid: Grid, svg: str) -> Html:
-    """The drawing in a box that it can scroll in, with what is to be seen above and how to read it below."""
+def figure(grid: Grid, svg: str, *below: Child) -> Html:
+    """The drawing in a box that it can scroll in, with what is to be seen above, how to read it and ``below`` below."""
     drawing = tag(
         "div", Html(_inline(svg, grid)), class_="scroll drawing", tabindex=0, role="region", aria_label=grid.title
     )
@@ -96,6 +99,7 @@ def figure(grid: Grid, svg: str) -> Html:
         sentence(grid.sentence),
         drawing,
         tag("figcaption", f"{grid.caption} {files}"),
+        *below,
         id=f"figure-{grid.name}",
     )
 

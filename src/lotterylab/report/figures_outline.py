@@ -17,18 +17,13 @@ KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
 def chart(arms: Arms, wanted: Chart) -> Grid | None:
     """The figure; None where nothing of it is finished."""
-    names = list(dict.fromkeys(getattr(arm, wanted.panels) for arm in arms.where()))
     panels, shown = [], []
-    for name in names:
+    for name in panel_names(arms, wanted):
         series, own = [], []
         for number, line in enumerate(wanted.lines):
-            of = [
-                (x, arm)
-                for arm in _arms(arms, line, wanted.panels, name)
-                if arms.values(arm, wanted.y) and (x := _place(arms, arm, wanted.x)) is not None
-            ]
+            of = placed(arms, wanted, line, name)
             own += [arm for _, arm in of]
-            series += mean_and_seeds(arms, sorted(of), wanted.y, style.line(number), line.name)
+            series += mean_and_seeds(arms, of, wanted.y, style.line(number), line.name)
         if own:
             shown += own
             panels.append(
@@ -56,6 +51,20 @@ def chart(arms: Arms, wanted: Chart) -> Grid | None:
         rows=rows,
         panel_width=5.6 if len(panels) == 1 else 3.6,
         panel_height=3.0,
+    )
+
+
+def panel_names(arms: Arms, wanted: Chart) -> list[str]:
+    """The values of the label that tells panels apart."""
+    return list(dict.fromkeys(getattr(arm, wanted.panels) for arm in arms.where()))
+
+
+def placed(arms: Arms, wanted: Chart, line: Line, panel: str) -> list[tuple[float, Arm]]:
+    """The arms of a line in a panel and where they stand on the axis, from the left."""
+    return sorted(
+        (x, arm)
+        for arm in _arms(arms, line, wanted.panels, panel)
+        if arms.values(arm, wanted.y) and (x := _place(arms, arm, wanted.x)) is not None
     )
 
 

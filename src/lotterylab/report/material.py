@@ -15,8 +15,8 @@ from lotterylab.report.blocks import figure
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
-from lotterylab.report.markup import Html
-from lotterylab.report.tidy import Number, Point, Trial, numbers, points, trials
+from lotterylab.report.markup import Child, Html
+from lotterylab.report.tidy import Number, Point, Trial, cost_numbers, numbers, points, trials
 from lotterylab.studies.contrasts import Contrast, MethodContrast, between_methods, contrasts
 from lotterylab.studies.published import METHODS, Comparison, published_comparison
 from lotterylab.studies.questions import Verdict
@@ -62,16 +62,16 @@ class Material:
         """Whether the study has something to say on the published one: its protocol, or a verdict that was reached."""
         return self.planned("as-published") or any(one.verdict != "not run" for one in self.verdicts)
 
-    def show(self, grid: Grid) -> Html:
+    def show(self, grid: Grid, *below: Child) -> Html:
         """A figure of the page, its files written where they have to be."""
-        return figure(grid, self.figures.add(grid))
+        return figure(grid, self.figures.add(grid), *below)
 
 
 def gather(
     study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
 ) -> Material:
     """All that any study has, from the results; reads nothing from any store."""
-    found, curves = numbers(results), points(results)
+    found, curves = [*numbers(results), *cost_numbers(results)], points(results)
     return Material(
         study=study,
         results=results,

@@ -17,6 +17,7 @@ from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, differences, predicted, published
+from lotterylab.report.sections.numbers import costs, layers_behind, numbers_behind
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
 from lotterylab.report.sections.references import bibliography
@@ -47,6 +48,7 @@ def outline_report(
         ("published", "Published numbers", lambda: published(material, outline)),
         ("predicted", "Predicted and found", lambda: predicted(material, outline)),
         ("differences", "Differences", lambda: differences(found)),
+        ("costs", "What it cost", lambda: costs(material)),
         ("alarms", "Alarms", lambda: alarm_list(material)),
         ("origin", "Settings and data", lambda: origin(material)),
         ("runs", "All runs", lambda: runs(material)),
@@ -62,10 +64,11 @@ def outline_report(
 
 
 def _figures(material: Material, outline: Outline) -> Html:
-    grids = [grid for wanted in outline.charts if (grid := chart(material.arms, wanted)) is not None]
-    layered = (layer_chart(material.results, wanted) for wanted in outline.layer_charts)
-    grids += [grid for grid in layered if grid is not None]
-    return section("figures", "Figures", [material.show(grid) for grid in grids])
+    drawn = ((wanted, chart(material.arms, wanted)) for wanted in outline.charts)
+    shown = [material.show(grid, numbers_behind(material, wanted)) for wanted, grid in drawn if grid is not None]
+    layered = ((wanted, layer_chart(material.results, wanted)) for wanted in outline.layer_charts)
+    shown += [material.show(grid, layers_behind(material, wanted)) for wanted, grid in layered if grid is not None]
+    return section("figures", "Figures", shown)
 
 
 def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -> Iterator[str]:
@@ -102,6 +105,6 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
 
 def _claim(claim: Claim, words: dict[str, tuple[str, str, str]], material: Material) -> str:
     one = claim.judge(material.results)
-    interval = interval_text(one.interval, 4) if one.interval else ""
+    interval = interval_text(one.interval, one.digits) if one.interval else ""
     cells = (claim.key, claim.text, one.measured, str(one.n), interval, f"**{words[one.word][0]}**")
     return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting and filtering of tables that are complete without it.
+// Sorting and filtering of tables that are complete without it, and links into folded parts.
 
 function key(row, column) {
   const cell = row.cells[column];
@@ -72,3 +72,16 @@ for (const tools of document.querySelectorAll(".tools")) {
   tools.addEventListener("input", filter);
   filter();
 }
+
+// A link may lead into a folded part, or to a line that a filter hides.
+function show() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+  const line = target.closest("tr");
+  if (line) line.hidden = false;
+  target.scrollIntoView({ block: "center" });
+}
+
+addEventListener("hashchange", show);
+show();

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
+from lotterylab.studies.costs import costs
 
 
 class Number(NamedTuple):
@@ -59,6 +61,17 @@ def numbers(results: Iterable[Result]) -> list[Number]:
         for part, record in result.records.items()
         for metric, value in {**record.metrics, "seconds": record.seconds}.items()
         if value is None or isinstance(value, int | float)
+    ]
+
+
+def cost_numbers(results: Sequence[Result]) -> list[Number]:
+    """What every finished training cost, the runs behind it included: the part "cost"."""
+    return [
+        Number(*_labels(result), "cost", metric, value)
+        for result, cost in zip(results, costs(results), strict=True)
+        if cost is not None
+        for metric, value in asdict(cost).items()
+        if value is not None
     ]
 
 

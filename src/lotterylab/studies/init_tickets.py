@@ -31,6 +31,8 @@ from lotterylab.studies.ticket_lines import (
     TICKET,
     accuracy_chart,
     accuracy_versus,
+    cost_chart,
+    paths_chart,
     pruning_chart,
 )
 
@@ -168,6 +170,8 @@ OUTLINE = Outline(
             x="train.epochs",
             x_axis="epochs of the dense run",
         ),
+        cost_chart("protocol", (TICKET,)),
+        paths_chart("protocol", (TICKET, RANDOM)),
     ),
     versus=accuracy_versus(DENSE, REINIT, RANDOM),
     claims=OURS,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lotterylab.analysis.statistics import differences, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.studies.outline import Judgement, Line, paired_values
+from lotterylab.studies.outline import Judgement, Line, Rows, paired_values, rows_at
 from lotterylab.studies.questions import Word, is_above, is_below, is_equal, shown
 from lotterylab.studies.seeds import PerSeed, Read, per_seed
 
@@ -29,6 +29,26 @@ def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digit
     return _difference(a, b, read, sparsity, digits, lambda values: is_equal(values, margin))
 
 
+def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int = 4) -> Judge:
+    """The mean over seeds of one line at a sparsity is above ``than``."""
+
+    def judge(results: Sequence[Result]) -> Judgement:
+        values = at(line, results, read, sparsity)
+        if not values:
+            return Judgement(word="not run", measured="No seed has it.", n=0)
+        interval = t_interval(values.values())
+        word = is_above(interval, than) if interval.n >= FEWEST else "cannot be said"
+        return Judgement(
+            word=word,
+            measured=f"{line.name} {shown(interval, digits)}.",
+            n=interval.n,
+            interval=interval,
+            digits=digits,
+        )
+
+    return judge
+
+
 def _difference(
     a: Line, b: Line, read: Read, sparsity: float, digits: int, word: Callable[[list[float]], Word]
 ) -> Judge:
@@ -39,9 +59,9 @@ def _difference(
         interval = t_interval(values)
         sides = (_mean(side, results, read, sparsity, digits) for side in (a, b))
         text = f"{a.name} {next(sides)}, {b.name} {next(sides)}: difference {shown(interval, digits)}."
-        if interval.n < FEWEST:
-            return Judgement(word="cannot be said", measured=text, n=interval.n, interval=interval)
-        return Judgement(word=word(values), measured=text, n=interval.n, interval=interval)
+        found = word(values) if interval.n >= FEWEST else "cannot be said"
+        rows = _behind([a, b], results, sparsity)
+        return Judgement(word=found, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
 
     return judge
 
@@ -59,9 +79,9 @@ def gains_more(
         interval = t_interval(values)
         means = (f"{sum(gain.values()) / len(gain):+.{digits}f}" for gain in gains)
         text = f"{first[0].name} {next(means)}, {second[0].name} {next(means)}: difference {shown(interval, digits)}."
-        enough = interval.n >= FEWEST
-        word = is_above(interval, 0.0) if enough else "cannot be said"
-        return Judgement(word=word, measured=text, n=interval.n, interval=interval)
+        word = is_above(interval, 0.0) if interval.n >= FEWEST else "cannot be said"
+        rows = _behind([*first, *second], results, sparsity)
+        return Judgement(word=word, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
 
     return judge
 
@@ -89,9 +109,11 @@ def of(line: Line, **labels: str | float) -> Line:
 
 def at(line: Line, results: Sequence[Result], read: Read, sparsity: float) -> PerSeed:
     """One number for each seed of a line at a sparsity; of one without sparsities, its only one."""
-    rows = line.rows(results)
-    here = [row for row in rows if row.labels["sparsity"] == sparsity]
-    return per_seed(here or [row for row in rows if not row.labels["sparsity"]], read)
+    return per_seed(rows_at(line, results, sparsity), read)
+
+
+def _behind(lines: Iterable[Line], results: Sequence[Result], sparsity: float) -> Rows:
+    return tuple((line.name, tuple(rows_at(line, results, sparsity))) for line in lines)
 
 
 def _mean(line: Line, results: Sequence[Result], read: Read, sparsity: float, digits: int) -> str:

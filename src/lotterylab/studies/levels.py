@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lotterylab.analysis import Distances
-from lotterylab.plan.nodes import Measure, Node, Train
+from lotterylab.analysis import Barrier, Distances, EffectiveSparsity, Macs
+from lotterylab.plan.nodes import Dense, Measure, Node, Prune, Train, first_of
 from lotterylab.plan.study import Label, Row
 from lotterylab.procedures import Ticket, control
 from lotterylab.rates import Rate
+from lotterylab.studies.controls import CONTROLS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,32 +24,40 @@ class Ladder:
     seed: int
 
     def dense_row(self, **nodes: Node) -> Row:
-        """The dense run."""
-        return self.row("dense", {"train": self.dense, **nodes})
+        """The dense run, and how much arithmetic its network takes."""
+        macs = Measure(quantity=Macs(), of={"state": first_of(self.dense.start)}, data=self.dense.data)
+        return self.row("dense", {"train": self.dense, "macs": macs, **nodes})
 
     def rows(self, method: str, tickets: Sequence[Ticket], controls: Sequence[str] = ()) -> Iterator[Row]:
         """Each ticket, and each of its controls."""
         for ticket in tickets:
-            sparsity = self.rate.after(ticket.round)
-            yield self.row(method, self.parts(ticket, ticket.run), sparsity=sparsity, round=ticket.round)
+            yield self.ticket_row(method, ticket)
             yield from self.controls(method, [ticket], controls)
+
+    def ticket_row(self, method: str, ticket: Ticket, **nodes: Node) -> Row:
+        """One ticket, and what else is to be known of it."""
+        parts = {**self.parts(ticket, ticket.run), **nodes}
+        return self.row(method, parts, sparsity=self.rate.after(ticket.round), round=ticket.round)
 
     def controls(self, method: str, tickets: Sequence[Ticket], words: Sequence[str]) -> Iterator[Row]:
         """The controls alone."""
         for ticket in tickets:
             sparsity = self.rate.after(ticket.round)
             for word in words:
-                run = control(word, ticket, self.seed)
+                run = control(word, ticket, self.seed, CONTROLS)
                 name = word.replace("-", " ")
                 yield self.row(method, self.parts(ticket, run), control=name, sparsity=sparsity, round=ticket.round)
 
-    def other_order(self, method: str, ticket: Ticket, word: str = "") -> Row:
-        """The ticket (or a control of it) trained in another order, with its distance from the first one."""
-        run = control(word, ticket, self.seed) if word else ticket.run
+    def other_order(self, method: str, ticket: Ticket, word: str = "", *, barrier: Barrier | None = None) -> Row:
+        """The ticket (or a control of it) trained in another order: its distance from the first one, and what lies
+        on the line between them, if that is asked for."""
+        run = control(word, ticket, self.seed, CONTROLS) if word else ticket.run
         again = self.in_other_order(run)
         apart = Measure(quantity=Distances(), of={"dense": run.final, "ticket": again.final, "mask": run.mask})
         name = f"{word.replace('-', ' ')}, other order" if word else "other order"
-        nodes = {"train": again, "prune": ticket.mask, "order": apart}
+        nodes: dict[str, Node] = {"train": again, "prune": ticket.mask, "order": apart}
+        if barrier is not None:
+            nodes["barrier"] = Measure(quantity=barrier, of={"a": run.final, "b": again.final}, data=run.data)
         return self.row(method, nodes, control=name, sparsity=self.rate.after(ticket.round), round=ticket.round)
 
     def in_other_order(self, run: Train) -> Train:
@@ -56,9 +65,20 @@ class Ladder:
         return replace(run, order_seed=run.order_seed + 1_000_000)
 
     def parts(self, ticket: Ticket, run: Train) -> dict[str, Node]:
-        """What is known of a run: its training, its mask, and how far it ended from the dense one."""
+        """What is known of a run: its training, its mask and what it connects, and how far it ended from the dense one.
+
+        Of a network of another shape, or one that was not pruned, the training alone.
+        """
+        if run.model != self.dense.model or isinstance(run.mask, Dense):
+            return {"train": run}
         of = {"dense": self.dense.final, "ticket": run.final, "mask": run.mask}
-        return {"train": run, "prune": ticket.mask, "distances": Measure(quantity=Distances(), of=of)}
+        state = first_of(self.dense.start)
+        return {
+            "train": run,
+            "prune": run.mask if isinstance(run.mask, Prune) else ticket.mask,
+            "distances": Measure(quantity=Distances(), of=of),
+            "paths": Measure(quantity=EffectiveSparsity(), of={"mask": run.mask, "state": state}, data=self.dense.data),
+        }
 
     def row(self, method: str, nodes: dict[str, Node], **labels: Label) -> Row:
         """A row with this ladder's labels."""

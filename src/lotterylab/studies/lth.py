@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lotterylab.analysis import Overlap
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
-from lotterylab.plan.nodes import Data, Dense, Init, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Measure, Train
 from lotterylab.plan.study import Row
 from lotterylab.procedures import iterative, one_shot
 from lotterylab.rates import Rate
+from lotterylab.studies import lth_controls
 from lotterylab.studies.levels import Ladder
 from lotterylab.training.optim import Adam
 from lotterylab.training.recipe import Recipe
@@ -38,9 +40,11 @@ def recipe(steps: int, rate: float) -> Recipe:
 def rows(
     name: str, model: Any, training: Recipe, rate: Rate, data: Data, *, rounds: int, order_round: int, seed: int
 ) -> Iterator[Row]:
-    """One seed: the dense run, tickets of each round with their controls, one-shot tickets of the same counts.
+    """One seed: the dense run, tickets of each round with their controls, one-shot tickets of the same counts, and
+    how much more than by chance the two ways choose the same weights.
 
-    ``order_round``: the round whose ticket, and whose random mask, is trained in a second data order.
+    ``order_round``: the round whose ticket, and whose random mask, is trained in a second data order, and which has all
+    other controls too.
     """
     dense = Train(
         start=Init(model=model, seed=seed), mask=Dense(model=model), data=data, recipe=training, order_seed=seed
@@ -54,7 +58,11 @@ def rows(
     ]
     yield ladder.dense_row()
     yield from ladder.rows("iterative", found, CONTROLS)
-    yield from ladder.rows("one-shot", one_shot(dense, once, **cut))
+    for ticket, other in zip(one_shot(dense, once, **cut), found, strict=True):
+        overlap = Measure(quantity=Overlap(), of={"a": ticket.mask, "b": other.mask})
+        yield ladder.ticket_row("one-shot", ticket, overlap=overlap)
     if rounds >= order_round:
+        chosen = found[order_round - 1]
         for word in ("", "random-mask"):
-            yield ladder.other_order("iterative", found[order_round - 1], word)
+            yield ladder.other_order("iterative", chosen, word)
+        yield from ladder.controls("iterative", [chosen], lth_controls.WORDS)

@@ -15,9 +15,22 @@ from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Study
 from lotterylab.rates import Rate
+from lotterylab.studies import lth_controls
 from lotterylab.studies.judging import less, more
 from lotterylab.studies.lth import recipe, rows
-from lotterylab.studies.lth_mnist_claims import DENSE, EARLY, FINAL, ONCE, RANDOM, REINIT, TICKET, WHEN, conclude, level
+from lotterylab.studies.lth_mnist_claims import (
+    COMMON_CHARTS,
+    DENSE,
+    EARLY,
+    FINAL,
+    ONCE,
+    RANDOM,
+    REINIT,
+    TICKET,
+    WHEN,
+    conclude,
+    level,
+)
 from lotterylab.studies.outline import Chart, Claim, Outline, Versus
 from lotterylab.studies.sized import Parts, SizedRequest
 
@@ -111,6 +124,7 @@ OURS = (
         judge=more(TICKET, ONCE, EARLY, LEVELS["4.6 %"]),
     ),
 )
+OURS += lth_controls.claims(TICKET, DENSE, EARLY, LEVELS["8.8 %"], percent="8.8 %", margin=MARGIN)
 PREDICTIONS = tuple(
     Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
     for one in OURS
@@ -132,11 +146,13 @@ OUTLINE = Outline(
             ("early-iteration", "Early-stopping iteration: the lowest validation loss", WHEN, "optimizer steps"),
             ("final-accuracy", "Test accuracy after the last step", FINAL, "test accuracy, fraction"),
         )
-    ),
+    )
+    + COMMON_CHARTS,
     versus=tuple(
         Versus(key=f"accuracy, {other.name}", a=TICKET, b=other, read=EARLY, what="accuracy", margin=MARGIN)
         for other in (DENSE, REINIT, RANDOM, ONCE)
-    ),
+    )
+    + lth_controls.versus(TICKET, EARLY, MARGIN),
     claims=OURS,
     conclude=conclude,
     would_change="The whole width, 45,000 images and 20,000 steps (--size paper); more seeds.",

@@ -12,8 +12,10 @@ from typing import Literal
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
 from lotterylab.rates import Rate
-from lotterylab.studies.judging import Judge, equal, less, more
+from lotterylab.studies import lth_controls
+from lotterylab.studies.judging import Judge, at, equal, less, more
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.ticket_lines import cost_chart, paths_chart
 
 QUESTION = (
     "Do the masks that iterative magnitude pruning finds, with the initial weights, train faster and to a better "
@@ -127,6 +129,7 @@ OURS = (
         judge=more(TICKET, DENSE, FINAL, level(7)),
     ),
 )
+OURS += lth_controls.claims(TICKET, DENSE, EARLY, level(10), percent="10.9 %", margin=MARGIN)
 PREDICTIONS = tuple(
     Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
     for one in OURS
@@ -148,12 +151,25 @@ def conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     if not parts:
         return "Nothing can be said yet: no seed is finished."
     n = max(one.interval.n for one in found)
-    return f"Test accuracy at the early-stopping iteration over {n} seeds: {'; '.join(parts)}."
+    said = f"With a correction for all comparisons of this page, over {n} seeds: {'; '.join(parts)}."
+    return _at_one_level(results) + said
+
+
+def _at_one_level(results: Sequence[Result]) -> str:
+    """The four accuracies where the paper's figure is best."""
+    sparsity = level(9)
+    means = {line.name: at(line, results, EARLY, sparsity).values() for line in (TICKET, DENSE, REINIT, RANDOM)}
+    if not all(means.values()):
+        return ""
+    text = ", ".join(f"{name} {sum(values) / len(values):.4f}" for name, values in means.items())
+    return f"Test accuracy at the early-stopping iteration, {100 * (1 - sparsity):.1f} % of the weights: {text}. "
 
 
 def _range(found: Sequence[Difference]) -> str:
-    kept = sorted(100 * (1 - one.sparsity) for one in found)
-    return f" (from {kept[-1]:.1f} % to {kept[0]:.1f} % of the weights)" if kept else ""
+    kept = [f"{100 * (1 - one.sparsity):.1f} %" for one in sorted(found, key=lambda one: one.sparsity)]
+    if len(kept) < 2:
+        return "".join(f" (at {one} of the weights)" for one in kept)
+    return f" (from {kept[0]} to {kept[-1]} of the weights)"
 
 
 def _versus(
@@ -172,6 +188,17 @@ def _versus(
     )
 
 
+COMMON_CHARTS = (
+    Chart(
+        name="overlap",
+        title="How much more than by chance iterative and one-shot pruning keep the same weights",
+        lines=(ONCE,),
+        y="overlap.kappa",
+        y_axis="Cohen's kappa: 0 chance, 1 equal",
+    ),
+    cost_chart("protocol", (TICKET, ONCE, lth_controls.LINES["dense-same-cost"]), EARLY),
+    paths_chart("protocol", (TICKET, ONCE, RANDOM)),
+)
 OUTLINE = Outline(
     charts=(
         Chart(
@@ -205,9 +232,11 @@ OUTLINE = Outline(
             y="distances.masked_l2",
             y_axis="L2 distance",
         ),
+        *COMMON_CHARTS,
     ),
     versus=(
         *(_versus(other, EARLY, "accuracy", MARGIN, "better", 4) for other in (DENSE, REINIT, RANDOM, ONCE)),
+        *lth_controls.versus(TICKET, EARLY, MARGIN),
         *(_versus(other, WHEN, "iteration", STEPS_MARGIN, "worse", 0) for other in (DENSE, REINIT)),
     ),
     claims=(*PUBLISHED, *OURS),

@@ -16,6 +16,7 @@ from lotterylab.studies.seeds import Read, grouped, per_seed, where
 
 LEVEL = 0.05
 Labels: TypeAlias = Mapping[str, str | float]
+Rows: TypeAlias = "tuple[tuple[str, tuple[Result, ...]], ...]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,8 @@ class Versus:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What a comparison found at one sparsity.  ``p_holm``: adjusted for the family of all that the study asks."""
+    """What a comparison found at one sparsity.  ``p_holm``: adjusted for the family of all that the study asks.
+    ``rows``: the name of each side, and the rows that its numbers are from."""
 
     versus: Versus
     panel: str
@@ -92,6 +94,7 @@ class Difference:
     interval: Interval
     equal: Word
     p_holm: float | None = None
+    rows: Rows = ()
 
     @property
     def says(self) -> str:
@@ -112,12 +115,15 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """``word`` on a claim; ``measured``: a sentence with numbers; ``interval``: the number that decides."""
+    """``word`` on a claim; ``measured``: a sentence with numbers; ``interval``: the number that decides, to ``digits``
+    decimals; ``rows``: the name of each side, and the rows that its numbers are from."""
 
     word: Word
     measured: str
     n: int
     interval: Interval | None = None
+    digits: int = 4
+    rows: Rows = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,30 +160,35 @@ def differences_of(outline: Outline, results: Sequence[Result]) -> list[Differen
     """Every comparison at every sparsity of which at least one seed has both sides."""
     found, p_values = [], {}
     for versus in outline.versus:
-        for panel, sparsity, values in _pairs(versus, results):
+        for panel, sparsity, values, rows in _pairs(versus, results):
             p = p_value(values)
             if p is not None:
                 p_values[len(found)] = p
             interval, equal = t_interval(values), is_equal(values, versus.margin)
-            found.append(Difference(versus=versus, panel=panel, sparsity=sparsity, interval=interval, equal=equal))
+            found.append(
+                Difference(versus=versus, panel=panel, sparsity=sparsity, interval=interval, equal=equal, rows=rows)
+            )
     adjusted = holm(p_values)
     return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
 
 
-def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, float, list[float]]]:
+def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, float, list[float], Rows]]:
     a, b = (grouped(line.rows(results), "protocol", "activation", "sparsity") for line in (versus.a, versus.b))
     for (protocol, activation, sparsity), rows in a.items():
         others = b.get((protocol, activation, sparsity)) or b.get((protocol, activation, 0.0), [])
         values = differences(per_seed(rows, versus.read), per_seed(others, versus.read))
         if values:
-            yield f"{protocol}, {activation}", sparsity, values
+            both = (versus.a.name, tuple(rows)), (versus.b.name, tuple(others))
+            yield f"{protocol}, {activation}", sparsity, values, both
 
 
 def paired_values(line: Line, other: Line, results: Sequence[Result], read: Read, sparsity: float) -> list[float]:
     """``line`` minus ``other`` for each seed at a sparsity; of a line without sparsities, at its only one."""
-    sides = []
-    for one in (line, other):
-        rows = one.rows(results)
-        here = [row for row in rows if row.labels["sparsity"] == sparsity]
-        sides.append(per_seed(here or [row for row in rows if not row.labels["sparsity"]], read))
-    return differences(*sides)
+    return differences(*(per_seed(rows_at(one, results, sparsity), read) for one in (line, other)))
+
+
+def rows_at(line: Line, results: Sequence[Result], sparsity: float) -> list[Result]:
+    """The rows of a line at a sparsity; of one without sparsities, all of them."""
+    rows = line.rows(results)
+    here = [row for row in rows if row.labels["sparsity"] == sparsity]
+    return here or [row for row in rows if not row.labels["sparsity"]]

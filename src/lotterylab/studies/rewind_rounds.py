@@ -19,7 +19,7 @@ from lotterylab.studies import small_cnn
 from lotterylab.studies.judging import apart_from, at, equal, more
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
 from lotterylab.studies.sized import Parts
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
 
 QUESTION = "Is a different rewind point in each round of pruning better than a fixed one?"
 LOW = small_cnn.RATE.after(4)
@@ -142,6 +142,8 @@ OUTLINE = Outline(
             y=L2,
             y_axis="L2 distance",
         ),
+        cost_chart("protocol", tuple(LINES.values())),
+        paths_chart("protocol", (*LINES.values(), *RANDOM.values())),
     ),
     versus=tuple(
         Versus(

@@ -7,38 +7,40 @@ what they give.  The papers prune 20 % a round; here it is half, so that three r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import tyro
 
+from lotterylab.analysis import Barrier
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
-from lotterylab.engine.results import Result
 from lotterylab.models import ResNet
 from lotterylab.plan.nodes import Data, Dense, Init, Train
-from lotterylab.plan.study import Prediction, Row, Study
-from lotterylab.procedures import iterative, learning_rate_rewinding
-from lotterylab.rates import Rate
-from lotterylab.studies.judging import apart_from, at, less, more
+from lotterylab.plan.study import Row, Study
+from lotterylab.procedures import fine_tuning, iterative, learning_rate_rewinding
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.rewinding_reading import (
+    FINE_TUNING,
+    HIGH,
+    LAST,
+    LEARNING_RATE,
+    LOW_RATE,
+    OUTLINE,
+    POINTS,
+    PREDICTIONS,
+    QUESTION,
+    RATE,
+    START,
+    WARM_UP,
+)
 from lotterylab.studies.sized import Parts, SizedRequest
-from lotterylab.studies.ticket_lines import ACCURACY, ANGLE, DENSE, L2, MARGIN
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
-from lotterylab.training.schedules import FractionDrops
+from lotterylab.training.schedules import Constant, FractionDrops, Warmup
 
-QUESTION = (
-    "Does a residual network that finds no better tickets at its initial weights than random masks are find them at "
-    "the weights of a little later, and how stable are they?"
-)
-RATE = Rate(share=0.5)
-LAST = 3  # rounds: 12.5 % of the weights are left
-LOW = RATE.after(LAST)
-POINTS = {"rewind to 0": 0.0, "rewind to 2 %": 0.02, "rewind to 7 %": 0.07}
-LEARNING_RATE = "learning-rate rewinding"
+APART = Barrier(points=11, statistics="estimated")
 _WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
@@ -81,13 +83,18 @@ class Request(SizedRequest):
         return Parts(name="rewinding", spec=spec, options=Options, sizes=Options.SIZES, build=build, outline=OUTLINE)
 
 
-def recipe(epochs: int) -> Recipe:
+def recipe(epochs: int, *, rate: float = 0.1, warm_up: bool = False) -> Recipe:
     """SGD 0.1, momentum 0.9, decay 1e-4, batches of 128, drops at 2/3 and 5/6 as 20,000 and 25,000 of 30,000 steps.
-    [frankle2019stabilizing, figure 2, the columns of the drops read as those of this network]"""
+    [frankle2019stabilizing, figure 2, the columns of the drops read as those of this network]
+
+    ``warm_up``: the rate rises over the first 2/3 of the training, as over 20,000 of 30,000 steps.
+    [frankle2019lottery, figure 8: rates 0.1, 0.01, and 0.03 with warm-up]
+    """
+    drops = FractionDrops(at=(0.6667, 0.8333))
     return Recipe(
         epochs=epochs,
-        optimizer=Sgd(lr=0.1, momentum=0.9, weight_decay=1e-4),
-        schedule=FractionDrops(at=(0.6667, 0.8333)),
+        optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=1e-4),
+        schedule=Warmup(share=0.6667, then=drops) if warm_up else drops,
         augment=Augment(crop_padding=4, flip=True),
         stream=NamedStream(),
         batch_size=128,
@@ -109,17 +116,10 @@ def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = 
 
 
 def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
-    model = ResNet(depth=20, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
-    dense = Train(
-        start=Init(model=model, seed=seed),
-        mask=Dense(model=model),
-        data=data,
-        recipe=recipe(options.epochs),
-        order_seed=seed,
-    )
-    ladder = Ladder(protocol="ResNet-20", activation=model.activation, dense=dense, rate=RATE, seed=seed)
     cut = {"criterion": Magnitude(), "scope": "global", "seed": seed}
     levels = [RATE] * options.rounds
+    ladder = _ladder(HIGH, recipe(options.epochs), options, data, seed)
+    dense = ladder.dense
     yield ladder.dense_row()
     for name, share in POINTS.items():
         step = int(share * dense.total_steps + 0.5)
@@ -127,125 +127,29 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
         yield from ladder.rows(name, found)
         yield from ladder.controls(name, found[-1:], ("random-mask",))
         for word in ("", "random-mask"):
-            yield ladder.other_order(name, found[-1], word)
+            yield ladder.other_order(name, found[-1], word, barrier=APART)
     again = int(0.07 * dense.total_steps + 0.5)
     yield from ladder.rows(LEARNING_RATE, learning_rate_rewinding(dense, levels, rewind_to=lambda round: again, **cut))
+    yield from ladder.rows(FINE_TUNING, fine_tuning(dense, levels, _tuning(options.epochs), **cut))
+    for name, variant in (
+        (LOW_RATE, recipe(options.epochs, rate=0.01)),
+        (WARM_UP, recipe(options.epochs, rate=0.03, warm_up=True)),
+    ):
+        ladder = _ladder(name, variant, options, data, seed)
+        found = iterative(ladder.dense, levels, **cut)
+        yield ladder.dense_row()
+        yield from ladder.rows(START, found)
+        yield from ladder.controls(START, found[-1:], ("random-mask",))
 
 
-LINES = {name: Line(name=name, labels={"method": name, "control": ""}) for name in (*POINTS, LEARNING_RATE)}
-RANDOM = {name: Line(name=f"random mask, {name}", labels={"method": name, "control": "random mask"}) for name in POINTS}
-ORDERS = {name: Line(name=name, labels={"method": name, "control": "other order"}) for name in POINTS}
-RANDOM_ORDERS = {
-    name: Line(name=f"random mask, {name}", labels={"method": name, "control": "random mask, other order"})
-    for name in POINTS
-}
-START, LATE = "rewind to 0", "rewind to 7 %"
-STABILISING = "frankle2019stabilizing"
-CLAIMS = (
-    Claim(
-        key="1",
-        text="Rewound to iteration 500 of 30,000 a ticket of 16.7 % is more accurate than reset to 0 (ours: 2 % of the "
-        "training, 12.5 % of the weights).",
-        judge=more(LINES["rewind to 2 %"], LINES[START], ACCURACY, LOW),
-        source=STABILISING,
-    ),
-    Claim(
-        key="2",
-        text="Reset to 0 a ticket is no more stable to the data order than a random mask (angles of 87.7 and 88.0 "
-        "degrees at 16.7 %): judged as less by no more than 5 degrees.",
-        judge=more(ORDERS[START], RANDOM_ORDERS[START], ANGLE, LOW, than=-5.0, digits=1),
-        source=STABILISING,
-    ),
-    Claim(
-        key="3",
-        text="Learning-rate rewinding is at least as accurate as rewinding the weights (12.5 %; ours: 7 % of the "
-        "training), within 0.01.",
-        judge=more(LINES[LEARNING_RATE], LINES[LATE], ACCURACY, LOW, than=-MARGIN),
-        source="renda2020comparing",
-    ),
-    Claim(
-        key="a",
-        text="Rewound to 7 % a ticket is more accurate than a random mask of the same start.",
-        judge=more(LINES[LATE], RANDOM[LATE], ACCURACY, LOW),
-    ),
-    Claim(
-        key="b",
-        text="Rewound to 7 % a ticket is more stable to the data order (angle) than one that is reset.",
-        judge=less(ORDERS[LATE], ORDERS[START], ANGLE, LOW, digits=1),
-    ),
-)
-PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.")
-    for one in CLAIMS
-    if not one.source
-)
+def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int) -> Ladder:
+    model = ResNet(depth=20, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
+    dense = Train(
+        start=Init(model=model, seed=seed), mask=Dense(model=model), data=data, recipe=variant, order_seed=seed
+    )
+    return Ladder(protocol=name, activation=model.activation, dense=dense, rate=RATE, seed=seed)
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
-    """Each way against the reset, at the sparsest level."""
-    parts = apart_from(LINES[START], LINES.values(), results, ACCURACY, LOW)
-    if not parts:
-        return "Nothing can be said yet: no seed is finished."
-    reached = at(LINES[START], results, ACCURACY, LOW)
-    mean = sum(reached.values()) / len(reached)
-    return f"With 12.5 % of the weights, a reset to 0 reaches {mean:.3f}; minus that: {'; '.join(parts)}."
-
-
-OUTLINE = Outline(
-    charts=(
-        Chart(
-            name="accuracy",
-            title="Test accuracy by where the weights go back to",
-            lines=(*LINES.values(), RANDOM[START], RANDOM[LATE]),
-            y=ACCURACY,
-            y_axis="test accuracy, fraction",
-            level=DENSE,
-        ),
-        Chart(
-            name="pruning-stability",
-            title="Stability to pruning: distance from the dense network over the kept weights",
-            lines=tuple(LINES.values()),
-            y=L2,
-            y_axis="L2 distance",
-        ),
-    ),
-    versus=(
-        *(
-            Versus(key=f"accuracy, {a.name}", a=a, b=LINES[START], read=ACCURACY, what="accuracy", margin=MARGIN)
-            for name, a in LINES.items()
-            if name != START
-        ),
-        *(
-            Versus(
-                key=f"accuracy, {name} random",
-                a=LINES[name],
-                b=RANDOM[name],
-                read=ACCURACY,
-                what="accuracy",
-                margin=MARGIN,
-            )
-            for name in POINTS
-        ),
-        *(
-            Versus(
-                key=f"order, {name}",
-                a=ORDERS[name],
-                b=RANDOM_ORDERS[name],
-                read=ANGLE,
-                what="angle between two data orders",
-                margin=5.0,
-                more_is="worse",
-                digits=1,
-            )
-            for name in POINTS
-        ),
-    ),
-    claims=CLAIMS,
-    conclude=_conclude,
-    would_change="The whole width, the whole training set and 30,000 steps (--size paper); 20 % a round; more seeds.",
-    doubts=(
-        "A quarter of the width and a tenth of the images: the papers' ResNet-20 reaches 90 %, this one cannot.",
-        "The recipe is the papers' high learning rate; its low rate and warm-up are not run here.",
-        "Rewinding trains T - k steps, learning-rate rewinding as many; the reset trains T.",
-    ),
-)
+def _tuning(epochs: int) -> Recipe:
+    """A quarter of the training at the last rate of the dense run.   [renda2020comparing, section 2]"""
+    return replace(recipe(max(1, round(epochs / 4)), rate=0.001), schedule=Constant())

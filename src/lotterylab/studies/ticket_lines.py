@@ -5,6 +5,7 @@ from __future__ import annotations
 from lotterylab.studies.outline import Chart, Line, Versus
 
 ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
+INSTABILITY = "barrier.instability"
 MARGIN = 0.01  # of accuracy on CIFAR-10@5000: what counts as equal
 
 DENSE = Line(name="dense", labels={"method": "dense", "control": ""})
@@ -50,6 +51,45 @@ def order_chart(panels: str) -> Chart:
         lines=(ORDER, RANDOM_ORDER),
         y=ANGLE,
         y_axis="angle, degrees",
+        panels=panels,
+    )
+
+
+def instability_chart(panels: str) -> Chart:
+    """Instability over what is kept.   [frankle2020linear]"""
+    return Chart(
+        name="instability",
+        title="Instability: how far the error rises between two trainings in two data orders",
+        lines=(ORDER, RANDOM_ORDER),
+        y=INSTABILITY,
+        y_axis="instability, fraction of images",
+        panels=panels,
+    )
+
+
+def cost_chart(panels: str, lines: tuple[Line, ...], y: str = ACCURACY) -> Chart:
+    """Test accuracy over what it took to find the ticket and train it."""
+    return Chart(
+        name="cost",
+        title="Test accuracy against what it cost to find the ticket and to train it",
+        lines=lines,
+        y=y,
+        y_axis="test accuracy, fraction",
+        x="cost.epochs",
+        x_axis="passes over the training images, of all runs together",
+        panels=panels,
+        level=DENSE,
+    )
+
+
+def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
+    """The kept weights that no path uses.   [vysogorets2023connectivity]"""
+    return Chart(
+        name="paths",
+        title="Weights that are kept and lie on no path from input to output",
+        lines=lines,
+        y="paths.idle",
+        y_axis="of all weights, fraction",
         panels=panels,
     )
 

@@ -61,32 +61,43 @@ class FractionDrops:
 
     def factor(self, step: int, *, steps_per_epoch: int, total_steps: int) -> float:
         """gamma to the number of drops passed."""
-        drops = (floor(Fraction(str(fraction)) * total_steps + Fraction(1, 2)) for fraction in self.at)
-        return self.gamma ** sum(step >= drop for drop in drops)
+        return self.gamma ** sum(step >= _rounded(fraction, total_steps) for fraction in self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Warmup:
-    """The rate rises in a straight line over the first ``steps`` updates, and ``then`` multiplies it throughout.
+    """The rate rises in a straight line over the first k updates, and ``then`` multiplies it throughout.
 
-    Update i of k (from 1) has i/k of the rate: the first is not lost to a rate of 0, the k-th is the whole rate.
-    [frankle2019lottery, section 4: "linear warmup" over k iterations, 0 and k being its ends; goyal2017accurate]
+    k is a number of ``steps``, or a ``share`` of all, rounded as the drops of ``FractionDrops`` are.  Update i of k
+    (from 1) has i/k of the rate: the first is not lost to a rate of 0, the k-th has the whole rate.
+    [frankle2019lottery, section 4, who say "linear warmup" over k iterations; goyal2017accurate, section 2.2]
     """
 
-    steps: int
+    steps: int | None = None
+    share: float | None = None
     then: Constant | EpochDrops | FractionDrops = Constant()
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
+        if (self.steps is None) == (self.share is None):
+            raise UsageError("a warm-up has a number of steps or a share of the training: give one of the two.")
+        if self.steps is not None and self.steps < 1:
             raise UsageError(f"a warm-up of {self.steps} steps: at least 1 is needed.")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise UsageError(f"share={self.share} must be above 0 and at most 1. For optimizer steps use steps.")
 
     def factor(self, step: int, *, steps_per_epoch: int, total_steps: int) -> float:
-        """min(1, (step + 1) / steps) times that of ``then``."""
-        risen = min(1.0, (step + 1) / self.steps)
-        return risen * self.then.factor(step, steps_per_epoch=steps_per_epoch, total_steps=total_steps)
+        """min(1, (step + 1) / k) times that of ``then``."""
+        k = max(1, _rounded(self.share, total_steps)) if self.share is not None else self.steps or 1
+        return min(1.0, (step + 1) / k) * self.then.factor(
+            step, steps_per_epoch=steps_per_epoch, total_steps=total_steps
+        )
 
 
 Schedule: TypeAlias = Constant | EpochDrops | FractionDrops | Warmup
+
+
+def _rounded(fraction: float, total_steps: int) -> int:
+    return floor(Fraction(str(fraction)) * total_steps + Fraction(1, 2))
 
 
 def _check(at: tuple[float, ...], gamma: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
@@ -22,7 +23,7 @@ OURS = {  # on what we expected
     "cannot be said": ("cannot be said", "?", "open"),
     "not run": ("not run", "–", "none"),
 }
-HEAD = ("", "claim", "measured", "n", "verdict")
+HEAD = ("", "claim", "measured", "n", "runs", "verdict")
 
 
 def answer(material: Material, outline: Outline, found: Sequence[Difference]) -> Html:
@@ -82,8 +83,14 @@ def _row(claim: Claim, one: Judgement, words: dict[str, tuple[str, str, str]]) -
         cell(claim.text, source, label=HEAD[1]),
         cell(one.measured, label=HEAD[2]),
         cell(str(one.n), label=HEAD[3]),
-        cell(badge(word, mark, kind), label=HEAD[4]),
+        cell(_sides(one), label=HEAD[4]),
+        cell(badge(word, mark, kind), label=HEAD[5]),
     ]
+
+
+def _sides(one: Judgement | Difference) -> list[Html]:
+    """The runs of each side."""
+    return [tag("div", f"{name}: ", run_links(rows)) for name, rows in one.rows]
 
 
 def differences(found: Sequence[Difference]) -> Html:
@@ -97,8 +104,8 @@ def differences(found: Sequence[Difference]) -> Html:
         "differences",
         "Differences",
         sentence(
-            f"{resolved} of {len(found)} differences are resolved at 5 % for the whole family (Holm), {equal} are "
-            f"shown to be equal within their margin, {len(found) - resolved - equal} are unresolved."
+            f"{resolved} of {len(found)} differences are resolved at 5 % for the whole family (Holm), of the "
+            f"others {equal} are equal within their margin, {len(found) - resolved - equal} are unresolved."
         ),
         note(
             "Paired by seed, with 95 % t intervals. Equal: two one-sided tests at 5 % each. Power: how many seeds "
@@ -116,7 +123,7 @@ def _summary(title: str, own: Sequence[Difference]) -> str:
 
 
 def _table(own: Sequence[Difference]) -> Html:
-    head = ["where", heading("kept"), heading("n"), heading("difference"), heading("p, Holm"), "says", "power"]
+    head = ["where", heading("kept"), heading("n"), heading("difference"), heading("p, Holm"), "says", "power", "runs"]
     rows = [
         [
             one.panel,
@@ -126,6 +133,7 @@ def _table(own: Sequence[Difference]) -> Html:
             number(one.p_holm, 4),
             one.says,
             one.power,
+            cell(_sides(one)),
         ]
         for one in own
     ]

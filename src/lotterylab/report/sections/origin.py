@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lotterylab.plan.nodes import Choose, Train
+from lotterylab.report.anchors import settings_anchor, settings_of
 from lotterylab.report.blocks import cell, folded, pairs, section, sentence, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
+from lotterylab.words import PLACE
 
 OF_ONE_RUN = ("earlier_seconds",)  # facts that differ from run to run and say nothing about its bits
 
@@ -21,7 +25,8 @@ def origin(material: Material) -> Html:
         "origin",
         "Settings, data, versions, predictions",
         sentence(_summary(material, len(runs))),
-        folded("Settings", pairs((name, spell(value)) for name, value in context.settings.items())),
+        folded("Settings of the study", pairs((name, spell(value)) for name, value in context.settings.items())),
+        folded("Settings of the runs", *_settings_of_runs(material)),
         folded("Data", *_data(material)),
         folded("Versions and machine", tag("h3", "This report"), _facts(context.facts), tag("h3", "The runs"), *runs),
         folded("Predictions, as written before the runs", _predictions(material)),
@@ -63,6 +68,42 @@ def _facts_of_runs(material: Material) -> list[Html]:
         tag("div", tag("p", f"{count:,} training run{'s' * (count > 1)}:"), _facts(dict(facts)))
         for facts, count in sets.most_common()
     ]
+
+
+def _settings_of_runs(material: Material) -> list[Html]:
+    """One part for each recipe on each network and data, with an id that the lines of "All runs" link to."""
+    found: dict[str, Train] = {}
+    counts: Counter[str] = Counter()
+    for result in material.results:
+        run = result.nodes.get("train")
+        if isinstance(run, Train) and "train" in result.records:
+            found.setdefault(settings_anchor(run), run)
+            counts[settings_anchor(run)] += 1
+    return [
+        folded(
+            f"{run.model.activation} {type(run.model).__name__}, {run.total_steps - run.first_step:,} steps: "
+            f"{counts[anchor]:,} run{'s' * (counts[anchor] > 1)}",
+            pairs(flat(settings_of(run))),
+            anchor=anchor,
+        )
+        for anchor, run in found.items()
+    ]
+
+
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Fields of fields as (path of names, value); a spec within is called by its kind."""
+    if isinstance(value, Choose):
+        yield name, f"chosen by {value.by.replace('_', ' ')} from {spell([one for one, _ in value.candidates])}"
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from flat(item, f"{name} {key}".strip())
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield name, type(value).__name__
+        for field in dataclasses.fields(value):
+            if not PLACE.items() <= field.metadata.items():
+                yield from flat(getattr(value, field.name), f"{name}: {field.name.replace('_', ' ')}")
+    elif value is not None:
+        yield name, spell(value)
 
 
 def _predictions(material: Material) -> Html:

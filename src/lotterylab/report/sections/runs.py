@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from lotterylab.engine.results import Result
+from lotterylab.plan.nodes import Train
+from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Child, Html, tag
@@ -35,7 +39,7 @@ def runs(material: Material) -> Html:
         note(
             "Asked and reached: fraction removed, over the entries that the method may remove. Exact acc.: on the test "
             "images that are exactly those of the canonical data. D: mean over tensors of the relative distance from "
-            "the dense network. The digest names the run in the store."
+            "the dense network. The digest names the run in the store; it leads to the settings."
         ),
         tag("div", class_="tools", data_for="all-runs"),
         table(
@@ -48,16 +52,16 @@ def runs(material: Material) -> Html:
 
 
 def _row(result: Result) -> list[Child]:
-    labels, record = result.labels, result.records["train"]
+    labels, record, run = result.labels, result.records["train"], cast(Train, result.nodes["train"])
     return [
-        cell(str(labels["protocol"]).partition(":")[0], value=labels["protocol"]),
+        cell(str(labels["protocol"]).partition(":")[0], value=labels["protocol"], anchor=run_anchor(labels)),
         labels["activation"],
         called(str(labels["method"])),
         labels["control"],
-        number(labels["sparsity"], 2) if labels["sparsity"] else cell("dense", value=0.0, kind="number"),  # type: ignore[arg-type]
+        number(labels["sparsity"], 4) if labels["sparsity"] else cell("dense", value=0.0, kind="number"),  # type: ignore[arg-type]
         number(result.metric("prune.reached")),
         cell(labels["seed"], value=labels["seed"], kind="number"),
         *(number(result.metric(metric)) for metric in METRICS),
         number(record.seconds, 1),
-        cell(tag("code", record.digest[:12])),
+        cell(tag("a", tag("code", record.digest[:12]), href=f"#{settings_anchor(run)}")),
     ]

@@ -1,0 +1,46 @@
+"""Links from a number to the runs that it was made of, and from a run to its settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lotterylab.engine.results import Result
+from lotterylab.plan.digest import digest
+from lotterylab.plan.nodes import Train
+from lotterylab.report.arms import Arm
+from lotterylab.report.markup import Html, tag
+
+OTHER = re.compile(r"[^a-z0-9.]+")
+
+
+def run_anchor(labels: Mapping[str, Any]) -> str:
+    """The id of a run's line in "All runs"."""
+    names = ("protocol", "activation", "method", "control", "sparsity", "seed")
+    return "run-" + OTHER.sub("-", "_".join(str(labels[name]) for name in names).lower().replace("_", " "))
+
+
+def run_links(rows: Iterable[Result]) -> Html:
+    """The seeds of finished rows, each a link to its line."""
+    return _links({int(row.labels["seed"]): row.labels for row in rows if "train" in row.records})
+
+
+def arm_links(arm: Arm, seeds: Iterable[int]) -> Html:
+    """The seeds of an arm, each a link to its line."""
+    return _links({seed: {**arm._asdict(), "seed": seed} for seed in seeds})
+
+
+def settings_of(run: Train) -> dict[str, Any]:
+    """What runs that differ in their seed, their mask and their weights alone have in common."""
+    return {"model": run.model, "data": run.data.spec, "recipe": run.recipe, "first step": run.first_step}
+
+
+def settings_anchor(run: Train) -> str:
+    """The id of a run's settings."""
+    return f"settings-{digest(list(settings_of(run).values()))[:12]}"
+
+
+def _links(by_seed: Mapping[int, Mapping[str, Any]]) -> Html:
+    links = [tag("a", str(seed), href=f"#{run_anchor(labels)}") for seed, labels in sorted(by_seed.items())]
+    return tag("span", "seed " if len(links) == 1 else "seeds ", [[link, " "] for link in links], class_="runs")

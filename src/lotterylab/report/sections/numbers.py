@@ -1,0 +1,120 @@
+"""The numbers behind a figure of an outline, each with the runs that it was made of; and what results cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.report.anchors import arm_links, run_links
+from lotterylab.report.arms import Arm
+from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
+from lotterylab.report.figures_outline import panel_names, placed
+from lotterylab.report.markup import Child, Html
+from lotterylab.report.material import Material
+from lotterylab.report.words import interval_text
+from lotterylab.studies.outline import Chart, LayerChart
+from lotterylab.studies.seeds import grouped, where
+
+COSTS = (  # metric, heading, what to divide by, decimals
+    ("cost.epochs_to_find", "epochs to find", 1, 1),
+    ("cost.epochs", "epochs in all", 1, 1),
+    ("cost.macs", "MACs, 1e12", 1e12, 2),
+    ("cost.sparse_macs", "without zeros, 1e12", 1e12, 2),
+    ("cost.seconds", "seconds", 1, 0),
+)
+
+
+def numbers_behind(material: Material, wanted: Chart) -> Html:
+    """A folded table: panel, line, place on the axis, mean and interval, seeds as links."""
+    arms = material.arms
+    lines = wanted.lines if wanted.level is None else (*wanted.lines, wanted.level)
+    rows: list[list[Child]] = []
+    for panel in panel_names(arms, wanted):
+        for line in lines:
+            for x, arm in placed(arms, wanted, line, panel):
+                interval = arms.interval(arm, wanted.y)
+                assert interval is not None
+                digits = 4 if abs(interval.mean) < 10 else 1
+                rows.append(
+                    [
+                        panel,
+                        line.name,
+                        number(x, 3),
+                        cell(interval_text(interval, digits), value=repr(interval.mean), kind="number"),
+                        number(interval.n),
+                        arm_links(arm, arms.values(arm, wanted.y)),
+                    ]
+                )
+    x_name = "kept" if wanted.x == "kept" else wanted.x_axis
+    head = [wanted.panels, "line", heading(x_name), heading(wanted.y_axis), heading("n"), "runs"]
+    return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
+
+
+def layers_behind(material: Material, wanted: LayerChart) -> Html:
+    """The same of a chart over layers."""
+    within = [row for row in where(material.results, **wanted.within) if isinstance(row.metric(wanted.metric), dict)]
+    rows: list[list[Child]] = []
+    for line in wanted.lines:
+        for activation, own in grouped(line.rows(within), "activation").items():
+            for place, layer in enumerate(own[0].metric(wanted.metric), start=1):
+                interval = t_interval([row.metric(wanted.metric)[layer] for row in own])
+                mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
+                rows.append(
+                    [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]
+                )
+    head = ["activation", "line", heading("layer"), "weight", heading(wanted.y_axis), heading("n"), "runs"]
+    return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
+
+
+def costs(material: Material) -> Html:
+    """What each dense network and each ticket cost, the runs behind it included."""
+    head = [
+        "where",
+        "method",
+        heading("kept"),
+        *(heading(name) for _, name, _, _ in COSTS),
+        heading("test acc."),
+        "runs",
+    ]
+    rows = list(_cost_rows(material))
+    return section(
+        "costs",
+        "What it cost",
+        sentence(
+            "Finding a ticket takes the dense run and every round before it; each ticket carries that cost alone, as "
+            "if nobody else had paid for it."
+        ),
+        note(
+            "Means over seeds. MACs: multiply-accumulates of convolutions and linear layers, forward and backward "
+            "(three times a forward pass), as they are done here, where a zero is multiplied too; without zeros: what "
+            "hardware that skips them would do. Seconds: of one thread, where all runs behind were timed."
+        ),
+        folded(f"{len(rows)} arms", table(head, rows, kind="sortable", name="costs-table")),
+    )
+
+
+def _cost_rows(material: Material) -> Iterator[list[Child]]:
+    arms = material.arms
+    for arm in arms.where():
+        seeds = arms.values(arm, "cost.epochs")
+        if not seeds:
+            continue
+        reached = _mean(material, arm, "prune.reached")
+        yield [
+            f"{arm.protocol}, {arm.activation}",
+            f"{arm.method}, {arm.control}" if arm.control else arm.method,
+            number(1.0 if reached is None else 1 - reached, 3),
+            *(_cell(material, arm, metric, unit, digits) for metric, _, unit, digits in COSTS),
+            number(_mean(material, arm, "train.test_accuracy")),
+            arm_links(arm, seeds),
+        ]
+
+
+def _cell(material: Material, arm: Arm, metric: str, unit: float, digits: int) -> Html:
+    mean = _mean(material, arm, metric)
+    return number(None if mean is None else mean / unit, digits)
+
+
+def _mean(material: Material, arm: Arm, metric: str) -> float | None:
+    values = material.arms.values(arm, metric).values()
+    return sum(values) / len(values) if values else None

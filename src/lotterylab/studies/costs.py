@@ -1,0 +1,118 @@
+"""What a result cost: every training that had to be done before it, and its own.
+
+Counted from the plan, so that it is known before anything runs and does not depend on what a store had already: a dense
+run that many tickets share counts for each of them, as it would for somebody who wants that one ticket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lotterylab.engine.records import Record
+from lotterylab.engine.results import Result
+from lotterylab.plan.nodes import At, Dense, Node, Prune, Shuffle, Train, nodes_in
+
+THROUGH = ("start", "mask", "of", "run")  # a learning rate that was chosen, and its trials, belong to no ticket
+PASSES = 3  # forward, and backward twice as much: for the inputs of each layer and for its weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Of one row.
+
+    ``epochs_to_find``: passes over the training images of all runs behind it; ``epochs``: with its own.
+    ``macs``: multiply-accumulates of convolutions and linear layers, forward and backward, as they are done here, with
+    zeros multiplied; ``sparse_macs``: those of them whose weight was not held at zero.  ``seconds``: of one thread.
+    None where something is not known.
+    """
+
+    epochs_to_find: float
+    epochs: float
+    macs: float | None
+    sparse_macs: float | None
+    seconds: float | None
+
+
+def costs(results: Sequence[Result]) -> list[Cost | None]:
+    """One for each row; None of rows without a finished training."""
+    records = {record.digest: record for result in results for record in result.records.values()}
+    counted = {
+        result.nodes["train"].model: result.records["macs"].metrics["dense"]  # type: ignore[attr-defined]
+        for result in results
+        if "macs" in result.records
+    }
+    return [_cost(result, records, counted) if "train" in result.records else None for result in results]
+
+
+def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object, Mapping[str, int]]) -> Cost:
+    own = result.nodes["train"]
+    assert isinstance(own, Train)
+    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in trainings(own).items()]
+    before = [one for one in parts if one.run != own]
+    return Cost(
+        epochs_to_find=sum(one.epochs for one in before),
+        epochs=sum(one.epochs for one in parts),
+        macs=_sum(one.macs for one in parts),
+        sparse_macs=_sum(one.sparse_macs for one in parts),
+        seconds=_sum(one.seconds for one in parts),
+    )
+
+
+def trainings(run: Train) -> dict[Train, int]:
+    """The runs that had to be done for this one and itself, each with the number of steps that were needed of it."""
+    steps: dict[Train, int] = {}
+    seen: set[Node] = set()
+    todo: list[Node] = [run.final]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, At):
+            needed = 0 if node.begins else (node.step or node.run.total_steps) - node.run.first_step
+            if needed:
+                steps[node.run] = max(needed, steps.get(node.run, 0))
+            else:
+                node = node.run.start  # nothing of the run itself is needed
+        if node not in seen:
+            seen.add(node)
+            for name in THROUGH:
+                todo += nodes_in(getattr(node, name, None))
+    return dict(reversed(steps.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    run: Train
+    epochs: float
+    macs: float | None
+    sparse_macs: float | None
+    seconds: float | None
+
+
+def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[str, int] | None) -> _Part:
+    images = steps * run.data.spec.train / run.steps_per_epoch
+    kept, record = _densities(run.mask, records), records.get(run.digest)
+    record = records.get(record.same_as, record) if record else None
+    whole = run.total_steps - run.first_step
+    return _Part(
+        run=run,
+        epochs=steps / run.steps_per_epoch,
+        macs=PASSES * images * sum(dense.values()) if dense else None,
+        sparse_macs=PASSES * images * sum(count * kept.get(name, 1.0) for name, count in dense.items())
+        if dense and kept is not None
+        else None,
+        seconds=record.seconds * steps / whole if record and record.seconds else None,
+    )
+
+
+def _densities(mask: Node, records: Mapping[str, Record]) -> Mapping[str, float] | None:
+    """The share of each layer's weights that a mask keeps, by the record of the cut that made it."""
+    if isinstance(mask, Shuffle):
+        return _densities(mask.mask, records)
+    if isinstance(mask, Prune):
+        return records[mask.digest].metrics["layers"] if mask.digest in records else None
+    return {} if isinstance(mask, Dense) else None
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    every = list(values)
+    return None if any(value is None for value in every) else sum(value for value in every if value is not None)

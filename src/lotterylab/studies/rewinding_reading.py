@@ -1,0 +1,222 @@
+"""How the study ``rewinding`` is read: its lines, what was claimed and predicted before it ran, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lotterylab.engine.results import Result
+from lotterylab.plan.study import Prediction
+from lotterylab.rates import Rate
+from lotterylab.studies.judging import above, apart_from, at, less, more
+from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.ticket_lines import (
+    ACCURACY,
+    ANGLE,
+    DENSE,
+    INSTABILITY,
+    L2,
+    MARGIN,
+    cost_chart,
+    paths_chart,
+)
+
+QUESTION = (
+    "Does a residual network that finds no better tickets at its initial weights than random masks are find them at "
+    "the weights of a little later, and how stable are they?"
+)
+RATE = Rate(share=0.5)
+LAST = 3  # rounds: 12.5 % of the weights are left
+LOW = RATE.after(LAST)
+POINTS = {"rewind to 0": 0.0, "rewind to 2 %": 0.02, "rewind to 7 %": 0.07}
+START, LATE = "rewind to 0", "rewind to 7 %"
+LEARNING_RATE, FINE_TUNING = "learning-rate rewinding", "fine-tuning"
+HIGH, LOW_RATE, WARM_UP = "ResNet-20", "ResNet-20, low rate", "ResNet-20, warm-up"  # the recipes
+
+LINES = {
+    name: Line(name=name, labels={"method": name, "control": "", "protocol": HIGH})
+    for name in (*POINTS, LEARNING_RATE, FINE_TUNING)
+}
+OTHERS = {
+    name: Line(name=name, labels={"method": START, "control": "", "protocol": name}) for name in (LOW_RATE, WARM_UP)
+}
+OTHER_RANDOM = {
+    name: Line(name=f"random mask, {name}", labels={"method": START, "control": "random mask", "protocol": name})
+    for name in OTHERS
+}
+RANDOM = {name: Line(name=f"random mask, {name}", labels={"method": name, "control": "random mask"}) for name in POINTS}
+ORDERS = {name: Line(name=name, labels={"method": name, "control": "other order"}) for name in POINTS}
+RANDOM_ORDERS = {
+    name: Line(name=f"random mask, {name}", labels={"method": name, "control": "random mask, other order"})
+    for name in POINTS
+}
+STABILISING = "frankle2019stabilizing"
+CLAIMS = (
+    Claim(
+        key="1",
+        text="Rewound to iteration 500 of 30,000 a ticket of 16.7 % is more accurate than reset to 0 (ours: 2 % of the "
+        "training, 12.5 % of the weights).",
+        judge=more(LINES["rewind to 2 %"], LINES[START], ACCURACY, LOW),
+        source=STABILISING,
+    ),
+    Claim(
+        key="2",
+        text="Reset to 0 a ticket is no more stable to the data order than a random mask (angles of 87.7 and 88.0 "
+        "degrees at 16.7 %): judged as less by no more than 5 degrees.",
+        judge=more(ORDERS[START], RANDOM_ORDERS[START], ANGLE, LOW, than=-5.0, digits=1),
+        source=STABILISING,
+    ),
+    Claim(
+        key="3",
+        text="Learning-rate rewinding is at least as accurate as rewinding the weights (12.5 %; ours: 7 % of the "
+        "training), within 0.01.",
+        judge=more(LINES[LEARNING_RATE], LINES[LATE], ACCURACY, LOW, than=-MARGIN),
+        source="renda2020comparing",
+    ),
+    Claim(
+        key="4",
+        text="Rewinding the weights is at least as accurate as fine-tuning (12.5 %; ours: 7 %, and a quarter of the "
+        "training at its last rate), within 0.01.",
+        judge=more(LINES[LATE], LINES[FINE_TUNING], ACCURACY, LOW, than=-MARGIN),
+        source="renda2020comparing",
+    ),
+    Claim(
+        key="5",
+        text="At the low rate (0.01) a ticket that is reset is more accurate than a random mask (12.5 %).",
+        judge=more(OTHERS[LOW_RATE], OTHER_RANDOM[LOW_RATE], ACCURACY, LOW),
+        source="frankle2019lottery",
+    ),
+    Claim(
+        key="6",
+        text="With warm-up (0.03) a ticket that is reset is more accurate than a random mask (12.5 %).",
+        judge=more(OTHERS[WARM_UP], OTHER_RANDOM[WARM_UP], ACCURACY, LOW),
+        source="frankle2019lottery",
+    ),
+    Claim(
+        key="7",
+        text="Reset to 0 a ticket is unstable: between two data orders the error rises by more than 0.02 above the "
+        "mean of the ends (12.5 %).",
+        judge=above(ORDERS[START], INSTABILITY, LOW, than=0.02),
+        source="frankle2020linear",
+    ),
+    Claim(
+        key="a",
+        text="Rewound to 7 % a ticket is more accurate than a random mask of the same start.",
+        judge=more(LINES[LATE], RANDOM[LATE], ACCURACY, LOW),
+    ),
+    Claim(
+        key="b",
+        text="Rewound to 7 % a ticket is more stable to the data order (angle) than one that is reset.",
+        judge=less(ORDERS[LATE], ORDERS[START], ANGLE, LOW, digits=1),
+    ),
+    Claim(
+        key="c",
+        text="Rewound to 7 % the error rises less between two data orders (instability) than after a reset.",
+        judge=less(ORDERS[LATE], ORDERS[START], INSTABILITY, LOW),
+    ),
+    Claim(
+        key="d",
+        text="At the high rate a ticket that is reset is no more accurate than a random mask, within 0.01.",
+        judge=less(LINES[START], RANDOM[START], ACCURACY, LOW, than=MARGIN),
+    ),
+)
+PREDICTIONS = tuple(
+    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.")
+    for one in CLAIMS
+    if not one.source
+)
+
+
+def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+    """Each way against the reset, at the sparsest level."""
+    parts = apart_from(LINES[START], LINES.values(), results, ACCURACY, LOW)
+    if not parts:
+        return "Nothing can be said yet: no seed is finished."
+    reached = at(LINES[START], results, ACCURACY, LOW)
+    mean = sum(reached.values()) / len(reached)
+    return f"With 12.5 % of the weights, a reset to 0 reaches {mean:.3f}; minus that: {'; '.join(parts)}."
+
+
+OUTLINE = Outline(
+    charts=(
+        Chart(
+            name="accuracy",
+            title="Test accuracy by where the weights go back to",
+            lines=(*LINES.values(), RANDOM[START], RANDOM[LATE], *OTHERS.values(), *OTHER_RANDOM.values()),
+            y=ACCURACY,
+            y_axis="test accuracy, fraction",
+            level=DENSE,
+        ),
+        Chart(
+            name="pruning-stability",
+            title="Stability to pruning: distance from the dense network over the kept weights",
+            lines=(*LINES.values(), *OTHERS.values()),
+            y=L2,
+            y_axis="L2 distance",
+        ),
+        cost_chart("protocol", (*LINES.values(), *OTHERS.values())),
+        paths_chart("protocol", (*LINES.values(), *OTHERS.values(), *RANDOM.values())),
+    ),
+    versus=(
+        *(
+            Versus(key=f"accuracy, {a.name}", a=a, b=LINES[START], read=ACCURACY, what="accuracy", margin=MARGIN)
+            for name, a in LINES.items()
+            if name != START
+        ),
+        *(
+            Versus(
+                key=f"accuracy, {name} random",
+                a=LINES[name],
+                b=RANDOM[name],
+                read=ACCURACY,
+                what="accuracy",
+                margin=MARGIN,
+            )
+            for name in POINTS
+        ),
+        *(
+            Versus(
+                key=f"accuracy, {name} random",
+                a=OTHERS[name],
+                b=OTHER_RANDOM[name],
+                read=ACCURACY,
+                what="accuracy",
+                margin=MARGIN,
+            )
+            for name in OTHERS
+        ),
+        *(
+            Versus(
+                key=f"instability, {name}",
+                a=ORDERS[name],
+                b=RANDOM_ORDERS[name],
+                read=INSTABILITY,
+                what="instability",
+                margin=0.02,
+                more_is="worse",
+            )
+            for name in POINTS
+        ),
+        *(
+            Versus(
+                key=f"order, {name}",
+                a=ORDERS[name],
+                b=RANDOM_ORDERS[name],
+                read=ANGLE,
+                what="angle between two data orders",
+                margin=5.0,
+                more_is="worse",
+                digits=1,
+            )
+            for name in POINTS
+        ),
+    ),
+    claims=CLAIMS,
+    conclude=_conclude,
+    would_change="The whole width, the whole training set and 30,000 steps (--size paper); 20 % a round; more seeds.",
+    doubts=(
+        "A quarter of the width and a tenth of the images: the papers' ResNet-20 reaches 90 %, this one cannot.",
+        "Along the line between two networks the statistics of batch norms are estimated anew; interpolated ones "
+        "would give higher barriers.",
+        "Rewinding trains T - k steps, learning-rate rewinding as many; the reset trains T.",
+    ),
+)
