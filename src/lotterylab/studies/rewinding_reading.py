@@ -136,6 +136,24 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     return f"With 12.5 % of the weights, a reset to 0 reaches {mean:.3f}; minus that: {'; '.join(parts)}."
 
 
+def _accuracy(a: Line, b: Line, key: str) -> Versus:
+    return Versus(key=f"accuracy, {key}", a=a, b=b, read=ACCURACY, what="accuracy", margin=MARGIN)
+
+
+def _orders(name: str, read: str, what: str, margin: float, digits: int) -> Versus:
+    """The ticket against the random mask, each trained in two data orders."""
+    return Versus(
+        key=f"{what}, {name}",
+        a=ORDERS[name],
+        b=RANDOM_ORDERS[name],
+        read=read,
+        what=what,
+        margin=margin,
+        more_is="worse",
+        digits=digits,
+    )
+
+
 OUTLINE = Outline(
     charts=(
         Chart(
@@ -157,58 +175,11 @@ OUTLINE = Outline(
         paths_chart("protocol", (*LINES.values(), *OTHERS.values(), *RANDOM.values())),
     ),
     versus=(
-        *(
-            Versus(key=f"accuracy, {a.name}", a=a, b=LINES[START], read=ACCURACY, what="accuracy", margin=MARGIN)
-            for name, a in LINES.items()
-            if name != START
-        ),
-        *(
-            Versus(
-                key=f"accuracy, {name} random",
-                a=LINES[name],
-                b=RANDOM[name],
-                read=ACCURACY,
-                what="accuracy",
-                margin=MARGIN,
-            )
-            for name in POINTS
-        ),
-        *(
-            Versus(
-                key=f"accuracy, {name} random",
-                a=OTHERS[name],
-                b=OTHER_RANDOM[name],
-                read=ACCURACY,
-                what="accuracy",
-                margin=MARGIN,
-            )
-            for name in OTHERS
-        ),
-        *(
-            Versus(
-                key=f"instability, {name}",
-                a=ORDERS[name],
-                b=RANDOM_ORDERS[name],
-                read=INSTABILITY,
-                what="instability",
-                margin=0.02,
-                more_is="worse",
-            )
-            for name in POINTS
-        ),
-        *(
-            Versus(
-                key=f"order, {name}",
-                a=ORDERS[name],
-                b=RANDOM_ORDERS[name],
-                read=ANGLE,
-                what="angle between two data orders",
-                margin=5.0,
-                more_is="worse",
-                digits=1,
-            )
-            for name in POINTS
-        ),
+        *(_accuracy(line, LINES[START], name) for name, line in LINES.items() if name != START),
+        *(_accuracy(LINES[name], RANDOM[name], f"{name} random") for name in POINTS),
+        *(_accuracy(OTHERS[name], OTHER_RANDOM[name], f"{name} random") for name in OTHERS),
+        *(_orders(name, INSTABILITY, "instability", 0.02, 4) for name in POINTS),
+        *(_orders(name, ANGLE, "angle between two data orders", 5.0, 1) for name in POINTS),
     ),
     claims=CLAIMS,
     conclude=_conclude,
