@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 import tyro
@@ -57,7 +59,10 @@ def _asking(kind: type, study: str, typed: Sequence[str], values: dict[str, Any]
 
 
 def _description(kind: type) -> str:
-    return f"{(kind.__doc__ or '').strip()}  Options may stand in a TOML file: --config FILE; --print-config makes one."
+    text = f"{(kind.__doc__ or '').strip()}  Options may stand in a TOML file: --config FILE; --print-config makes one."
+    width = min(get_terminal_size().columns, 100) - 1
+    # tyro keeps a line's end only where the next one begins with no letter
+    return fill(" ".join(text.split()), width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _take(words: list[str], flag: str) -> tuple[list[str], str | None]:
