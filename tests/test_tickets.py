@@ -226,3 +226,13 @@ def test_an_initial_state_comes_from_the_seed(tmp_path):
     state = INIT.model.initial(7, "init", "named")
     start = found.store.get(found.store.record(found.rows[0].nodes["train"].start.digest).blobs["state"])
     assert all(torch.equal(start[name], state[name]) for name in state)
+
+
+def test_a_dense_control_is_not_said_to_be_pruned(tmp_path):
+    found = tickets(
+        init_fn, train_fn, eval_fn, steps=4, sparsities=[0.5], controls=["dense-same-cost"], seeds=1, store=tmp_path
+    )
+    last = found.rows[-1]
+    assert last.labels["control"] == "dense same cost" and set(last.records) == {"train"}
+    run = last.nodes["train"]
+    assert isinstance(run, Train) and run.total_steps == 8 and run.mask == found.rows[0].nodes["train"].mask  # type: ignore[attr-defined]

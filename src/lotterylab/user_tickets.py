@@ -24,7 +24,7 @@ from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
-from lotterylab.plan.nodes import Dense, Init, Measure, Node
+from lotterylab.plan.nodes import Dense, Init, Measure, Node, Prune
 from lotterylab.plan.study import Row, Study
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
@@ -210,8 +210,11 @@ def _rows(
         sparsity = float(getattr(ticket.mask, "sparsity", 0.0)) if _plain(ticket) else float(ticket.round)
         runs = {"": ticket.run, **{word: control(word, ticket, seed) for word in controls}}
         for word, run in runs.items():
-            of = {"dense": dense.final, "ticket": run.final, "mask": run.mask}
-            nodes = {"train": run, "prune": ticket.mask, "distances": Measure(quantity=Distances(), of=of)}
+            nodes: dict[str, Node] = {"train": run}
+            if not isinstance(run.mask, Dense):
+                of = {"dense": dense.final, "ticket": run.final, "mask": run.mask}
+                nodes["prune"] = run.mask if isinstance(run.mask, Prune) else ticket.mask
+                nodes["distances"] = Measure(quantity=Distances(), of=of)
             yield row(nodes, control=word.replace("-", " "), sparsity=sparsity)
 
 

@@ -81,7 +81,7 @@ def render(title: str, results: Sequence[Result], alarms: Sequence[Alarm], *, wi
                 table[heading] = cells
             elif any(cells):
                 dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
-        parts += [f"{protocol} | {activation}", *_aligned(table), ""]
+        parts += [" | ".join(filter(None, (protocol, activation))), *_aligned(table), ""]
     done = sum(result.complete for result in results)
     parts += [f"{title}: {done} of {len(results)} rows finished.", *_summed(alarms, width)]
     note = (
