@@ -146,3 +146,50 @@ def test_ties_are_those_of_select():
     assert not torch.equal(*random)
     with pytest.raises(UsageError, match="64 entries share the score 1"):
         ll.prune(module, ll.criteria.Magnitude(), 0.5, ties="refuse")
+
+
+class Attends(nn.Module):
+    """Attention through the function that chooses a fused kernel where it can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.out = (nn.Linear(8, 8) for _ in range(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        attended = nn.functional.scaled_dot_product_attention(*(f(x)[:, None] for f in (self.q, self.k, self.v)))
+        return self.out(attended[:, 0].mean(1))
+
+
+def test_grasp_scores_what_attends():
+    torch.manual_seed(0)
+    data = torch.randn(6, 5, 8), torch.arange(6)
+    module = Attends()
+    scores = ll.score(module, ll.criteria.Grasp(temperature=1.0), batch=data)
+    # s . w = w' H g: by a finite difference of the gradient along g
+    weights = [module.q.weight, module.k.weight, module.v.weight, module.out.weight]
+
+    def slopes() -> list[torch.Tensor]:
+        return list(torch.autograd.grad(nn.functional.cross_entropy(module(data[0]), data[1]), weights))
+
+    g, small = slopes(), 1e-2
+    for sign in (1, -2):
+        with torch.no_grad():
+            for weight, slope in zip(weights, g, strict=True):
+                weight += sign * small * slope
+        if sign == 1:
+            ahead = slopes()
+    behind = slopes()
+    with torch.no_grad():
+        for weight, slope in zip(weights, g, strict=True):
+            weight += small * slope
+    for weight, one, other, score in zip(weights, ahead, behind, scores.values(), strict=True):
+        torch.testing.assert_close(score, weight.detach() * (one - other) / (2 * small), rtol=0.05, atol=2e-6)
+
+
+def test_a_mask_on_the_cpu_prunes_a_module_elsewhere():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    mask = ll.prune(module, ll.criteria.Magnitude(), 0.5)
+    away = module.to("meta")
+    initial = {name: torch.zeros(tensor.shape) for name, tensor in away.state_dict().items()}
+    scores = ll.score(away, ll.criteria.Movement(), mask=mask, initial=initial)
+    assert {tensor.device.type for tensor in scores.values()} == {"meta"}

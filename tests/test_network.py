@@ -7,7 +7,9 @@ from typing import cast
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
+from lotterylab.errors import UsageError
 from lotterylab.network import candidates, network, prunable_names, state_of
 from lotterylab.types import State
 
@@ -186,3 +188,19 @@ def test_a_module_that_is_used_twice_is_as_pure_and_shown_twice():
     assert torch.equal(after["norm.running_mean"], reference.norm.running_mean)  # type: ignore[arg-type]
     net.layer_outputs(state, inputs, net.prunable, lambda name, _: seen.append(name))
     assert seen == ["layer.weight", "layer.weight"] and int(state["norm.num_batches_tracked"]) == 0
+
+
+@pytest.mark.parametrize("make", [nn.utils.parametrizations.weight_norm, lambda m: prune.identity(m, "weight")])
+def test_a_layer_whose_weight_is_computed_is_named_and_not_left_out(make):
+    module = nn.Sequential(make(nn.Linear(4, 4)), nn.Linear(4, 2))
+    net = network(module)
+    assert net.computed == ("0",) and net.prunable == ("1.weight",)
+    with pytest.raises(UsageError, match="weight of '0' is no parameter but computed"):
+        candidates(net, "weights")
+    assert candidates(net, ["1.weight"]) == ("1.weight",)
+
+
+@pytest.mark.parametrize("params", ["weights", ()])
+def test_nothing_to_prune_is_said(params):
+    with pytest.raises(UsageError, match="nothing to prune"):
+        candidates(network(nn.Sequential(nn.LayerNorm(3))), params)

@@ -71,3 +71,13 @@ def test_torchs_own_generator_draws_by_name_within_the_block_and_is_given_back()
             drawn.append(torch.rand(3))
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_only_the_generators_that_are_given_back_are_seeded(monkeypatch):
+    def of_all_devices(seed: int) -> None:
+        raise AssertionError("every device was seeded, and only some are put back")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", of_all_devices)
+    monkeypatch.setattr(torch, "manual_seed", of_all_devices)
+    with rng.torch_draws(1, "a"):
+        torch.rand(1)

@@ -39,8 +39,23 @@ def test_the_published_schedule():
 def test_a_mask_of_before_is_where_the_schedule_begins():
     assert sparsities(0.75, 2, "linear", start=0.5) == [0.625, 0.75]
     assert float(sparsities(0.875, 2, "exponential", start=0.5)[0]) == 0.75
-    with pytest.raises(UsageError, match="removes"):
-        sparsities(0.25, 2, "linear", start=0.5)
+
+
+@given(st.integers(1, 60), shares, st.integers(1, 4), st.sampled_from(["global", "layerwise"]))
+def test_what_one_round_takes_several_take_and_what_it_refuses_they_refuse(n, sparsity, rounds, scope):
+    """An earlier mask has whole entries: the same sparsity again may be half an entry less than it removes."""
+    scores = Scores({"a": torch.arange(float(n)), "b": torch.arange(7.0)})
+    earlier = select(scores, sparsity, scope=scope)
+    rule = {"schedule": "exponential", "scope": scope, "granularity": "weight"}
+    steps = ladder(sparsity, earlier, rounds=rounds, **rule)
+    last = in_rounds(lambda _: scores, lambda s, t, m: select(s, t, mask=m, scope=scope), steps, earlier)[0]
+    assert masks.digest(last) == masks.digest(earlier)
+    if all(int((~one).sum()) for one in earlier.values()):
+        for count in (1, max(rounds, 2)):
+            with pytest.raises(UsageError, match="removes"):
+                select(scores, 0.0, mask=earlier, scope=scope) if count == 1 else ladder(
+                    0.0, earlier, rounds=count, **rule
+                )
 
 
 @given(st.integers(1, 400), shares, st.integers(1, 12), st.sampled_from(sorted(SCHEDULES)), st.integers(0, 3))

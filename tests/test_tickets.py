@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from lotterylab import tickets
 from lotterylab.analysis.statistics import t_interval
@@ -203,6 +204,7 @@ def test_rates_are_sparsities_too(tmp_path):
     assert [round(row.metric("prune.reached"), 2) for row in rows] == [0.5, 0.75]
     assert [row.labels["sparsity"] for row in rows] == [1.0, 2.0], "a round is called by its number"
     assert isinstance(rows[0].nodes["prune"], Prune)
+    assert "identical-masks" not in {alarm.code for alarm in found.alarms} and "2" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -236,3 +238,44 @@ def test_a_dense_control_is_not_said_to_be_pruned(tmp_path):
     assert last.labels["control"] == "dense same cost" and set(last.records) == {"train"}
     run = last.nodes["train"]
     assert isinstance(run, Train) and run.total_steps == 8 and run.mask == found.rows[0].nodes["train"].mask  # type: ignore[attr-defined]
+
+
+class HeadFirst(nn.Module):
+    """Its last layer comes first in the alphabet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer1, self.layer2, self.head = nn.Linear(8, 20), nn.Linear(20, 20), nn.Linear(20, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.layer2(self.layer1(x).relu()).relu())
+
+
+def head_first(seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return HeadFirst()
+
+
+def one_step(module: nn.Module, run: Any) -> None:
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    with run.hold(optimizer):
+        for step in run.steps:
+            optimizer.zero_grad()
+            module(torch.full((4, 8), step + 1.0)).square().mean().backward()
+            optimizer.step()
+
+
+def always_half(module: nn.Module) -> float:
+    return 0.5
+
+
+def test_the_output_layer_is_the_modules_last_in_every_round_whatever_its_name(tmp_path):
+    rate = Rate(share=0.5, output=0.1)
+    found = tickets(
+        head_first, one_step, always_half, steps=2, sparsities=[rate] * 3, scope="layerwise", seeds=1, store=tmp_path
+    )
+    masks_of = [found.ticket(sparsity=number, seed=0)[0] for number in (1.0, 2.0, 3.0)]
+    kept = [{name: int(one.sum()) for name, one in mask.items()} for mask in masks_of]
+    assert [one["head.weight"] for one in kept] == [36, 32, 29], "of 40: a tenth a round, rounded half up"
+    assert [one["layer2.weight"] for one in kept] == [200, 100, 50]
+    assert not any(alarm.code == "reached-is-not-requested" for alarm in found.alarms), str(found)

@@ -168,7 +168,8 @@ def load_mask(path: str | Path) -> Mask:
 def _alike(a: Mask, b: Mask) -> None:
     if a.keys() != b.keys():
         raise UsageError(f"two masks of different tensors: {sorted(a.keys() ^ b.keys())} are in one of them only.")
-    check(a, b)  # of the shapes: torch would stretch one of them to fit the other
+    for one, other in ((a, b), (b, a)):
+        check(one, other)  # of the shapes: torch would stretch one of them to fit the other
 
 
 def _some_entries(mask: Mask) -> int:

@@ -26,12 +26,14 @@ class Network:
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
     for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
+    ``computed``: the layers of these kinds whose weight is no parameter.
     """
 
     forward: Callable[[State, Inputs, bool | None], tuple[Tensor, State]]
     layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
+    computed: tuple[str, ...] = ()
 
 
 def prunable_names(module: nn.Module) -> tuple[str, ...]:
@@ -52,6 +54,15 @@ def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
         if isinstance(layer, kinds):
             layers.setdefault(id(layer.weight), []).append(layer)
     return {name: layers[id(weight)] for name, weight in module.named_parameters() if id(weight) in layers}
+
+
+def computed_weights(module: nn.Module) -> tuple[str, ...]:
+    """The Conv and Linear layers whose weight is no parameter: a parametrization, weight_norm, torch.nn.utils.prune."""
+    from torch import nn
+
+    kinds = tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+    layers = ((name, layer) for name, layer in module.named_modules() if isinstance(layer, kinds))
+    return tuple(name or type(layer).__name__ for name, layer in layers if "weight" not in layer._parameters)
 
 
 def network(module: nn.Module) -> Network:
@@ -88,6 +99,7 @@ def network(module: nn.Module) -> Network:
         layer_outputs=layer_outputs,
         prunable=prunable_names(module),
         parameters=tuple(name for name, _ in module.named_parameters()),
+        computed=computed_weights(module),
     )
 
 
@@ -118,14 +130,19 @@ def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
     """The names of the parameters that may be pruned: "weights" of Conv and Linear layers, "all", or those named.
 
     Raises:
-        UsageError: a word or a name that is not one of these.
+        UsageError: a word or a name that is not one of these; there is nothing to prune, or a layer whose weight is
+            computed from other tensors.
     """
     words = {"weights": net.prunable, "all": net.parameters}
     if isinstance(params, str):
         if params not in words:
             raise unknown("set of parameters", params, words)
+        if params == "weights":
+            _check_weights(net)
         return words[params]
     chosen = tuple(params)
+    if not chosen:
+        raise UsageError("params names nothing: there is nothing to prune.")
     for name in chosen:
         if name not in net.parameters:
             raise UsageError(
@@ -133,3 +150,16 @@ def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
                 f"{suggestion(name, net.parameters)}"
             )
     return tuple(name for name in net.parameters if name in chosen)
+
+
+def _check_weights(net: Network) -> None:
+    if net.computed:
+        raise UsageError(
+            f"the weight of '{net.computed[0]}' is no parameter but computed from others (a parametrization, "
+            "weight_norm, torch.nn.utils.prune), so it would be left out. Make it one first (parametrize."
+            "remove_parametrizations, prune.remove), or name the parameters to prune: params=[...]."
+        )
+    if not net.prunable:
+        raise UsageError(
+            "there is nothing to prune: the module has no Conv or Linear layer. Name its parameters: params=[...]."
+        )

@@ -40,6 +40,8 @@ class Rate:
     def target(self, mask: Mask, scope: str) -> Sparsity:
         """The sparsity after one round from ``mask``: of each layer where they are apart, else one for all.
 
+        The tensors of ``mask`` are in the module's order: the last one is the output layer's.
+
         Raises:
             UsageError: rates for kinds of layers with a scope that knows one count.
         """

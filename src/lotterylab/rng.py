@@ -45,5 +45,7 @@ def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = 
 
     indices = sorted({device.index or 0 for device in devices if device.type == "cuda"})
     with torch.random.fork_rng(devices=indices):
-        torch.manual_seed(key(seed, *names) & (2**63 - 1))
+        number = key(seed, *names) & (2**63 - 1)
+        for generator in (torch.default_generator, *(torch.cuda.default_generators[index] for index in indices)):
+            generator.manual_seed(number)  # these alone: torch.manual_seed would seed every other device too
         yield

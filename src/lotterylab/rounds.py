@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, cast
 
-from lotterylab.counts import Share, Sparsity, as_fraction, same_names
+from lotterylab.counts import Share, Sparsity, as_fraction, removal_count, same_names
 from lotterylab.errors import UsageError, unknown
 from lotterylab.granularity import granularity_of
 from lotterylab.patterns import Pattern
@@ -48,9 +48,20 @@ def ladder(
     gone = {name: units[name] - int(one.sum()) for name, one in alive.items()}
     if scope == "layerwise" or isinstance(sparsity, Mapping):
         start: Start = {name: gone[name] / units[name] for name in units}
-    else:
-        start = sum(gone.values()) / sum(units.values())
-    return sparsities(sparsity, rounds, schedule, start=start)
+        targets = sparsity if isinstance(sparsity, Mapping) else dict.fromkeys(units, sparsity)
+        same_names("sparsity", targets, units)
+        for name, target in targets.items():
+            _check_count(target, gone[name], units[name], f" of '{name}'")
+        return sparsities(sparsity, rounds, schedule, start=start)
+    all_gone, total = sum(gone.values()), sum(units.values())
+    _check_count(sparsity, all_gone, total, "")
+    return sparsities(sparsity, rounds, schedule, start=all_gone / total)
+
+
+def _check_count(sparsity: Share, gone: int, units: int, of: str) -> None:
+    """Counts and not shares: one that was rounded up to a whole entry is not more than what was asked for."""
+    if removal_count(sparsity, units) < gone:
+        raise UsageError(f"sparsity {sparsity} was asked for; the mask removes {gone:,} of {units:,}{of} already.")
 
 
 def check_rounds(rounds: int, schedule: str, granularity: str) -> None:
@@ -90,9 +101,7 @@ def sparsities(sparsity: Sparsity, rounds: int, schedule: str, *, start: Start =
 def _between(sparsity: Share, rounds: int, schedule: str, start: float) -> list[float]:
     """Those before the last round."""
     left = 1 - start
-    density = float(1 - as_fraction(sparsity)) / left if left > 0 else 1.0
-    if rounds > 1 and density > 1:
-        raise UsageError(f"sparsity {sparsity} was asked for; the mask removes {start:.6g} already.")
+    density = min(float(1 - as_fraction(sparsity)) / left, 1.0) if left > 0 else 1.0
     return [1 - left * SCHEDULES[schedule](density, k, rounds) for k in range(1, rounds)]
 
 

@@ -50,3 +50,24 @@ def test_a_dense_run_has_no_mask_and_no_alarm():
     init = state(0)
     assert codes(init=init, start=init, end=later(init, 1)) == []
     assert codes(init=init, end=later(init, 1), requested=0.0) == []
+
+
+def tied(arm: dict) -> dict:
+    """The arm with a decoder that shares fc1's weight, as a state dict lists it: under both names."""
+    roles = {role: {**arm[role], "tied.weight": arm[role]["fc1.weight"].clone()} for role in ("init", "start", "end")}
+    return {**arm, **roles, "dense": None, "scores": None, "gradients": None}
+
+
+def test_a_tied_weight_counts_once():
+    arm = tied(right_arm())
+    assert codes(**arm | {"mask": None}) == ["mask-inferred"]
+    assert codes(**arm) == [], "its second name is no weight that was not reset"
+
+
+def test_a_tensor_that_nobody_prunes_is_not_held_against_an_inferred_mask():
+    arm = right_arm()
+    words = {"embedding.weight": torch.randn(50, 20)}
+    roles = {role: {**arm[role], **words} for role in ("init", "start", "end")}
+    arm = {**arm, **roles, "dense": None, "scores": None, "gradients": None, "mask": None}
+    assert codes(**arm) == ["mask-inferred"]
+    assert codes(**arm | {"requested": 0.3}) == ["reached-is-not-requested", "mask-inferred"]

@@ -30,6 +30,10 @@ def test_pixels_change_places_within_each_image_in_an_order_of_its_own():
     distinct = Corrupted(spec=Digits(train=200, validation=20, test=20), what="pixels", seed=1).load(None)
     assert not torch.equal(distinct.train.images, spoilt.train.images)
     assert torch.equal(spoilt.validation.images, CLEAN.validation.images)
+    one_order = a[0].argsort(stable=True), b[0].argsort(stable=True)
+    moved = torch.empty_like(a)
+    moved[:, one_order[1]] = a[:, one_order[0]]  # as if the first image's order were that of all
+    assert torch.equal(moved[0], b[0]) and not torch.equal(moved, b)
 
 
 def test_the_same_content_spoilt_or_not_is_never_confused(tmp_path):

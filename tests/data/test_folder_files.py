@@ -94,6 +94,16 @@ def truncated() -> bytes:
     return saved(PIL.Image.fromarray(pixels(0, 0, 64)))[:-900]
 
 
+def sixteen_bits(kind: int, channels: int) -> bytes:
+    """A PNG of 4 x 4 with 16 bits a channel, which Pillow does not write in colour."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    said, row = struct.pack(">2I5B", 4, 4, 16, kind, 0, 0, 0), b"\0" + b"\x12\x34" * 4 * channels
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", said) + chunk(b"IDAT", zlib.compress(row * 4)) + chunk(b"IEND", b"")
+
+
 def header(width: int, height: int) -> bytes:
     """The beginning of a grey PNG of that size, which is all that is read to refuse it."""
     said = b"IHDR" + struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
@@ -106,6 +116,9 @@ WRONG = {
     "gif": (saved(PIL.Image.new("P", (4, 4)), "GIF"), "it is neither"),
     "cut short": (truncated(), "truncated"),
     "16 bits": (saved(PIL.Image.fromarray(np.full((4, 4), 999, dtype=np.uint16))), "more than 8 bits a channel"),
+    "16 bits in colour": (sixteen_bits(2, 3), "more than 8 bits a channel"),
+    "16 bits, grey and alpha": (sixteen_bits(4, 2), "more than 8 bits a channel"),
+    "16 bits, colour and alpha": (sixteen_bits(6, 4), "more than 8 bits a channel"),
     "bomb": (header(10_000, 9_000), "decompression bomb"),
 }
 

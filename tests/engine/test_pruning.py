@@ -16,7 +16,9 @@ from lotterylab.engine.context import Context
 from lotterylab.engine.pruning import prune_state, score_state
 from lotterylab.engine.results import Result
 from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Prune
+from lotterylab.rates import Rate
 from lotterylab.report.alarms import alarms_of
 from lotterylab.select import select
 from some_plans import GRASP, INIT, MODEL, RUN, compute
@@ -82,3 +84,18 @@ def test_filters_blocks_and_patterns_raise_no_alarm_of_counts_or_biases(context,
     labels = {**dict.fromkeys(names, ""), "sparsity": 0.5, "seed": 0}
     result = Result(labels=labels, records={"prune": context.record(node)}, nodes={"prune": node})
     assert not {"reached-is-not-requested", "biases-pruned"} & {alarm.code for alarm in alarms_of([result])}
+
+
+def test_layers_that_are_counted_apart_are_judged_by_their_counts(context):
+    node = replace(GRASP, criterion=Magnitude(), batch=None, data=None, scope="layerwise", sparsity=0.8)
+    compute([INIT, node], context.store)
+    record = context.record(node)
+    asked = record.metrics["requested_removed"]
+    assert asked != round(0.8 * record.metrics["entries"]), "rounded in each layer"
+    labels = {"protocol": "p", "activation": "a", "method": "m", "control": "", "sparsity": 0.8, "seed": 0}
+    assert alarms_of([Result(labels=labels, nodes={"prune": node}, records={"prune": record})]) == []
+
+
+def test_a_rate_counts_weights():
+    with pytest.raises(UsageError, match="a Rate counts weights, and granularity 'filter'"):
+        replace(GRASP, sparsity=Rate(share=0.2), granularity="filter")

@@ -106,12 +106,17 @@ def zero_gradients(*, zeros: int, entries: int, where: str = "") -> list[Alarm]:
     return one("zero-gradients", message, where, "fault" if zeros == entries else "caution")
 
 
-def identical_masks(masks: Mapping[str, tuple[Share, str]], *, where: str = "") -> list[Alarm]:
-    """Arms by name, each (requested sparsity, digest of its mask): two requests, one mask, a fault."""
+def identical_masks(
+    masks: Mapping[str, tuple[Share, str]], *, units: int | None = None, where: str = ""
+) -> list[Alarm]:
+    """Arms by name, each (requested sparsity, digest of its mask): two requests, one mask, a fault.
+
+    ``units``: how many there are to remove; requests for the same number of them have to have one mask.
+    """
     alarms = []
     for digest in dict.fromkeys(digest for _, digest in masks.values()):
         arms = {name: as_fraction(requested) for name, (requested, other) in masks.items() if other == digest}
-        if len(set(arms.values())) > 1:
+        if len({share if units is None else removal_count(share, units) for share in arms.values()}) > 1:
             targets = ", ".join(f"{name} (asked {percent(share)})" for name, share in arms.items())
             alarms += one("identical-masks", f"one and the same mask for different requests: {targets}", where, "fault")
     return alarms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -47,7 +47,8 @@ class Evidence:
 def gather(requested: Share | None = None, **given: Mapping[str, Tensor] | None) -> Evidence:
     """Check what was given, infer the mask if there is none, and refuse names and shapes that do not fit.
 
-    The inferred mask covers the tensors of two or more dimensions, and smaller ones that lost something.  Removed are
+    The inferred mask covers the tensors of two or more dimensions (tied ones once), and smaller ones that lost
+    something.  Removed are
     the exact zeros of ``start`` that are not zeros of ``init``; without a start those of ``end``, if a sparsity was
     ``requested``.  Where nothing is removed and nothing was to be, there is no mask: a dense run.
     """
@@ -87,6 +88,12 @@ def whole_filters(mask: Mask) -> Mask | None:
     if any(kept.dim() < 2 or bool((kept.flatten(1).any(1) != kept.flatten(1).all(1)).any()) for kept in mask.values()):
         return None
     return cast(Mask, {name: kept.flatten(1).all(1) for name, kept in mask.items()})
+
+
+def units(mask: Mask) -> int:
+    """How many there are to remove: filters, if each is kept or removed as a whole and some are; else entries."""
+    filters = whole_filters(mask)
+    return masks.entries(mask if filters is None or masks.kept(mask) == masks.entries(mask) else filters)
 
 
 def signs(state: State, mask: Mask, earlier: Mask | None) -> dict[str, int]:
@@ -129,7 +136,8 @@ def departures(found: Evidence, start: State, mask: Mask) -> dict[str, Any]:
     outside = []
     if found.init is not None:
         for name in (found.init.keys() & start.keys()) - mask.keys():
-            if not name.endswith(STATISTICS) and not bool((found.init[name] == start[name]).all()):
+            same = bool((found.init[name] == start[name]).all()) or name.endswith(STATISTICS)
+            if not same and not any(_tied(name, other, (found.init, start)) for other in mask):
                 outside.append(name)
     return {
         "changed": 0 if found.init is None else kept_differing(found.init),
@@ -173,13 +181,25 @@ def removed_among_smallest(dense: State, mask: Mask) -> float | None:
     return int(gone[size.argsort(stable=True)[:count]].sum()) / count
 
 
+def _tied(name: str, other: str, states: Iterable[Mapping[str, Tensor]]) -> bool:
+    """Whether two names hold the same values, and not one value throughout, in each of the states: a tied weight."""
+    pairs = [(state[name], state[other]) for state in states]
+    alike = all(a.shape == b.shape and bool((a == b).all()) for a, b in pairs)
+    return alike and any(bool((a != a.flatten()[:1]).any()) for a, _ in pairs)
+
+
 def _infer(found: Evidence, *, pruning: bool) -> Evidence:
     source, state = ("start", found.start) if found.start is not None else ("end", found.end)
     if state is None or (source == "end" and not pruning):
         return found
     kept: dict[str, Tensor] = {}
+    all_states = [one for role in STATES if (one := getattr(found, role)) is not None]
     for name, tensor in state.items():
         if not tensor.is_floating_point() or name.endswith(STATISTICS):
+            continue
+        if any(
+            _tied(name, other, all_states) for other in kept if all(name in one and other in one for one in all_states)
+        ):
             continue
         if found.init is None:
             kept[name] = tensor != 0

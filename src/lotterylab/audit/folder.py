@@ -124,7 +124,7 @@ def _report(
         judged = Run(**{field.name: run.get(field.name) for field in dataclasses.fields(Run)})
         found = evidence.gather(asked, **given)
         told = [
-            *states.inspect(found, asked, where=where),
+            *states.inspect(found, asked, granularity=run.get("granularity", "weight"), where=where),
             *states.inspect_run(found, judged, where=where),
             *_scored_on(run, where),
         ]
@@ -154,12 +154,18 @@ def _comparisons(root: Path, reports: Mapping[Path, Report]) -> list[Report]:
         side_by_side = {arm.name: report.facts for arm, report in reports.items() if arm.parent == parent}
         found: list[Alarm] = []
         for method in dict.fromkeys(facts.get("method") for facts in side_by_side.values()):
-            targets = {
-                name: (facts["requested"], facts["mask_digest"])
+            arms = {
+                name: facts
                 for name, facts in side_by_side.items()
                 if facts.get("method") == method and facts["requested"] is not None and "mask_digest" in facts
             }
-            found += alarms.identical_masks(targets, where=where)
+            for units in dict.fromkeys(facts["units"] for facts in arms.values()):
+                targets = {
+                    name: (facts["requested"], facts["mask_digest"])
+                    for name, facts in arms.items()
+                    if facts["units"] == units
+                }
+                found += alarms.identical_masks(targets, units=units, where=where)
         orders = {name: facts["order"] for name, facts in side_by_side.items() if "order" in facts}
         found += run_alarms.different_order(orders, where=where)
         if found:

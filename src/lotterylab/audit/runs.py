@@ -21,6 +21,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "picked": TEXT,  # the split that picked the epoch: "validation", "test", or "" for none
     "test_reads": COUNT,
     "order": TEXT,  # a fingerprint of the data order
+    "granularity": TEXT,  # what was removed as one piece, "weight" where nothing is said
     "method": TEXT,
     "name": TEXT,
     "scored_on": TEXT,  # "init" or "trained"

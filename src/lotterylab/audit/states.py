@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab import masks
 from lotterylab.audit import alarms, evidence, run_alarms
@@ -11,6 +12,7 @@ from lotterylab.audit.alarms import Alarm
 from lotterylab.audit.evidence import Evidence
 from lotterylab.audit.runs import Run
 from lotterylab.counts import Share, as_fraction
+from lotterylab.cuts import describe_cut
 from lotterylab.errors import UsageError
 from lotterylab.types import Mask, Scores
 
@@ -26,6 +28,7 @@ def audit(
     mask: Mask | None = None,
     requested: Share | None = None,
     *,
+    granularity: str = "weight",
     earlier: Mask | None = None,
     scores: Scores | None = None,
     gradients: Mapping[str, Tensor] | None = None,
@@ -50,6 +53,7 @@ def audit(
         mask: bool tensors, True = kept.  Its entries are the denominator of every sparsity.
         requested: the sparsity asked for, over all entries.  Reached by one count over all tensors, by the same
             fraction of each tensor, or by either count of whole filters, is reached.
+        granularity: what was removed as one piece, in the words of ``select``; whole filters are seen without it.
         earlier: the mask that was pruned further; what it removed was no candidate.
         scores: those that the mask was made from, higher = keep.
         gradients: those that the scores were made from.
@@ -84,18 +88,21 @@ def audit(
     )
     if not found.known() and not run.known():
         raise UsageError("there is nothing to audit: give at least one state, mask or fact.")
-    told = [*inspect(found, requested), *inspect_run(found, run)]
+    told = [*inspect(found, requested, granularity=granularity), *inspect_run(found, run)]
     if others:
         if found.mask is None or requested is None:
             raise UsageError("'others' are compared with this mask and its request: give mask and requested too.")
+        for _, other in others.values():
+            masks.check(other, found.mask)
         targets = {"this": (requested, masks.digest(found.mask))}
-        told += alarms.identical_masks(targets | {name: (s, masks.digest(m)) for name, (s, m) in others.items()})
+        targets |= {name: (share, masks.digest(other)) for name, (share, other) in others.items()}
+        told += alarms.identical_masks(targets, units=evidence.units(found.mask))
     return alarms.ordered(told)
 
 
-def inspect(found: Evidence, requested: Share | None, *, where: str = "") -> list[Alarm]:
+def inspect(found: Evidence, requested: Share | None, *, granularity: str = "weight", where: str = "") -> list[Alarm]:
     """The alarms that the tensors raise."""
-    told = [*_of_mask(found, requested, where), *_of_scores(found, requested, where)]
+    told = [*_of_mask(found, requested, granularity, where), *_of_scores(found, requested, where)]
     mask, start, end = found.mask, found.start, found.end
     if mask is not None and start is not None:
         told += run_alarms.start_not_initial(**evidence.departures(found, start, mask), where=where)
@@ -129,10 +136,15 @@ def describe(found: Evidence) -> dict[str, Any]:
         facts["reached_of_weights"] = masks.sparsity(weights)
     if found.dense is not None:
         facts["removed_among_smallest"] = evidence.removed_among_smallest(found.dense, found.mask)
-    return {**facts, "mask_digest": masks.digest(found.mask), "mask_inferred_from": found.inferred}
+    return {
+        **facts,
+        "units": evidence.units(found.mask),
+        "mask_digest": masks.digest(found.mask),
+        "mask_inferred_from": found.inferred,
+    }
 
 
-def _of_mask(found: Evidence, requested: Share | None, where: str) -> list[Alarm]:
+def _of_mask(found: Evidence, requested: Share | None, granularity: str, where: str) -> list[Alarm]:
     mask = found.mask
     if mask is None:
         return []
@@ -141,7 +153,9 @@ def _of_mask(found: Evidence, requested: Share | None, where: str) -> list[Alarm
     removed, entries = (sum(column) for column in zip(*counts.values(), strict=True))
     small = [name for name in mask if name not in weights]
     of_weights = (masks.entries(weights) - masks.kept(weights), masks.entries(weights)) if weights and small else None
-    if requested is not None and not _is_reached(mask, weights, requested):
+    if requested is not None and granularity != "weight":
+        told += _of_pieces(found, mask, requested, granularity, where)
+    elif requested is not None and not _is_reached(found, mask, weights, requested):
         told += alarms.reached_is_not_requested(
             requested=requested, removed=removed, entries=entries, weights=of_weights, where=where
         )
@@ -163,9 +177,22 @@ def _of_mask(found: Evidence, requested: Share | None, where: str) -> list[Alarm
     return told
 
 
-def _is_reached(mask: Mask, weights: Mask, requested: Share) -> bool:
-    """By weight or by filter, over all or in each tensor, the untouched biases of a mask of all parameters left out."""
+def _of_pieces(found: Evidence, mask: Mask, requested: Share, granularity: str, where: str) -> list[Alarm]:
+    """Of filters, blocks and patterns, the count that ``select`` would remove in them, whatever the scores."""
+    anything = Scores({name: kept.double() for name, kept in mask.items()})
+    cut = describe_cut(anything, found.earlier, mask, requested, granularity=granularity)
+    asked = Fraction(cut.requested_removed, cut.entries)
+    return alarms.reached_is_not_requested(requested=asked, removed=cut.removed, entries=cut.entries, where=where)
+
+
+def _is_reached(found: Evidence, mask: Mask, weights: Mask, requested: Share) -> bool:
+    """By weight or by filter, over all or in each tensor, the untouched biases of a mask of all parameters left out.
+
+    Of an inferred mask, whose tensors are a guess, those that lost nothing may be left out too.
+    """
     covers = [mask]
+    if found.inferred and (lost := {name: kept for name, kept in mask.items() if not bool(kept.all())}):
+        covers.append(cast(Mask, lost))
     if weights and all(bool(kept.all()) for name, kept in mask.items() if name not in weights):
         covers.append(weights)
     covers += [filters for cover in covers if (filters := evidence.whole_filters(cover)) is not None]

@@ -78,7 +78,8 @@ def pruned(view: View, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``tensors`` with the entries that the view's mask removes at 0."""
     if view.mask is None:
         return dict(tensors)
-    return {name: t.masked_fill(~view.mask[name], 0.0) if name in view.mask else t for name, t in tensors.items()}
+    removed = {name: ~kept.to(tensors[name].device) for name, kept in view.mask.items() if name in tensors}
+    return {name: t.masked_fill(removed[name], 0.0) if name in removed else t for name, t in tensors.items()}
 
 
 def slopes(value: Tensor, theta: list[Tensor], *, create_graph: bool = False) -> list[Tensor]:

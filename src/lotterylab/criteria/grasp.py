@@ -33,10 +33,12 @@ class Grasp:
     def __call__(self, view: View) -> Scores:
         """theta * (H g) for each named parameter, in float32 or better."""
         import torch
+        from torch.nn.attention import SDPBackend, sdpa_kernel
 
         batch = batch_of(view, self)
         state, theta = leaves(view)
-        loss = loss_at(view, state, batch, self.temperature)
+        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no second derivative
+            loss = loss_at(view, state, batch, self.temperature)
         g = slopes(loss, theta, create_graph=True)
         flow = cast(torch.Tensor, sum((a * a.detach()).sum() for a in g))
         # where the loss is linear in all parameters, g is constant and H is 0

@@ -19,6 +19,7 @@ from lotterylab.errors import UsageError
 
 FORMATS = ("PNG", "JPEG")
 # 8 bits a channel or fewer; a file of 16 bits would lose what it says without a word
+PNG_BIT_DEPTH = 24  # where the file says it; Pillow reads colours of 16 bits as 8
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
@@ -78,8 +79,8 @@ def decoded(path: Path, raw: bytes, *, size: int, channels: int) -> NDArray[np.u
             PIL.Image.open(io.BytesIO(raw), formats=FORMATS) as image,
         ):
             image.info.pop("transparency", None)
-            if image.mode not in MODES:
-                raise ValueError(f"its mode is {image.mode}, more than 8 bits a channel")
+            if image.mode not in MODES or (image.format == "PNG" and raw[PNG_BIT_DEPTH] > 8):
+                raise ValueError(f"its mode is {image.mode}, with more than 8 bits a channel")
             image = image.convert("RGB" if channels == 3 else "L")
             if image.size != (size, size):
                 image = image.resize((size, size), PIL.Image.Resampling.BILINEAR)

@@ -57,6 +57,12 @@ class FirstOfStream:
     stream: Any
     augment: Any
 
+    def __post_init__(self) -> None:
+        if not hasattr(self.stream, "scoring_draws"):
+            raise UsageError(
+                f"a {type(self.stream).__name__} draws no scoring batch: use TorchGlobalStream, or PerClass(count=...)."
+            )
+
     def draw(self, dataset: Dataset, seed: int) -> Batch:
         """The batch of that seed: (size, C, H, W), in the order drawn."""
         import torch

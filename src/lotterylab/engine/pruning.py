@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -75,10 +75,12 @@ def _pruned(node: Prune, view: View) -> tuple[Mask, Scores, Mask | None]:
 
 
 def _target(node: Prune, view: View) -> Sparsity:
-    """The sparsity asked for; of a rate, what it makes of the earlier mask."""
+    """The sparsity asked for; of a rate, what it makes of the earlier mask, whose last layer is the module's last."""
     if not isinstance(node.sparsity, Rate):
         return node.sparsity
-    return node.sparsity.target(view.mask or masks.ones(view.state, view.names), node.scope)
+    earlier = view.mask or masks.ones(view.state, view.names)
+    in_module_order = cast(Mask, {name: earlier[name] for name in view.names})  # a stored one is sorted by name
+    return node.sparsity.target(in_module_order, node.scope)
 
 
 def _gradients(node: Prune, view: View) -> dict[str, Tensor]:

@@ -82,6 +82,11 @@ class CustomModel(ModelSpec):
             )
         module = seeded(self.build, 0)
         net, state = network(module), state_of(module)
+        if net.computed:
+            raise UsageError(
+                f"the weight of '{net.computed[0]}' in '{self.source}' is no parameter but computed from others (a "
+                "parametrization or weight_norm): it would be left out. Build the layer without it."
+            )
         if not net.prunable:
             raise UsageError(f"'{self.source}' has no Conv or Linear layer with a weight of its own: none to prune.")
         with torch.random.fork_rng(devices=[]), torch.no_grad():

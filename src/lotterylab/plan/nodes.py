@@ -200,6 +200,11 @@ class Prune(Node):
         super().__post_init__()
         check_cut(scope=self.scope, granularity=self.granularity)
         check_rounds(self.rounds, self.schedule, self.granularity)
+        if isinstance(self.sparsity, Rate) and self.granularity != "weight":
+            raise UsageError(
+                f"a Rate counts weights, and granularity '{self.granularity}' removes more than one at once: give "
+                "sparsities, such as 0.5, 0.75."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -130,6 +130,11 @@ def _cuts(mask: Node) -> tuple[tuple[Any, ...], str]:
     """What each round cut to, the first one first, and the scope of the last."""
     cuts, scope, here = [], "", mask
     while isinstance(here, Prune):
+        if here.granularity != "weight":
+            raise UsageError(
+                f"a small dense network has as many weights as a ticket; this mask removes by '{here.granularity}' and "
+                "does not count weights. Use granularity 'weight', or leave this control out."
+            )
         cuts, scope, here = [here.sparsity, *cuts], scope or here.scope, here.mask
     if not cuts:
         raise UsageError(f"a {type(mask).__name__} was not cut: there is no count for a small dense network.")

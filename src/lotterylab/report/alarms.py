@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
@@ -28,6 +29,7 @@ from lotterylab.audit.run_alarms import (
     scored_on_trained,
     selection_on_test,
 )
+from lotterylab.counts import Share
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Init, Prune, Train
 
@@ -65,7 +67,7 @@ def _of_prune(result: Result, place: str) -> Iterator[Alarm]:
     entries = m["entries"]
     weights = (m["weights_removed"], m["weights_entries"]) if entries != m["weights_entries"] else None
     yield from reached_is_not_requested(
-        requested=m["requested"], removed=m["removed"], entries=entries, weights=weights, where=place
+        requested=_requested(result), removed=m["removed"], entries=entries, weights=weights, where=place
     )
     yield from ties_at_cut(ties=m["ties_at_cut"], entries=entries, where=place)
     yield from zero_scores(zeros=m["exact_zero_scores"], entries=entries, where=place)
@@ -125,11 +127,18 @@ def _of_targets(results: Sequence[Result]) -> Iterator[Alarm]:
     for group in _groups(results, ("protocol", "activation", "method", "control", "seed")).values():
         there = [one for one in group if "prune" in one.records and not one.labels["control"]]
         masks = {
-            f"{one.labels['sparsity']:g}": (one.labels["sparsity"], str(one.metric("prune.mask_digest")))
-            for one in there
+            f"{one.labels['sparsity']:g}": (_requested(one), str(one.metric("prune.mask_digest"))) for one in there
         }
         if len(masks) > 1:
-            yield from identical_masks(masks, where=_shared(there[0], "method"))  # type: ignore[arg-type]
+            units = there[0].records["prune"].metrics["entries"]
+            yield from identical_masks(masks, units=units, where=_shared(there[0], "method"))
+
+
+def _requested(result: Result) -> Share:
+    """The share of all entries that the selection was asked for; of layers that are counted apart, what it comes to."""
+    m, node = result.records["prune"].metrics, result.nodes["prune"]
+    apart = isinstance(node, Prune) and node.scope == "layerwise"
+    return Fraction(m["requested_removed"], m["entries"]) if apart else m["requested"]
 
 
 def _of_orders(results: Sequence[Result]) -> Iterator[Alarm]:
