@@ -279,23 +279,3 @@ def test_no_evidence_and_an_earlier_mask_alone_are_refused():
         audit()
     with pytest.raises(UsageError, match="give mask or start"):
         audit(earlier=right_arm()["mask"])
-
-
-@pytest.mark.parametrize("granularity", ["2:4", "block:4x4", "block:3x7"])
-def test_patterns_and_blocks_are_counted_in_their_own_pieces(granularity):
-    requested = 0.5
-    arm = right_arm(requested, granularity=granularity) | {"scores": None}
-    assert codes(**arm, granularity=granularity) == []
-    other = right_arm(0.3) | {"requested": requested, "scores": None}
-    assert "reached-is-not-requested" in codes(**other, granularity=granularity)
-
-
-def test_requests_for_the_same_number_of_pieces_have_one_mask():
-    """18 of 22 filters for 0.80 and for 0.82."""
-    scores = {"conv.weight": torch.rand(22, 3, 3, 3, generator=torch.Generator().manual_seed(0))}
-    a, b = (select(scores, share, granularity="filter") for share in (0.80, 0.82))
-    assert audit(mask=a, requested=0.80, others={"b": (0.82, b)}) == []
-    (alarm,) = audit(mask=a, requested=0.80, others={"b": (0.70, a)})
-    assert alarm.code == "identical-masks"
-    with pytest.raises(UsageError, match="a mask is bool"):
-        audit(mask=a, requested=0.80, others={"b": (0.5, {name: one.to(torch.uint8) for name, one in a.items()})})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ import torch
 import some_mnist
 from lotterylab.data import FashionMnist, Mnist, mnist_files
 from lotterylab.data.copies import md5
+from lotterylab.data.normalise import Normalise
 from lotterylab.errors import UsageError
+from lotterylab.plan.digest import digest
 
 SMALL = Mnist(train=30, validation=10, test=20)
 
@@ -149,3 +152,14 @@ def test_a_fingerprint_needs_no_torch(plain):
     )
     done = subprocess.run([sys.executable, "-c", program, str(plain)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == SMALL.fingerprint(plain).content
+
+
+def test_pixels_can_stay_from_0_to_1(plain):
+    unit = replace(SMALL, pixels="unit")
+    data, raw = unit.load(plain), torch.from_numpy(some_mnist.made_up("train")[0][:30, :, :, None])
+    torch.testing.assert_close(Normalise.of(data)(raw), raw.permute(0, 3, 1, 2) / 255, rtol=0, atol=0)
+    assert unit.fingerprint(plain).content != SMALL.fingerprint(plain).content
+    assert unit.title == f"{SMALL.title}, pixels from 0 to 1"
+    assert digest(SMALL) == digest(replace(unit, pixels="standardised")) != digest(unit)
+    with pytest.raises(UsageError, match="Did you mean 'unit'"):
+        replace(SMALL, pixels="unti")  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import scipy.stats
 
@@ -105,3 +107,57 @@ def test_two_seeds_are_too_few_for_a_verdict():
 def test_a_claim_without_a_source_is_our_own():
     assert Claim(key="a", text="", judge=more(TICKET, DENSE, READ, 0.5)).source == ""
     assert Chart(name="c", title="", lines=(TICKET,), y=READ, y_axis="").x == "kept"
+
+
+def test_two_seeds_resolve_nothing_however_alike_they_are():
+    (one, *_) = differences_of(outline(versus(RANDOM)), rows(seeds=2))
+    assert one.p_holm is None and one.says == "unresolved"
+
+
+def test_what_was_not_planned_costs_the_planned_comparisons_nothing():
+    planned = versus(RANDOM, planned=(0.5,))
+    found = differences_of(outline(planned, versus(DENSE, planned=())), rows())
+    p = scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["iterative", "random mask", 0.5]).pvalue
+    assert [one.planned for one in found] == [True, False, False, False]
+    assert found[0].p_holm == pytest.approx(p), "a family of one"
+    alone = differences_of(outline(versus(RANDOM, planned=()), versus(DENSE, planned=())), rows())
+    assert [one.p_holm for one in alone[2:]] != [one.p_holm for one in found[2:]], "a family of four, and of three"
+
+
+def test_a_run_is_not_compared_with_itself():
+    same = Line(name="the same", labels=TICKET.labels)
+    assert differences_of(outline(versus(same)), rows()) == []
+
+
+def test_a_label_that_both_lines_have_is_what_is_compared():
+    results = [
+        Result(labels={**one.labels, "protocol": panel}, records={"train": replace(one.records["train"], digest=panel)})
+        for one in rows()
+        for panel in ("net", "other")
+    ]
+    sides = (Line(name=name, labels={**TICKET.labels, "protocol": name}) for name in ("net", "other"))
+    across = Versus(
+        **{"key": "k", "read": READ, "what": "accuracy", "margin": 0.005, **dict(zip("ab", sides, strict=True))}
+    )
+    assert [(one.panel, one.sparsity, one.interval.mean) for one in differences_of(outline(across), results)] == [
+        ("relu", 0.5, 0.0),
+        ("relu", 0.9, 0.0),
+    ]
+    within = differences_of(outline(versus(RANDOM)), results)
+    assert [one.panel for one in within] == ["net, relu", "other, relu", "net, relu", "other, relu"]
+
+
+def test_of_runs_that_ended_too_early_nothing_is_said_about_when():
+    def with_steps(best: int) -> list[Result]:
+        return [
+            Result(labels=one.labels, records={"train": replace(one.records["train"], metrics=metrics)})
+            for number, one in enumerate(rows())
+            for metrics in [{"steps": 1000, "best_step": best if one.labels["method"] == "dense" else 200 + number}]
+        ]
+
+    judge = less(TICKET, DENSE, "train.best_step", 0.5, digits=0)
+    assert judge(with_steps(900)).word == "confirmed"
+    cut = judge(with_steps(1000))
+    assert cut.word == "cannot be said" and cut.measured.endswith(
+        "4 of 8 runs ended while it was still falling (dense)."
+    )

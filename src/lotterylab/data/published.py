@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lotterylab.data.base import Dataset, Fingerprint, check_sizes
 from lotterylab.errors import UsageError
-from lotterylab.words import ADDED_LATER
+from lotterylab.words import ADDED_LATER, check_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ class Published(ABC):
 
     Validation comes after training, so that asking for some does not change what is trained on.  With a number as
     ``split_seed`` the training images are permuted before they are divided (``splits.cut``); test images are not.
+    ``pixels``: "standardised" to the mean 0 and the variance 1 of each channel, or "unit", from 0 to 1 as they are.
     """
 
     version: ClassVar[int] = 1
@@ -46,8 +47,10 @@ class Published(ABC):
     validation: int = 0
     test: int = 10_000
     split_seed: int | None = field(default=None, metadata=ADDED_LATER)
+    pixels: Literal["standardised", "unit"] = field(default="standardised", metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
+        check_words(self)
         called, pool, tests = self.about.called, self.about.training_images, self.about.test_images
         check_sizes(called, train=self.train, validation=self.validation, test=self.test)
         if self.train + self.validation > pool:
@@ -71,14 +74,16 @@ class Published(ABC):
     @property
     def title(self) -> str:
         """The name alone when whole; "CIFAR-10@5000" for a subset; "CIFAR-10@5000/1000" when the test images are
-        neither all of them nor as many as the training images; then the split, where a seed drew it."""
+        neither all of them nor as many as the training images; then the split, where a seed drew it, and the pixels,
+        where they are not standardised."""
         from lotterylab.data.splits import titled
 
         called, tests = self.about.called, self.about.test_images
+        as_they_are = ", pixels from 0 to 1" if self.pixels == "unit" else ""
         if self.train + self.validation == self.about.training_images and self.test == tests:
-            return titled(called, self.split_seed)
+            return titled(called, self.split_seed) + as_they_are
         shown = "" if self.test in (self.train, tests) else f"/{self.test}"
-        return titled(f"{called}@{self.train}{shown}", self.split_seed)
+        return titled(f"{called}@{self.train}{shown}", self.split_seed) + as_they_are
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Only the files and records that are needed.  Raises ``UsageError`` when they are missing or damaged."""
@@ -108,6 +113,7 @@ class Published(ABC):
         from lotterylab.data.arrays import ArrayDataset
         from lotterylab.data.splits import cut
 
+        standardised = self.pixels == "standardised"
         pool, test = copy.read(training=self._pool, test=self.test)
         train, validation = cut(pool, train=self.train, validation=self.validation, split_seed=self.split_seed)
         return ArrayDataset(
@@ -115,7 +121,7 @@ class Published(ABC):
             validation=validation,
             test=test,
             classes=self.classes,
-            mean=self.about.mean,
-            std=self.about.std,
+            mean=self.about.mean if standardised else (0.0,) * len(self.about.mean),
+            std=self.about.std if standardised else (1.0,) * len(self.about.std),
             scale=255.0,
         )

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from lotterylab.analysis.statistics import differences, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.studies.outline import Judgement, Line, Rows, paired_values, rows_at
-from lotterylab.studies.questions import Word, is_above, is_below, is_equal, shown
+from lotterylab.studies.questions import FEWEST, Word, is_above, is_below, is_equal, shown
 from lotterylab.studies.seeds import PerSeed, Read, per_seed
 
+BEST_STEP = "train.best_step"  # the early-stopping iteration
 Judge = Callable[[Sequence[Result]], Judgement]
-FEWEST = 3  # seeds that a verdict rests on; two of a coarse quantity may agree by chance, with no spread at all
 
 
 def more(a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4) -> Judge:
@@ -59,8 +59,10 @@ def _difference(
         interval = t_interval(values)
         sides = (_mean(side, results, read, sparsity, digits) for side in (a, b))
         text = f"{a.name} {next(sides)}, {b.name} {next(sides)}: difference {shown(interval, digits)}."
-        found = word(values) if interval.n >= FEWEST else "cannot be said"
         rows = _behind([a, b], results, sparsity)
+        cut_short = _cut_short(rows) if read == BEST_STEP else ""
+        found = word(values) if interval.n >= FEWEST and not cut_short else "cannot be said"
+        text += cut_short
         return Judgement(word=found, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
 
     return judge
@@ -114,6 +116,15 @@ def at(line: Line, results: Sequence[Result], read: Read, sparsity: float) -> Pe
 
 def _behind(lines: Iterable[Line], results: Sequence[Result], sparsity: float) -> Rows:
     return tuple((line.name, tuple(rows_at(line, results, sparsity))) for line in lines)
+
+
+def _cut_short(rows: Rows) -> str:
+    """Of runs whose validation loss was still falling when they ended nobody knows when it would have been lowest."""
+    runs = [(name, row.records["train"].metrics) for name, side in rows for row in side if "train" in row.records]
+    ended = [name for name, m in runs if m["best_step"] == m.get("from_step", 0) + m["steps"]]
+    if not ended:
+        return ""
+    return f" {len(ended)} of {len(runs)} runs ended while it was still falling ({', '.join(dict.fromkeys(ended))})."
 
 
 def _mean(line: Line, results: Sequence[Result], read: Read, sparsity: float, digits: int) -> str:

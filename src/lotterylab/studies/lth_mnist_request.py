@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -24,11 +24,19 @@ class LthMnistRequest(SizedRequest):
     rounds: Annotated[int | None, _WHOLE] = None
     """Rounds of pruning, 20 % each: 10, 16, 20 by size; 15 leave 3.6 % of the weights."""
 
+    pixels: Literal["unit", "standardised"] = "unit"
+    """From 0 to 1 as they are, or to mean 0 and variance 1."""
+
+    @property
+    def label(self) -> str:
+        """The request in a file name."""
+        return self.size if self.pixels == "unit" else f"{self.size}-{self.pixels}"
+
     def parts(self) -> Parts:
         """55,000 training, 5,000 validation and 10,000 test images."""
         return Parts(
             name="lth-mnist",
-            spec=Mnist(train=55_000, validation=5_000, test=10_000),
+            spec=Mnist(train=55_000, validation=5_000, test=10_000, pixels=self.pixels),
             options=lth_mnist.Options,
             sizes=lth_mnist.Options.SIZES,
             build=lth_mnist.build,

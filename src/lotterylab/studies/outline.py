@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, power_note, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.studies.questions import Word, is_equal
+from lotterylab.studies.questions import FEWEST, Word, is_equal
 from lotterylab.studies.seeds import Read, grouped, per_seed, where
 
 LEVEL = 0.05
@@ -71,6 +71,8 @@ class Versus:
     """A comparison: ``a`` minus ``b``, paired by seed, at each sparsity (or once, of rows without one).
 
     ``margin``: what counts as equal.  ``more_is``: the side on which a larger value is the better one.
+    ``planned``: the sparsities at which it was planned, before the run; None: all.  A label that both lines have is
+    what is compared; the others have to agree.
     """
 
     key: str
@@ -81,12 +83,13 @@ class Versus:
     margin: float
     more_is: Literal["better", "worse"] = "better"
     digits: int = 4
+    planned: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What a comparison found at one sparsity.  ``p_holm``: adjusted for the family of all that the study asks.
-    ``rows``: the name of each side, and the rows that its numbers are from."""
+    """What a comparison found at one sparsity.  ``p_holm``: adjusted for its family, that of all planned comparisons
+    of the study or that of all others.  ``rows``: the name of each side, and the rows that its numbers are from."""
 
     versus: Versus
     panel: str
@@ -97,8 +100,18 @@ class Difference:
     rows: Rows = ()
 
     @property
+    def planned(self) -> bool:
+        """Whether it is one of the study's planned comparisons."""
+        return self.versus.planned is None or self.sparsity in self.versus.planned
+
+    @property
     def says(self) -> str:
-        """What can be said at the level of 5 % for the whole family."""
+        """What can be said at the level of 5 % for the whole family; equality is tested on its own.
+
+        Of fewer than three seeds nothing is said.
+        """
+        if self.interval.n < FEWEST:
+            return "unresolved"
         if self.p_holm is not None and self.p_holm < LEVEL:
             a_is_more = self.interval.mean > 0
             better = self.versus.a if a_is_more == (self.versus.more_is == "better") else self.versus.b
@@ -157,29 +170,46 @@ class Outline:
 
 
 def differences_of(outline: Outline, results: Sequence[Result]) -> list[Difference]:
-    """Every comparison at every sparsity of which at least one seed has both sides."""
-    found, p_values = [], {}
+    """Every comparison at every sparsity of which at least one seed has both sides.
+
+    A run that is both sides, as the first round of iterative pruning and the one-shot ticket are, is no comparison.
+    Planned comparisons are one family; what is looked at besides is another, so that it costs them nothing.
+    """
+    found: list[Difference] = []
+    families: dict[bool, dict[int, float]] = {True: {}, False: {}}
     for versus in outline.versus:
         for panel, sparsity, values, rows in _pairs(versus, results):
-            p = p_value(values)
-            if p is not None:
-                p_values[len(found)] = p
             interval, equal = t_interval(values), is_equal(values, versus.margin)
-            found.append(
-                Difference(versus=versus, panel=panel, sparsity=sparsity, interval=interval, equal=equal, rows=rows)
-            )
-    adjusted = holm(p_values)
+            one = Difference(versus=versus, panel=panel, sparsity=sparsity, interval=interval, equal=equal, rows=rows)
+            p = p_value(values)
+            if p is not None and len(values) >= FEWEST:
+                families[one.planned][len(found)] = p
+            found.append(one)
+    adjusted = {number: p for family in families.values() for number, p in holm(family).items()}
     return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
 
 
 def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, float, list[float], Rows]]:
-    a, b = (grouped(line.rows(results), "protocol", "activation", "sparsity") for line in (versus.a, versus.b))
-    for (protocol, activation, sparsity), rows in a.items():
-        others = b.get((protocol, activation, sparsity)) or b.get((protocol, activation, 0.0), [])
+    compared = versus.a.labels.keys() & versus.b.labels.keys()
+    shared = [name for name in ("protocol", "activation") if name not in compared]
+    a, b = (grouped(line.rows(results), "sparsity", *shared, "seed") for line in (versus.a, versus.b))
+    sides: dict[tuple, tuple[list[Result], list[Result]]] = {}
+    for (sparsity, *place, seed), rows in a.items():
+        others = b.get((sparsity, *place, seed)) or b.get((0.0, *place, seed), [])
+        if not others or [_run(row) for row in rows] == [_run(row) for row in others]:
+            continue
+        mine, theirs = sides.setdefault((sparsity, *place), ([], []))
+        mine += rows
+        theirs += others
+    for (sparsity, *place), (rows, others) in sides.items():
         values = differences(per_seed(rows, versus.read), per_seed(others, versus.read))
         if values:
             both = (versus.a.name, tuple(rows)), (versus.b.name, tuple(others))
-            yield f"{protocol}, {activation}", sparsity, values, both
+            yield ", ".join(map(str, place)), sparsity, values, both
+
+
+def _run(row: Result) -> str:
+    return row.records["train"].digest if "train" in row.records else ""
 
 
 def paired_values(line: Line, other: Line, results: Sequence[Result], read: Read, sparsity: float) -> list[float]:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from lotterylab.analysis.statistics import Interval, equivalent, t_interval
 
+FEWEST = 3  # seeds that a verdict rests on; two of a coarse quantity may agree by chance, with no spread at all
 Word: TypeAlias = Literal["confirmed", "refuted", "cannot be said", "not run"]
 
 

@@ -19,7 +19,7 @@ from lotterylab.studies.request import Resolved
 
 _WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 _FOLDER = tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
-OWN = ("size", "data", "data_dir")  # all other fields are the study's options
+OWN = ("size", "data", "data_dir", "pixels")  # all other fields are the study's options
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,21 +98,28 @@ def differences(found: Sequence[Difference]) -> Html:
     groups: dict[str, list[Difference]] = {}
     for one in found:
         groups.setdefault(f"{one.versus.what}: {one.versus.a.name} minus {one.versus.b.name}", []).append(one)
-    resolved = sum(one.says.endswith("better") for one in found)
-    equal = sum(one.says.startswith("equal") for one in found)
+    planned, others = ([one for one in found if one.planned is wanted] for wanted in (True, False))
     return section(
         "differences",
         "Differences",
-        sentence(
-            f"{resolved} of {len(found)} differences are resolved at 5 % for the whole family (Holm), of the "
-            f"others {equal} are equal within their margin, {len(found) - resolved - equal} are unresolved."
-        ),
+        sentence(" ".join([*_resolved("planned", planned), *_resolved("other", others)])),
         note(
             "Paired by seed, with 95 % t intervals. Equal: two one-sided tests at 5 % each. Power: how many seeds "
             "would resolve the margin."
         ),
         [folded(_summary(title, own), _table(own)) for title, own in groups.items()],
     )
+
+
+def _resolved(kind: str, found: Sequence[Difference]) -> list[str]:
+    resolved = sum(one.says.endswith("better") for one in found)
+    equal = sum(one.says.startswith("equal") for one in found)
+    unresolved = len(found) - resolved - equal
+    text = (
+        f"Of {len(found)} {kind} differences {resolved} are resolved at 5 % for their whole family (Holm), "
+        f"{equal} are equal within their margin, {unresolved} are unresolved."
+    )
+    return [text] if found else []
 
 
 def _summary(title: str, own: Sequence[Difference]) -> str:
@@ -131,7 +138,7 @@ def _table(own: Sequence[Difference]) -> Html:
             number(one.interval.n),
             cell(interval_text(one.interval, one.versus.digits, sign=True), value=repr(one.interval.mean)),
             number(one.p_holm, 4),
-            one.says,
+            one.says if one.planned else f"{one.says} (not planned)",
             one.power,
             cell(_sides(one)),
         ]
