@@ -131,9 +131,12 @@ def test_a_run_is_not_compared_with_itself():
 
 def test_a_label_that_both_lines_have_is_what_is_compared():
     results = [
-        Result(labels={**one.labels, "protocol": panel}, records={"train": replace(one.records["train"], digest=panel)})
+        Result(
+            labels={**one.labels, "protocol": panel}, records={"train": replace(record, digest=panel + record.digest)}
+        )
         for one in rows()
         for panel in ("net", "other")
+        for record in [one.records["train"]]
     ]
     sides = (Line(name=name, labels={**TICKET.labels, "protocol": name}) for name in ("net", "other"))
     across = Versus(
