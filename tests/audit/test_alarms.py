@@ -234,3 +234,11 @@ def test_faults_come_first_and_otherwise_the_order_stays():
 def test_the_package_is_imported_without_torch():
     script = "import sys; sys.modules['torch'] = None; import lotterylab.audit"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_the_best_of_several_at_their_end_is_a_caution():
+    rates = (0.01, 0.03, 0.1)
+    assert [bool(run_alarms.choice_at_edge(value=one, values=rates)) for one in rates] == [True, False, True]
+    assert run_alarms.choice_at_edge(value=0.1, values=(0.1,)) == [], "there was no choice"
+    alarm = only(run_alarms.choice_at_edge(value=0.1, values=rates))
+    assert alarm.severity == "caution" and "0.1 was chosen, the largest of 0.01, 0.03, 0.1" in alarm.message

@@ -9,6 +9,7 @@ import scipy.stats
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
+from lotterylab.studies.init_tickets import settled
 from lotterylab.studies.judging import equal, less, more
 from lotterylab.studies.outline import Chart, Claim, Line, Outline, Versus, differences_of
 
@@ -164,3 +165,19 @@ def test_of_runs_that_ended_too_early_nothing_is_said_about_when():
     assert cut.word == "cannot be said" and cut.measured.endswith(
         "4 of 8 runs ended while it was still falling (dense)."
     )
+
+
+def test_where_a_side_has_not_left_chance_nothing_is_said():
+    """Of 0.90 and 0.91 the one below a floor of 0.905."""
+    judged = more(TICKET, DENSE, READ, 0.5, floor=0.905)(rows())
+    assert judged.word == "cannot be said" and judged.measured.endswith("Below 0.905: dense.")
+    assert more(TICKET, DENSE, READ, 0.5, floor=0.5)(rows()).word == "confirmed"
+
+
+def test_the_way_of_a_mask_begins_with_the_untrained_one():
+    parts = {"after_0_percent": 0.6, "after_20_percent": 0.9}
+    records = {name: Record(digest=name, kind="Measure", metrics={"kappa": k}, facts={}) for name, k in parts.items()}
+    labels = {"protocol": "p", "activation": "a", "method": "dense", "control": "", "sparsity": 0.0, "seed": 0}
+    row = Result(labels=labels, records=records)
+    assert settled(0.2)(row) == pytest.approx(0.75)
+    assert settled(0.2)(Result(labels=labels, records={})) is None

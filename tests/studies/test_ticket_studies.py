@@ -127,8 +127,15 @@ def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
     planned = of.build(of.options(**of.sizes["standard"]), DATA, title=SPEC.title)
     rows = made_up(planned)
     for claim in of.outline.claims:
-        assert claim.judge(rows).word != "not run", claim.key
-    assert differences_of(of.outline, rows)
+        judged = claim.judge(rows)
+        assert judged.word != "not run", claim.key
+        for side, behind in judged.rows:
+            seeds = [row.labels["seed"] for row in behind]
+            assert len(set(seeds)) == len(seeds), f"{claim.key}: {side} has several rows of one seed"
+    found = differences_of(of.outline, rows)
+    assert any(one.planned for one in found) and len({one.versus.key for one in found}) == len(of.outline.versus)
+    for one in found:
+        assert all(len(behind) == len({row.labels["seed"] for row in behind}) for _, behind in one.rows), one.versus.key
 
 
 def made_up(planned: Study) -> list[Any]:
@@ -137,7 +144,12 @@ def made_up(planned: Study) -> list[Any]:
 
     rows = []
     for number, row in enumerate(planned.rows):
-        values = {"test_accuracy": 0.5 + number % 7 / 100, "best_test_accuracy": 0.5, "best_step": 100 + number % 5}
+        values = {
+            "test_accuracy": 0.5 + number % 7 / 100,
+            "best_test_accuracy": 0.5,
+            "best_step": 100 + number % 5,
+            "steps": 500,
+        }
         values |= {
             "average": 0.5,
             "masked_l2": 1.0,

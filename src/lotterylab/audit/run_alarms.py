@@ -140,3 +140,12 @@ def forgetful(*, repeats: bool, goes_on: bool, steps: int, where: str = "") -> l
         message = f"{steps} steps in two calls are not those of one: what step a batch belongs to is not the seed's"
         alarms += one("steps-not-continued", message, where, "fault")
     return alarms
+
+
+def choice_at_edge(*, value: float, values: Sequence[float], where: str = "") -> list[Alarm]:
+    """The best of several values is the first or the last of them, a caution: a better one may lie beyond."""
+    if len(values) < 2 or min(values) < value < max(values):
+        return []
+    end = "smallest" if value == min(values) else "largest"
+    message = f"{value:g} was chosen, the {end} of {', '.join(f'{one:g}' for one in values)}: widen the choice"
+    return one("choice-at-edge", message, where, "caution")

@@ -21,6 +21,7 @@ from lotterylab.audit.alarms import (
 )
 from lotterylab.audit.run_alarms import (
     broken_promises,
+    choice_at_edge,
     different_order,
     diverged,
     forgetful,
@@ -57,6 +58,9 @@ def _of_one(result: Result) -> Iterator[Alarm]:
     if "promises" in result.records:
         m = result.records["promises"].metrics
         yield from forgetful(repeats=m["repeats"], goes_on=m["goes_on"], steps=m["steps"], where=place)
+    if "rate" in result.records:
+        m = result.records["rate"].metrics
+        yield from choice_at_edge(value=m["value"], values=m["values"], where=place)
     if "distances" in result.records and (share := result.metric("distances.regrown")):
         yield from _of_regrown(result, share, place)
 

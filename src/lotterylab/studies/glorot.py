@@ -47,7 +47,7 @@ class Options:
     width: int = 300
     depths: tuple[int, ...] = (4, 5)
     activations: tuple[str, ...] = ("tanh", "softsign", "sigmoid")
-    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
     seeds: int = 3
     first_seed: int = 0
 

@@ -17,6 +17,7 @@ QUESTION = (
 )
 ACCURACY, JACOBIAN = "train.test_accuracy", "start_jacobian.average"
 MARGIN = 0.005
+FLOOR = 0.2  # twice chance: below it a network has not left it, and its error says nothing of where it leads
 DEPTH = "5 hidden layers"
 PAPER = "glorot2010understanding"
 
@@ -44,7 +45,7 @@ CLAIMS = (
         "2",
         "5 layers, standard initialisation: sigmoid reaches a higher test error than tanh (MNIST 2.21 and 1.76 %, "
         "CIFAR-10 57.28 and 55.9 %).",
-        less(_deep(STANDARD, "sigmoid"), _deep(STANDARD, "tanh"), ACCURACY, 0.0),
+        less(_deep(STANDARD, "sigmoid"), _deep(STANDARD, "tanh"), ACCURACY, 0.0, floor=FLOOR),
     ),
     _published(
         "3",
@@ -61,7 +62,7 @@ CLAIMS = (
     Claim(
         key="b",
         text="sigmoid, 5 layers, is helped by the normalized initialisation too.",
-        judge=more(_deep(NORMALIZED, "sigmoid"), _deep(STANDARD, "sigmoid"), ACCURACY, 0.0),
+        judge=more(_deep(NORMALIZED, "sigmoid"), _deep(STANDARD, "sigmoid"), ACCURACY, 0.0, floor=FLOOR),
     ),
 )
 PREDICTIONS = tuple(
@@ -139,7 +140,7 @@ OUTLINE = Outline(
     "which is generated without end and is not here.",
     doubts=(
         "20,000 updates are 3.6 passes over MNIST; the paper's networks are trained to the end.",
-        "The learning rate is chosen from four by one trial each.",
+        "The learning rate is chosen from six by one trial each.",
         "CIFAR-10@5000 overfits long before the paper's 40,000 images do.",
     ),
 )

@@ -14,14 +14,21 @@ BEST_STEP = "train.best_step"  # the early-stopping iteration
 Judge = Callable[[Sequence[Result]], Judgement]
 
 
-def more(a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4) -> Judge:
-    """``a`` minus ``b`` at a sparsity is above ``than``: the interval of the paired differences lies above it."""
-    return _difference(a, b, read, sparsity, digits, lambda values: is_above(t_interval(values), than))
+def more(
+    a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4, floor: float | None = None
+) -> Judge:
+    """``a`` minus ``b`` at a sparsity is above ``than``: the interval of the paired differences lies above it.
+
+    ``floor``: where the mean of a side is below it, nothing can be said.
+    """
+    return _difference(a, b, read, sparsity, digits, lambda values: is_above(t_interval(values), than), floor)
 
 
-def less(a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4) -> Judge:
-    """``a`` minus ``b`` at a sparsity is below ``than``."""
-    return _difference(a, b, read, sparsity, digits, lambda values: is_below(t_interval(values), than))
+def less(
+    a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4, floor: float | None = None
+) -> Judge:
+    """``a`` minus ``b`` at a sparsity is below ``than``; ``floor`` as in ``more``."""
+    return _difference(a, b, read, sparsity, digits, lambda values: is_below(t_interval(values), than), floor)
 
 
 def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digits: int = 4) -> Judge:
@@ -50,7 +57,13 @@ def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int =
 
 
 def _difference(
-    a: Line, b: Line, read: Read, sparsity: float, digits: int, word: Callable[[list[float]], Word]
+    a: Line,
+    b: Line,
+    read: Read,
+    sparsity: float,
+    digits: int,
+    word: Callable[[list[float]], Word],
+    floor: float | None = None,
 ) -> Judge:
     def judge(results: Sequence[Result]) -> Judgement:
         values = paired_values(a, b, results, read, sparsity)
@@ -60,9 +73,9 @@ def _difference(
         sides = (_mean(side, results, read, sparsity, digits) for side in (a, b))
         text = f"{a.name} {next(sides)}, {b.name} {next(sides)}: difference {shown(interval, digits)}."
         rows = _behind([a, b], results, sparsity)
-        cut_short = _cut_short(rows) if read == BEST_STEP else ""
-        found = word(values) if interval.n >= FEWEST and not cut_short else "cannot be said"
-        text += cut_short
+        doubt = _cut_short(rows) if read == BEST_STEP else _at_the_floor((a, b), results, read, sparsity, floor)
+        found = word(values) if interval.n >= FEWEST and not doubt else "cannot be said"
+        text += doubt
         return Judgement(word=found, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
 
     return judge
@@ -125,6 +138,18 @@ def _cut_short(rows: Rows) -> str:
     if not ended:
         return ""
     return f" {len(ended)} of {len(runs)} runs ended while it was still falling ({', '.join(dict.fromkeys(ended))})."
+
+
+def _at_the_floor(
+    sides: Iterable[Line], results: Sequence[Result], read: Read, sparsity: float, floor: float | None
+) -> str:
+    """Of a network that has not left chance nobody knows where it would have come."""
+    below = [
+        side.name
+        for side in sides
+        if floor is not None and t_interval(at(side, results, read, sparsity).values()).mean < floor
+    ]
+    return f" Below {floor:g}: {', '.join(below)}." if below else ""
 
 
 def _mean(line: Line, results: Sequence[Result], read: Read, sparsity: float, digits: int) -> str:

@@ -60,6 +60,18 @@ class Ladder:
             nodes["barrier"] = Measure(quantity=barrier, of={"a": run.final, "b": again.final}, data=run.data)
         return self.row(method, nodes, control=name, sparsity=self.rate.after(ticket.round), round=ticket.round)
 
+    def dense_in_other_order(self, barrier: Barrier) -> Row:
+        """The dense network trained in another order: what the stability of a ticket is held against."""
+        again = self.in_other_order(self.dense)
+        of = {"dense": self.dense.final, "ticket": again.final, "mask": self.dense.mask}
+        between = {"a": self.dense.final, "b": again.final}
+        nodes: dict[str, Node] = {
+            "train": again,
+            "order": Measure(quantity=Distances(), of=of),
+            "barrier": Measure(quantity=barrier, of=between, data=self.dense.data),
+        }
+        return self.row("dense", nodes, control="other order")
+
     def in_other_order(self, run: Train) -> Train:
         """The same training with another order of the data, from the same state."""
         return replace(run, order_seed=run.order_seed + 1_000_000)

@@ -26,7 +26,7 @@ MARGIN = 0.002  # of accuracy
 STEPS_MARGIN = 500.0  # of the early-stopping iteration
 FINAL, EARLY, WHEN = "train.test_accuracy", "train.best_test_accuracy", BEST_STEP
 
-DENSE = Line(name="dense", labels={"method": "dense"})
+DENSE = Line(name="dense", labels={"method": "dense", "control": ""})
 TICKET = Line(name="ticket, iterative", labels={"method": "iterative", "control": ""})
 REINIT = Line(name="re-initialised", labels={"method": "iterative", "control": "reinitialised"})
 RANDOM = Line(name="random mask", labels={"method": "iterative", "control": "random mask"})

@@ -51,7 +51,7 @@ class Options:
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {"epochs": 2, "seeds": 2, "width": 0.25},
         "standard": {"epochs": 40, "seeds": 3, "width": 0.25},
-        "paper": {"epochs": 160, "seeds": 5, "width": 1.0},
+        "paper": {"epochs": 85, "seeds": 5, "width": 1.0},  # of 352 steps: 29,920
     }
 
     epochs: int = 40
@@ -66,7 +66,7 @@ class Request(SizedRequest):
     """Options that say what is studied; the same ones name the same results."""
 
     epochs: Annotated[int | None, _WHOLE] = None
-    """Epochs of each run: 2, 40, 160 by size."""
+    """Epochs of each run: 2, 40, 85 by size."""
     rounds: Annotated[int | None, _WHOLE] = None
     """Rounds of pruning, half of what is left each; default 3."""
     width: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
@@ -121,16 +121,17 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
     ladder = _ladder(HIGH, recipe(options.epochs), options, data, seed)
     dense = ladder.dense
     yield ladder.dense_row()
+    yield ladder.dense_in_other_order(APART)
     for name, share in POINTS.items():
         step = int(share * dense.total_steps + 0.5)
         found = iterative(dense, levels, rewind_to=lambda round, step=step: step, **cut)
         yield from ladder.rows(name, found)
-        yield from ladder.controls(name, found[-1:], ("random-mask",))
+        yield from ladder.controls(name, found[-1:], ("random-mask", *(["reinitialised"] if name == START else [])))
         for word in ("", "random-mask"):
             yield ladder.other_order(name, found[-1], word, barrier=APART)
     again = int(0.07 * dense.total_steps + 0.5)
     yield from ladder.rows(LEARNING_RATE, learning_rate_rewinding(dense, levels, rewind_to=lambda round: again, **cut))
-    yield from ladder.rows(FINE_TUNING, fine_tuning(dense, levels, _tuning(options.epochs), **cut))
+    yield from ladder.rows(FINE_TUNING, fine_tuning(dense, levels, _tuning(dense.total_steps - again), **cut))
     for name, variant in (
         (LOW_RATE, recipe(options.epochs, rate=0.01)),
         (WARM_UP, recipe(options.epochs, rate=0.03, warm_up=True)),
@@ -140,6 +141,7 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
         yield ladder.dense_row()
         yield from ladder.rows(START, found)
         yield from ladder.controls(START, found[-1:], ("random-mask",))
+        yield ladder.other_order(START, found[-1], barrier=APART)
 
 
 def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int) -> Ladder:
@@ -150,6 +152,6 @@ def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int)
     return Ladder(protocol=name, activation=model.activation, dense=dense, rate=RATE, seed=seed)
 
 
-def _tuning(epochs: int) -> Recipe:
-    """A quarter of the training at the last rate of the dense run.   [renda2020comparing, section 2]"""
-    return replace(recipe(max(1, round(epochs / 4)), rate=0.001), schedule=Constant())
+def _tuning(steps: int) -> Recipe:
+    """So many steps, as rewinding trains, at the last rate of the dense run.   [renda2020comparing, section 2]"""
+    return replace(recipe(1, rate=0.001), epochs=0, steps=steps, schedule=Constant())

@@ -1,7 +1,7 @@
 """What the open questions share: the activation study's shallow CNN on CIFAR-10@5000, and iterative pruning by halves.
 
-Rates are those that the activation study chose on validation for each activation ("corrected", its README), and are
-not chosen again.  50 % a round gives few levels that lie far apart: 50, 25, 12.5 and 6.25 % of the weights.
+The learning rate is chosen for each network on validation, by one dense run a rate of a seed that is not used after;
+the same rates for all.  50 % a round gives few levels that lie far apart: 50, 25, 12.5 and 6.25 % of the weights.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import tyro
 
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
-from lotterylab.errors import unknown
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Data, Dense, Init, Train
+from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
 from lotterylab.plan.study import Study
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
 from lotterylab.rates import Rate
@@ -28,23 +27,26 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import FractionDrops
 
 RATE = Rate(share=0.5)
-RATES = {"relu": 0.03, "tanh": 0.01, "sigmoid": 0.3, "softsign": 0.03}
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+TRIAL_SEED = 1_000  # of the trials of the learning rate; no seed of the studies
 WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """``epochs``: of every run, dense and pruned.  ``rounds``: of pruning, half of what is left each."""
+    """``epochs``: of every run, dense and pruned.  ``rounds``: of pruning, half of what is left each.  ``rates``: to
+    choose from."""
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {"epochs": 4, "rounds": 2, "seeds": 2},
-        "standard": {"epochs": 30, "rounds": 4, "seeds": 3},
+        "standard": {"epochs": 30, "rounds": 4, "seeds": 5},
         "paper": {"epochs": 120, "rounds": 5, "seeds": 5},
     }
 
     epochs: int = 30
     rounds: int = 4
-    seeds: int = 3
+    rates: tuple[float, ...] = RATES
+    seeds: int = 5
     first_seed: int = 0
 
     @property
@@ -72,20 +74,29 @@ def parts(name: str, options: type[Options], build: Callable[..., Study], outlin
 
 
 def dense_run(options: Options, data: Data, seed: int, *, activation: str, init: str) -> Train:
-    """The dense run that everything of one seed and one network follows from."""
-    if activation not in RATES:
-        raise unknown("activation with a chosen rate", activation, RATES)
+    """The dense run that everything of one seed and one network follows from, at the rate that was best for it."""
     model = ShallowCnn(activation=activation, init=init, shape=data.spec.shape, classes=data.spec.classes)
-    recipe = Recipe(
-        epochs=options.epochs,
-        optimizer=Sgd(lr=RATES[activation], momentum=0.9, weight_decay=5e-4),
-        schedule=FractionDrops(at=(0.5, 0.75)),
-        augment=Augment(crop_padding=4, flip=True),
-        stream=NamedStream(),
-        batch_size=64,
-        watch=("validation",),
-    )
-    return Train(start=Init(model=model, seed=seed), mask=Dense(model=model), data=data, recipe=recipe, order_seed=seed)
+
+    def run(rate: Any, seed: int) -> Train:
+        recipe = Recipe(
+            epochs=options.epochs,
+            optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=5e-4),
+            schedule=FractionDrops(at=(0.5, 0.75)),
+            augment=Augment(crop_padding=4, flip=True),
+            stream=NamedStream(),
+            batch_size=64,
+            watch=("validation",),
+        )
+        start, mask = Init(model=model, seed=seed), Dense(model=model)
+        return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
+
+    trials = tuple((rate, (run(rate, TRIAL_SEED),)) for rate in options.rates)
+    return run(Choose(candidates=trials, by="validation_accuracy"), seed)
+
+
+def rate_of(dense: Train) -> dict[str, Node]:
+    """The choice of the learning rate, as a part of a row."""
+    return {"rate": dense.recipe.optimizer.lr}
 
 
 def ladder(protocol: str, dense: Train, seed: int) -> Ladder:

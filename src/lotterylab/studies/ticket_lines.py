@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
+from lotterylab.studies.judging import of
 from lotterylab.studies.outline import Chart, Line, Versus
 
 ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
@@ -13,6 +17,7 @@ TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
 REINIT = Line(name="re-initialised", labels={"method": "iterative", "control": "reinitialised"})
 RANDOM = Line(name="random mask", labels={"method": "iterative", "control": "random mask"})
 ORDER = Line(name="ticket, two orders", labels={"method": "iterative", "control": "other order"})
+DENSE_ORDER = Line(name="dense, two orders", labels={"method": "dense", "control": "other order"})
 RANDOM_ORDER = Line(
     name="random mask, two orders", labels={"method": "iterative", "control": "random mask, other order"}
 )
@@ -47,8 +52,9 @@ def order_chart(panels: str) -> Chart:
     """Stability to the data order over what is kept.   [frankle2019stabilizing]"""
     return Chart(
         name="order-stability",
-        title="Stability to the data order: angle between two trainings of one ticket",
+        title="Stability to the data order: angle between two trainings of one network",
         lines=(ORDER, RANDOM_ORDER),
+        level=DENSE_ORDER,
         y=ANGLE,
         y_axis="angle, degrees",
         panels=panels,
@@ -61,6 +67,7 @@ def instability_chart(panels: str) -> Chart:
         name="instability",
         title="Instability: how far the error rises between two trainings in two data orders",
         lines=(ORDER, RANDOM_ORDER),
+        level=DENSE_ORDER,
         y=INSTABILITY,
         y_axis="instability, fraction of images",
         panels=panels,
@@ -94,9 +101,33 @@ def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
     )
 
 
-def accuracy_versus(*others: Line) -> tuple[Versus, ...]:
-    """The ticket's accuracy against each of the others."""
+def accuracy_versus(*others: Line, level: float) -> tuple[Versus, ...]:
+    """The ticket's accuracy against each of the others, planned at one level."""
     return tuple(
-        Versus(key=f"accuracy, {other.name}", a=TICKET, b=other, read=ACCURACY, what="accuracy", margin=MARGIN)
+        Versus(
+            key=f"accuracy, {other.name}",
+            a=TICKET,
+            b=other,
+            read=ACCURACY,
+            what="accuracy",
+            margin=MARGIN,
+            planned=(level,),
+        )
         for other in others
+    )
+
+
+def between(line: Line, label: str, values: Sequence[str], level: float) -> tuple[Versus, ...]:
+    """The accuracy of one line at two values of a label, each pair of them, planned at one level."""
+    return tuple(
+        Versus(
+            key=f"accuracy, {one} and {other}",
+            a=of(line, **{label: one}),
+            b=of(line, **{label: other}),
+            read=ACCURACY,
+            what="accuracy",
+            margin=MARGIN,
+            planned=(level,),
+        )
+        for one, other in combinations(values, 2)
     )
