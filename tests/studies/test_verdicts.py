@@ -207,6 +207,7 @@ def numbers(part: str, labels) -> dict:
             "by_tensor": {name: rng.random() for name in tensors},
             "dense_norms": {name: 1 + rng.random() for name in tensors},
         },
+        "matched": {"masked_l2": rng.random(), "masked_angle": 50.0},
         "dead_units": {"explained_share": rng.random(), "expected_share": rng.random()},
         "overlap_grasp": {"kappa": rng.random()},
         "overlap_initial": {"kappa": rng.random()},
@@ -246,6 +247,19 @@ def test_only_planned_contrasts_are_corrected_for_their_number() -> None:
     assert best.p < best.p_holm < 0.05 and best.equal == "refuted"
     total = next(one for one in found if one.against == "dense, total epochs")
     assert total.interval.mean == pytest.approx(-0.05)
+
+
+def test_of_arms_that_have_not_left_chance_nothing_is_said_but_that() -> None:
+    rows = corrected(dense=0.01, magnitude=0.05, spread=0.004)
+    assert not any(one.at_chance for one in contrasts(rows))
+    for row in rows:
+        if row.labels["activation"] == "sigmoid" and row.labels["method"] == "magnitude":
+            row.records["train"].metrics["test_accuracy"] = 0.1
+    found = contrasts(rows)
+    assert {one.activation for one in found if one.at_chance} == {"sigmoid"}
+    said = verdict("corrected", rows)
+    assert "sigmoid -0.390" in said.measured and " with a side at chance" in said.measured
+    assert said.verdict == "cannot be said"
 
 
 def test_verdicts_need_no_torch() -> None:

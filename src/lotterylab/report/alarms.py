@@ -60,7 +60,7 @@ def _of_one(result: Result) -> Iterator[Alarm]:
         yield from forgetful(repeats=m["repeats"], goes_on=m["goes_on"], steps=m["steps"], where=place)
     if "rate" in result.records:
         m = result.records["rate"].metrics
-        yield from choice_at_edge(value=m["value"], values=m["values"], where=place)
+        yield from choice_at_edge(value=m["value"], values=m.get("values", ()), where=place)
     if "distances" in result.records and (share := result.metric("distances.regrown")):
         yield from _of_regrown(result, share, place)
 

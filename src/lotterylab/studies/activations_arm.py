@@ -124,10 +124,17 @@ class Arm:
     def pruned_row(
         self, method: str, sparsity: float, prune: Prune, train: Train, *, control: str = "", mask: Node | None = None
     ) -> Row:
-        """A row with its distances from the dense run: final states in the corrected protocol, picked epochs else."""
+        """A row with its distances from the dense run: final states in the corrected protocol, picked epochs else.
+
+        "matched": from the dense run of as many epochs in the same order, which stability to pruning asks for.
+        [frankle2019stabilizing, section 3]
+        """
         point = "final" if self.protocol is CORRECTED else "best"
         of = {"dense": getattr(self.dense, point), "ticket": getattr(train, point), "mask": mask or prune}
         nodes = {"train": train, "prune": prune, "distances": Measure(quantity=Distances(), of=of)}
+        if self.protocol is CORRECTED and "dense" in self.options.controls:
+            as_many = self.train_dense(self.options.pruned_epochs).final
+            nodes["matched"] = Measure(quantity=Distances(), of={**of, "dense": as_many})
         return self.row(method=method, control=control, sparsity=sparsity, nodes=nodes)
 
     def with_overlap(self, row: Row, part: str, other: Prune) -> Row:

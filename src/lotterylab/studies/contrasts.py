@@ -8,7 +8,7 @@ from itertools import combinations
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import Word, is_equal
 from lotterylab.studies.seeds import grouped, per_seed, where
@@ -45,7 +45,8 @@ class Contrast:
     """Accuracy of a ticket minus that of a control, over the seeds that both have.
 
     ``equal``: whether they are equal within the margin.  ``p``: two-sided, None for one seed.  ``p_holm``: adjusted
-    for the family of planned contrasts over all activations; None for the others.
+    for the family of planned contrasts over all activations; None for the others.  ``at_chance``: a side has not left
+    chance in the mean, so that the difference is about who leaves it first.
     """
 
     activation: str
@@ -57,6 +58,7 @@ class Contrast:
     equal: Word
     p: float | None
     p_holm: float | None = None
+    at_chance: bool = False
 
     @property
     def key(self) -> tuple[str, float, str]:
@@ -78,7 +80,8 @@ def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
         if method == "dense" or control:
             continue
         for against, of in CONTROLS.items():
-            values = differences(accuracy, arms.get((activation, *of(method, sparsity)), {}))
+            other = arms.get((activation, *of(method, sparsity)), {})
+            values = differences(accuracy, other)
             if values:
                 yield Contrast(
                     activation=activation,
@@ -89,6 +92,7 @@ def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
                     interval=t_interval(values),
                     equal=is_equal(values, EQUAL_ACCURACY),
                     p=p_value(values),
+                    at_chance=any(sum(side.values()) / len(side) < LEFT_CHANCE for side in (accuracy, other)),
                 )
 
 

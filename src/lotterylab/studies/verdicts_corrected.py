@@ -29,7 +29,10 @@ class _Sentence:
     def __str__(self) -> str:
         """The contrast, its interval in each activation, and the verdict."""
         method, sparsity, against = next(iter(self.by_activation.values())).key
-        each = ", ".join(f"{name} {shown(one.interval)}" for name, one in self.by_activation.items())
+        each = ", ".join(
+            f"{name} {shown(one.interval)}{' with a side at chance' if one.at_chance else ''}"
+            for name, one in self.by_activation.items()
+        )
         return f"{method} at {sparsity:g} minus {against}: {each} ({self.word})."
 
 
@@ -62,7 +65,7 @@ def _sentences(
     fresh: Mapping[str, Contrast],
 ) -> Iterator[_Sentence]:
     """The prediction's sentences, in its order, which is that of ``PLANNED``."""
-    equal = all_of(one.equal for one in dense.values())
+    equal = all_of("cannot be said" if one.at_chance else one.equal for one in dense.values())
     yield _Sentence(by_activation=dense, word=equal, came_true=holds(equal))
 
     higher = all_of(_is_higher(one) for one in magnitude.values())
@@ -75,7 +78,8 @@ def _sentences(
     lower = all_of(_is_lower(one) for one in first_order.values())
     yield _Sentence(by_activation=first_order, word=lower, came_true=holds(lower))
 
-    same: Word = fresh["sigmoid"].equal if "sigmoid" in fresh else "cannot be said"
+    judged = "sigmoid" in fresh and not fresh["sigmoid"].at_chance
+    same: Word = fresh["sigmoid"].equal if judged else "cannot be said"
     better: Word = _is_higher(fresh["relu"]) if "relu" in fresh else "cannot be said"
     low, high = REINITIALISED_LOWER
     by_as_much = low <= fresh["relu"].interval.mean <= high if "relu" in fresh else None
@@ -94,6 +98,8 @@ def _is_lower(one: Contrast) -> Word:
 
 
 def _differs(one: Contrast, sign: int) -> Word:
+    if one.at_chance:
+        return "cannot be said"
     if one.p_holm is not None and one.p_holm < LEVEL:
         return "confirmed" if sign * one.interval.mean > 0 else "refuted"
     return "refuted" if one.equal == "confirmed" else "cannot be said"
