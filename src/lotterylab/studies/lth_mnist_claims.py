@@ -16,6 +16,7 @@ from lotterylab.studies import lth_controls
 from lotterylab.studies.judging import BEST_STEP, Judge, at, equal, less, more
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus, rows_at
 from lotterylab.studies.questions import shown
+from lotterylab.studies.seeds import per_seed
 from lotterylab.studies.ticket_lines import cost_chart, paths_chart
 
 QUESTION = (
@@ -172,7 +173,7 @@ def _at_one_level(results: Sequence[Result]) -> str:
 
 def kept_share(rows: Sequence[Result]) -> float:
     """The mean share of the weights that the masks of these rows keep."""
-    reached = [float(row.metric("prune.reached") or 0.0) for row in rows]
+    reached = per_seed(rows, "prune.reached").values()
     return 1 - sum(reached) / len(reached)
 
 
