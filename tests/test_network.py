@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from lotterylab.errors import UsageError
-from lotterylab.network import candidates, network, prunable_names, state_of
+from lotterylab.models import PreResNet, ResNet
+from lotterylab.network import candidates, channels_last_is_safe, network, prunable_names, state_of
 from lotterylab.types import State
 
 
@@ -188,6 +189,36 @@ def test_a_module_that_is_used_twice_is_as_pure_and_shown_twice():
     assert torch.equal(after["norm.running_mean"], reference.norm.running_mean)  # type: ignore[arg-type]
     net.layer_outputs(state, inputs, net.prunable, lambda name, _: seen.append(name))
     assert seen == ["layer.weight", "layer.weight"] and int(state["norm.num_batches_tracked"]) == 0
+
+
+# oneDNN issue 6035: channels-last, the gradient of these weights is wrong or the process dies
+
+
+def pointwise(channels: int, kernel: int = 1, stride: int = 2, groups: int = 1) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, 8, kernel, stride, kernel // 2, groups=groups), nn.ReLU(), nn.Flatten())
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7, 15])
+def test_a_strided_convolution_1x1_on_few_channels_has_the_gradient_of_float64(channels):
+    draw = torch.Generator().manual_seed(0)
+    module = pointwise(channels)
+    net, state = network(module), state_of(module)
+    images = torch.randn(16, channels, 16, 16, generator=draw).to(memory_format=torch.channels_last)
+    state = {name: one.to(memory_format=torch.channels_last) if one.dim() == 4 else one for name, one in state.items()}
+    assert not net.channels_last
+    gradients = []
+    for kind in (torch.float32, torch.float64):
+        leaves = {name: one.to(kind).requires_grad_() for name, one in state.items()}
+        out, after = net.forward(cast(State, leaves), images.to(kind), True)
+        assert all(after[name] is leaves[name] for name in leaves)
+        gradients.append(torch.autograd.grad(out.square().mean(), leaves["0.weight"])[0].double())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_channels_last_is_left_for_that_convolution_alone():
+    assert channels_last_is_safe(pointwise(16)) and channels_last_is_safe(pointwise(4, stride=1))
+    assert channels_last_is_safe(pointwise(4, kernel=3)) and not channels_last_is_safe(pointwise(32, groups=4))
+    assert all(channels_last_is_safe(kind(depth=8, width=0.25).build()) for kind in (ResNet, PreResNet))
 
 
 @pytest.mark.parametrize("make", [nn.utils.parametrizations.weight_norm, lambda m: prune.identity(m, "weight")])

@@ -13,6 +13,7 @@ from lotterylab.types import Inputs, State
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+NARROWEST_BLOCK = 16  # channels in one block of a convolution's kernel under AVX-512; 8 under AVX2
 PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear")
 
 
@@ -27,6 +28,7 @@ class Network:
     for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
     ``computed``: the layers of these kinds whose weight is no parameter.
+    ``channels_last``: whether that layout is safe; where it is not, ``forward`` lays its tensors out otherwise.
     """
 
     forward: Callable[[State, Inputs, bool | None], tuple[Tensor, State]]
@@ -34,6 +36,7 @@ class Network:
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
     computed: tuple[str, ...] = ()
+    channels_last: bool = True
 
 
 def prunable_names(module: nn.Module) -> tuple[str, ...]:
@@ -70,14 +73,19 @@ def network(module: nn.Module) -> Network:
     from torch.func import functional_call
 
     buffers = tuple(name for name, _ in module.named_buffers())
+    safe = channels_last_is_safe(module)
 
     def forward(state: State, inputs: Inputs, train: bool | None) -> tuple[Tensor, State]:
         if train is not None:
             module.train(train)
+        laid_out = cast(dict, state)
+        if not safe:
+            laid_out, inputs = rows_first(state), rows_first(inputs)
         if not buffers:
-            return functional_call(module, cast(dict, state), *_arguments(inputs)), state
-        copied = {**state, **{name: state[name].clone() for name in buffers}}
-        return functional_call(module, copied, *_arguments(inputs)), cast(State, copied)
+            return functional_call(module, laid_out, *_arguments(inputs)), state
+        copied = {name: state[name].clone() for name in buffers}
+        logits = functional_call(module, {**laid_out, **copied}, *_arguments(inputs))
+        return logits, cast(State, {**state, **copied})
 
     def layer_outputs(
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
@@ -100,7 +108,42 @@ def network(module: nn.Module) -> Network:
         prunable=prunable_names(module),
         parameters=tuple(name for name, _ in module.named_parameters()),
         computed=computed_weights(module),
+        channels_last=safe,
     )
+
+
+def channels_last_is_safe(module: nn.Module) -> bool:
+    """Whether the module may be trained with its images and kernels channels-last on a CPU.
+
+    Not with a convolution 1x1 of a stride above 1 on few channels: the gradient of its weights is written past the end
+    of a buffer, so that it is wrong or the process dies.  [uxlfoundation/oneDNN issue 6035; seen with torch 2.13 on
+    AVX2, 7 channels or fewer, stride 2]
+    """
+    from torch import nn
+
+    return not any(
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.in_channels // layer.groups < NARROWEST_BLOCK
+        for layer in module.modules()
+    )
+
+
+def rows_first(tensors: Any) -> Any:
+    """A tensor, or those in a tuple or a dict, in torch's default layout, (B, C, H, W) in that order in memory.
+
+    With that layout's strides: a kernel 1x1 is contiguous in both layouts, and its strides say which one is taken.
+    """
+    from torch import Tensor
+
+    if isinstance(tensors, Mapping):
+        return {name: rows_first(one) for name, one in tensors.items()}
+    if isinstance(tensors, tuple):
+        return tuple(map(rows_first, tensors))
+    if not isinstance(tensors, Tensor) or tensors.dim() != 4:
+        return tensors
+    return tensors.contiguous().flatten().view(tensors.shape)
 
 
 def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -14,6 +14,7 @@ from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, model_of
 from lotterylab.types import Mask, State
@@ -113,4 +114,6 @@ class Context:
         """The execution path of a training, a fact of its result."""
         if not self.fast:
             return "plain"
-        return "channels-last, pool-first" if getattr(model, "pool_first_is_exact", False) else "channels-last"
+        parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
+        parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []
+        return ", ".join(parts) or "plain"

@@ -29,7 +29,7 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cp
         batch_size=min(recipe.batch_size, len(dataset.train)),
     )
     net = network(node.model.build(pool_first=fast))
-    layout = torch.channels_last if fast else torch.contiguous_format
+    layout = torch.channels_last if fast and net.channels_last else torch.contiguous_format
     state = node.model.initial(0, "init", "named")
     state = {name: one.to(device) for name, one in state.items()}
     state = {name: one.contiguous(memory_format=layout) if one.dim() == 4 else one for name, one in state.items()}

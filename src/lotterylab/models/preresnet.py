@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.models.activations import function
 from lotterylab.models.base import ModelSpec, check_width, scaled
-from lotterylab.models.shortcuts import check_shortcut, zero_padded
+from lotterylab.models.shortcuts import check_shortcut, every, zero_padded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +34,8 @@ class PreResNet(ModelSpec):
 
     ``width`` multiplies all channels.  he-normal is by fan_in.
     """
+
+    version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution
 
     init: str = "he-normal"
     shape: tuple[int, int, int] = (3, 32, 32)
@@ -85,19 +87,21 @@ def _build(spec: PreResNet) -> nn.Module:
             self.norm = nn.ModuleList(nn.BatchNorm2d(one.in_channels) for one in convolutions)
             changes = stride > 1 or inputs != outputs
             self.shares = first or changes  # one activation for both paths
-            self.project = conv(inputs, outputs, 1, stride) if changes and spec.shortcut == "projection" else None
+            self.project = conv(inputs, outputs, 1) if changes and spec.shortcut == "projection" else None
             self.stride, self.outputs = stride, outputs
 
         def forward(self, x):
             residual = act(self.norm[0](x))
-            around = residual if self.shares else x
-            around = (
-                self.project(around) if self.project is not None else zero_padded(around, self.outputs, self.stride)
-            )
+            around = self.around(residual if self.shares else x)
             residual = self.conv[0](residual)
             for norm, convolution in zip(self.norm[1:], self.conv[1:], strict=True):
                 residual = convolution(act(norm(residual)))
             return around + residual
+
+        def around(self, x):
+            if self.project is None:
+                return zero_padded(x, self.outputs, self.stride)
+            return self.project(every(x, self.stride))
 
     class Module(nn.Module):
         def __init__(self) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.models.activations import function
 from lotterylab.models.base import ModelSpec, check_width, scaled
-from lotterylab.models.shortcuts import check_shortcut, zero_padded
+from lotterylab.models.shortcuts import check_shortcut, every, zero_padded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +36,8 @@ class ResNet(ModelSpec):
     ``width`` multiplies all channels: GraSP's ResNet-32 has 32, 64 and 128, which is ``width=2``.  he-normal is by
     fan_in.
     """
+
+    version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution
 
     init: str = "he-normal"
     shape: tuple[int, int, int] = (3, 32, 32)
@@ -66,6 +68,8 @@ class ImageNetResNet18(ModelSpec):
     channels.  he-normal is by fan_in.
     """
 
+    version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution
+
     init: str = "he-normal"
     shape: tuple[int, int, int] = (3, 32, 32)
     width: float = 1.0
@@ -95,13 +99,17 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
             self.stride, self.outputs = stride, outputs
             self.project = None
             if shortcut == "projection" and (stride > 1 or inputs != outputs):
-                conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+                conv = nn.Conv2d(inputs, outputs, 1, bias=False)  # of the pixels that ``every`` leaves
                 self.project = nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
         def forward(self, x):
             residual = self.norm2(self.conv2(act(self.norm1(self.conv1(x)))))
-            around = self.project(x) if self.project is not None else zero_padded(x, self.outputs, self.stride)
-            return act(around + residual)
+            return act(self.around(x) + residual)
+
+        def around(self, x):
+            if self.project is None:
+                return zero_padded(x, self.outputs, self.stride)
+            return self.project(every(x, self.stride))
 
     class Module(nn.Module):
         def __init__(self) -> None:

@@ -18,6 +18,16 @@ def check_shortcut(shortcut: str) -> None:
         raise unknown("shortcut", shortcut, SHORTCUTS)
 
 
+def every(x: Tensor, stride: int) -> Tensor:
+    """Every ``stride``-th pixel of (B, C, H, W): all that a convolution 1x1 of that stride looks at.
+
+    The projections take it and then have stride 1.  With the stride in the convolution the gradient of its weights is
+    wrong, or the process dies, on CPUs where the layout is channels-last and C is below 8 or 16: see
+    ``network.channels_last_is_safe``.
+    """
+    return x[:, :, ::stride, ::stride] if stride > 1 else x
+
+
 def zero_padded(x: Tensor, channels: int, stride: int) -> Tensor:
     """Every ``stride``-th pixel of (B, C, H, W), and zeros for the channels from C on.   [he2016deep, option A]
 
@@ -25,6 +35,5 @@ def zero_padded(x: Tensor, channels: int, stride: int) -> Tensor:
     """
     from torch.nn.functional import pad
 
-    if stride > 1:
-        x = x[:, :, ::stride, ::stride]
+    x = every(x, stride)
     return pad(x, (0, 0, 0, 0, 0, channels - x.shape[1])) if channels > x.shape[1] else x

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lotterylab import masks, rng
-from lotterylab.network import Network
+from lotterylab.network import Network, rows_first
 from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import UNFINISHED, Means, Watch
@@ -44,6 +44,7 @@ def train(
     training ends.  A recipe that watches by steps adds "watched_steps", "<split>_loss" and "best_step".
     """
     device = loader.dataset.train.images.device
+    channels_last = channels_last and net.channels_last
     done = resume or first(net, start, mask, recipe)
     state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.state.items()}
     slots = _unflatten({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
@@ -59,7 +60,8 @@ def train(
         means = Means(watch.metrics.pop(UNFINISHED, None), device)
         for batch in loader.batches(epoch, start=within):
             _seed_forward(loader.seed, step, device)
-            logits, state = net.forward(cast(State, state), batch.inputs, True)
+            inputs = batch.inputs if channels_last else rows_first(batch.inputs)
+            logits, state = net.forward(cast(State, state), inputs, True)
             loss = cross_entropy(logits, batch.targets)
             gradients = torch.autograd.grad(loss, list(params.values()))
             rate = recipe.optimizer.lr * recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
