@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lotterylab.studies.verdicts import Comparison
 
 NEAR = 0.001  # a mask reached its target within this; rounding to whole weights costs far less
+ENOUGH = 3  # seeds
 SPARSITY_AXIS = "target sparsity, fraction removed"
 Extra = Callable[[Cell], tuple[tuple[Series, ...], tuple[Level, ...]]]
 
@@ -74,14 +75,17 @@ def stability(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Gri
 def masked(arms: Arms, protocol: str) -> list[Grid]:
     """L2 distance and angle over the masked weights.   [frankle2019stabilizing]
 
-    From a dense network of as many epochs, where that was measured: it is what the distance asks for.
+    From a dense network of as many epochs, which is what the distance asks for, where that was measured in enough seeds
+    for an interval to say something.
     """
     return [_over_targets(arms, protocol, _of_as_many_epochs(arms, protocol, one)) for one in (MASKED_L2, ANGLE)]
 
 
 def _of_as_many_epochs(arms: Arms, protocol: str, quantity: Quantity) -> Quantity:
     metric = quantity.metric.replace("distances.", "matched.")
-    if not any(arms.values(arm, metric) for arm in arms.where(protocol=protocol)):
+    seeds = {seed for arm in arms.where(protocol=protocol) for seed in arms.values(arm, metric)}
+    others = {seed for arm in arms.where(protocol=protocol) for seed in arms.values(arm, quantity.metric)}
+    if len(seeds) < min(ENOUGH, max(1, len(others))):
         return quantity
     return replace(quantity, metric=metric, title=f"{quantity.title}, of as many epochs")
 

@@ -24,7 +24,7 @@ from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, write
-from lotterylab.report.words import interval_text
+from lotterylab.report.words import interval_text, rows_text
 from lotterylab.studies.outline import Claim, Difference, Outline, differences_of
 
 
@@ -73,10 +73,9 @@ def _figures(material: Material, outline: Outline) -> Html:
 
 def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -> Iterator[str]:
     study, command = material.study, material.context.command
-    finished = sum(result.complete for result in material.results)
     yield f"# {study.title}"
     yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
-    yield f"{finished} of {len(material.results)} rows are finished. This page is written by the program."
+    yield f"{rows_text(material.results)}. This page is written by the program."
     yield from (
         "",
         f"    {command}",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from lotterylab.report.material import Material
 from lotterylab.report.sections.methods import summary
+from lotterylab.report.words import rows_text
 from lotterylab.studies.questions import Verdict
 
 PREDICTED = {True: "as predicted", False: "not as predicted", None: "open"}
@@ -18,15 +19,11 @@ def readme(material: Material) -> str:
 
 def _lines(material: Material) -> Iterator[str]:
     study, context = material.study, material.context
-    finished = sum(result.complete for result in material.results)
     yield f"# {study.title}"
     yield ""
     yield f"{study.question}"
     yield ""
-    yield (
-        f"{finished} of {len(material.results)} rows are finished. This page is written by the program and "
-        "changes when the numbers do."
-    )
+    yield (f"{rows_text(material.results)}. This page is written by the program and changes when the numbers do.")
     yield ""
     yield f"    {context.command}"
     yield f"    {context.command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from lotterylab.analysis.statistics import Interval
+from lotterylab.engine.results import Result
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -24,3 +28,15 @@ def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) ->
     if interval.low is None or interval.high is None:
         return f"{spell(interval.mean)} (one seed)"
     return f"{spell(interval.mean)} [{spell(interval.low)}, {spell(interval.high)}]"
+
+
+def rows_text(results: Sequence[Result]) -> str:
+    """ "483 of 939 rows are finished", and how many others lack no more than a measure, such as one added later."""
+    done = sum(one.complete for one in results)
+    trained = [one for one in results if not one.complete and "train" in one.records]
+    text = f"{done} of {len(results)} rows are finished"
+    if trained:
+        parts = Counter(part for one in trained for part in one.missing)
+        lacking = ", ".join(f"{part} ({count})" for part, count in parts.items())
+        text += f"; {len(trained)} more are trained and lack only: {lacking}"
+    return text
