@@ -31,6 +31,7 @@ TINY: dict[str, dict[str, Any]] = {
     "lth-mnist": {"steps": 6, "rounds": 10},  # the tenth has all controls
     "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
+    "grasp-activations": {"dense_epochs": 2, "pruned_epochs": 1, "rates": (0.1,), "scoring_images": 2},
     "default": {"epochs": 1, "rounds": 2},
 }
 
@@ -156,6 +157,7 @@ def made_up(planned: Study) -> list[Any]:
             "masked_angle": 30.0,
             "kappa": 0.5,
             "instability": 0.01 * (number % 3),
+            "ratio": 0.5,
             "reached": row.labels["sparsity"],
         }
         records = {

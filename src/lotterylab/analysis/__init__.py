@@ -5,6 +5,7 @@ from lotterylab.analysis.dead_units import DeadUnits
 from lotterylab.analysis.distance import Distances
 from lotterylab.analysis.effective import EffectiveSparsity
 from lotterylab.analysis.gradient_flow import GradientFlow
+from lotterylab.analysis.gradient_norm import GradientNorm
 from lotterylab.analysis.jacobian import JacobianSingularValues
 from lotterylab.analysis.macs import Macs
 from lotterylab.analysis.overlap import Overlap
@@ -17,6 +18,7 @@ __all__ = [
     "Distances",
     "EffectiveSparsity",
     "GradientFlow",
+    "GradientNorm",
     "JacobianSingularValues",
     "Macs",
     "Overlap",

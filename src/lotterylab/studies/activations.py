@@ -96,11 +96,11 @@ def _corrected(options: Options, data: Data, seed: int) -> Iterator[Row]:
                 yield arm.row(method="dense", control=control, nodes={"train": arm.train_dense(epochs)})
         for method in options.methods:
             for sparsity in options.sparsities:
-                yield from _corrected_rows(arm, method, sparsity)
+                yield from corrected_rows(arm, method, sparsity)
 
 
-def _corrected_rows(arm: Arm, method: str, sparsity: float) -> Iterator[Row]:
-    """A ticket and its controls."""
+def corrected_rows(arm: Arm, method: str, sparsity: float) -> Iterator[Row]:
+    """A ticket of the corrected protocol and its controls."""
     prune = arm.prune(method, sparsity)
     row = arm.pruned_row(method, sparsity, prune, arm.retrain(prune))
     yield arm.with_overlap(row, "grasp", arm.prune("grasp", sparsity)) if "grasp" in arm.options.methods else row

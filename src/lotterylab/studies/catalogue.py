@@ -14,6 +14,7 @@ HOMES = {  # name -> module of studies, its request, and what it asks in a few w
     "activation-tickets": ("activation_tickets", "Request", "which activation gives better and more stable tickets"),
     "init-tickets": ("init_tickets", "Request", "whether the initialisation changes tickets"),
     "rewind-rounds": ("rewind_rounds", "Request", "whether a rewind point for each round is better than a fixed one"),
+    "grasp-activations": ("grasp_activations", "Request", "how the activation function interacts with exact GraSP"),
     "rewinding": ("rewinding", "Request", "whether ResNet-20 has tickets a little after its beginning"),
     "glorot": ("glorot", "Request", "what activation and initialisation do to gradients"),
 }

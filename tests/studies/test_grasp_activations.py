@@ -1,0 +1,67 @@
+"""The study of GraSP by activation: whose runs it looks at, and what it says of them."""
+
+from __future__ import annotations
+
+from lotterylab.data import Digits
+from lotterylab.engine.results import Result
+from lotterylab.plan.nodes import Data, Train
+from lotterylab.studies import activations, grasp_activations
+from lotterylab.studies.grasp_activations import OUTLINE, PREDICTIONS, Options, Request
+from lotterylab.studies.outline import differences_of
+from some_results import SEEDS, row
+
+SPEC = Digits()
+DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
+
+
+def runs(study) -> set[str]:
+    return {node.digest for one in study.rows for node in one.nodes.values() if isinstance(node, Train)}
+
+
+def test_its_runs_are_those_of_the_activation_study_under_the_same_names():
+    ours = grasp_activations.build(Options(seeds=2), DATA, title="digits")
+    theirs = activations.build(activations.Options(seeds=2), DATA, title="digits")
+    assert runs(ours) < runs(theirs)
+
+
+def test_on_cifar_10_its_data_are_those_of_the_activation_study():
+    spec = Request().parts().spec
+    assert (spec.train, spec.validation, spec.test) == (5_000, 1_000, 5_000)
+
+
+def ladder(activation: str, seed: int, gain: float, flow: float) -> list[Result]:
+    noise = 0.001 * (seed % 3)
+    return [
+        row(
+            "corrected",
+            activation,
+            method,
+            seed,
+            sparsity=0.9,
+            control=control,
+            train={"test_accuracy": accuracy + noise},
+            flow={"ratio": ratio + noise},
+        )
+        for method, control, accuracy, ratio in (
+            ("grasp", "", 0.4 + gain, flow),
+            ("grasp", "random mask", 0.4, 0.1),
+            ("grasp", "reinitialised", 0.4 + gain, 0.1),
+            ("magnitude", "", 0.5, 0.2),
+        )
+    ]
+
+
+def test_its_sentence_has_gain_and_flow_of_each_activation_and_its_judges_read_them():
+    results = [one for seed in SEEDS for one in (*ladder("relu", seed, 0.0, 0.05), *ladder("sigmoid", seed, 0.2, 3.0))]
+    said = OUTLINE.conclude(results, differences_of(OUTLINE, results))
+    assert "relu 0.401, 0.000" in said and "sigmoid 0.601, 0.200" in said
+    assert "gradient flow 3.00 against 0.10 of the dense network's (n = 5)" in said
+    words = {claim.key: claim.judge(results).word for claim in OUTLINE.claims}
+    assert words["P1"] == "refuted"
+    assert words["P3"] == "confirmed" and words["8b"] == "confirmed" and words["8c"] == "confirmed"
+    assert words["8e"] == "confirmed" and words["P2"] == "not run" == words["8d"]
+    assert OUTLINE.conclude([], []).startswith("Nothing can be said yet")
+
+
+def test_every_prediction_is_one_of_its_claims():
+    assert [one.key for one in PREDICTIONS] == [one.key for one in OUTLINE.claims if not one.source]
