@@ -120,12 +120,15 @@ def _rows(options: activations_options.Options, data: Data, seed: int) -> Iterat
 
 
 def _measures(row: Row, arm: Arm, first: Arm, sparsity: float) -> dict[str, Node]:
-    """The gradient flow that a run begins with, and how much GraSP's mask is like that of the first activation."""
+    """Of GraSP's masks and their controls: the gradient flow that a run begins with; and how much a mask is like that
+    of the first activation."""
+    if row.labels["method"] != "grasp":
+        return {}
     train: Any = row.nodes["train"]
     of = {"state": train.start, "mask": train.mask}
     quantity = GradientNorm(batch=arm.batch(), seed=arm.seed)
     nodes: dict[str, Node] = {"flow": Measure(quantity=quantity, of=of, data=arm.data)}
-    if row.labels["method"] == "grasp" and arm is not first:
+    if arm is not first:
         masks = {"a": row.nodes["prune"], "b": first.prune("grasp", sparsity)}
         nodes["alike"] = Measure(quantity=Overlap(), of=masks)
     return nodes
@@ -235,7 +238,7 @@ OUTLINE = Outline(
         Chart(
             name="flow",
             title="Gradient flow before training, of the dense network's",
-            lines=(GRASP, REINIT, RANDOM, MAGNITUDE),
+            lines=(GRASP, REINIT, RANDOM),
             y=FLOW,
             y_axis="squared norm of the gradient, ratio",
             panels="activation",
