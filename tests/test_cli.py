@@ -93,7 +93,8 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     assert "  1. as-published | sigmoid: dense, 1 x 2 epochs (to run)" in planned
     assert "About" in planned and "here with" in planned
 
-    code, ran, err = call("run", *TINY, *SHORT, "--workers", "2", "--progress", "plain")
+    book = str(tmp_path / "ledger.jsonl")
+    code, ran, err = call("run", *TINY, *SHORT, "--workers", "2", "--progress", "plain", "--ledger", book)
     assert code == 0
     assert "Small preset: seeds 3 instead of 5" not in err  # it was asked for
     code, shown, _ = call("table", *TINY, *SHORT)
@@ -102,6 +103,10 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
 
     code, planned, _ = call("plan", *TINY, *SHORT)
     assert "Nothing is left to train" in planned
+    code, planned, _ = call("plan", *TINY, *SHORT, "--store", str(tmp_path / "elsewhere"), "--known", book)
+    assert code == 0 and "Nothing is left to train" in planned
+    code, _, err = call("plan", *TINY, *SHORT, "--known", book, f"{book}x")
+    assert code == 2 and f"no ledger {book}x" in err
 
     folder = tmp_path / "checkpoints"
     assert call("checkpoints", *TINY, *SHORT, "--out", str(folder))[0] == 0

@@ -28,14 +28,22 @@ class Place:
     """Folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store."""
     ledger: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """A ledger (JSON lines): its results are not computed again; run adds new ones after each seed."""
+    known: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")] = ()
+    """Ledgers of other studies, which are only read: a run that two studies have in common is not computed again."""
 
     def open(self) -> Store:
-        """The store, with what the ledger holds."""
+        """The store, with what the ledgers hold.
+
+        Raises:
+            UsageError: one of ``known`` is not there, or a ledger is damaged.
+        """
         from lotterylab.engine import ledger
 
         store = Store(self.store or os.environ.get(STORE) or "lotterylab-store")
         if self.ledger and self.ledger.is_file():
             ledger.bring_in(self.ledger, store)
+        for path in self.known:
+            ledger.bring_in(path, store)
         return store
 
 
