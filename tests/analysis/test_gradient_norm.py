@@ -53,6 +53,7 @@ def test_of_one_softmax_layer_it_is_the_closed_form():
 
 def test_nothing_pruned_changes_nothing_and_all_pruned_leaves_no_flow():
     ones = masks.ones(STATE, NET.prunable)
-    assert measured(ones)["ratio"] == 1.0
+    assert measured(ones)["ratio"] == 1.0 and measured(ones)["log10_ratio"] == 0.0
     nothing = cast(Mask, {name: torch.zeros_like(one) for name, one in ones.items()})
+    assert measured(nothing)["log10_ratio"] is None
     assert measured(nothing)["pruned"] == 0.0 and measured(nothing)["whole"] == measured(ones)["whole"]

@@ -157,7 +157,7 @@ def made_up(planned: Study) -> list[Any]:
             "masked_angle": 30.0,
             "kappa": 0.5,
             "instability": 0.01 * (number % 3),
-            "ratio": 0.5,
+            "log10_ratio": 0.5,
             "reached": row.labels["sparsity"],
         }
         records = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +22,7 @@ class GradientNorm:
     - ``whole``: ||g(theta)||^2, of the network as it is.
     - ``pruned``: ||m * g(m * theta)||^2, of the pruned network over the weights that it trains: how fast its loss falls
       in the first instant of training.
-    - ``ratio``: pruned over whole; None where whole is 0.
+    - ``ratio``, ``log10_ratio``: pruned over whole; None where whole, or for the logarithm pruned, is 0.
 
     The paper's logits are divided by 200 while it scores; these are not, since the training's are not either.
     """
@@ -31,7 +32,7 @@ class GradientNorm:
     seed: int
 
     def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
-        """The three numbers, computed in float64."""
+        """The numbers, computed in float64."""
         from lotterylab import masks
 
         batch, mask = self.batch.draw(dataset, self.seed), values["mask"]
@@ -39,7 +40,8 @@ class GradientNorm:
         pruned = gradient(models["state"], masks.masked(values["state"], mask), tuple(mask), batch)
         before = sum(float(one.square().sum()) for one in whole.values())
         after = sum(float(pruned[name][kept].square().sum()) for name, kept in mask.items())
-        return {"whole": before, "pruned": after, "ratio": after / before if before else None}
+        ratio = after / before if before else None
+        return {"whole": before, "pruned": after, "ratio": ratio, "log10_ratio": math.log10(ratio) if ratio else None}
 
 
 def gradient(net: Any, state: Mapping[str, Tensor], names: tuple[str, ...], batch: Batch) -> dict[str, Tensor]:

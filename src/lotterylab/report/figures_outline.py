@@ -40,8 +40,7 @@ def chart(arms: Arms, wanted: Chart) -> Grid | None:
             )
     if not panels:
         return None
-    highest = 1.0 if wanted.y.endswith(SHARES) else math.inf
-    rows, cut = fit([panels], bounds=(0.0, highest), shared=True)
+    rows, cut = fit([panels], bounds=_bounds(wanted, panels), shared=True)
     level = "Horizontal: the dense network, the band being its interval." if wanted.level else ""
     return Grid(
         name=wanted.name,
@@ -52,6 +51,12 @@ def chart(arms: Arms, wanted: Chart) -> Grid | None:
         panel_width=5.6 if len(panels) == 1 else 3.6,
         panel_height=3.0,
     )
+
+
+def _bounds(wanted: Chart, panels: Sequence[Panel]) -> tuple[float, float]:
+    """What the number can be: below 0 only where some point is (a logarithm, an agreement worse than chance)."""
+    below = any(y < 0 for panel in panels for series in panel.series for y in series.y)
+    return -math.inf if below else 0.0, 1.0 if wanted.y.endswith(SHARES) else math.inf
 
 
 def panel_names(arms: Arms, wanted: Chart) -> list[str]:
