@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lotterylab import masks, rng
-from lotterylab.network import Network, rows_first
+from lotterylab.network import Network
 from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import UNFINISHED, Means, Watch
@@ -60,8 +60,7 @@ def train(
         means = Means(watch.metrics.pop(UNFINISHED, None), device)
         for batch in loader.batches(epoch, start=within):
             _seed_forward(loader.seed, step, device)
-            inputs = batch.inputs if channels_last else rows_first(batch.inputs)
-            logits, state = net.forward(cast(State, state), inputs, True)
+            logits, state = net.forward(cast(State, state), batch.inputs, True)
             loss = cross_entropy(logits, batch.targets)
             gradients = torch.autograd.grad(loss, list(params.values()))
             rate = recipe.optimizer.lr * recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
