@@ -150,7 +150,7 @@ def _gain(name: str) -> tuple[Line, Line]:
 PUBLISHED = tuple(
     Claim(
         key=f"P{number}",
-        text=f"{name}, 0.9: GraSP's mask keeps more of the gradient flow than a random mask of its layers' densities.",
+        text=f"{name}, 0.9: GraSP's mask keeps more gradient flow (log10) than a random mask of its layers' densities.",
         judge=more(*_gain(name), FLOW, HIGH, digits=3),
         source="wang2020picking",
     )
