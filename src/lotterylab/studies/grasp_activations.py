@@ -15,7 +15,6 @@ import tyro
 
 from lotterylab.analysis import GradientNorm, Overlap
 from lotterylab.analysis.statistics import t_interval
-from lotterylab.data import Cifar10
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Node
 from lotterylab.plan.study import Prediction, Row, Study
@@ -27,7 +26,7 @@ from lotterylab.studies.judging import at, equal, gains_more, minus, more, of
 from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import shown
-from lotterylab.studies.sized import Parts, SizedRequest
+from lotterylab.studies.sized import Parts, SizedRequest, cifar10
 from lotterylab.studies.ticket_lines import ACCURACY
 
 QUESTION = "How does the activation function interact with exact GraSP?"
@@ -85,12 +84,7 @@ class Request(SizedRequest):
 
     def parts(self) -> Parts:
         """CIFAR-10@5000; the whole training set at the paper's size."""
-        whole = self.size == "paper"
-        spec = (
-            Cifar10(train=45_000, validation=5_000, test=10_000)
-            if whole
-            else Cifar10(train=5_000, validation=1_000, test=5_000)
-        )
+        spec = cifar10(self.size)
         return Parts(
             name="grasp-activations", spec=spec, options=Options, sizes=Options.SIZES, build=build, outline=OUTLINE
         )

@@ -15,7 +15,7 @@ import tyro
 
 from lotterylab.analysis import Barrier
 from lotterylab.criteria import Magnitude
-from lotterylab.data import Augment, Cifar10, NamedStream
+from lotterylab.data import Augment, NamedStream
 from lotterylab.models import ResNet
 from lotterylab.plan.nodes import Data, Dense, Init, Train
 from lotterylab.plan.study import Row, Study
@@ -35,7 +35,7 @@ from lotterylab.studies.rewinding_reading import (
     START,
     WARM_UP,
 )
-from lotterylab.studies.sized import Parts, SizedRequest
+from lotterylab.studies.sized import Parts, SizedRequest, cifar10
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant, FractionDrops, Warmup
@@ -74,12 +74,7 @@ class Request(SizedRequest):
 
     def parts(self) -> Parts:
         """CIFAR-10@5000; the whole training set at the paper's size."""
-        whole = self.size == "paper"
-        spec = (
-            Cifar10(train=45_000, validation=5_000, test=10_000)
-            if whole
-            else Cifar10(train=5_000, validation=1_000, test=5_000)
-        )
+        spec = cifar10(self.size)
         return Parts(name="rewinding", spec=spec, options=Options, sizes=Options.SIZES, build=build, outline=OUTLINE)
 
 

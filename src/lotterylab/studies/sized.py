@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from lotterylab.data import Cifar10
 from lotterylab.data.base import data_dir
 from lotterylab.errors import unknown
 from lotterylab.plan.nodes import Data
@@ -20,6 +21,13 @@ from lotterylab.studies.request import Resolved
 _WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 _FOLDER = tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
 OWN = ("size", "data", "data_dir", "pixels")  # all other fields are the study's options
+
+
+def cifar10(size: str) -> Cifar10:
+    """CIFAR-10@5000; the whole training set at the paper's size."""
+    if size == "paper":
+        return Cifar10(train=45_000, validation=5_000, test=10_000)
+    return Cifar10(train=5_000, validation=1_000, test=5_000)
 
 
 @dataclass(frozen=True, kw_only=True)
