@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from lotterylab.analysis.gradients import gradients
 from lotterylab.errors import UsageError
 
 
@@ -30,18 +31,12 @@ class DeadUnits:
     def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
         """The shares above."""
         import torch
-        from torch.nn.functional import cross_entropy
 
         state, net = values["state"], models["state"]
-        batch = self.batch.draw(dataset, self.seed)
-        theta = {name: state[name].clone().requires_grad_() for name in net.prunable}
-        logits, _ = net.forward({**state, **theta}, batch.inputs, False)
-        gradients = dict(
-            zip(theta, torch.autograd.grad(cross_entropy(logits, batch.targets), list(theta.values())), strict=True)
-        )
+        slopes = gradients(net, state, net.prunable, self.batch.draw(dataset, self.seed))
         alive = _speaks(net, state, dataset)
         touched = _touching_dead(state, net.prunable, alive)
-        zero = {name: gradient == 0 for name, gradient in gradients.items()}
+        zero = {name: gradient == 0 for name, gradient in slopes.items()}
         zeros = sum(int(where.sum()) for where in zero.values())
         total = sum(where.numel() for where in zero.values())
         return {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from lotterylab.types import Batch
+from lotterylab.analysis.gradients import gradients, in_float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,23 +33,13 @@ class GradientNorm:
         """The numbers, computed in float64."""
         from lotterylab import masks
 
-        batch, mask = self.batch.draw(dataset, self.seed), values["mask"]
-        whole = gradient(models["state"], values["state"], tuple(mask), batch)
-        pruned = gradient(models["state"], masks.masked(values["state"], mask), tuple(mask), batch)
+        net, mask = models["state"], values["mask"]
+        batch = self.batch.draw(dataset, self.seed)
+        batch = dataclasses.replace(batch, inputs=batch.inputs.double())
+        state = in_float64(values["state"])
+        whole = gradients(net, state, mask, batch)
+        pruned = gradients(net, masks.masked(state, mask), mask, batch)
         before = sum(float(one.square().sum()) for one in whole.values())
         after = sum(float(pruned[name][kept].square().sum()) for name, kept in mask.items())
         ratio = after / before if before else None
         return {"whole": before, "pruned": after, "ratio": ratio, "log10_ratio": math.log10(ratio) if ratio else None}
-
-
-def gradient(net: Any, state: Mapping[str, Tensor], names: tuple[str, ...], batch: Batch) -> dict[str, Tensor]:
-    """The gradient of the mean cross-entropy by the named parameters, in float64."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    wide = {name: one.detach().double() if one.is_floating_point() else one for name, one in state.items()}
-    leaves = {name: wide[name].clone().requires_grad_() for name in names}
-    with torch.enable_grad():
-        logits, _ = net.forward({**wide, **leaves}, batch.inputs.double(), False)  # type: ignore[union-attr]
-        found = torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()))
-    return dict(zip(leaves, found, strict=True))

@@ -35,6 +35,7 @@ class Context:
     progress: Callable[[Node, int, int], None] = lambda node, epoch, epochs: None
     stopping: Callable[[], bool] = lambda: False
     _datasets: dict[str, Dataset] = field(default_factory=dict)
+    _paths: dict[str, str] = field(default_factory=dict)
 
     def record(self, node: Node) -> Record:
         """The record of a finished node."""
@@ -114,6 +115,14 @@ class Context:
         """The execution path of a training, a fact of its result."""
         if not self.fast:
             return "plain"
-        parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
-        parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []
-        return ", ".join(parts) or "plain"
+        key = encode(model)
+        if key not in self._paths:  # kept, since it builds the module
+            self._paths[key] = fast_path(model)
+        return self._paths[key]
+
+
+def fast_path(model: Any) -> str:
+    """The fastest path on which the model may be trained, in words."""
+    parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
+    parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []
+    return ", ".join(parts) or "plain"
