@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch.nn.functional import cross_entropy
 
+from lotterylab import tickets
 from lotterylab.data import NamedStream
 from lotterylab.data.loader import Loader
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import Node, Train
 from some_plans import INIT, RECIPE, SPEC
 
 DIGITS = SPEC.load(None)
@@ -43,9 +51,25 @@ def eval_fn(module):
     return float((module(batch.inputs).argmax(1) == batch.targets).double().mean())
 
 
+T, K, SPARSITIES = 16, 6, [0.5, 0.75]
+ENGINE = replace(RECIPE, watch=(), pick=None)
+
+
+def find(store: Path, **changes: Any):
+    options = {"steps": T, "sparsities": SPARSITIES, "seeds": 1, "store": store}
+    functions = {"init_fn": init_fn, "train_fn": train_fn, "eval_fn": eval_fn}
+    given = {**functions, **options, **changes}
+    return tickets(**given)
+
+
+def ends(run: Node, store: Store) -> str:
+    """Hashes of where a run ended and of its mask."""
+    assert isinstance(run, Train)
+    mask = store.record(run.mask.digest)
+    final = store.record(run.digest)
+    assert mask and final
+    return f"{final.blobs['final']} {mask.blobs['mask']}"
+
+
 if __name__ == "__main__":  # a process that can be killed: python some_loop.py STORE
-    import sys
-
-    from lotterylab import tickets
-
     print(tickets(init_fn, train_fn, eval_fn, steps=16, sparsities=[0.5, 0.75], store=sys.argv[1], seeds=2))

@@ -199,3 +199,10 @@ def test_words_and_values():
     assert granularity_of("block:3x5") == Blocks(rows=3, columns=5)
     assert str(Blocks(rows=3, columns=5)) == "block:3x5"
     assert granularity_of("1:4") == Pattern(keep=1, of=4)
+
+
+def test_scores_of_any_memory_layout_have_the_same_pattern_and_any_number_may_say_the_share():
+    scores = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    plain = select(Scores({"w": scores.contiguous()}), 0.5, granularity="2:4")
+    turned = select(Scores({"w": scores.t().contiguous().t()}), numpy.float32(0.5), granularity="2:4")  # type: ignore[arg-type]
+    assert torch.equal(plain["w"], turned["w"])

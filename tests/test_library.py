@@ -193,3 +193,96 @@ def test_a_mask_on_the_cpu_prunes_a_module_elsewhere():
     initial = {name: torch.zeros(tensor.shape) for name, tensor in away.state_dict().items()}
     scores = ll.score(away, ll.criteria.Movement(), mask=mask, initial=initial)
     assert {tensor.device.type for tensor in scores.values()} == {"meta"}
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("criterion", ll.criteria.ALL.values(), ids=ll.criteria.ALL)
+def test_scores_are_the_same_inside_autocast_and_inference_mode(criterion, kind):
+    module, initial = network().eval(), network().state_dict()
+    expected = ll.score(module, criterion(), batch=batch(), initial=initial)
+    given = batch()
+    with torch.autocast("cpu", dtype=kind):
+        found = ll.score(module, criterion(), batch=given, initial=initial)
+        assert torch.is_autocast_enabled("cpu")
+    with torch.inference_mode():
+        inferred = ll.score(module, criterion(), batch=given, initial=initial)
+    for name, one in expected.items():
+        assert torch.equal(one, found[name]) and torch.equal(one, inferred[name])
+
+
+@pytest.mark.parametrize("criterion", ll.criteria.ALL.values(), ids=ll.criteria.ALL)
+def test_what_an_earlier_mask_removed_scores_as_if_it_were_zero_already(criterion):
+    """So that filters and blocks are ranked by what is left of them, also before the mask is applied."""
+    module, initial = network().eval(), network().state_dict()
+    mask = ll.prune(module, ll.criteria.Random(), 0.5)
+    unapplied = ll.score(module, criterion(), batch=batch(), initial=initial, mask=mask)
+    applied = ll.apply(module, mask)
+    found = ll.score(applied, criterion(), batch=batch(), initial=initial, mask=mask)
+    for name, kept in mask.items():
+        assert torch.equal(unapplied[name][kept], found[name][kept])
+
+
+def test_filters_are_ranked_by_what_an_earlier_mask_left_of_them():
+    module = nn.Linear(4, 2, bias=False)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[100.0, 100.0, 0.1, 0.1], [1.0, 1.0, 1.0, 1.0]]))
+    mask = {"weight": torch.tensor([[False, False, True, True], [True, True, True, True]])}
+    found = ll.prune(module, ll.criteria.Magnitude(), 0.5, mask=mask, granularity="filter")
+    assert found["weight"].tolist() == [[False] * 4, [True] * 4]
+
+
+@pytest.mark.parametrize("criterion", [ll.criteria.Magnitude, ll.criteria.Snip, ll.criteria.Grasp])
+def test_a_removed_weight_that_is_no_number_does_not_matter(criterion):
+    module = network().eval()
+    mask = ll.prune(module, ll.criteria.Random(), 0.5)
+    with torch.no_grad():
+        module[0].weight[~mask["0.weight"]] = float("nan")
+    assert ll.sparsity(ll.prune(module, criterion(), 0.75, batch=batch(), mask=mask)) == pytest.approx(0.75, abs=1e-3)
+
+
+def test_several_inputs_in_a_list_are_cast_as_the_weights_are():
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
+
+        def forward(self, pair: list[torch.Tensor]) -> torch.Tensor:
+            return self.fc(pair[0] + pair[1])
+
+    inputs = [torch.randn(5, 4, dtype=torch.bfloat16) for _ in range(2)]
+    scores = ll.score(Two().bfloat16(), ll.criteria.Snip(), batch=(inputs, torch.tensor([0, 1, 2, 0, 1])))
+    assert scores["fc.weight"].dtype == torch.float32
+
+
+def test_a_study_in_this_process_leaves_the_caller_s_generator_where_it_was(tmp_path):
+    options = {"data": "digits", "preset": "small", "seeds": 1, "activations": ("tanh",), "sparsities": (0.5,)}
+    short = {"dense_epochs": 1, "pruned_epochs": 1, "rates": (0.1,), "protocols": ("corrected",), "methods": ["random"]}
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    ll.run_study("activations", store=tmp_path, workers=0, **options, **short)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_study_from_python_takes_the_options_of_the_command_in_their_types(tmp_path):
+    small = {"data": "digits", "preset": "small", "seeds": 1, "activations": ["tanh"], "protocols": ["corrected"]}
+    words = {"methods": ["random"], "controls": ["none"], "sparsities": [0.5], "dense_epochs": 1, "pruned_epochs": 1}
+    whole, decimal = (
+        ll.run_study("activations", store=tmp_path, workers=0, **small, **words, rates=rates) for rates in ([1], (1.0,))
+    )
+    assert [row.records["train"].digest for row in whole] == [row.records["train"].digest for row in decimal]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sparsity": [0.5]}, "Did you mean 'sparsities'"),
+        ({"seeds": "2"}, "seeds='2' was given to 'activations', a str"),
+        ({"sparsities": 0.5}, "sparsities=0.5 was given"),
+        ({"methods": "snip"}, "methods='snip' was given"),
+        ({"preset": "tiny"}, "preset='tiny' was given"),
+        ({"workers": -1}, "-1 workers: at least 1 is needed"),
+    ],
+)
+def test_wrong_options_from_python_are_refused_as_the_command_refuses_them(options, said, tmp_path):
+    with pytest.raises(UsageError, match=said):
+        ll.run_study("activations", store=tmp_path, **options)

@@ -130,6 +130,18 @@ def test_shuffle_keeps_the_count_of_each_tensor_and_depends_on_its_seed_alone(se
     assert masks.digest(masks.shuffle(mask, seed)) == masks.digest(shuffled)
 
 
+@quick
+@given(seeds, seeds)
+def test_shuffle_within_an_earlier_mask_stays_there(seed, mask_seed):
+    earlier = a_mask(mask_seed, 0.6)
+    mask = Mask({name: kept & earlier[name] for name, kept in a_mask(seed, 0.4).items()})
+    shuffled = masks.shuffle(mask, seed, within=earlier)
+    for name, kept in shuffled.items():
+        assert int(kept.sum()) == int(mask[name].sum()) and not bool((kept & ~earlier[name]).any())
+    everywhere = masks.ones(earlier)
+    assert masks.digest(masks.shuffle(mask, seed, within=everywhere)) == masks.digest(masks.shuffle(mask, seed))
+
+
 def test_shuffle_gives_another_mask_for_another_seed_another_name_and_another_tensor():
     half = torch.arange(64) < 32
     mask = Mask({"a": half, "b": half})
@@ -209,3 +221,8 @@ def test_check_refuses_masks_that_are_not_bool():
 def test_check_refuses_another_shape():
     with pytest.raises(UsageError, match=r"'scale' has shape \(6,\), the tensor \(7,\)"):
         masks.check(Mask({"scale": torch.ones(6, dtype=torch.bool)}), some_weights(0))
+
+
+def test_a_digest_reads_the_numbers_of_a_conjugated_view():
+    one = torch.tensor([1 + 2j, 3 - 1j])
+    assert masks.digest({"a": one.conj()}) == masks.digest({"a": one.conj().resolve_conj()}) != masks.digest({"a": one})

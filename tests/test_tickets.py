@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,12 @@ from lotterylab.criteria import Grasp, Magnitude
 from lotterylab.engine.here import run_here
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.plan.nodes import Node, Prune, Train
+from lotterylab.plan.nodes import Prune, Train
 from lotterylab.procedures import control, iterative, one_shot
 from lotterylab.rates import Rate
-from lotterylab.training.user import code_of
-from some_loop import eval_fn, init_fn, train_fn
-from some_plans import DENSE, INIT, RECIPE, train
-
-T, K, SPARSITIES = 16, 6, [0.5, 0.75]
-ENGINE = replace(RECIPE, watch=(), pick=None)
-
-
-def find(store: Path, **changes: Any):
-    options = {"steps": T, "sparsities": SPARSITIES, "seeds": 1, "store": store}
-    functions = {"init_fn": init_fn, "train_fn": train_fn, "eval_fn": eval_fn}
-    given = {**functions, **options, **changes}
-    return tickets(**given)
+from lotterylab.training.named import code_of
+from some_loop import ENGINE, SPARSITIES, K, ends, eval_fn, find, init_fn, train_fn
+from some_plans import DENSE, INIT, train
 
 
 def by_engine(store: Path, procedure: Any, rewind_to: int, words: tuple[str, ...]) -> dict[Any, str]:
@@ -48,15 +37,6 @@ def by_engine(store: Path, procedure: Any, rewind_to: int, words: tuple[str, ...
     place = Store(store).create()
     run_here(runs.values(), place, fast=False)
     return {key: ends(run, place) for key, run in runs.items()}
-
-
-def ends(run: Node, store: Store) -> str:
-    """Hashes of where a run ended and of its mask."""
-    assert isinstance(run, Train)
-    mask = store.record(run.mask.digest)
-    final = store.record(run.digest)
-    assert mask and final
-    return f"{final.blobs['final']} {mask.blobs['mask']}"
 
 
 @pytest.mark.parametrize("rewind_to", [0, K])
@@ -88,6 +68,17 @@ def test_the_numbers_are_those_of_eval_fn_with_intervals_over_seeds(tmp_path):
     assert dense.n == 3 and "iterative" in str(found)
 
 
+def test_labels_have_to_leave_one_row_for_each_seed(tmp_path):
+    found = find(tmp_path, controls=("random-mask",), steps=2)
+    assert found.values(control="random-mask", sparsity=0.5) == found.values(control="random mask", sparsity=0.5)
+    with pytest.raises(UsageError, match=r"several rows of one seed. There are: sparsity 0.5, 0.75"):
+        found.values(control="", method="iterative")
+    with pytest.raises(UsageError, match=r"no row. There are: method 'dense', 'iterative'; control"):
+        found.interval(control="random-masks")
+    with pytest.raises(UsageError, match="Did you mean 'sparsity'"):
+        found.difference({"sparsty": 0.5}, {"method": "dense"})
+
+
 def test_what_is_finished_is_not_done_again(tmp_path, monkeypatch):
     first = find(tmp_path)
     calls: list[range] = []
@@ -111,66 +102,6 @@ def test_killed_and_run_again_it_ends_with_the_same_hashes(tmp_path):
         for name in ("whole", "killed")
     ]
     assert finals[0] == finals[1] and len(finals[0]) == 6
-
-
-# promises
-
-
-def moves_held_weights(module, run):
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.add_(0.01)
-
-
-def changes_a_shape(module, run):
-    train_fn(module, run)
-    module.fc1.weight = torch.nn.Parameter(torch.zeros(3, 3))
-
-
-def forgets_the_seed(module, run):
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    with run.hold(optimizer):
-        for _ in run.steps:
-            optimizer.zero_grad()
-            module(torch.randn(4, 1, 8, 8)).square().mean().backward()
-            optimizer.step()
-
-
-def counts_from_its_own_beginning(module, run):
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    with run.hold(optimizer):
-        for number, _ in enumerate(run.steps):
-            optimizer.zero_grad()
-            inputs = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(number))
-            module(inputs).square().mean().backward()
-            optimizer.step()
-
-
-def does_nothing(module, run):
-    with run.hold(torch.optim.SGD(module.parameters(), lr=0.1)):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("broken", "code"),
-    [
-        (moves_held_weights, "pruned-weights-moved"),
-        (moves_held_weights, "not-held"),
-        (changes_a_shape, "shape-changed"),
-        (forgets_the_seed, "seed-forgotten"),
-        (counts_from_its_own_beginning, "steps-not-continued"),
-        (does_nothing, "not-trained"),
-    ],
-)
-def test_a_broken_promise_is_named(broken, code, tmp_path):
-    found = find(tmp_path, train_fn=broken, steps=4, sparsities=[0.5])
-    assert code in {alarm.code for alarm in found.alarms if alarm.severity == "fault"}
-    assert code in str(found)
-
-
-def test_a_loop_that_keeps_its_promises_raises_no_fault(tmp_path):
-    found = find(tmp_path, steps=4, sparsities=[0.5], rewind_to=2)
-    assert [alarm for alarm in found.alarms if alarm.severity == "fault"] == []
 
 
 # what it is called, and what is refused
@@ -214,6 +145,7 @@ def test_rates_are_sparsities_too(tmp_path):
         ({"controls": ("random",)}, "no control is named 'random'"),
         ({"criterion": Grasp()}, "Grasp scores on data, which only your functions see"),
         ({"steps": 0}, "steps=0: at least 1"),
+        ({"sparsities": [0.75, 0.5]}, "have to rise"),
         ({"eval_fn": lambda module: 0.0}, "a lambda has no name"),
         ({"eval_fn": len}, "len has no source"),
     ],

@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LotteryError as error:
         print(f"lotterylab: {error}", file=sys.stderr)
         return error.exit_code
+    except (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        print(f"lotterylab: {error.filename}: {error.strerror}.", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # whoever reads our output has gone (| head)
         sys.stderr.close()
         return 0

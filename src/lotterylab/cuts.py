@@ -25,6 +25,7 @@ class Cut:
             make less than 1 - N/M.
         requested_removed: the count that this is, earlier removals included.
         removed: the count that is removed in the mask.
+        candidates: how many an earlier mask had left.
         reached: removed / entries.
         ties_at_cut: candidates that have exactly the score at the requested cut, if it goes through them, else 0.
             Where this is not 0, the scores do not say which of them should go, and a threshold moves all or none.
@@ -37,6 +38,7 @@ class Cut:
     requested: float
     requested_removed: int
     removed: int
+    candidates: int
     reached: float
     ties_at_cut: int
     exact_zero_scores: int
@@ -78,6 +80,7 @@ def describe_cut(
         requested=asked.count / entries if asked.share is None else float(asked.share),
         requested_removed=asked.count,
         removed=removed,
+        candidates=sum(int(kind.alive(name, one).sum()) for name, one in before.items()),
         reached=removed / entries,
         ties_at_cut=asked.ties,
         exact_zero_scores=asked.zeros,

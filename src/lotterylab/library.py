@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lotterylab import masks
@@ -36,13 +37,15 @@ def score(
     """A score for each weight of the module's Conv and Linear layers; higher = keep.
 
     A weight that no path uses scores 0 by a criterion that looks at gradients.  A module that draws from torch's global
-    generators (``nn.Dropout`` in train mode) draws by ``seed``; the generators are left as they were.
+    generators (``nn.Dropout`` in train mode) draws by ``seed``; the generators are left as they were.  Scores are
+    computed in float32 or better, also inside ``torch.autocast``; what the module itself casts stays cast.
 
     Args:
         module: each layer in the mode (train or eval) it should be scored in; nothing of it is changed.
         criterion: such as ``criteria.Magnitude()`` or ``criteria.Grasp(temperature=200.0)``.
         batch: (inputs, targets), on the module's device, for criteria that look at gradients.  Inputs that are a tuple
-            are the module's arguments, a dict its arguments by name; targets are whatever ``loss`` takes.
+            are the module's arguments (a data loader gives several as a list: pass ``tuple(inputs)``), a dict its
+            arguments by name; targets are whatever ``loss`` takes.
         loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; cross-entropy by default.
         initial: the ``state_dict()`` before training, for criteria that compare with it (Movement).
         input_shape: of one input, (C, H, W) or (features,), for SynFlow; else that of the batch.
@@ -57,28 +60,41 @@ def score(
         UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
             initial state that does not fit.
     """
-    import torch
     from torch.nn.functional import cross_entropy
 
-    net = network(module)
-    view = View(
-        net=net,
-        loss=loss or cross_entropy,
-        state=state_of(module),
-        names=candidates(net, params),
-        batch=_batch(batch),
-        stream=lambda *purpose: stream(seed, "prune", *purpose),
-        mask=mask,
-        initial=State(dict(initial)) if initial is not None else None,
-        shape=input_shape,
-        train=None,
-    )
-    if mask is not None:
-        masks.check(mask, view.state)
-    draws = torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()})
-    # SynFlow scores in evaluation mode whatever the module's is; the caller may have switched gradients off
-    with modes_kept(module), draws, torch.enable_grad():
-        return criterion(view)
+    with _gradients_in_full_precision(module):
+        net = network(module)
+        view = View(
+            net=net,
+            loss=loss or cross_entropy,
+            state=state_of(module),
+            names=candidates(net, params),
+            batch=_batch(batch),
+            stream=lambda *purpose: stream(seed, "prune", *purpose),
+            mask=mask,
+            initial=State(dict(initial)) if initial is not None else None,
+            shape=input_shape,
+            train=None,
+        )
+        if mask is not None:
+            masks.check(mask, view.state)
+        draws = torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()})
+        with modes_kept(module), draws:  # SynFlow scores in evaluation mode whatever the module's is
+            return criterion(view)
+
+
+@contextmanager
+def _gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
+    """The caller may have switched gradients off, or autocast on, in which GraSP's would underflow."""
+    import torch
+
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in sorted({parameter.device.type for parameter in module.parameters()}):
+            if torch.amp.is_autocast_available(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 def prune(

@@ -102,16 +102,22 @@ def iou(a: Mask, b: Mask) -> float:
     return sum(int((a[name] & b[name]).sum()) for name in a) / either if either else 1.0
 
 
-def shuffle(mask: Mask, seed: int, *names: str | int) -> Mask:
-    """The same number kept in each tensor, at random places: the random control of the same layer-wise density."""
+def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None) -> Mask:
+    """The same number kept in each tensor, at random places: the random control of the same layer-wise density.
+
+    ``within``: the places among which they lie are those that this mask keeps.
+    """
     import torch
 
     from lotterylab.rng import stream
 
     shuffled = {}
     for name, tensor in mask.items():
-        order = torch.from_numpy(stream(seed, "shuffle", *names, name).permutation(tensor.numel()))
-        shuffled[name] = tensor.flatten()[order.to(tensor.device)].view(tensor.shape)
+        flat = tensor.flatten().clone()
+        places = torch.arange(len(flat)) if within is None else within[name].flatten().cpu().nonzero().flatten()
+        order = torch.from_numpy(stream(seed, "shuffle", *names, name).permutation(len(places)))
+        flat[places.to(flat.device)] = flat[places[order].to(flat.device)]
+        shuffled[name] = flat.view(tensor.shape)
     return cast(Mask, shuffled)
 
 
@@ -137,7 +143,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
     total = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+        tensor = tensors[name].detach().cpu().resolve_conj().resolve_neg().contiguous()
         # JSON ends itself, and type and shape say how many bytes follow: no other tensors make the same stream
         total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())

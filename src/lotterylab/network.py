@@ -26,7 +26,8 @@ class Network:
     in the mode it has.  Inputs that are a tuple are the module's arguments, a dict its arguments by name.
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
     for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
-    ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them.
+    ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them;
+    ``trainable``: those that the module has not frozen (``requires_grad``).
     ``computed``: the layers of these kinds whose weight is no parameter.
     ``channels_last``: whether that layout is safe; where it is not, ``forward`` lays its tensors out otherwise.
     """
@@ -35,6 +36,7 @@ class Network:
     layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
+    trainable: tuple[str, ...]
     computed: tuple[str, ...] = ()
     channels_last: bool = True
 
@@ -83,9 +85,9 @@ def network(module: nn.Module) -> Network:
             laid_out, inputs = rows_first(state), rows_first(inputs)
         if not buffers:
             return functional_call(module, laid_out, *_arguments(inputs)), state
-        copied = {name: state[name].clone() for name in buffers}
-        logits = functional_call(module, {**laid_out, **copied}, *_arguments(inputs))
-        return logits, cast(State, {**state, **copied})
+        given = {**laid_out, **{name: state[name].clone() for name in buffers}}
+        logits = functional_call(module, given, *_arguments(inputs))  # writes buffers that were assigned into ``given``
+        return logits, cast(State, {**state, **{name: _apart(given[name]) for name in buffers}})
 
     def layer_outputs(
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
@@ -107,6 +109,7 @@ def network(module: nn.Module) -> Network:
         layer_outputs=layer_outputs,
         prunable=prunable_names(module),
         parameters=tuple(name for name, _ in module.named_parameters()),
+        trainable=tuple(name for name, one in module.named_parameters() if one.requires_grad),
         computed=computed_weights(module),
         channels_last=safe,
     )
@@ -144,6 +147,11 @@ def rows_first(tensors: Any) -> Any:
     if not isinstance(tensors, Tensor) or tensors.dim() != 4:
         return tensors
     return tensors.contiguous().flatten().view(tensors.shape)
+
+
+def _apart(buffer: Tensor) -> Tensor:
+    """A buffer without the graph that an assignment may have given it."""
+    return buffer.detach() if buffer.requires_grad else buffer
 
 
 def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:

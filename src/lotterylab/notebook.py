@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
-from lotterylab.errors import LotteryError
+from lotterylab.errors import LotteryError, unknown
+from lotterylab.user_options import Option, converted
 
 
 def run_study(name: str, *, store: str | Path, workers: int | None = None, **options: Any) -> list[Result]:
@@ -27,7 +31,8 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
     from lotterylab.engine.local import run
     from lotterylab.studies.catalogue import request_kind
 
-    resolved = request_kind(name)(**options).resolve()
+    kind = request_kind(name)
+    resolved = kind(**_checked(kind, options, name)).resolve()
     place = Store(store)
     if workers == 0:
         summary = run_here(resolved.study.targets(), place, data_dir=resolved.data_dir)
@@ -39,3 +44,23 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
         first = next(iter(summary.failed.values()))
         raise LotteryError(f"{len(summary.failed)} tasks failed, the first with: {first}")
     return results(resolved.study, place)
+
+
+def _checked(kind: type, options: Mapping[str, Any], study: str) -> dict[str, Any]:
+    """Options in the types of the command's, so that they name the same results: 1 for a rate is 1.0, a list a tuple.
+
+    Raises:
+        UsageError: an unknown option, or a value of another type.
+    """
+    hints = get_type_hints(kind)
+    known = {one.name: hints[one.name] for one in fields(kind)}
+    for given in options:
+        if given not in known:
+            raise unknown(f"option of {study}", given, known)
+    plain = {given: str(value) if isinstance(value, PathLike) else value for given, value in options.items()}
+    return {
+        given: value
+        if isinstance(value, Mapping)  # the options of a model or of data, which are checked with them
+        else converted(value, Option(name=given, type=known[given], required=False), study)
+        for given, value in plain.items()
+    }

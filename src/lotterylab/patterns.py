@@ -7,11 +7,12 @@ A group never reaches over the end of an output; a shorter last one of r entries
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
-from lotterylab.counts import Sparsity, as_fraction
+from lotterylab.counts import Share, Sparsity, as_fraction
 from lotterylab.errors import UsageError
 from lotterylab.rng import stream
 from lotterylab.types import Mask, Scores
@@ -114,8 +115,8 @@ def rank(name: str, scores: Tensor, alive: Tensor, pattern: Pattern, *, draw: in
             "Leave it out of the scores."
         )
     fill = -scores[0].numel() % pattern.of
-    values = pad(scores.detach().flatten(1), (0, fill)).view(-1, pattern.of)
-    living = pad(alive.flatten(1), (0, fill)).view(-1, pattern.of)
+    values = pad(scores.detach().flatten(1), (0, fill)).reshape(-1, pattern.of)
+    living = pad(alive.flatten(1), (0, fill)).reshape(-1, pattern.of)
     if draw is None:
         order = torch.arange(pattern.of, device=values.device).expand(values.shape)
     else:
@@ -129,7 +130,7 @@ def rank(name: str, scores: Tensor, alive: Tensor, pattern: Pattern, *, draw: in
 
 def check_sparsity(sparsity: Sparsity, pattern: Pattern) -> None:
     """Raise ``UsageError`` unless ``sparsity`` is 1 - N/M, to six digits."""
-    if not isinstance(sparsity, float | str | int | Fraction) or abs(as_fraction(sparsity) - pattern.sparsity) > NEAR:
+    if isinstance(sparsity, Mapping) or abs(as_fraction(cast("Share", sparsity)) - pattern.sparsity) > NEAR:
         raise UsageError(
             f"granularity '{pattern}' removes {pattern.sparsity} of the weights; sparsity {sparsity} "
             f"was asked for. Ask for {float(pattern.sparsity):g}, or for another pattern."

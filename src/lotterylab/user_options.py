@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -83,7 +84,7 @@ def converted(value: Any, option: Option, where: str) -> Any:
 
 
 def _fit(value: Any, kind: Any) -> Any:
-    if kind is float and type(value) in (int, float):
+    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
     if kind in SIMPLE or kind is NoneType:
         if type(value) is kind:

@@ -24,11 +24,12 @@ from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
-from lotterylab.plan.nodes import Dense, Init, Measure, Node, Prune
+from lotterylab.plan.nodes import At, Dense, Init, Measure, Node, Prune
 from lotterylab.plan.study import Row, Study
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
-from lotterylab.training.user import Run, UserModel, UserTraining, code_of
+from lotterylab.training.named import code_of
+from lotterylab.training.user import Run, UserModel, UserTraining
 from lotterylab.types import Mask, State
 
 if TYPE_CHECKING:
@@ -82,19 +83,21 @@ def tickets(
         store: the folder of results.
         input_shape: of one input, for SynFlow.
         name: what the results are called; the functions' own names by default.
-        version: raise it when something that the functions call has changed: only their own source is watched.
+        version: raise it when something that the functions call has changed: only their own source is watched, and
+            the values that they hold (defaults; what a function made in another one took from there).
 
     Returns:
         All rows with their numbers, intervals over seeds and alarms.  ``print`` it.
 
     Raises:
-        UsageError: a word or a number that means nothing, a criterion that needs data, a function without source.
+        UsageError: a word or a number that means nothing, a criterion that needs data, a function without source or
+            one that holds an object that has no name.
         RefusedError: another process computes in the store.
     """
     from lotterylab.engine.here import run_here
 
     criterion = Magnitude() if criterion is None else criterion
-    _check(procedure, criterion, controls, steps)
+    _check(procedure, criterion, controls, sparsities, steps)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
     code = f"{code_of(init_fn, train_fn, eval_fn)} {version}"
     model = UserModel(label=label, code=code, shape=input_shape, function=init_fn)
@@ -106,7 +109,9 @@ def tickets(
         found = PROCEDURES[procedure](
             dense, sparsities, criterion=criterion, rewind_to=_point(rewind_to, steps), scope=scope, seed=seed
         )
-        rows += _rows(label, procedure, dense, found, controls, seed)
+        last = max((ticket.run.first_step for ticket in found), default=0)
+        rewound = dense.at(last) if last and not rows else None  # it costs a training: once is enough
+        rows += _rows(label, procedure, dense, found, controls, seed, rewound)
     question = "Does the ticket train as well as the whole network, and better than its controls?"
     study = Study(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
     place = Store(store)
@@ -140,10 +145,18 @@ class Tickets:
         return ordered([*failures, *alarms_of(self.rows)])
 
     def values(self, metric: str = "test_accuracy", **labels: str | float) -> dict[int, float]:
-        """One number for each seed: ``values(method="iterative", control="", sparsity=0.9)``."""
-        rows = [row for row in self.rows if all(row.labels[name] == value for name, value in labels.items())]
-        found = {int(row.labels["seed"]): row.metric(f"train.{metric}") for row in rows}
-        return {seed: float(value) for seed, value in found.items() if value is not None}
+        """One number for each seed: ``values(method="iterative", control="", sparsity=0.9)``.
+
+        Raises:
+            UsageError: the labels leave no row, or several of one seed.
+        """
+        rows = [row for row in self.rows if all(_label(row, name) == _spelled(value) for name, value in labels.items())]
+        seeds = [int(row.labels["seed"]) for row in rows]
+        if not rows or len(set(seeds)) < len(seeds):
+            found = "several rows of one seed" if rows else "no row"
+            raise UsageError(f"the labels {labels} leave {found}. There are: {_told(rows or self.rows)}.")
+        measured = {seed: row.metric(f"train.{metric}") for seed, row in zip(seeds, rows, strict=True)}
+        return {seed: float(value) for seed, value in measured.items() if value is not None}
 
     def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
         """Mean and 95 % t interval over the seeds."""
@@ -173,10 +186,27 @@ class Tickets:
         """The table, with intervals over seeds and the alarms."""
         from lotterylab.report.table import render
 
-        return render(self.study.title, self.rows, self.alarms)
+        return render(self.study.title, self.rows, self.alarms, messages=True)
 
 
-def _check(procedure: str, criterion: Any, controls: Sequence[str], steps: int) -> None:
+def _told(rows: Sequence[Result]) -> str:
+    """The labels in which rows differ, with their values."""
+    there = {name: dict.fromkeys(row.labels[name] for row in rows) for name in ("method", "control", "sparsity")}
+    return "; ".join(f"{name} {', '.join(map(repr, found))}" for name, found in there.items() if len(found) > 1)
+
+
+def _label(row: Result, name: str) -> str | float:
+    if name not in row.labels:
+        raise unknown("label", name, row.labels)
+    return row.labels[name]
+
+
+def _spelled(value: str | float) -> str | float:
+    """A control's word as the rows have it."""
+    return value.replace("-", " ") if value in CONTROLS else value  # type: ignore[union-attr]
+
+
+def _check(procedure: str, criterion: Any, controls: Sequence[str], sparsities: Sequence[Any], steps: int) -> None:
     if procedure not in PROCEDURES:
         raise unknown("procedure", procedure, PROCEDURES)
     for word in controls:
@@ -189,6 +219,9 @@ def _check(procedure: str, criterion: Any, controls: Sequence[str], steps: int) 
         )
     if steps < 1:
         raise UsageError(f"steps={steps}: at least 1 is needed.")
+    levels = [float(one) for one in sparsities if isinstance(one, float | int)]
+    if procedure != "one-shot" and levels != sorted(set(levels)):
+        raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
 
 
 def _point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:
@@ -199,13 +232,19 @@ def _point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:
 
 
 def _rows(
-    label: str, method: str, dense: UserTrain, found: Sequence[Ticket], controls: Sequence[str], seed: int
+    label: str,
+    method: str,
+    dense: UserTrain,
+    found: Sequence[Ticket],
+    controls: Sequence[str],
+    seed: int,
+    rewound: At | None,
 ) -> Iterator[Row]:
     def row(nodes: dict[str, Node], **labels: str | float) -> Row:
         own = {"protocol": label, "activation": "", "method": method, "control": "", "sparsity": 0.0, "seed": seed}
         return Row(labels={**own, **labels}, nodes=nodes)
 
-    yield row({"train": dense, "promises": Promises(run=dense)}, method="dense")
+    yield row({"train": dense, "promises": Promises(run=dense, rewound=rewound)}, method="dense")
     for ticket in found:
         sparsity = float(getattr(ticket.mask, "sparsity", 0.0)) if _plain(ticket) else float(ticket.round)
         runs = {"": ticket.run, **{word: control(word, ticket, seed) for word in controls}}

@@ -8,23 +8,30 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from lotterylab.analysis import EffectiveSparsity
-from lotterylab.models import ConvN, Mlp, ResNet, ShallowCnn, Vgg
+from lotterylab.errors import UsageError
+from lotterylab.models import ConvN, Mlp, PreResNet, ResNet, ShallowCnn, Vgg
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.base import ModelSpec
-from lotterylab.network import network
+from lotterylab.network import network, state_of
 
 
 def measured(spec: ModelSpec, mask: dict[str, torch.Tensor]) -> dict:
-    net = network(spec.build())
-    dataset = SimpleNamespace(train=SimpleNamespace(images=torch.zeros(3, *spec.shape, dtype=torch.uint8)))
-    state = spec.initial(0, "init", "named")
-    return EffectiveSparsity()({"mask": mask, "state": state}, {"mask": net}, dataset)
+    return of_module(spec.build(), mask, spec.shape)
+
+
+def of_module(module: nn.Module, mask: dict[str, torch.Tensor], shape: tuple[int, ...]) -> dict:
+    dataset = SimpleNamespace(train=SimpleNamespace(images=torch.zeros(3, *shape, dtype=torch.uint8)))
+    return EffectiveSparsity()({"mask": mask, "state": state_of(module)}, {"mask": network(module)}, dataset)
 
 
 def ones(spec: ModelSpec) -> dict[str, torch.Tensor]:
-    module = spec.build()
+    return all_of(spec.build())
+
+
+def all_of(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: torch.ones(dict(module.named_parameters())[name].shape).bool() for name in network(module).prunable}
 
 
@@ -88,3 +95,35 @@ def test_a_shortcut_goes_round_a_layer_that_is_empty():
     found = measured(spec, mask)
     others = {layer: idle for layer, idle in found["idle_by_layer"].items() if idle}
     assert len(others) == 1, f"only the block's other convolution has nothing to do, not {others}"
+
+
+def test_in_a_very_deep_network_nothing_is_of_use_where_the_last_layer_is_empty():
+    spec = PreResNet(depth=164, width=0.25, shape=(3, 16, 16))
+    mask = ones(spec)
+    assert measured(spec, mask)["idle"] == 0.0
+    mask[list(mask)[-1]][:] = False
+    assert measured(spec, mask)["effective"] == 1.0
+
+
+BETWEEN = [
+    *(nn.ReLU6(), nn.Hardtanh(), nn.Hardsigmoid(), nn.Hardswish(), nn.Mish(), nn.PReLU(), nn.Softmax(1), nn.SELU()),
+    *(nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.BatchNorm2d(4, track_running_stats=False), nn.LayerNorm([4, 6, 6])),
+    *(nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(2, ceil_mode=True), nn.AdaptiveMaxPool2d(3), nn.Dropout2d(), nn.AvgPool2d(2)),
+]
+
+
+@pytest.mark.parametrize("layer", BETWEEN, ids=repr)
+def test_what_stands_between_layers_hides_no_path(layer: nn.Module):
+    module = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), layer, nn.Conv2d(4, 4, 1), nn.Flatten(), nn.LazyLinear(3))
+    module.eval()(torch.zeros(2, 2, 6, 6))
+    mask = all_of(module)
+    assert of_module(module, mask, (2, 6, 6))["idle"] == 0.0
+    mask["2.weight"][:, 1] = False  # nobody reads channel 1
+    assert of_module(module, mask, (2, 6, 6))["idle_by_layer"]["0.weight"] == 0.25
+
+
+def test_a_pool_whose_paths_cannot_be_counted_is_refused():
+    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.MaxPool2d(2, dilation=2), nn.Flatten(), nn.LazyLinear(2))
+    module(torch.zeros(1, 1, 6, 6))
+    with pytest.raises(UsageError, match="dilation"):
+        of_module(module, all_of(module), (1, 6, 6))

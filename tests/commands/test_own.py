@@ -55,7 +55,7 @@ def test_it_is_planned_run_and_shown(home, capsys):
     asked = shlex.split(ASKED)
     assert main(["run", *asked, "--workers", "1", "--progress", "none"]) == 0
     said = capsys.readouterr().out
-    assert "corrected | relu" in said and "snip, random mask" in said and "3 of 3 rows finished" in said
+    assert "corrected | its own" in said and "snip, random mask" in said and "3 of 3 rows finished" in said
     assert "pictures@" in said
     assert main(["report", *asked, "--out", "page"]) == 0
     page = (home / "page" / "index.html").read_text()
@@ -84,3 +84,12 @@ def test_what_is_wrong_is_said_before_anything_runs(home, capsys, words, says):
     err = capsys.readouterr().err
     assert says in err and "Traceback" not in err
     assert not (home / "store" / "runs").exists()
+
+
+def test_an_activation_that_the_model_does_not_take_is_refused_and_none_is_made_up(home, capsys):
+    words = ["plan", "activations", "--model", "own_model:Net", "--data", "folder:pictures", "--sparsities", "0.9"]
+    assert main([*words, "--activations", "relu", "tanh"]) == 2
+    assert "activation 'tanh' was asked for, which 'own_model:Net' does not take" in capsys.readouterr().err
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "its own: dense" in said and "tanh" not in said

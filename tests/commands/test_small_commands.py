@@ -150,3 +150,44 @@ def test_failed_tasks_are_tried_again_alone(ran, capsys):
     capsys.readouterr()
     main(["plan", *words, "--json"])
     assert [run["done"] for run in json.loads(capsys.readouterr().out)["runs"]] == [True, False, False]
+
+
+WRONG = {
+    "a value twice": (["plan", *TINY, "--sparsities", "0.5", "0.5"], "sparsities names 0.5 twice"),
+    "nothing in a list": (["plan", *TINY, "--rates"], "rates names nothing"),
+    "a rate of 0": (["plan", *TINY, "--rates", "0"], "rates is 0; it has to be above 0"),
+    "no validation": (["plan", *TINY, "--rates", "0.1", "0.3", "--validation", "0"], "validation is 0"),
+    "a pattern's share": (["plan", *TINY, "--granularity", "2:4"], "granularity '2:4' removes 1/2"),
+    "no such device": (["plan", *TINY, "--device", "foo"], "--device foo: there is no such device here"),
+    "rounds of 0": (["plan", "lth-mnist", "--rounds", "0"], "rounds is 0; it has to be above 0"),
+    "no ledger": (["table", *TINY, "--ledger", "nowhere.jsonl"], "no ledger nowhere.jsonl"),
+    "a ledger that is a folder": (["plan", *TINY, "--ledger", "."], "no ledger ."),
+    "no digest": (["diff", "/x", "y"], "none begins so"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
+def test_what_cannot_be_is_said_in_one_line_before_anything_starts(words, said, ran, capsys):
+    assert main([*words, "--store", str(ran)]) == 2
+    err = capsys.readouterr().err
+    assert said in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["table", "report", "checkpoints", "verify"])
+def test_a_store_that_is_not_there_is_not_said_to_be_well(command, tmp_path, capsys):
+    words = [] if command == "verify" else TINY
+    out = ["--out", str(tmp_path / "out")] if command == "checkpoints" else []
+    assert main([command, *words, *out, "--store", str(tmp_path / "typo")]) == 2
+    assert f"no store {tmp_path / 'typo'}" in capsys.readouterr().err and not (tmp_path / "typo").exists()
+
+
+def test_a_file_in_the_place_of_the_store_is_named(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["run", *TINY, "--store", str(tmp_path / "file"), "--progress", "none"]) == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_the_small_preset_is_for_other_models_too(tmp_path, capsys):
+    words = ["plan", "activations", "--preset", "small", "--model", "lenet-300-100", "--store", str(tmp_path / "none")]
+    assert main(words) == 0
+    assert "Small preset:" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,3 +102,39 @@ def test_a_damaged_line_is_named_and_nothing_of_the_file_is_brought_in(computed,
 def test_a_ledger_that_is_not_there_is_named(empty, tmp_path):
     with pytest.raises(UsageError, match=r"no ledger .*nowhere\.jsonl"):
         bring_in(tmp_path / "nowhere.jsonl", empty)
+
+
+def test_several_processes_may_add_to_one_ledger(computed, tmp_path):
+    """Each reads what the other has written, however they meet."""
+    path = tmp_path / "ledger.jsonl"
+    records = list(computed.records())
+    with ThreadPoolExecutor(len(records)) as pool:
+        stores = [Store(tmp_path / f"store-{number}").create() for number in range(len(records))]
+        for store, record in zip(stores, records, strict=True):
+            store.commit(record)
+        list(pool.map(lambda store: export([FAR], store, path), stores))
+    assert {record.digest for record in read(path)} == {record.digest for record in records}
+
+
+def test_a_link_stays_one_and_what_it_points_to_is_written(computed, tmp_path):
+    target, link = tmp_path / "real.jsonl", tmp_path / "link.jsonl"
+    target.touch()
+    link.symlink_to(target)
+    assert export([RUN], computed, link) == 3
+    assert link.is_symlink() and len(read(target)) == 3
+
+
+def test_what_is_finished_while_a_ledger_comes_in_keeps_its_tensors(computed, empty, tmp_path, monkeypatch):
+    path = tmp_path / "ledger.jsonl"
+    export([RUN], computed, path)
+    newer = {record.digest: replace(record, seconds=12345.0) for record in read(path)}
+    commit = Store.commit
+
+    def slow(store: Store, record: Record) -> None:
+        for other in newer.values():  # another process finishes all of them as soon as the first comes in
+            commit(store, other)
+        monkeypatch.setattr(Store, "commit", commit)
+
+    monkeypatch.setattr(Store, "commit", slow)
+    bring_in(path, empty)
+    assert {record.seconds for record in empty.records()} == {12345.0}

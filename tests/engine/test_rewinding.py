@@ -253,3 +253,22 @@ def test_pruning_can_look_at_a_step(store):
     context = Context(store=store)
     assert RUN.digest not in store, "the step alone was trained"
     assert masks.sparsity(context.mask(mask)) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_twin_begins_with_the_same_buffers_too(store):
+    """What is restored is part of a run's content: one without the buffers is no twin of one with them."""
+    model = MODELS["batch norm"]
+    run = run_of(model, Sgd(lr=0.05, momentum=0.9))
+    whole, bare = (
+        run_of(model, Sgd(lr=0.05, momentum=0.9), start=run.at(K), restored=what)
+        for what in (("buffers", "optimizer"), ("optimizer",))
+    )
+    compute([whole, bare], store)
+    assert final(whole, store) != final(bare, store) and store.record(bare.digest).same_as == ""  # type: ignore[union-attr]
+
+
+def test_a_checkpoint_that_is_further_on_is_not_written_over_by_an_earlier_step(store):
+    compute([RUN.at(12)], store)
+    compute([RUN.at(K)], store)
+    notes = store.partial_notes(RUN.digest)
+    assert notes and notes["step"] == 12

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +76,7 @@ DAMAGES = {
     "a bit flipped": (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "is damaged"),
     "cut off": (lambda data: data[:-3], "is damaged"),
     "empty": (lambda data: b"", "is damaged"),
-    "gone": (None, "has lost"),
+    "gone": (None, "was lost"),
 }
 
 
@@ -206,16 +207,44 @@ def test_a_checkpoint_comes_back_with_its_notes_and_goes_with_the_result(store):
 
 
 def test_a_sweep_removes_what_kills_left_and_nothing_else(store):
-    store.commit(RECORD)
-    for digest in (RECORD.digest, "e" * 64):  # killed after its result was there, and before
+    from_ledger = replace(RECORD, digest="f" * 64, blobs={"final": "0" * 64})  # trained again for its tensors
+    whole = replace(RECORD, blobs={"final": store.put(TENSORS)})
+    for record in (whole, from_ledger):
+        store.commit(record)
+    for digest in (RECORD.digest, from_ledger.digest, "e" * 64):  # killed after its result was there, and before
         store.save_partial(digest, TENSORS, {"step": 7})
     old, young = (store.path / "objects" / f".writing-{name}" for name in ("old", "young"))
     for file in (old, young):
         file.write_bytes(b"half")
     os.utime(old, (0, 0))
     store.sweep()
-    assert store.load_partial(RECORD.digest) is None and store.load_partial("e" * 64)
-    assert leftovers(store) == [young] and store.record(RECORD.digest) == RECORD
+    assert store.load_partial(RECORD.digest) is None
+    assert store.load_partial("e" * 64) and store.load_partial(from_ledger.digest)
+    assert leftovers(store) == [young] and store.record(RECORD.digest) == whole
+
+
+def test_one_who_only_looks_who_computes_refuses_nobody(store):
+    """The look takes the lock for an instant."""
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            store.lock().holder()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(50):
+            with store.lock():
+                pass
+    finally:
+        stop.set()
+        looking.join()
+
+
+def test_a_stray_file_among_the_runs_is_no_result(store):
+    (store.path / "runs" / ".DS_Store").write_text("")
+    assert list(store.records()) == [] and list(verify(store)) == []
 
 
 @pytest.mark.parametrize("cut", [0, 4, 8, 30, -1])

@@ -108,3 +108,18 @@ def test_networks_that_are_stacked_drop_what_each_drops_alone():
 def test_what_is_no_fraction_is_refused(p):
     with pytest.raises(UsageError, match="from 0 up to but not 1"):
         Dropout(p)
+
+
+def test_layers_made_by_themselves_drop_different_units_by_torch_s_seed_and_take_no_draw_from_it():
+    def made(seed: int) -> tuple[list[int], float]:
+        torch.manual_seed(seed)
+        layers = nn.Sequential(nn.Linear(4, 4), Dropout(0.5), nn.Linear(4, 4), Dropout(0.5))
+        return [int(layer.key) for layer in layers if isinstance(layer, Dropout)], float(torch.rand(()))
+
+    def without(seed: int) -> float:
+        torch.manual_seed(seed)
+        nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        return float(torch.rand(()))
+
+    assert made(0) == made(0) and made(0)[1] == without(0)
+    assert len({*made(0)[0], *made(1)[0]}) == 4

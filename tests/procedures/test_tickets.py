@@ -40,6 +40,7 @@ def context(tmp_path_factory) -> Context:
     store = Store(tmp_path_factory.mktemp("tickets") / "store").create()
     runs = [ticket.run for tickets in PROCEDURES.values() for ticket in tickets]
     runs += [control(word, TICKETS[-1], 0) for word in CONTROLS]
+    runs += [control("random-mask", PROCEDURES[name][-1], 0) for name in FROM_THE_END]
     compute([RUN, *runs], store)
     return Context(store=store)
 
@@ -53,6 +54,9 @@ PROCEDURES = {
     "learning rate": learning_rate_rewinding(RUN, [RATE, RATE], rewind_to=lambda round: 5, **CUT),
     "fine-tuned": fine_tuning(RUN, [RATE, RATE], replace(RECIPE, epochs=1, schedule=Constant()), **CUT),
 }
+
+
+FROM_THE_END = ("learning rate", "fine-tuned")
 
 
 # the ladders of the papers, by counting alone
@@ -177,3 +181,14 @@ def test_other_seeds_give_other_controls_and_a_typo_the_nearest_word():
         assert len({control(word, TICKETS[-1], seed).digest for seed in range(3)}) == 3
     with pytest.raises(UsageError, match="Did you mean 'permuted'"):
         control("permutted", TICKETS[-1], 0)
+
+
+@pytest.mark.parametrize("name", FROM_THE_END)
+def test_a_random_mask_keeps_weights_that_the_start_has_where_that_is_the_end_of_a_pruned_run(name, context):
+    ticket = PROCEDURES[name][-1]
+    run = control("random-mask", ticket, 0)
+    earlier, kept, own = (context.mask(node) for node in (PROCEDURES[name][0].mask, run.mask, ticket.mask))
+    for layer in kept:
+        assert not bool((kept[layer] & ~earlier[layer]).any()), "where the start is 0"
+        assert int(kept[layer].sum()) == int(own[layer].sum())
+    assert masks.digest(kept) != masks.digest(own)

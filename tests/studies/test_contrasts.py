@@ -1,11 +1,27 @@
 """Methods against each other: paired differences by SciPy, Holm by hand, and what is said."""
 
+from dataclasses import dataclass, replace
+
 import pytest
 import scipy.stats
 
+from lotterylab.data import Digits
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.studies.contrasts import between_methods
+from lotterylab.studies.contrasts import between_methods, contrasts
+from some_plans import train
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithClasses(Digits):
+    """Digits that say they have other classes."""
+
+    many: int
+
+    @property
+    def classes(self) -> int:
+        return self.many
+
 
 ACCURACIES = {
     ("magnitude", 0.5): (0.70, 0.72, 0.71, 0.73),
@@ -53,3 +69,17 @@ def test_pairs_are_compared_at_the_same_sparsity_and_said_by_holm():
 def test_one_seed_says_nothing():
     (one,) = between_methods([row for row in rows() if row.labels["seed"] == 0 and row.labels["sparsity"] == 0.9])
     assert one.says == "cannot be said" and one.p_holm is None
+
+
+@pytest.mark.parametrize(("classes", "at_chance"), [(10, True), (100, False)])
+def test_chance_is_that_of_the_classes_of_the_data(classes, at_chance):
+    run = train()
+    run = replace(run, data=replace(run.data, spec=WithClasses(train=64, validation=20, test=20, many=classes)))
+    found = []
+    for control, accuracy in (("", 0.19), ("random mask", 0.12)):
+        labels = {"protocol": "corrected", "activation": "relu", "method": "magnitude", "control": control}
+        record = Record(digest=control, kind="Train", metrics={"test_accuracy": accuracy}, facts={})
+        found.append(
+            Result(labels={**labels, "sparsity": 0.9, "seed": 0}, records={"train": record}, nodes={"train": run})
+        )
+    assert [one.at_chance for one in contrasts(found) if one.against == "random mask"] == [at_chance]

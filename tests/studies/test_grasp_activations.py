@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lotterylab.data import Digits
 from lotterylab.engine.results import Result
-from lotterylab.plan.nodes import Data, Train
+from lotterylab.plan.nodes import Data, Train, model_of
 from lotterylab.studies import activations, grasp_activations
 from lotterylab.studies.grasp_activations import OUTLINE, PREDICTIONS, Options, Request
 from lotterylab.studies.outline import differences_of
@@ -22,6 +22,19 @@ def test_its_runs_are_those_of_the_activation_study_under_the_same_names():
     ours = grasp_activations.build(Options(seeds=2), DATA, title="digits")
     theirs = activations.build(activations.Options(seeds=2), DATA, title="digits")
     assert runs(ours) < runs(theirs)
+
+
+def test_masks_are_compared_with_relu_s_whatever_the_order_of_the_activations():
+    def compared(*activations: str) -> dict[str, tuple[str, str]]:
+        study = grasp_activations.build(Options(seeds=1, activations=activations), DATA, title="digits")
+        nodes = {str(row.labels["activation"]): row.nodes["alike"] for row in study.rows if "alike" in row.nodes}
+        return {
+            name: tuple(model_of(node.of[side]).activation for side in ("a", "b"))  # type: ignore[attr-defined, misc]
+            for name, node in nodes.items()
+        }
+
+    assert compared("tanh", "relu", "sigmoid") == {"tanh": ("tanh", "relu"), "sigmoid": ("sigmoid", "relu")}
+    assert compared("softsign", "tanh") == {}
 
 
 def test_on_cifar_10_its_data_are_those_of_the_activation_study():

@@ -10,7 +10,7 @@ import scipy.stats
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.studies.init_tickets import settled
-from lotterylab.studies.judging import equal, less, more
+from lotterylab.studies.judging import equal, gains_more, less, more
 from lotterylab.studies.outline import Chart, Claim, Line, Outline, Versus, differences_of
 
 TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
@@ -78,6 +78,17 @@ def test_comparisons_are_paired_at_each_level_and_against_what_has_no_level():
     assert [one.p_holm for one in found] == pytest.approx([adjusted[number] for number in range(4)])
     says = [one.says for one in found]
     assert says == ["ticket is better", "unresolved", "ticket is better", "equal within 0.005"]
+
+
+def test_means_beside_a_difference_are_those_of_the_seeds_that_both_sides_have():
+    unfinished = [row for row in rows() if row.labels["method"] == "dense" or row.labels["seed"] != 1]
+    ticket, dense = ([VALUES[key][seed] for seed in (0, 2, 3)] for key in (("iterative", "", 0.5), ("dense", "", 0.0)))
+    said = more(TICKET, DENSE, READ, 0.5)(unfinished)
+    assert said.n == 3 and f"ticket {sum(ticket) / 3:.4f}, dense {sum(dense) / 3:.4f}" in said.measured
+    gained = gains_more((TICKET, DENSE), (RANDOM, DENSE), READ, 0.5)
+    lacking = [row for row in rows() if (row.labels["control"], row.labels["seed"]) != ("random mask", 1)]
+    gain = sum(VALUES["iterative", "", 0.5][seed] - VALUES["dense", "", 0.0][seed] for seed in (0, 2, 3)) / 3
+    assert gained(lacking).n == 3 and f"ticket {gain:+.4f}" in gained(lacking).measured
 
 
 def test_where_less_is_better_the_other_side_wins():

@@ -145,6 +145,14 @@ def test_measured_sentences_hold_the_numbers() -> None:
     assert found.interval is not None and found.interval.mean == pytest.approx(0.02) and found.n == 5
 
 
+def test_the_seed_of_a_run_that_diverged_is_left_out_of_every_lead_and_that_is_said() -> None:
+    rows = leads(0.05, 0.05)
+    lost = next(one for one in rows if one.labels["seed"] == 44 and one.labels["method"] == "first-order")
+    lost.records["train"].metrics["curves"]["train_accuracy"][4:] = []
+    found = verdict("9", rows)
+    assert found.n == 4 and "1 of 15 runs diverged before; that seed is left out of all." in found.measured
+
+
 def test_a_lead_of_one_seed_is_not_said_to_be_anything() -> None:
     rows = [one for one in leads(0.05, 0.05) if one.labels["seed"] == 42]
     found = verdict("9", rows)

@@ -58,3 +58,9 @@ def test_a_subclass_is_filled_in_its_own_way():
     tensor = torch.ones(3).as_subclass(Fancy)
     Pruned(torch.tensor([True, False, False])).zero_(tensor)
     assert tensor.tolist() == [1, 0, 0]
+
+
+def test_a_tensor_that_is_to_be_conjugated_is_set_too():
+    tensor = torch.ones(3, dtype=torch.complex64).conj()
+    Pruned(torch.tensor([True, False, True])).zero_(tensor)
+    assert tensor.tolist() == [1, 0, 1]

@@ -222,3 +222,54 @@ def test_the_order_of_the_data_does_not_depend_on_the_mask_or_on_what_is_watched
 def test_a_pick_that_is_not_watched_is_refused():
     with pytest.raises(ValueError, match=r"needs watch=\('test',\)"):
         replace(RECIPE, pick="test")
+
+
+# frozen and unused parameters
+
+
+class Backbone(nn.Module):
+    """Its first layer is frozen, one no path uses, and one buffer is assigned anew instead of changed in place."""
+
+    ema: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.frozen, self.unused, self.head = (
+            nn.Linear(64, 12).requires_grad_(False),
+            nn.Linear(3, 3),
+            nn.Linear(12, 10),
+        )
+        self.register_buffer("ema", torch.zeros(12))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.frozen(x.flatten(1)).relu()
+        if self.training:
+            self.ema = 0.9 * self.ema + 0.1 * (hidden + 0 * self.head.bias.sum()).mean(0)
+        return self.head(hidden)
+
+
+@pytest.mark.parametrize(("recipe", "make_optimizer"), ORACLES.values(), ids=ORACLES)
+def test_what_is_frozen_stays_what_is_unused_is_left_and_assigned_buffers_move_as_in_a_plain_loop(
+    recipe, make_optimizer
+):
+    module = Backbone().double()
+    before = state_of(module)
+    ours = checkpoints(module, recipe, channels_last=False, kind=InFloat64)
+    theirs = plain(module, recipe, make_optimizer, recipe.schedule.at, InFloat64)
+    for one, state in zip(ours, theirs, strict=True):
+        for name, tensor in state.items():
+            torch.testing.assert_close(one.state[name], tensor.detach(), rtol=1e-11, atol=1e-13)
+        assert not any(tensor.requires_grad for tensor in one.state.values())
+    assert all(
+        torch.equal(before[name], ours[-1].state[name]) for name in before if name.startswith(("frozen", "unus"))
+    )
+    assert not torch.equal(before["ema"], ours[-1].state["ema"])
+    assert {key.split("/", 1)[1].split(".")[0] for key in ours[-1].optimizer} == {"unused", "head"}
+
+
+def test_a_mask_on_a_frozen_layer_is_held_by_never_moving_it():
+    module = Backbone()
+    mask = half(module)
+    last = checkpoints(module, mask=mask)[-1]
+    assert not bool(last.state["frozen.weight"][~mask["frozen.weight"]].any())

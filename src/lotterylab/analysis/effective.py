@@ -6,20 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+from lotterylab.errors import UsageError
 from lotterylab.types import State
 
-BY_ENTRY = ("relu", "tanh", "sigmoid", "softsign", "leaky_relu", "elu", "gelu", "silu")  # what activations are made of
-POOLS = {"max_pool2d": "avg_pool2d", "adaptive_max_pool2d": "adaptive_avg_pool2d"}
+# activations and norms: what they do to an entry does not change whether a path goes through it
+BY_ENTRY = (
+    *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus"),
+    *("tanh", "sigmoid", "softsign", "hardtanh", "hardsigmoid", "hardswish", "logsigmoid", "threshold"),
+    *("hardshrink", "softshrink", "tanhshrink", "softmax", "log_softmax", "softmin"),
+    *("batch_norm", "instance_norm", "layer_norm", "group_norm", "rms_norm"),
+)
+POOLS = {f"{kind}max_pool{axes}d": f"{kind}avg_pool{axes}d" for kind in ("", "adaptive_") for axes in (1, 2, 3)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveSparsity:
     """Inputs: mask "mask" and a state "state" of the network, on a data set, for the size of an image.
 
-    A kept weight is *effective* when a path of kept weights leads from an input through it to an output.  All weights
-    are set to 1, biases to 0, batch norms to the identity, activations are left out and maxima become means.  Then the
-    sum of the outputs for an input of ones counts paths, and its slope at a weight is zero exactly where none goes
-    through it.  Of activations and pools those of PyTorch are known.   [vysogorets2023connectivity, section 3]
+    A kept weight is *effective* when a path of kept weights leads from an input through it to an output.  The kept
+    weights of a layer are set to one positive number, biases to 0, activations and norms are left out and maxima become
+    means.  Then the sum of the outputs for an input of ones counts paths, and its slope at a weight is zero exactly
+    where none goes through it.  The paper's number is 1; here it is such that sums stay near 1 however deep the network
+    is.  Of activations, norms and pools those of torch.nn are known; a maximum taken in another way hides paths.
+    [vysogorets2023connectivity, section 3]
 
     - ``sparsity``: removed over all entries of the masked tensors.
     - ``effective``: removed or on no path, over all.
@@ -29,17 +38,23 @@ class EffectiveSparsity:
     version: ClassVar[int] = 1
 
     def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
-        """The shares above."""
+        """The shares above.
+
+        Raises:
+            UsageError: the paths of the network cannot be counted.
+        """
         import torch
 
         from lotterylab import masks
 
         mask, net = values["mask"], models["mask"]
-        theta = {name: mask[name].double().requires_grad_() for name in mask}
+        theta = {name: _alike(kept).requires_grad_() for name, kept in mask.items()}
         inputs = torch.ones(dataset.train.images[:1].shape, dtype=torch.float64)
         with _paths():
             logits, _ = net.forward(cast(State, {**_ones(values["state"]), **theta}), inputs, False)
             slopes = torch.autograd.grad(logits.sum(), list(theta.values()), materialize_grads=True)
+        if not all(bool(slope.isfinite().all()) for slope in slopes):
+            raise UsageError("the paths of this network cannot be counted: their number is beyond float64.")
         used = {name: mask[name] & (slope != 0) for name, slope in zip(theta, slopes, strict=True)}
         idle = {name: int((mask[name] & ~used[name]).sum()) for name in mask}
         entries = {name: kept.numel() for name, kept in mask.items()}
@@ -51,8 +66,13 @@ class EffectiveSparsity:
         }
 
 
+def _alike(kept: Any) -> Any:
+    """A layer whose kept weights are one number: that which makes the sum for an output 1, were they spread evenly."""
+    return kept.double() * (len(kept) / max(1, int(kept.sum())))
+
+
 def _ones(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights and gains 1, biases and running means 0, running variances 1."""
+    """Weights 1, biases and running means 0."""
     import torch
 
     return {
@@ -66,7 +86,7 @@ def _ones(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _paths() -> Any:
-    """Within it, activations do nothing and the maximum over a window is its mean."""
+    """Within it, activations and norms do nothing and the maximum over a window is its mean."""
     import torch
     import torch.nn.functional as functional
     from torch.overrides import TorchFunctionMode
@@ -77,9 +97,30 @@ def _paths() -> Any:
 
     class Paths(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
             if func in nothing:
-                return args[0]
+                return args[0] if args else kwargs["input"]
             mean = POOLS.get(getattr(func, "__name__", "").lstrip("_").removesuffix("_with_indices"))
-            return getattr(functional, mean)(*args[:3]) if mean else func(*args, **(kwargs or {}))
+            return _mean(getattr(functional, mean), *args, **kwargs) if mean else func(*args, **kwargs)
 
     return Paths()
+
+
+def _mean(
+    mean: Any,
+    input: Any,
+    size: Any = None,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    **others: Any,
+) -> Any:
+    """A pool of means in the place of one of maxima, whose arguments these are."""
+    size = others.get("kernel_size", others.get("output_size", size))
+    if "adaptive" in mean.__name__:
+        return mean(input, size)
+    if any(one != 1 for one in (dilation if isinstance(dilation, tuple | list) else [dilation])):
+        raise UsageError("paths through a max pool with dilation cannot be counted: it has no pool of means.")
+    return mean(input, size, stride, padding, ceil_mode)

@@ -134,8 +134,8 @@ def power_note(interval: Interval, margin: float) -> str:
         return f"One seed has no spread: how many would resolve {margin:g} cannot be said."
     seeds = seeds_needed(interval.sd, margin, interval.level)
     return (
-        f"At this spread (sd {interval.sd:.2g}) about {seeds:,} seeds would resolve a difference of {margin:g} with "
-        f"80 % power; these are {interval.n:,}."
+        f"At this spread (sd {interval.sd:.2g}) about {seeds:,} seeds would resolve a difference of {margin:g} on its "
+        f"own with 80 % power; these are {interval.n:,}."
     )
 
 

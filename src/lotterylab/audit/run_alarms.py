@@ -127,17 +127,34 @@ def broken_promises(texts: Sequence[str], *, where: str = "") -> list[Alarm]:
     return alarms
 
 
-def forgetful(*, repeats: bool, goes_on: bool, steps: int, where: str = "") -> list[Alarm]:
-    """A training function that does not do the same for the same seed, or not the same in two calls as in one.
+def forgetful(
+    *,
+    repeats: bool,
+    goes_on: bool,
+    steps: int,
+    init_repeats: bool = True,
+    init_varies: bool = True,
+    where: str = "",
+) -> list[Alarm]:
+    """A training function that does not do the same for the same seed, or not the same in two calls as in one; initial
+    weights that are not a function of the seed.
 
-    Both are faults: nothing it gives can be repeated, or rewound to.
+    All are faults: nothing they give can be repeated or rewound to, or several seeds are one.
     """
     alarms = []
+    if not init_repeats:
+        message = "init_fn gave other weights when it was called again with the same seed: seed its draws by it"
+        alarms += one("seed-forgotten", message, where, "fault")
+    elif not init_varies:
+        message = "init_fn gives the weights of the next seed too: several seeds would be one initialisation"
+        alarms += one("seed-ignored", message, where, "fault")
     if not repeats:
-        message = f"two calls of {steps} steps from the same state with the same seed gave different bits"
+        message = (
+            f"two calls of train_fn for {steps} steps, from the same state with the same seed, gave different bits"
+        )
         alarms += one("seed-forgotten", message, where, "fault")
     elif not goes_on:
-        message = f"{steps} steps in two calls are not those of one: what step a batch belongs to is not the seed's"
+        message = f"{steps} steps in two calls are not those of one: make a step's batch and rate from seed and step"
         alarms += one("steps-not-continued", message, where, "fault")
     return alarms
 

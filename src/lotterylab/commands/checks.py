@@ -34,7 +34,9 @@ class Audit:
             return 3 if faults else 0
         for report in reports:
             print("\n".join(report.lines()))
-        print(f"{len(reports)} places looked at: {faults} faults, {len(alarms) - faults} cautions.")
+        counts = (("place", len(reports)), ("fault", faults), ("caution", len(alarms) - faults))
+        places, *found = (f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts)
+        print(f"{places} looked at: {', '.join(found)}.")
         return 3 if faults else 0
 
 
@@ -48,7 +50,7 @@ class Verify:
         """Print what is damaged; 5 when something is."""
         from lotterylab.engine.verify import verify
 
-        store = self.place.open()
+        store = self.place.open(to_read=True)
         damage = list(verify(store))
         print("\n".join([*damage, f"{len(damage)} damaged." if damage else "All blobs and manifests are whole."]))
         return 5 if damage else 0

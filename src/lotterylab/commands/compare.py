@@ -26,7 +26,7 @@ class Diff:
         """Print what differs; 0 whether or not something does."""
         from lotterylab.report.differences import differences, lines
 
-        store = self.place.open()
+        store = self.place.open(to_read=True)
         a, b = store.find(self.a), store.find(self.b)
         found = differences(a, b, store)
         if self.json:

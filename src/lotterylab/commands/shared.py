@@ -31,20 +31,38 @@ class Place:
     known: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")] = ()
     """Ledgers of other studies, which are only read: a run that two studies have in common is not computed again."""
 
-    def open(self) -> Store:
-        """The store, with what the ledgers hold.
+    def open(self, *, to_read: bool = False) -> Store:
+        """The store, with what the ledgers hold.  ``to_read``: nothing new comes in.
 
         Raises:
-            UsageError: one of ``known`` is not there, or a ledger is damaged.
+            UsageError: one of ``known`` is not there, or a ledger is damaged or no file; there is nothing to read.
         """
         from lotterylab.engine import ledger
 
-        store = Store(self.store or os.environ.get(STORE) or "lotterylab-store")
-        if self.ledger and self.ledger.is_file():
-            ledger.bring_in(self.ledger, store)
+        store = open_store(self.store)
+        own = self.ledger.expanduser() if self.ledger else None
+        if own and (to_read or own.exists()):
+            ledger.bring_in(own, store)
         for path in self.known:
-            ledger.bring_in(path, store)
+            ledger.bring_in(path.expanduser(), store)
+        if to_read:
+            check_there(store)
         return store
+
+
+def open_store(named: str | None) -> Store:
+    """The store of that name, else that of the environment, else the one in this folder."""
+    return Store(Path(named or os.environ.get(STORE) or "lotterylab-store").expanduser())
+
+
+def check_there(store: Store) -> None:
+    """Refuse a store that is not there.
+
+    Raises:
+        UsageError: nothing was ever kept in it.
+    """
+    if not (store.path / "runs").is_dir():
+        raise UsageError(f"no store {store.path}: nothing was run there. Name yours: --store, or ${STORE}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +77,22 @@ class How:
     """cpu, cuda or cuda:N: where to train."""
     progress: Literal["auto", "bars", "plain", "none"] = "auto"
     """auto: bars on a terminal, plain lines elsewhere."""
+
+    def check(self) -> None:
+        """Refuse a device that is not here, before anything starts.
+
+        Raises:
+            UsageError: no such device.
+        """
+        if self.device == "cpu":
+            return
+        import torch
+
+        found = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        known = ["cpu", *(["cuda"] if found else []), *found]
+        if self.device not in known:
+            more = "" if found else f" This torch ({torch.__version__}) finds no GPU."
+            raise UsageError(f"--device {self.device}: there is no such device here.{more} Known: {', '.join(known)}.")
 
     @property
     def count(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ import tyro
 
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
 from lotterylab.engine.store import Store
+from lotterylab.errors import DamageError
 from lotterylab.plan.nodes import Node
 from lotterylab.report.price import missing
 from lotterylab.studies.request import Request, Resolved
@@ -32,6 +34,7 @@ class Plan:
         from lotterylab.plan.nodes import Train
         from lotterylab.report import price
 
+        self.how.check()
         resolved, store = self.request.resolve(), self.place.open()
         runs = [node for node in price.missing(resolved.study, store) if isinstance(node, Train)]
         pace = price.seconds_per_image(resolved.study.targets(), store)
@@ -66,6 +69,7 @@ class Run:
         from lotterylab.report.progress import Meter, progress
         from lotterylab.tracking import tracker
 
+        self.how.check()
         resolved, store = self.request.resolve(), self.place.open()
         study = resolved.study
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
@@ -87,7 +91,7 @@ class Run:
                     listen=listen,
                 )
                 if self.place.ledger:
-                    ledger.export(targets, store, self.place.ledger)
+                    ledger.export(targets, store, self.place.ledger.expanduser())
                 self._track(resolved, store)
                 if summary.interrupted:
                     break
@@ -97,7 +101,8 @@ class Run:
         print(_table(resolved, store))
         if summary.failed:
             print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
-        return 3 if summary.failed else 0
+        damaged = any(message.startswith(DamageError.__name__) for message in summary.failed.values())
+        return DamageError.exit_code if damaged else 3 if summary.failed else 0
 
     def _track(self, resolved: Resolved, store: Store) -> None:
         if self.track:
@@ -130,7 +135,7 @@ class Table:
 
     def __call__(self) -> int:
         """Print the table."""
-        resolved, store = self.request.resolve(), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open(to_read=True)
         if self.json:
             from lotterylab.report.rows import as_json
 
@@ -158,7 +163,7 @@ class Report:
         from lotterylab.report.context import ReportContext
         from lotterylab.report.page import report
 
-        resolved, store = self.request.resolve(), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open(to_read=True)
         found = results(resolved.study, store)
         out = self.out or store.path / "report" / f"{resolved.study.name}-{self.request.label}"
         context = ReportContext(
@@ -187,9 +192,12 @@ class Checkpoints:
         from lotterylab.engine.context import Context
         from lotterylab.engine.results import results
 
-        resolved, store = self.request.resolve(), self.place.open()
+        resolved, store = self.request.resolve(), self.place.open(to_read=True)
         context = Context(store=store, data_dir=resolved.data_dir)
         written = write_checkpoints(results(resolved.study, store), context, self.out)
+        if not written:
+            print(f"No pruned run that is compared with a dense one has its tensors in {store.path}: nothing to write.")
+            return 0
         print(f"{len(written)} runs written to {self.out}. Next: lotterylab audit {self.out}")
         return 0
 
@@ -223,7 +231,9 @@ def _command(name: str, study: str, request: Request, place: Place) -> str:
     for what in ("model", "data"):
         for option, value in getattr(request, f"{what}_options", {}).items():
             words += _spelled(option, what, value)
-    return " ".join([*words, *(["--ledger", str(place.ledger)] if place.ledger else [])])
+    words += ["--ledger", str(place.ledger)] if place.ledger else []
+    words += ["--known", *map(str, place.known)] if place.known else []
+    return shlex.join(words)
 
 
 def _spelled(name: str, of: str | None, value: Any) -> list[str]:

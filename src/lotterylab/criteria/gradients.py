@@ -112,8 +112,8 @@ def _inputs(inputs: Inputs) -> Inputs:
 
     if isinstance(inputs, Mapping):
         return {name: cast(Any, _inputs(one)) for name, one in inputs.items()}
-    if isinstance(inputs, tuple):
-        return tuple(_inputs(one) for one in inputs)
+    if isinstance(inputs, tuple | list):
+        return cast(Inputs, type(inputs)(_inputs(one) for one in inputs))
     return at_least_float32(inputs) if isinstance(inputs, torch.Tensor) else inputs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at, slopes
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at, pruned, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 
@@ -44,4 +44,4 @@ class Grasp:
         # where the loss is linear in all parameters, g is constant and H is 0
         hg = slopes(flow, theta) if flow.requires_grad else [torch.zeros_like(t) for t in theta]
         scores = ((t.detach() * h).detach() for t, h in zip(theta, hg, strict=True))
-        return cast(Scores, dict(zip(view.names, scores, strict=True)))
+        return cast(Scores, pruned(view, dict(zip(view.names, scores, strict=True))))

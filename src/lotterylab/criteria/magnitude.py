@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+from lotterylab.criteria.gradients import pruned
 from lotterylab.types import Scores
 from lotterylab.views import View
 
@@ -22,5 +23,6 @@ class Magnitude:
     needs_initial: ClassVar[bool] = False
 
     def __call__(self, view: View) -> Scores:
-        """|w| of each named parameter."""
-        return cast(Scores, {name: view.state[name].detach().abs() for name in view.names})
+        """|w| of each named parameter; 0 where an earlier mask removed it."""
+        weights = pruned(view, {name: view.state[name].detach() for name in view.names})
+        return cast(Scores, {name: weight.abs() for name, weight in weights.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at, slopes
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at, pruned, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 
@@ -31,4 +31,4 @@ class Snip:
         state, theta = leaves(view)
         found = slopes(loss_at(view, state, batch), theta)
         scores = ((weight * gradient).detach().abs() for weight, gradient in zip(theta, found, strict=True))
-        return cast(Scores, dict(zip(view.names, scores, strict=True)))
+        return cast(Scores, pruned(view, dict(zip(view.names, scores, strict=True))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at, slopes
+from lotterylab.criteria.gradients import batch_of, leaves, loss_at, pruned, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 from lotterylab.words import check_words
@@ -40,4 +40,4 @@ class WeightSquaredGradient:
         g = slopes(loss_at(view, state, batch) / self.loss_divisor, theta)
         sign = -1.0 if self.keeps == "negative" else 1.0
         scores = (sign * t.detach() * a * a for t, a in zip(theta, g, strict=True))
-        return cast(Scores, dict(zip(view.names, scores, strict=True)))
+        return cast(Scores, pruned(view, dict(zip(view.names, scores, strict=True))))

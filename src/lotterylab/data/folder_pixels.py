@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -104,6 +105,6 @@ def _all_decoded(root: str, images: tuple[Image, ...], size: int, channels: int)
         except OSError as error:
             raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
         pixels[place] = decoded(path, raw, size=size, channels=channels)
-        total.update(f"{image.path}\0".encode() + hashlib.sha256(raw).digest())
+        total.update(os.fsencode(f"{image.path}\0") + hashlib.sha256(raw).digest())
     pixels.flags.writeable = False
     return pixels, total.hexdigest()

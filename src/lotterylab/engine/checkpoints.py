@@ -11,11 +11,12 @@ from lotterylab.blobs import write_atomically, write_tensors
 from lotterylab.engine.context import Context
 from lotterylab.engine.pruning import score_state
 from lotterylab.engine.results import Result
+from lotterylab.engine.schedule import task_inputs, tasks_behind
 from lotterylab.plan.nodes import At, Init, Measure, Node, Prune, Train
 
 
 def write_checkpoints(results: Iterable[Result], context: Context, folder: Path) -> list[Path]:
-    """Write the pruned arms whose tensors are here; returns their folders.
+    """Write the pruned arms that are compared with a dense run and whose tensors are here; returns their folders.
 
         <folder>/<protocol>/<activation>-seed<seed>/{init,dense}.safetensors
         .../<method>[-<control>]-<sparsity>/{start,end,mask,scores,gradients}.safetensors, run.json
@@ -23,17 +24,18 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
     ``dense`` is the state that the arm is compared with, ``end`` its final state.  Scores and gradients are computed
     again from what was scored.
     """
-    written = []
+    written: list[Path] = []
+    shared: set[Path] = set()
     for result in results:
         train, prune = result.nodes.get("train"), result.nodes.get("prune")
-        if not (isinstance(train, Train) and isinstance(prune, Prune) and result.complete):
+        if not (isinstance(train, Train) and isinstance(prune, Prune) and _is_here(result, context)):
             continue
         labels = result.labels
         home = folder / str(labels["protocol"]).replace(" ", "-") / f"{labels['activation']}-seed{labels['seed']}"
         kind = "-".join(str(labels[name]).replace(" ", "-") for name in ("method", "control") if labels[name])
         arm = home / f"{kind}-{labels['sparsity']:g}"
         arm.mkdir(parents=True, exist_ok=True)
-        initial = _shared(result, context, home)
+        initial = _shared(result, context, home, shared)
         if train.start != initial:  # a control that starts from other weights
             write_tensors(arm / "init.safetensors", context.state(train.start))
         write_tensors(arm / "start.safetensors", context.state(train.at("start")))
@@ -49,15 +51,26 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
     return written
 
 
-def _shared(result: Result, context: Context, home: Path) -> Node:
+def _is_here(result: Result, context: Context) -> bool:
+    """Whether the row has a dense run to be compared with, and the tensors of all its parts are in the store."""
+    if not result.complete or "distances" not in result.nodes:
+        return False
+    parts = [*result.nodes.values(), *task_inputs(result.nodes["distances"]), *task_inputs(result.nodes["train"])]
+    tasks = {task.digest: task for part in parts for task in tasks_behind(part)}
+    records = [context.store.record(digest) for digest in tasks]
+    return all(record and all(map(context.store.has_blob, record.blobs.values())) for record in records)
+
+
+def _shared(result: Result, context: Context, home: Path, written: set[Path]) -> Node:
     """Write the initial and the dense state, which the arms of one activation and seed share; returns the initial."""
     distances = result.nodes["distances"]
     assert isinstance(distances, Measure)
     dense = distances.of["dense"]
     assert isinstance(dense, At)
     for name, node in (("dense", dense), ("init", dense.run.start)):
-        if not (home / f"{name}.safetensors").is_file():
-            write_tensors(home / f"{name}.safetensors", context.state(node))
+        if (path := home / f"{name}.safetensors") not in written:  # what an earlier call left may be another's
+            write_tensors(path, context.state(node))
+            written.add(path)
     return dense.run.start
 
 

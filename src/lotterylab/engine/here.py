@@ -5,11 +5,17 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lotterylab.engine.local import Summary
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
+from lotterylab.errors import LotteryError
 from lotterylab.plan.nodes import Node
+from lotterylab.user_code import described
+
+if TYPE_CHECKING:
+    from lotterylab.engine.context import Context
 
 
 def run_here(
@@ -26,7 +32,6 @@ def run_here(
     import torch
 
     from lotterylab.engine.context import Context
-    from lotterylab.engine.rules import execute
 
     targets, summary = list(targets), Summary()
     if not Schedule(targets, store):
@@ -41,18 +46,27 @@ def run_here(
         )
         torch.set_num_threads(1)
         try:
-            while (node := schedule.next()) is not None:
-                try:
-                    execute(node, context)
-                except Exception as error:
-                    message = f"{type(error).__name__}: {error}"
-                    schedule.fail(node.digest)
-                    summary.failed[node.digest] = message
-                    store.remember_failure(node.digest, message, traceback.format_exc())
-                else:
-                    schedule.done(node.digest)
-                    summary.done += 1
+            # trainings seed torch's own generators, which are the caller's
+            with torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)]):
+                _all_of(schedule, context, summary)
         finally:
             torch.set_num_threads(threads)
         summary.skipped = len(schedule.skipped)
     return summary
+
+
+def _all_of(schedule: Schedule, context: Context, summary: Summary) -> None:
+    from lotterylab.engine.rules import execute
+
+    while (node := schedule.next()) is not None:
+        try:
+            execute(node, context)
+        except Exception as error:
+            ours = isinstance(error, LotteryError)
+            message = f"{type(error).__name__}: {error}" if ours else described(error)
+            schedule.fail(node.digest)
+            summary.failed[node.digest] = message
+            context.store.remember_failure(node.digest, message, traceback.format_exc())
+        else:
+            schedule.done(node.digest)
+            summary.done += 1

@@ -6,7 +6,10 @@ needs as tensors is computed again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lotterylab.blobs import write_atomically
@@ -20,16 +23,29 @@ from lotterylab.plan.nodes import Node
 def export(targets: Iterable[Node], store: Store, path: Path) -> int:
     """Write the records of all finished tasks behind ``targets``, with those already in the file; returns how many.
 
-    Each line is a record with its own checksum, as a manifest is, so that a damaged line is noticed.
+    Each line is a record with its own checksum, as a manifest is, so that a damaged line is noticed.  Where the file is
+    a link, what it points to is written.  Several processes may add to one ledger.
     """
-    known = {record.digest: record for record in read(path)} if path.is_file() else {}
-    for task in _all_tasks(targets):
-        if record := store.record(task.digest):
-            known[record.digest] = record
-    lines = [known[digest].line() for digest in sorted(known)]
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+    found = [record for task in _all_tasks(targets) if (record := store.record(task.digest))]
+    with _alone_in(path.parent):
+        known = {record.digest: record for record in (read(path) if path.is_file() else [])}
+        known |= {record.digest: record for record in found}
+        lines = [known[digest].line() for digest in sorted(known)]
+        write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
     return len(lines)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time, by a lock on the folder, so that no file is left beside the ledger."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read(path: Path) -> list[Record]:
@@ -55,7 +71,8 @@ def bring_in(path: Path, store: Store) -> int:
     if new:
         store.create()
     for record in new:
-        store.commit(record)
+        if record.digest not in store:  # whoever computes there may have finished it meanwhile, with its tensors
+            store.commit(record)
     return len(new)
 
 

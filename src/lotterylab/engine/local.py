@@ -17,6 +17,7 @@ from typing import Any
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.engine.worker import ASKS_TO_STOP, ENVIRONMENT, Settings, work
+from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
 
 ATTEMPTS = 3  # how often a task whose worker died is handed out in all
@@ -67,6 +68,8 @@ def run(
     An interrupt (SIGINT, SIGTERM) lets each worker save a checkpoint at the end of its epoch and returns; a second one
     ends them at once.  In both cases, as after a kill, the same call goes on from there.
     """
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers: at least 1 is needed.")
     targets = list(targets)
     if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
         return Summary()
@@ -120,7 +123,8 @@ def _serve(
             elif word == "failed":
                 schedule.fail(node.digest)
                 summary.failed[node.digest] = detail[0]
-                store.remember_failure(node.digest, *detail)
+                with contextlib.suppress(OSError):  # a full disk, perhaps why it failed: all others go on
+                    store.remember_failure(node.digest, *detail)
             elif word == "stopped":
                 schedule.running.pop(node.digest)
             listen(Event(word=word, node=node, detail=detail))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import NoReturn
 
 from lotterylab.errors import RefusedError
+
+LOOKS = (0.02, 0.05, 0.1)  # seconds to wait for one who only looks who computes here, and holds it for an instant
 
 
 class Lock:
@@ -18,15 +22,14 @@ class Lock:
         import fcntl
 
         self._file = open(self.path, "a+")  # held open as long as the lock is
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
-            self._file.close()
-            raise RefusedError(
-                f"the store {self.path.parent} is in use by {holder}. Wait for it, or use another --store."
-            ) from None
+        for patience in (*LOOKS, None):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if patience is None:
+                    self._refuse()
+                time.sleep(patience)
         self._file.truncate(0)
         self._file.write(f"process {os.getpid()}")
         self._file.flush()
@@ -34,6 +37,14 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def _refuse(self) -> NoReturn:
+        self._file.seek(0)
+        holder = self._file.read().strip() or "another process"
+        self._file.close()
+        raise RefusedError(
+            f"the store {self.path.parent} is in use by {holder}. Wait for it, or use another --store."
+        ) from None
 
     def holder(self) -> str:
         """Who computes now ("process 12"); empty when nobody does."""

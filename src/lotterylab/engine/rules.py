@@ -80,9 +80,11 @@ def _content_key(node: Train, context: Context) -> str:
 
 
 def _position(node: Train, context: Context) -> list[str]:
-    """Where a training that goes on from a checkpoint begins, and with which optimizer."""
+    """Where a training that goes on from a checkpoint begins, and with what."""
     begin = beginning(node, context)
-    return [] if begin is None else [f"from step {begin.step}", masks.digest(begin.optimizer)]
+    if begin is None:
+        return []
+    return [f"from step {begin.step}", masks.digest(begin.state), masks.digest(begin.optimizer)]
 
 
 def _to_step(node: At, context: Context) -> Outcome:
@@ -100,7 +102,8 @@ def _dense(node: Dense, context: Context) -> Outcome:
 
 
 def _shuffle(node: Shuffle, context: Context) -> Outcome:
-    mask = masks.shuffle(context.mask(node.mask), node.seed)
+    within = context.mask(node.within) if node.within else None
+    mask = masks.shuffle(context.mask(node.mask), node.seed, within=within)
     return Outcome(tensors={"mask": mask}, metrics={"mask_digest": masks.digest(mask)})
 
 

@@ -78,7 +78,7 @@ class Store:
         """
         try:
             data = self._manifest(digest).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             return Record.parse(data.decode())
@@ -126,7 +126,10 @@ class Store:
         """
         path = self.blob_path(name)
         if not path.is_file():
-            raise DamageError(f"the store has lost {path}; 'lotterylab verify' lists what needs it.")
+            raise DamageError(
+                f"the store has no {path}: it was lost, or its record came from a ledger. Run the study: what is "
+                "needed is computed again."
+            )
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != name:
             raise DamageError(f"{path} is damaged: its bytes are not those it was named for. Delete it and run again.")
@@ -172,7 +175,8 @@ class Store:
         For the holder of the lock.  A young unfinished file may be another command's, which brings in a ledger.
         """
         for folder in (self.path / "partial").iterdir():
-            if folder.name in self:
+            record = self.record(folder.name)
+            if record and all(map(self.has_blob, record.blobs.values())):  # of a ledger's record they are not here
                 self.drop_partial(folder.name)
         for file in self.path.rglob(f"{WRITING}*"):
             with contextlib.suppress(FileNotFoundError):
@@ -231,7 +235,8 @@ class Store:
         Raises:
             UsageError: when none does, or several do.
         """
-        found = [folder.name for folder in sorted((self.path / "runs").glob(f"{beginning}*")) if beginning.isalnum()]
+        folders = sorted((self.path / "runs").glob(f"{beginning}*")) if beginning.isalnum() else []
+        found = [folder.name for folder in folders]
         record = self.record(found[0]) if len(found) == 1 else None
         if record is None:
             what = f"{len(found)} begin so: {', '.join(one[:16] for one in found[:5])}" if found else "none begins so"

@@ -72,8 +72,7 @@ def train_to_step(node: At, context: Context) -> Outcome:
     """The rule of a step of a run: its whole checkpoint, from which the run itself goes on too."""
     assert node.step is not None
     found = _advance(node.run, context, node.step)
-    if node.run.digest not in context.store:
-        save(node.run, context, found.last, found.earlier + found.seconds)
+    save_if_ahead(node.run, context, found.last, found.earlier + found.seconds)
     tensors = {"state": on_cpu(found.last.state), "optimizer": on_cpu(found.last.optimizer)}
     facts = {"path": context.path_name(node.run.model), "data": node.run.data.content}
     return Outcome(tensors=tensors, metrics={"step": found.last.step}, facts=facts)
@@ -83,7 +82,7 @@ def beginning(node: Train, context: Context) -> Checkpoint | None:
     """The checkpoint that a training goes on from, masked; None where it begins at step 0 with a fresh optimizer."""
     if not isinstance(node.start, At) or node.start.step is None:
         return None if node.from_step is None else fresh(node, context)
-    found = _checkpoint(node.start, context)
+    found = checkpoint_at(node.start, context)
     if found is None:
         return None if node.from_step is None else fresh(node, context)
     mask = context.mask(node.mask)
@@ -97,7 +96,7 @@ def beginning(node: Train, context: Context) -> Checkpoint | None:
     return Checkpoint(step=node.first_step, state=state, optimizer=optimizer, kept={}, metrics={})
 
 
-def _checkpoint(point: At, context: Context) -> Checkpoint | None:
+def checkpoint_at(point: At, context: Context) -> Checkpoint | None:
     """The checkpoint at a step of a run; None at step 0 of one that begins there."""
     if point.begins:
         return beginning(point.run, context)
@@ -207,6 +206,14 @@ def save(node: Train, context: Context, last: Checkpoint, seconds: float) -> Non
     notes = {"step": last.step, "metrics": last.metrics, "seconds": seconds}
     notes["facts"] = facts_that_decide(node, context)
     context.store.save_partial(node.digest, on_cpu(tensors), notes)
+
+
+def save_if_ahead(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
+    """Keep a checkpoint of a run that is not finished, unless there is one that is further on."""
+    notes = context.store.partial_notes(node.digest)
+    ahead = notes and notes["facts"] == facts_that_decide(node, context) and notes["step"] > last.step
+    if node.digest not in context.store and not ahead:
+        save(node, context, last, seconds)
 
 
 def resume_of(node: Train, context: Context, until: int) -> tuple[Checkpoint | None, float]:

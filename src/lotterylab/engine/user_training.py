@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from lotterylab.engine.trainings import Outcome, beginning, fresh, resume_of, save
+from lotterylab import masks
+from lotterylab.audit.alarms import listed
+from lotterylab.engine.trainings import Outcome, beginning, checkpoint_at, fresh, resume_of, save_if_ahead
 from lotterylab.errors import UsageError
 from lotterylab.network import modes_kept, state_of
-from lotterylab.plan.nodes import At
+from lotterylab.plan.nodes import At, first_of
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.training.user import Run, UserTraining
 from lotterylab.types import Checkpoint, Mask, State
@@ -66,6 +68,9 @@ def _broken(before: State, after: State, mask: Mask, run: Run) -> Iterator[str]:
     changed = sorted(name for name in before.keys() | after.keys() if _shape(before, name) != _shape(after, name))
     if changed:
         raise UsageError(f"shape-changed: train_fn left {', '.join(changed)} with another shape, or without a name.")
+    lost = [name for name, tensor in after.items() if not bool(tensor.isfinite().all())]
+    if lost:
+        yield f"diverged: not finite when train_fn returns: {listed(lost)}"
     moved = sum(int((after[name][~kept] != 0).sum()) for name, kept in mask.items())
     if moved:
         yield f"pruned-weights-moved: {moved:,} removed weights are not 0 when train_fn returns"
@@ -102,19 +107,30 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
     first, second = (call(run, begin, mask, until).last for _ in range(2))
     half = call(run, begin, mask, max(1, until // 2)).last
     on = call(run, half, mask, until).last if half.step < until else half
-    return {"steps": until, "repeats": _same(first, second), "goes_on": _same(first, on)}
+    found = {"steps": until, "repeats": _same(first, second), "goes_on": _same(first, on), **_of_weights(run, context)}
+    if node.rewound is None or not found["repeats"] or not found["goes_on"]:
+        return found
+    point = checkpoint_at(node.rewound, context)
+    assert point is not None, "a step behind the first is a checkpoint"
+    rest = call(run, point, mask, run.total_steps).last
+    ends_alike = masks.digest(rest.state) == masks.digest(context.state(run.final))
+    return {**found, "steps": run.total_steps, "goes_on": ends_alike}
+
+
+def _of_weights(run: UserTrain, context: Context) -> dict[str, bool]:
+    initial = first_of(run.start)
+    first = masks.digest(context.state(initial))
+    again, other = (initial.model.initial(seed, "init", initial.draw) for seed in (initial.seed, initial.seed + 1))
+    return {"init_repeats": masks.digest(again) == first, "init_varies": masks.digest(other) != first}
 
 
 def _same(a: Checkpoint, b: Checkpoint) -> bool:
-    return all(
-        one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-        for one, other in ((a.state, b.state), (a.optimizer, b.optimizer))
-    )
+    return masks.digest({**a.state, **a.optimizer}) == masks.digest({**b.state, **b.optimizer})
 
 
 def train_by_user(node: UserTrain, context: Context) -> Outcome:
-    """The rule of ``UserTrain``."""
-    called, earlier, _ = _advance(node, context, node.total_steps)
+    """The rule of ``UserTrain``: one call from its beginning to its end, whatever steps of it were wanted before."""
+    called, earlier, _ = _advance(node, context, node.total_steps, goes_on=False)
     module = loaded(node, called.last.state)
     metrics = {
         **judged(node, module),
@@ -130,9 +146,8 @@ def train_by_user(node: UserTrain, context: Context) -> Outcome:
 def train_to_step_by_user(node: At, context: Context) -> Outcome:
     """The rule of a step of such a run."""
     run = cast(UserTrain, node.run)
-    called, earlier, seconds = _advance(run, context, node.step or 0)
-    if run.digest not in context.store:
-        save(run, context, called.last, earlier + seconds)
+    called, earlier, seconds = _advance(run, context, node.step or 0, goes_on=True)
+    save_if_ahead(run, context, called.last, earlier + seconds)
     tensors = {"state": called.last.state, "optimizer": called.last.optimizer}
     return Outcome(tensors=tensors, metrics={"step": called.last.step})
 
@@ -143,9 +158,9 @@ def check_promises(node: Promises, context: Context) -> Outcome:
     return Outcome(metrics=promises(node, context, begin))
 
 
-def _advance(node: UserTrain, context: Context, until: int) -> tuple[Called, float, float]:
-    """The call, seconds spent before it, and in it."""
-    resume, earlier = resume_of(node, context, until)
+def _advance(node: UserTrain, context: Context, until: int, *, goes_on: bool) -> tuple[Called, float, float]:
+    """The call, seconds spent before it, and in it.  ``goes_on``: from the last step that was wanted before."""
+    resume, earlier = resume_of(node, context, until) if goes_on else (None, 0.0)
     begin = resume or beginning(node, context) or fresh(node, context)
     began = time.perf_counter()
     if begin.step == until:  # a step of the run was its last

@@ -82,11 +82,11 @@ class Link:
             return None
 
     def say(self, word: str, digest: str, detail: Any) -> None:
-        """Tell the parent."""
+        """Tell the parent; where it is gone, the training under way is the last one, and saves a checkpoint."""
         try:
             self.pipe.send((word, digest, detail))
         except (BrokenPipeError, ConnectionResetError):
-            os._exit(1)
+            self.asked_to_stop = True
 
     def stopping(self) -> bool:
         """Whether the parent has asked to stop (it sends None) or is gone."""

@@ -55,6 +55,11 @@ class ModelSpec:
         check_counts("classes", [self.classes])
 
     @property
+    def shown_activation(self) -> str:
+        """What results are labelled with."""
+        return self.activation
+
+    @property
     def smallest(self) -> int:
         """The least height and width of an image."""
         return 1

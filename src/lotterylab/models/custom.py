@@ -38,6 +38,16 @@ class CustomModel(ModelSpec):
     options: tuple[tuple[str, Any], ...] = ()
     init: str = OWN
 
+    @property
+    def takes_activation(self) -> bool:
+        """Whether the function builds with the activation that is asked for."""
+        return takes(find(self.source), "activation")
+
+    @property
+    def shown_activation(self) -> str:
+        """Of a function that takes none, nobody knows which it has."""
+        return self.activation if self.takes_activation else "its own"
+
     def build(self, *, pool_first: bool = False) -> nn.Module:
         """What the function returns.
 
@@ -73,9 +83,8 @@ class CustomModel(ModelSpec):
 
         from lotterylab.network import network, state_of
 
-        function = find(self.source)
         default = ModelSpec.activation
-        if self.activation != default and not takes(function, "activation"):
+        if self.activation != default and not self.takes_activation:
             raise UsageError(
                 f"activation '{self.activation}' was asked for, which '{self.source}' does not take. Give it a "
                 f"parameter 'activation', or leave it at '{default}'."

@@ -21,10 +21,11 @@ class Dropout(nn.Module):
     """Each entry of (B, ...) is set to 0 with probability ``p`` while training, the others scaled by 1 / (1 - p).
     [srivastava2014dropout]
 
-    What is dropped in a pass depends on two buffers: ``key``, which ``ModelSpec.initial`` draws from the seed, and
-    ``calls``, the number of training passes so far.  So a run goes on after a stop with the same bits, two passes with
-    the same state drop the same entries, and the bits are the same on every device.  torch's own ``nn.Dropout`` has
-    none of the three.  Entries are numbered in their logical order and hashed by SplitMix64 [steele2014fast].
+    What is dropped in a pass depends on two buffers: ``key``, which ``ModelSpec.initial`` draws from the seed (a layer
+    made by itself has one from torch's generator, which stays where it was), and ``calls``, the number of training
+    passes so far.  So a run goes on after a stop with the same bits, two passes with the same state drop the same
+    entries, and the bits are the same on every device.  torch's own ``nn.Dropout`` has none of the three.  Entries are
+    numbered in their logical order and hashed by SplitMix64 [steele2014fast].
     """
 
     key: Tensor
@@ -35,7 +36,8 @@ class Dropout(nn.Module):
         if not 0 <= p < 1:
             raise UsageError(f"dropout is {p}; it is the fraction set to 0, from 0 up to but not 1.")
         self.p = p
-        self.register_buffer("key", torch.zeros((), dtype=torch.int64))
+        with torch.random.fork_rng(devices=[]):
+            self.register_buffer("key", torch.randint(2**KEY_BITS, (), device="cpu"))
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:

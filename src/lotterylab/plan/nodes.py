@@ -209,10 +209,14 @@ class Prune(Node):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Shuffle(Node):
-    """The same number kept in each tensor, at random places: a control.  Value: ``Mask``."""
+    """The same number kept in each tensor, at random places: a control.  Value: ``Mask``.
+
+    ``within``: an earlier mask, among whose kept places these lie.
+    """
 
     mask: Node
     seed: int
+    within: Node | None = field(default=None, metadata=ADDED_LATER)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from lotterylab.plan.digest import digest
-from lotterylab.plan.nodes import Node, Train
+from lotterylab.plan.nodes import At, Node, Train
+from lotterylab.words import ADDED_LATER
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -33,11 +34,15 @@ class UserTrain(Train):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Promises(Node):
-    """Whether a user's function keeps its word in the first ``steps`` of ``run``.  Value: none; metrics say it.
+    """Whether a user's function keeps its word.  Value: none; metrics say it.
 
-    "repeats": two calls from the same state with the same seed give the same bits.  "goes_on": a call that is stopped
-    in between and another that goes on give those of one call.
+    "repeats": two calls of the first ``steps`` from the same state with the same seed give the same bits.  "goes_on": a
+    call that is stopped in between and another that goes on give those of one call; in the first steps, and where
+    ``rewound`` names a step of the run, from there to the end.  "init_repeats": the initial weights of one seed are
+    the same twice.  "init_varies": those of another seed differ.
     """
 
+    version: ClassVar[int] = 2
     run: UserTrain
     steps: int = 2
+    rewound: At | None = field(default=None, metadata=ADDED_LATER)

@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.plan.nodes import Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, first_of
+from lotterylab.plan.nodes import At, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, first_of
 from lotterylab.procedures.tickets import Ticket
 from lotterylab.rates import Rate
 
 Control: TypeAlias = Callable[[Ticket, int], Train]
 Spoil: TypeAlias = Callable[[Data, int], Data]
 Narrow: TypeAlias = Callable[[Any, tuple[Any, ...], str], Any]
-BEHIND = ("start", "mask", "of", "run", "data")  # the fields of a node through which its history is reached
+BEHIND = ("start", "mask", "within", "of", "run", "data")  # the fields of a node through which its history is reached
 
 
 def reinitialised(ticket: Ticket, seed: int) -> Train:
@@ -42,8 +42,14 @@ def reshuffled(ticket: Ticket, seed: int) -> Train:
 
 def random_mask(ticket: Ticket, seed: int) -> Train:
     """The ticket's start with as many weights kept in each layer, at random: the mask, shuffled within its layers.
-    [frankle2019lottery, "random sparsity"; frankle2021pruning, "shuffling"]"""
-    return replace(ticket.run, mask=Shuffle(mask=ticket.mask, seed=seed))
+    [frankle2019lottery, "random sparsity"; frankle2021pruning, "shuffling"]
+
+    Where the start is the end of a pruned run, as in fine-tuning, they lie among the weights that it had: the others
+    are 0 there.
+    """
+    start = ticket.run.start
+    within = start.run.mask if isinstance(start, At) and not isinstance(start.run.mask, Dense) else None
+    return replace(ticket.run, mask=Shuffle(mask=ticket.mask, seed=seed, within=within))
 
 
 def inverted(ticket: Ticket, seed: int) -> Train:

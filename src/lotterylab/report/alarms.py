@@ -57,7 +57,7 @@ def _of_one(result: Result) -> Iterator[Alarm]:
         yield from _of_train(result, place)
     if "promises" in result.records:
         m = result.records["promises"].metrics
-        yield from forgetful(repeats=m["repeats"], goes_on=m["goes_on"], steps=m["steps"], where=place)
+        yield from forgetful(**m, where=place)
     if "rate" in result.records:
         m = result.records["rate"].metrics
         yield from choice_at_edge(value=m["value"], values=m.get("values", ()), where=place)
@@ -74,7 +74,8 @@ def _of_prune(result: Result, place: str) -> Iterator[Alarm]:
         requested=_requested(result), removed=m["removed"], entries=entries, weights=weights, where=place
     )
     yield from ties_at_cut(ties=m["ties_at_cut"], entries=entries, where=place)
-    yield from zero_scores(zeros=m["exact_zero_scores"], entries=entries, where=place)
+    candidates = m.get("candidates", entries)  # older ledgers do not say it
+    yield from zero_scores(zeros=m["exact_zero_scores"], entries=candidates, where=place)
     if "zero_gradients" in m:
         yield from zero_gradients(zeros=round(m["zero_gradients"] * entries), entries=entries, where=place)
     signs = {name: m[name] for name in ("kept_positive", "kept_negative", "removed_positive", "removed_negative")}

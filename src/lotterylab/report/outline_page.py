@@ -25,6 +25,7 @@ from lotterylab.report.sections.runs import runs
 from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, write
 from lotterylab.report.words import interval_text, rows_text
+from lotterylab.studies.doubts import held
 from lotterylab.studies.outline import Claim, Difference, Outline, differences_of
 
 
@@ -99,7 +100,7 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
             )
             yield from (_claim(claim, words, material) for claim in of)
     yield from ("", f"What would change it: {outline.would_change}", "", "Doubts:", "")
-    yield from (f"- {doubt}" for doubt in outline.doubts)
+    yield from (f"- {doubt}" for doubt in held(outline.doubts, material.results))
 
 
 def _claim(claim: Claim, words: dict[str, tuple[str, str, str]], material: Material) -> str:

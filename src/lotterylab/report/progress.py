@@ -144,7 +144,10 @@ class Bars:
         self.meter.take(event)
         node = event.node
         if event.word == "failed":
-            self.bars.console.print(f"[red]failed[/red]: {self.meter.name(node)}: {event.detail[0]}")
+            from rich.markup import escape
+
+            told = escape(f"{self.meter.name(node)}: {event.detail[0]}")  # a path in brackets is no markup
+            self.bars.console.print(f"[red]failed[/red]: {told}")
         if isinstance(node, Train):
             if event.word == "progress":
                 row = self.rows.get(node.digest)

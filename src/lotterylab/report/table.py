@@ -56,8 +56,18 @@ def spell(values: Sequence[float], digits: int = 3) -> str:
     return f"{interval.mean:.{digits}f} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def render(title: str, results: Sequence[Result], alarms: Sequence[Alarm], *, width: int | None = None) -> str:
-    """The table as text, no wider than the terminal (``width``, if given): what does not fit is named below it."""
+def render(
+    title: str,
+    results: Sequence[Result],
+    alarms: Sequence[Alarm],
+    *,
+    width: int | None = None,
+    messages: bool = False,
+) -> str:
+    """The table as text, no wider than the terminal (``width``, if given): what does not fit is named below it.
+
+    ``messages``: with what each alarm says, where there is no report that would.
+    """
     from shutil import get_terminal_size
     from textwrap import fill
 
@@ -83,7 +93,10 @@ def render(title: str, results: Sequence[Result], alarms: Sequence[Alarm], *, wi
                 dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
         parts += [" | ".join(filter(None, (protocol, activation))), *_aligned(table), ""]
     done = sum(result.complete for result in results)
-    parts += [f"{title}: {done} of {len(results)} rows finished.", *_summed(alarms, width)]
+    parts += [
+        f"{title}: {done} of {len(results)} rows finished.",
+        *(_told(alarms, width) if messages else _summed(alarms, width)),
+    ]
     note = (
         "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as published."
     )
@@ -101,6 +114,16 @@ def _summed(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
     for (severity, code), several in kinds.items():
         line = f"  {severity.upper():7} {len(several):4} x {code}, first: {several[0].where}"
         yield line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def _told(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
+    """Every alarm in full."""
+    from textwrap import fill
+
+    yield f"Alarms: {len(alarms)}."
+    for alarm in alarms:
+        where = f", {alarm.where}" if alarm.where else ""
+        yield fill(f"  {alarm.severity.upper()} {alarm.code}{where}: {alarm.message}", width, subsequent_indent="    ")
 
 
 def _labels(line: Line) -> tuple[str, str, str]:

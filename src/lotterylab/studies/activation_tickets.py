@@ -17,9 +17,11 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import above, at, gains_more, less, minus, more, of
 from lotterylab.studies.outline import Claim, Difference, Line, Outline
 from lotterylab.studies.questions import shown
+from lotterylab.studies.seeds import in_common, mean
 from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
@@ -158,14 +160,15 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Accuracy and gain of the sparsest tickets, by activation, the best first."""
     parts = []
     for name in dict.fromkeys(str(row.labels["activation"]) for row in results):
-        ticket, random = (at(of(line, activation=name), results, ACCURACY, LOW) for line in (TICKET, RANDOM))
+        sides = (at(of(line, activation=name), results, ACCURACY, LOW) for line in (TICKET, RANDOM))
+        ticket, random = in_common(*sides)
         gains = minus(ticket, random)
         if gains:
-            mean = sum(ticket.values()) / len(ticket)
+            reached = mean(ticket)
             rates = at(of(DENSE, activation=name), results, "rate.value", 0.0)
             rate = f" at the rate {next(iter(rates.values())):g}" if rates else ""
-            text = f"{name}{rate} {mean:.3f}, {shown(t_interval(gains.values()))} above a random mask"
-            parts.append((mean, f"{text} (n = {len(gains)})"))
+            text = f"{name}{rate} {reached:.3f}, {shown(t_interval(gains.values()))} above a random mask"
+            parts.append((reached, f"{text} (n = {len(gains)})"))
     if not parts:
         return "Nothing can be said yet: no seed is finished."
     return f"Tickets with 6.25 % of the weights, test accuracy: {'; '.join(text for _, text in sorted(parts)[::-1])}."
@@ -189,7 +192,7 @@ OUTLINE = Outline(
     would_change="More seeds; longer training, which sigmoid needs; a deeper network.",
     doubts=(
         "The learning rate of each activation is chosen for the dense network, by one trial a rate.",
-        "5,000 training images and a shallow network: what holds here need not hold at scale.",
+        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
         "Distances in weight space say little about the functions; the angle is the one that compares activations.",
     ),
 )

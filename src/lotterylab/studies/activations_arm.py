@@ -147,7 +147,7 @@ class Arm:
         chosen = {"rate": self.rate} if isinstance(self.rate, Choose) else {}
         labels = {
             "protocol": self.protocol.name,
-            "activation": self.model.activation,
+            "activation": self.model.shown_activation,
             "method": method,
             "control": control,
             "sparsity": sparsity,

@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from lotterylab.data.augment import Augment
 from lotterylab.errors import UsageError, unknown
+from lotterylab.granularity import granularity_of
 from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
+from lotterylab.models.custom import CustomModel
+from lotterylab.patterns import Pattern, check_sparsity
 from lotterylab.pools import check_cut
 from lotterylab.studies.methods import method as method_named
 
@@ -62,6 +65,10 @@ class Options:
         if "none" in self.controls and len(self.controls) > 1:
             raise UsageError(f"controls {' '.join(self.controls)}: 'none' stands alone.")
         check_cut(scope=self.scope, granularity=self.granularity)
+        pattern = granularity_of(self.granularity)
+        if isinstance(pattern, Pattern):
+            for sparsity in self.sparsities:
+                check_sparsity(sparsity, pattern)
         for sparsity in self.sparsities:
             if not 0 <= sparsity < 1:
                 raise UsageError(
@@ -79,7 +86,10 @@ class Options:
 
 def for_model(model: Any) -> dict[str, Any]:
     """The options that another model than the published study's changes, where nothing else is asked for."""
-    return {} if isinstance(model, ShallowCnn) else {"protocols": ("corrected",)}
+    if isinstance(model, ShallowCnn):
+        return {}
+    as_built = isinstance(model, CustomModel) and not model.takes_activation
+    return {"protocols": ("corrected",), **({"activations": (model.activation,)} if as_built else {})}
 
 
 Preset = Literal["small", "full"]

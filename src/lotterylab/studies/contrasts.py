@@ -8,10 +8,11 @@ from itertools import combinations
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
+from lotterylab.plan.nodes import Train
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import Word, is_equal
-from lotterylab.studies.seeds import grouped, per_seed, where
+from lotterylab.studies.seeds import grouped, in_common, mean, per_seed, where
 
 ACCURACY = "train.test_accuracy"
 DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
@@ -76,6 +77,7 @@ def contrasts(results: Sequence[Result]) -> list[Contrast]:
 
 def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
     arms = {arm: per_seed(own, ACCURACY) for arm, own in grouped(rows, *ARM).items()}
+    chance = _twice_chance(rows)
     for (activation, method, sparsity, control), accuracy in arms.items():
         if method == "dense" or control:
             continue
@@ -92,8 +94,14 @@ def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
                     interval=t_interval(values),
                     equal=is_equal(values, EQUAL_ACCURACY),
                     p=p_value(values),
-                    at_chance=any(sum(side.values()) / len(side) < LEFT_CHANCE for side in (accuracy, other)),
+                    at_chance=any(mean(side) < chance for side in in_common(accuracy, other)),
                 )
+
+
+def _twice_chance(rows: Sequence[Result]) -> float:
+    """Below this accuracy a network has not left chance: 0.2 for ten classes."""
+    runs = (row.nodes.get("train") for row in rows)
+    return 2 / max((run.data.spec.classes for run in runs if isinstance(run, Train)), default=10)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import at, less, minus, more, of
 from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.studies.questions import shown
+from lotterylab.studies.seeds import in_common, mean
 
 QUESTION = (
     "How do activation and initialisation change what happens to activations and gradients from layer to layer, and "
@@ -55,8 +57,7 @@ CLAIMS = (
     ),
     Claim(
         key="a",
-        text="softsign, 5 layers: the initialisation matters less than with tanh: standard and normalized are within "
-        "0.01 of each other or standard is better.",
+        text="softsign, 5 layers: standard and normalized are within 0.01 of each other or standard is better.",
         judge=less(_deep(NORMALIZED, "softsign"), _deep(STANDARD, "softsign"), ACCURACY, 0.0, than=0.01),
     ),
     Claim(
@@ -76,10 +77,10 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Normalized against standard, by activation, at five layers."""
     parts = []
     for activation in dict.fromkeys(str(row.labels["activation"]) for row in results):
-        sides = [at(_deep(line, activation), results, ACCURACY, 0.0) for line in (NORMALIZED, STANDARD)]
+        sides = in_common(*(at(_deep(line, activation), results, ACCURACY, 0.0) for line in (NORMALIZED, STANDARD)))
         apart = minus(*sides)
         if apart:
-            error = 1 - sum(sides[0].values()) / len(sides[0])
+            error = 1 - mean(sides[0])
             parts.append(
                 f"{activation} {error:.4f}, the accuracy {shown(t_interval(apart.values()), 4)} above the standard "
                 f"one's (n = {len(apart)})"
@@ -139,8 +140,8 @@ OUTLINE = Outline(
     would_change="5 million updates (--size paper), after which the paper reads its errors; 1,000 units; its Shapeset, "
     "which is generated without end and is not here.",
     doubts=(
-        "20,000 updates are 3.6 passes over MNIST; the paper's networks are trained to the end.",
+        if_below("steps", 5_000_000, "{value} updates a run at most; the paper's networks are trained to the end."),
         "The learning rate is chosen from six by one trial each.",
-        "CIFAR-10@5000 overfits long before the paper's 40,000 images do.",
+        if_below("images", 40_000, "No set has more than {value} images, the paper's 40,000 and more."),
     ),
 )

@@ -22,10 +22,12 @@ from lotterylab.studies import activations_options
 from lotterylab.studies.activations import corrected_rows
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import at, equal, gains_more, minus, more, of
 from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import shown
+from lotterylab.studies.seeds import in_common, mean
 from lotterylab.studies.sized import Parts, SizedRequest, cifar10
 from lotterylab.studies.ticket_lines import ACCURACY
 
@@ -105,25 +107,26 @@ def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = 
 
 def _rows(options: activations_options.Options, data: Data, seed: int) -> Iterator[Row]:
     arms = [Arm(CORRECTED, options, data, name, seed) for name in options.activations]
+    relu = next((arm for arm, name in zip(arms, options.activations, strict=True) if name == "relu"), None)
     for arm in arms:
         yield arm.row(method="dense", control="pruned epochs", nodes={"train": arm.train_dense(options.pruned_epochs)})
         for sparsity in options.sparsities:
             for method in ("grasp", "magnitude"):
                 for row in corrected_rows(arm, method, sparsity):
-                    yield replace(row, nodes={**row.nodes, **_measures(row, arm, arms[0], sparsity)})
+                    yield replace(row, nodes={**row.nodes, **_measures(row, arm, relu, sparsity)})
 
 
-def _measures(row: Row, arm: Arm, first: Arm, sparsity: float) -> dict[str, Node]:
-    """Of GraSP's masks and their controls: the gradient flow that a run begins with; and how much a mask is like that
-    of the first activation."""
+def _measures(row: Row, arm: Arm, relu: Arm | None, sparsity: float) -> dict[str, Node]:
+    """Of GraSP's masks and their controls: the gradient flow that a run begins with; and how much a mask is like
+    ReLU's."""
     if row.labels["method"] != "grasp":
         return {}
     train: Any = row.nodes["train"]
     of = {"state": train.start, "mask": train.mask}
     quantity = GradientNorm(batch=arm.batch(), seed=arm.seed)
     nodes: dict[str, Node] = {"flow": Measure(quantity=quantity, of=of, data=arm.data)}
-    if arm is not first:
-        masks = {"a": row.nodes["prune"], "b": first.prune("grasp", sparsity)}
+    if relu is not None and arm is not relu:
+        masks = {"a": row.nodes["prune"], "b": relu.prune("grasp", sparsity)}
         nodes["alike"] = Measure(quantity=Overlap(), of=masks)
     return nodes
 
@@ -189,16 +192,16 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """What GraSP gains over random masks, and the flow it keeps, by activation."""
     parts = []
     for name in dict.fromkeys(str(row.labels["activation"]) for row in results):
-        ticket, random = (at(line, results, ACCURACY, HIGH) for line in _gain(name))
+        ticket, random = in_common(*(at(line, results, ACCURACY, HIGH) for line in _gain(name)))
         gains = minus(ticket, random)
         if gains:
-            mean = sum(ticket.values()) / len(ticket)
-            flows = [at(line, results, FLOW, HIGH) for line in _gain(name)]
-            times = [_times(10 ** (sum(flow.values()) / len(flow))) for flow in flows if flow]
+            reached = mean(ticket)
+            flows = in_common(*(at(line, results, FLOW, HIGH) for line in _gain(name)))
+            times = [_times(10 ** mean(flow)) for flow in flows if flow]
             of_flow = f", gradient flow {' against '.join(times)} times the dense one's" if len(times) == 2 else ""
-            at_chance = ", at chance" if mean < LEFT_CHANCE else ""
+            at_chance = ", at chance" if reached < LEFT_CHANCE else ""
             parts.append(
-                f"{name} {mean:.3f}{at_chance}, {shown(t_interval(gains.values()))} above a random mask{of_flow} "
+                f"{name} {reached:.3f}{at_chance}, {shown(t_interval(gains.values()))} above a random mask{of_flow} "
                 f"(n = {len(gains)})"
             )
     if not parts:
@@ -258,13 +261,14 @@ OUTLINE = Outline(
     would_change="A deeper network, for which GraSP was made; the paper's 160 epochs on all images (--size paper).",
     doubts=(
         "The learning rate of each activation is chosen for the dense network.",
-        "8a was predicted before any run; the others when the accuracies of seeds 42 to 44 had been seen, and before "
-        "any gradient flow had been measured.",
         "That flows are compared by their logarithms was decided when those of four seeds had been seen: some were a "
         "thousand times the dense network's, so that the interval of a mean of ratios says nothing.",
         "For its flow a mask is scored again; on another processor than that of the training, rounding can move a few "
         "of its entries.",
         "Gradient flow is that of the 100 images that GraSP scores: on others it may be less.",
-        "A shallow network on 5,000 images, 20 epochs: sparse sigmoid networks have not finished learning.",
+        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
+        if_below("epochs", 160, "Of {value} epochs at most: sparse sigmoid networks have not finished learning."),
     ),
+    predicted="8a was written before anything ran; the others when the accuracies of seeds 42 to 44 had been seen, and "
+    "before any gradient flow had been measured.",
 )

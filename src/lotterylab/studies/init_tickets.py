@@ -21,9 +21,11 @@ from lotterylab.plan.nodes import Data, Measure, Prune, Train
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.procedures import Ticket
 from lotterylab.studies import small_cnn
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import at, gains_more, less, minus, more, of
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline
 from lotterylab.studies.questions import shown
+from lotterylab.studies.seeds import in_common, mean
 from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
@@ -167,19 +169,19 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """How soon and how good, by initialisation, the best first."""
     parts = []
     for init in dict.fromkeys(str(row.labels["protocol"]) for row in results):
-        ticket = at(of(TICKET, protocol=init), results, ACCURACY, LOW)
-        gains = minus(ticket, at(of(RANDOM, protocol=init), results, ACCURACY, LOW))
+        sides = (at(of(line, protocol=init), results, ACCURACY, LOW) for line in (TICKET, RANDOM))
+        ticket, random = in_common(*sides)
+        gains = minus(ticket, random)
         soon = at(_dense(init), results, settled(EARLY), 0.0)
         rates = at(_dense(init), results, "rate.value", 0.0)
         if gains and soon:
-            mean = sum(ticket.values()) / len(ticket)
-            way = sum(soon.values()) / len(soon)
+            reached, way = mean(ticket), mean(soon)
             rate = f" at the rate {next(iter(rates.values())):g}" if rates else ""
             text = (
-                f"{init}{rate} {mean:.3f}, {shown(t_interval(gains.values()))} above a random mask; after a fifth of "
-                f"the training the mask has gone {way:.2f} of its way (n = {len(gains)})"
+                f"{init}{rate} {reached:.3f}, {shown(t_interval(gains.values()))} above a random mask; after a "
+                f"fifth of the training the mask has gone {way:.2f} of its way (n = {len(gains)})"
             )
-            parts.append((mean, text))
+            parts.append((reached, text))
     if not parts:
         return "Nothing can be said yet: no seed is finished."
     return f"Tickets with 6.25 % of the weights, test accuracy: {'; '.join(text for _, text in sorted(parts)[::-1])}."
@@ -208,6 +210,6 @@ OUTLINE = Outline(
     doubts=(
         "The learning rate of each initialisation is chosen for the dense network, by one trial a rate.",
         "Orthogonal and He weights are larger than the others; tanh saturates with them.",
-        "5,000 training images and a shallow network: what holds here need not hold at scale.",
+        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
     ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lotterylab.analysis.statistics import differences, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.studies.outline import Judgement, Line, Rows, paired_values, rows_at
+from lotterylab.studies.outline import Judgement, Line, Rows, rows_at
 from lotterylab.studies.questions import FEWEST, Word, is_above, is_below, is_equal, shown
-from lotterylab.studies.seeds import PerSeed, Read, per_seed
+from lotterylab.studies.seeds import PerSeed, Read, in_common, mean, per_seed
 
 BEST_STEP = "train.best_step"  # the early-stopping iteration
 Judge = Callable[[Sequence[Result]], Judgement]
@@ -66,14 +66,16 @@ def _difference(
     floor: float | None = None,
 ) -> Judge:
     def judge(results: Sequence[Result]) -> Judgement:
-        values = paired_values(a, b, results, read, sparsity)
-        if not values:
+        ours, theirs = in_common(*(at(side, results, read, sparsity) for side in (a, b)))
+        if not ours:
             return Judgement(word="not run", measured="No seed has both.", n=0)
+        values = differences(ours, theirs)
         interval = t_interval(values)
-        sides = (_mean(side, results, read, sparsity, digits) for side in (a, b))
-        text = f"{a.name} {next(sides)}, {b.name} {next(sides)}: difference {shown(interval, digits)}."
+        means = {a.name: mean(ours), b.name: mean(theirs)}
+        text = f"{', '.join(f'{name} {value:.{digits}f}' for name, value in means.items())}: "
+        text += f"difference {shown(interval, digits)}."
         rows = _behind([a, b], results, sparsity)
-        doubt = _cut_short(rows) if read == BEST_STEP else _at_the_floor((a, b), results, read, sparsity, floor)
+        doubt = _cut_short(rows) if read == BEST_STEP else _at_the_floor(means, floor)
         found = word(values) if interval.n >= FEWEST and not doubt else "cannot be said"
         text += doubt
         return Judgement(word=found, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
@@ -87,12 +89,13 @@ def gains_more(
     """What ``first`` gains (its first line minus its second) is above what ``second`` gains; paired by seed."""
 
     def judge(results: Sequence[Result]) -> Judgement:
-        gains = [minus(at(a, results, read, sparsity), at(b, results, read, sparsity)) for a, b in (first, second)]
+        sides = ((at(a, results, read, sparsity), at(b, results, read, sparsity)) for a, b in (first, second))
+        gains = in_common(*(minus(*pair) for pair in sides))
         values = differences(*gains)
         if not values:
             return Judgement(word="not run", measured="No seed has all four.", n=0)
         interval = t_interval(values)
-        means = (f"{sum(gain.values()) / len(gain):+.{digits}f}" for gain in gains)
+        means = (f"{mean(gain):+.{digits}f}" for gain in gains)
         text = f"{first[0].name} {next(means)}, {second[0].name} {next(means)}: difference {shown(interval, digits)}."
         word = is_above(interval, 0.0) if interval.n >= FEWEST else "cannot be said"
         rows = _behind([*first, *second], results, sparsity)
@@ -140,18 +143,7 @@ def _cut_short(rows: Rows) -> str:
     return f" {len(ended)} of {len(runs)} runs ended while it was still falling ({', '.join(dict.fromkeys(ended))})."
 
 
-def _at_the_floor(
-    sides: Iterable[Line], results: Sequence[Result], read: Read, sparsity: float, floor: float | None
-) -> str:
+def _at_the_floor(means: Mapping[str, float], floor: float | None) -> str:
     """Of a network that has not left chance nobody knows where it would have come."""
-    below = [
-        side.name
-        for side in sides
-        if floor is not None and t_interval(at(side, results, read, sparsity).values()).mean < floor
-    ]
+    below = [name for name, value in means.items() if floor is not None and value < floor]
     return f" Below {floor:g}: {', '.join(below)}." if below else ""
-
-
-def _mean(line: Line, results: Sequence[Result], read: Read, sparsity: float, digits: int) -> str:
-    values = at(line, results, read, sparsity)
-    return f"{sum(values.values()) / len(values):.{digits}f}"

@@ -16,6 +16,7 @@ from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Study
 from lotterylab.rates import Rate
 from lotterylab.studies import lth_controls
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import less, more
 from lotterylab.studies.lth import recipe, rows
 from lotterylab.studies.lth_mnist_claims import (
@@ -165,7 +166,8 @@ OUTLINE = Outline(
     conclude=conclude,
     would_change="The whole width, 45,000 images and 20,000 steps (--size paper); more seeds.",
     doubts=(
-        "A quarter of the width and of the steps, a tenth of the images: the dense network is not the paper's.",
+        if_below("width", 1, "The network has {value} of the paper's width: the dense network is not the paper's."),
+        if_below("images", 45_000, "It sees {value} training images, the paper's 45,000."),
         "The same learning rate as the whole network's, not chosen again for the narrow one.",
         "All levels of a seed share its initial weights and data order, so levels are not independent of each other.",
     ),

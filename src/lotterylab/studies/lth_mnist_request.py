@@ -34,11 +34,14 @@ class LthMnistRequest(SizedRequest):
 
     def parts(self) -> Parts:
         """55,000 training, 5,000 validation and 10,000 test images."""
+        spec = Mnist(train=55_000, validation=5_000, test=10_000, pixels=self.pixels)
         return Parts(
             name="lth-mnist",
-            spec=Mnist(train=55_000, validation=5_000, test=10_000, pixels=self.pixels),
+            spec=spec,
+            title=spec.title if self.pixels == "unit" else f"{spec.title}, {self.pixels} pixels",
             options=lth_mnist.Options,
             sizes=lth_mnist.Options.SIZES,
             build=lth_mnist.build,
             outline=OUTLINE,
+            settings={"pixels": self.pixels},
         )

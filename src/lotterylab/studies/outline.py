@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, power_note, t_interval
 from lotterylab.engine.results import Result
+from lotterylab.studies.doubts import Doubt
 from lotterylab.studies.questions import FEWEST, Word, is_equal
 from lotterylab.studies.seeds import Read, grouped, per_seed, where
 
@@ -157,7 +158,7 @@ class Outline:
     """How a study is read.
 
     ``conclude``: the sentence at the end, made from the numbers.  ``would_change``: what would change it.  ``doubts``:
-    why it may be wrong.
+    why it may be wrong.  ``predicted``: when our own claims were written.
     """
 
     charts: tuple[Chart, ...]
@@ -165,7 +166,8 @@ class Outline:
     claims: tuple[Claim, ...]
     conclude: Callable[[Sequence[Result], Sequence[Difference]], str]
     would_change: str
-    doubts: tuple[str, ...] = field(default=())
+    doubts: tuple[Doubt, ...] = field(default=())
+    predicted: str = "Written into the study before anything ran."
     layer_charts: tuple[LayerChart, ...] = ()
 
 
@@ -210,11 +212,6 @@ def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, flo
 
 def _run(row: Result) -> str:
     return row.records["train"].digest if "train" in row.records else ""
-
-
-def paired_values(line: Line, other: Line, results: Sequence[Result], read: Read, sparsity: float) -> list[float]:
-    """``line`` minus ``other`` for each seed at a sparsity; of a line without sparsities, at its only one."""
-    return differences(*(per_seed(rows_at(one, results, sparsity), read) for one in (line, other)))
 
 
 def rows_at(line: Line, results: Sequence[Result], sparsity: float) -> list[Result]:

@@ -12,9 +12,12 @@ import tyro
 
 from lotterylab.data.augment import Augment
 from lotterylab.data.base import Fingerprint, data_dir
+from lotterylab.errors import UsageError
+from lotterylab.models.custom import CustomModel
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
+from lotterylab.studies.checks import check_options
 from lotterylab.studies.choices import data_options, data_spec, model_options, model_spec
 from lotterylab.studies.outline import Outline
 from lotterylab.user_options import Option
@@ -181,7 +184,12 @@ def resolve(request: Request) -> Resolved:
         augment=_augment(augment, request),
         model=model,
     )
+    check_options(options)
+    if isinstance(model, CustomModel):
+        for word in options.activations:  # one of a user's own may take none
+            dataclasses.replace(model, activation=word).check()
     fingerprint = spec.fingerprint(folder)
+    _check_validation(spec, options)
     study = activations.build(
         options,
         Data(spec=spec, content=fingerprint.content),
@@ -194,6 +202,16 @@ def resolve(request: Request) -> Resolved:
     return Resolved(study=study, data_title=spec.title, fingerprint=fingerprint, data_dir=folder, settings=settings)
 
 
+def _check_validation(spec: Any, options: activations.Options) -> None:
+    """Learning rates are chosen on validation images, and the ladder picks epochs by them."""
+    chooses = "corrected" in options.protocols and len(options.rates) > 1
+    if not spec.validation and (chooses or "ladder" in options.protocols):
+        raise UsageError(
+            "validation is 0, but learning rates are chosen on validation images. Keep some (--validation 200), or "
+            "give one of --rates and leave the ladder out."
+        )
+
+
 def _augment(usual: Augment, request: Request) -> Augment:
     """The data's usual augmentation with what was asked for instead."""
     asked = {"crop_padding": request.crop_padding, "flip": request.flip}
@@ -204,7 +222,7 @@ def _reductions(request: Request, options: activations.Options, asked: dict[str,
     """What the small preset leaves out, in words."""
     if request.preset != "small":
         return ()
-    full = activations.Options(model=options.model)
+    full = activations.Options(model=options.model, **activations.for_model(options.model))
     changes = [
         f"{name.replace('_', ' ')} {_spell(getattr(options, name))} instead of {_spell(getattr(full, name))}"
         for name in activations.PRESETS["small"]

@@ -17,6 +17,7 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import apart_from, at, equal, more
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
 from lotterylab.studies.sized import Parts
@@ -174,6 +175,6 @@ OUTLINE = Outline(
     doubts=(
         "A shallow network has tickets at its initial weights, so that there is little for rewinding to gain.",
         "A rewound run trains T - k steps: a far point is a shorter training.",
-        "5,000 training images: what holds here need not hold at scale.",
+        if_below("images", 45_000, "{value} training images: at scale it may be otherwise."),
     ),
 )

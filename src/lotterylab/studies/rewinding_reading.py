@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
 from lotterylab.rates import Rate
+from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import above, apart_from, at, less, more
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
 from lotterylab.studies.ticket_lines import (
@@ -215,7 +216,8 @@ OUTLINE = Outline(
     would_change="The whole width, the whole training set and about 30,000 steps (--size paper); 20 % a round; more "
     "seeds.",
     doubts=(
-        "A quarter of the width and a tenth of the images: the papers' ResNet-20 reaches 90 %, this one cannot.",
+        if_below("width", 1, "The network has {value} of the papers' width: their ResNet-20 reaches 90 %, it cannot."),
+        if_below("images", 45_000, "It sees {value} training images, the papers' at least 45,000."),
         "Along the line between two networks the statistics of batch norms are estimated anew; interpolated ones "
         "would give higher barriers.",
         "Rewinding trains T - k steps, learning-rate rewinding and fine-tuning as many; the reset trains T.",

@@ -39,6 +39,16 @@ def per_seed(rows: Iterable[Result], read: Read) -> PerSeed:
     return {seed: sum(float(read_from(row, read)) for row in own) / len(own) for seed, own in by_seed.items()}
 
 
+def in_common(*sides: PerSeed) -> list[PerSeed]:
+    """The same of those seeds alone that all sides have, so that their means can stand beside a paired difference."""
+    return [{seed: value for seed, value in side.items() if all(seed in one for one in sides)} for side in sides]
+
+
+def mean(values: PerSeed) -> float:
+    """The mean over seeds."""
+    return sum(values.values()) / len(values)
+
+
 def grouped(rows: Iterable[Result], *names: str) -> dict[Any, list[Result]]:
     """Rows by these labels: by the label itself for one name, by a tuple for several; in order of appearance."""
     groups: dict[Any, list[Result]] = {}

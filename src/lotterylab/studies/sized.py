@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -15,6 +15,7 @@ from lotterylab.data.base import data_dir
 from lotterylab.errors import unknown
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
+from lotterylab.studies.checks import check_options
 from lotterylab.studies.outline import Outline
 from lotterylab.studies.request import Resolved
 
@@ -32,7 +33,8 @@ def cifar10(size: str) -> Cifar10:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a study is made of.  ``sizes``: name -> options; ``options``: their dataclass; ``spec``: the data."""
+    """What a study is made of.  ``sizes``: name -> options; ``options``: their dataclass; ``spec``: the data.
+    ``title``: of the data, if not the spec's own.  ``settings``: what else was asked, for a person to read."""
 
     name: str
     spec: Any
@@ -40,6 +42,8 @@ class Parts:
     sizes: Mapping[str, Mapping[str, Any]]
     build: Callable[..., Study]
     outline: Outline
+    title: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,16 +85,23 @@ class SizedRequest:
         names = [field.name for field in dataclasses.fields(self) if field.name not in OWN]
         asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         options = parts.options(**{**parts.sizes[self.size], **asked})
+        check_options(options)
         folder = data_dir(self.data_dir)
         found = parts.spec.fingerprint(folder)
         study = parts.build(
             options,
             Data(spec=parts.spec, content=found.content),
-            title=parts.spec.title,
+            title=parts.title or parts.spec.title,
             notes=(*self._reductions(parts, options), *found.warnings),
         )
         sizes = {name: getattr(parts.spec, name) for name in ("train", "validation", "test")}
-        settings = {"size": self.size, **dataclasses.asdict(options), "data": parts.spec.title, **sizes}
+        settings = {
+            "size": self.size,
+            **dataclasses.asdict(options),
+            "data": parts.spec.title,
+            **sizes,
+            **parts.settings,
+        }
         return Resolved(
             study=study,
             data_title=parts.spec.title,

@@ -22,15 +22,17 @@ WINDOW = 3  # epochs before and after a jump
 def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
     """Row 9: training accuracy of each pruned ReLU arm at epoch 10 minus the dense one's, paired by seed.
 
-    At the target nearest to 0.8.  Confirmed if no method leads: its interval is below 0, or it is equal within the
-    margin.  Refuted if both lead.  An interval that holds 0 does not confirm "noise"; it does not tell.
+    At the target nearest to 0.8, over the seeds of which no run diverged before.  Confirmed if no method leads: its
+    interval is below 0, or it is equal within the margin.  Refuted if both lead.  An interval that holds 0 does not
+    confirm "noise"; it does not tell.
     """
     question = QUESTIONS["9"]
     relu = where(results, protocol=AS_PUBLISHED.name, activation="relu")
-    dense = per_seed(where(relu, method="dense"), _at_epoch)
-    pruned = where(relu, method=("magnitude", "first-order"))
-    target = min(sparsities(pruned), key=lambda sparsity: abs(sparsity - TARGET), default=TARGET)
-    pruned = where(pruned, sparsity=target)
+    everything = where(relu, method=("magnitude", "first-order"))
+    target = min(sparsities(everything), key=lambda sparsity: abs(sparsity - TARGET), default=TARGET)
+    runs = [*where(relu, method="dense"), *where(everything, sparsity=target)]
+    whole = complete(runs, _at_epoch)  # the seeds of which every run came so far
+    dense, pruned = per_seed(where(whole, method="dense"), _at_epoch), where(whole, sparsity=target)
     leads = {
         method: differences(per_seed(where(pruned, method=method), _at_epoch), dense)
         for method in ("magnitude", "first-order")
@@ -45,7 +47,8 @@ def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
     intervals = {method: t_interval(found) for method, found in leads.items()}
     mean = t_interval(differences(per_seed(pruned, _at_epoch), dense))
     each = ", ".join(f"{method} {shown(interval)}" for method, interval in intervals.items())
-    note = f" {power_note(mean, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
+    note = _too_short(runs)
+    note += f" {power_note(mean, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
     return question.answer(
         word,
         f"Lead over the dense run at epoch {EPOCH}, target {target:g}: {each}; mean of both {shown(mean)}.{note}",
@@ -53,6 +56,13 @@ def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
         interval=mean,
         as_predicted=any(not one.above(0.0) and not one.below(0.0) for one in intervals.values()),
     )
+
+
+def _too_short(runs: Sequence[Result]) -> str:
+    """How many runs diverged before there was anything to compare; their seeds are left out."""
+    trained = [row for row in runs if _curve(row)]
+    lost = sum(_at_epoch(row) is None for row in trained)
+    return f" {lost} of {len(trained)} runs diverged before; that seed is left out of all." if lost else ""
 
 
 def _leads(found: list[float]) -> Word:

@@ -120,11 +120,11 @@ def learning_rate(results: Sequence[Result]) -> Verdict:
     elif everywhere and _leave_in_most_seeds(dense) is False:
         word = "confirmed"
     accuracy = t_interval(per_seed(arms, ACCURACY).values())
+    repaired = f", and {_count(rung)} with everything else repaired" if rung else ""
     return question.answer(
         word,
         f"At the chosen rate {_count(arms)} sigmoid runs are above {LEFT_CHANCE:g} (mean {shown(accuracy)}; not in "
-        f"most seeds: {', '.join(stuck) or 'none'}). At 0.1 {_count(dense)} dense runs are as published, "
-        f"and {_count(rung)} with everything else repaired.",
+        f"most seeds: {', '.join(stuck) or 'none'}). At 0.1 {_count(dense)} dense runs are as published{repaired}.",
         n=n,
         interval=accuracy,
         as_predicted=everywhere,

@@ -36,7 +36,8 @@ def attach(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> H
     Raises ``UsageError``, and changes nothing, if the mask does not fit the module or the optimizer cannot be held:
     LBFGS, SparseAdam, ranks whose masks differ, a masked parameter in none of its groups, state that is neither one
     number nor of the shape of its parameter.  What shows only later (sparse gradients, the state that a first step
-    makes) raises then.
+    makes) raises then.  State of the parameter's shape is taken to be one number for each weight: the preconditioner
+    of a square weight cannot be told from that.
     """
     return Held(module, optimizer, mask)
 

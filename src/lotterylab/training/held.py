@@ -34,8 +34,9 @@ class Pruned:
     def zero_(self, tensor: Tensor) -> None:
         """Set what is pruned of ``tensor`` to +0.0, in place.  Not recorded for gradients: call it under no_grad."""
         where, word = self.like(tensor), WORDS.get(tensor.element_size())
-        # tensors that are more than their numbers (sharded, quantised, traced) know better what a fill means
-        if type(tensor) not in (Tensor, nn.Parameter) or word is None or torch.compiler.is_compiling():
+        # tensors that are more than their numbers (sharded, quantised, conjugated, traced) know best what a fill means
+        plain = type(tensor) in (Tensor, nn.Parameter) and not tensor.is_conj() and not tensor.is_neg()
+        if not plain or word is None or torch.compiler.is_compiling():
             tensor.masked_fill_(where, 0.0)
             return
         if self._words is None or self._words.dtype != word:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -48,7 +48,7 @@ def train(
     done = resume or first(net, start, mask, recipe)
     state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.state.items()}
     slots = _unflatten({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
-    params = {name: state[name].requires_grad_() for name in net.parameters}
+    params = {name: state[name].requires_grad_() for name in net.trainable}
     held = _pruned(mask, params) if recipe.hold and mask is not None else {}
     watch = Watch(recipe, dict(done.kept), dict(done.metrics))
     per_epoch = loader.steps_per_epoch
@@ -62,9 +62,10 @@ def train(
             _seed_forward(loader.seed, step, device)
             logits, state = net.forward(cast(State, state), batch.inputs, True)
             loss = cross_entropy(logits, batch.targets)
-            gradients = torch.autograd.grad(loss, list(params.values()))
+            gradients = _gradients(loss, params)
             rate = recipe.optimizer.lr * recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
-            recipe.optimizer.update_(params, dict(zip(params, gradients, strict=True)), slots, lr=rate, step=step)
+            moved, own = _those(gradients, params, slots)
+            recipe.optimizer.update_(moved, gradients, own, lr=rate, step=step)
             _hold(params, slots, held)
             step += 1
             means.add(loss, logits, batch.targets)
@@ -87,6 +88,22 @@ def train(
         )
 
 
+def _gradients(loss: Tensor, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of the parameters that the loss depends on; those that no path uses are left as they are, as in torch.optim."""
+    found = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+    return {name: one for name, one in zip(params, found, strict=True) if one is not None}
+
+
+def _those(
+    names: Collection[str], params: dict[str, Tensor], slots: dict[str, dict[str, Tensor]]
+) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+    """The parameters of these names and their slots; the same tensors."""
+    if len(names) == len(params):
+        return params, slots
+    of = {slot: {name: tensors[name] for name in names} for slot, tensors in slots.items()}
+    return {name: params[name] for name in names}, of
+
+
 def _seed_forward(seed: int, step: int, device: torch.device) -> None:
     """Seed what layers that draw in their forward pass draw from: torch's global generator of the device."""
     number = rng.key(seed, "forward", step) & (2**63 - 1)
@@ -97,13 +114,14 @@ def _seed_forward(seed: int, step: int, device: torch.device) -> None:
 def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
     """Where a training begins: the masked state and an optimizer that has seen nothing."""
     state = masks.masked(start, mask or Mask({}))
-    params = {name: state[name] for name in net.parameters}
+    params = {name: state[name] for name in net.trainable}
     return Checkpoint(step=0, state=state, optimizer=_flatten(recipe.optimizer.init(params)), kept={}, metrics={})
 
 
 def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Pruned]:
-    """Where to set to zero; tensors of which nothing is pruned are left out, so that they cost nothing."""
-    return {name: Pruned(kept.to(params[name].device)) for name, kept in mask.items() if not bool(kept.all())}
+    """Where to set to zero; frozen tensors, and those of which nothing is pruned, are left out: they cost nothing."""
+    pruned = {name: kept for name, kept in mask.items() if name in params and not bool(kept.all())}
+    return {name: Pruned(kept.to(params[name].device)) for name, kept in pruned.items()}
 
 
 def _hold(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from lotterylab.errors import UsageError
 from lotterylab.types import Mask, State
@@ -73,30 +71,6 @@ class UserTraining:
         return replace(self, steps=max(1, round(self.steps * times)))
 
 
-def code_of(*functions: Callable[..., Any]) -> str:
-    """SHA-256 of the sources of functions; what they call is not part of it.
-
-    Raises:
-        UsageError: a function without source.
-    """
-    texts = []
-    for function in functions:
-        if _called(function) == "<lambda>":
-            raise UsageError("a lambda has no name that could stand in a result. Define the function with def.")
-        try:
-            texts.append(inspect.getsource(inspect.unwrap(function)))
-        except (OSError, TypeError) as error:
-            raise UsageError(
-                f"{_called(function)} has no source that could name its results ({error}). Define it with def, in a "
-                "file or in a notebook's cell."
-            ) from error
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
-
-
-def _called(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
 class Run:
     """What a training function is told: which steps to train, with which seed, and a way to hold mask and optimizer.
 
@@ -115,15 +89,26 @@ class Run:
         holds the mask after every step (``attach``), and keeps the optimizer's state at its end.
 
         Raises:
-            UsageError: what ``attach`` refuses, and an optimizer whose state is more than tensors.
+            UsageError: what ``attach`` refuses, and an optimizer whose state is more than tensors or that has a
+                parameter from outside the module.
         """
         from lotterylab.training.attach import attach
 
         names = {id(parameter): name for name, parameter in self._module.named_parameters()}
+        _check_parameters(optimizer, names)
         _restore(optimizer, names, self._slots)
         with attach(self._module, optimizer, self.mask):
             yield
         self.saved = _slots(optimizer, names)
+
+
+def _check_parameters(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> None:
+    outside = [one for group in optimizer.param_groups for one in group["params"] if id(one) not in names]
+    if outside:
+        raise UsageError(
+            f"the optimizer has a parameter of shape {tuple(outside[0].shape)} that is none of the module's: "
+            "neither it nor its state would be in a checkpoint. Make it a parameter of the module."
+        )
 
 
 def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
@@ -153,5 +138,7 @@ def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: 
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             for slot, tensor in by_name.get(names[id(parameter)], {}).items():
-                place = parameter.device if tensor.dim() else tensor.device  # counts of steps stay on the CPU
+                # a count of steps stays on the CPU but for the kernels that read it themselves, as in torch.optim
+                there = tensor.dim() or group.get("fused") or group.get("capturable")
+                place = parameter.device if there else tensor.device
                 optimizer.state[parameter][slot] = cast("torch.Tensor", tensor.clone().to(place))

@@ -9,6 +9,7 @@ from lotterylab.report.blocks import badge, cell, folded, heading, note, number,
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 from lotterylab.report.words import interval_text
+from lotterylab.studies.doubts import held
 from lotterylab.studies.outline import Claim, Difference, Judgement, Outline
 
 PUBLISHED = {  # a verdict on a published claim
@@ -34,7 +35,7 @@ def answer(material: Material, outline: Outline, found: Sequence[Difference]) ->
         sentence(outline.conclude(material.results, found)),
         tag("p", tag("b", "What would change it: "), outline.would_change),
         tag("p", tag("b", "Doubts:")),
-        tag("ul", [tag("li", doubt) for doubt in outline.doubts]),
+        tag("ul", [tag("li", doubt) for doubt in held(outline.doubts, material.results)]),
     )
 
 
@@ -54,8 +55,7 @@ def published(material: Material, outline: Outline) -> Html:
 def predicted(material: Material, outline: Outline) -> Html:
     """What we expected, written down before the runs, and what came."""
     claims = [claim for claim in outline.claims if not claim.source]
-    note_ = "Written into the study before anything ran."
-    return _claims("predicted", "Predicted and found", note_, claims, material, OURS)
+    return _claims("predicted", "Predicted and found", outline.predicted, claims, material, OURS)
 
 
 def _claims(
@@ -105,7 +105,7 @@ def differences(found: Sequence[Difference]) -> Html:
         sentence(" ".join([*_resolved("planned", planned), *_resolved("other", others)])),
         note(
             "Paired by seed, with 95 % t intervals. Equal: two one-sided tests at 5 % each. Power: how many seeds "
-            "would resolve the margin."
+            "would resolve the margin in this comparison on its own, without the correction for their number."
         ),
         [folded(_summary(title, own), _table(own)) for title, own in groups.items()],
     )

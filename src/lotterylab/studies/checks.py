@@ -1,0 +1,30 @@
+"""What holds for the options of every study: numbers above 0, lists with something in them and nothing twice."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from lotterylab.errors import UsageError
+
+FROM_ZERO = ("first_seed", "sparsities")
+
+
+def check_options(options: Any) -> None:
+    """Refuse options that would plan nothing, or one thing twice: its rows would count as more seeds than there are.
+
+    Raises:
+        UsageError: names the option, what was found and what to give.
+    """
+    for one in dataclasses.fields(options):
+        value = getattr(options, one.name)
+        items = value if isinstance(value, tuple) else (value,)
+        if not items:
+            raise UsageError(f"{one.name} names nothing; give at least one.")
+        twice = [item for number, item in enumerate(items) if item in items[:number]]
+        if twice:
+            raise UsageError(f"{one.name} names {twice[0]} twice; give each once.")
+        for item in items:
+            number = isinstance(item, int | float) and not isinstance(item, bool)
+            if number and item <= 0 and one.name not in FROM_ZERO:
+                raise UsageError(f"{one.name} is {item:g}; it has to be above 0.")
