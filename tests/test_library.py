@@ -270,19 +270,3 @@ def test_a_study_from_python_takes_the_options_of_the_command_in_their_types(tmp
         ll.run_study("activations", store=tmp_path, workers=0, **small, **words, rates=rates) for rates in ([1], (1.0,))
     )
     assert [row.records["train"].digest for row in whole] == [row.records["train"].digest for row in decimal]
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"sparsity": [0.5]}, "Did you mean 'sparsities'"),
-        ({"seeds": "2"}, "seeds='2' was given to 'activations', a str"),
-        ({"sparsities": 0.5}, "sparsities=0.5 was given"),
-        ({"methods": "snip"}, "methods='snip' was given"),
-        ({"preset": "tiny"}, "preset='tiny' was given"),
-        ({"workers": -1}, "-1 workers: at least 1 is needed"),
-    ],
-)
-def test_wrong_options_from_python_are_refused_as_the_command_refuses_them(options, said, tmp_path):
-    with pytest.raises(UsageError, match=said):
-        ll.run_study("activations", store=tmp_path, **options)

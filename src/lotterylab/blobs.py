@@ -87,6 +87,8 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise nearly anything; whatever it is, no weights were read
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "weights only load failed" in first.lower():  # torch goes on to explain how to run the code in it
+            first = "it holds more than tensors: a module, or an optimizer's objects"
         raise UsageError(f"{path} cannot be read as weights alone ({first}). Save module.state_dict().") from error
     for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):

@@ -24,7 +24,7 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
   lotterylab verify             check the store's blobs against their hashes
   lotterylab data fetch NAME    a data set from its own site, checked
-  lotterylab list WHAT          methods, models, data or studies
+  lotterylab list WHAT          methods, models, data, studies, activations...
   lotterylab completion SHELL   completion for bash, zsh or fish
 
 {studies}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lotterylab import masks
 from lotterylab.counts import Sparsity
+from lotterylab.criteria import check_criterion
 from lotterylab.errors import UsageError
 from lotterylab.network import candidates, modes_kept, network, state_of
 from lotterylab.rng import stream, torch_draws
@@ -62,6 +63,7 @@ def score(
     """
     from torch.nn.functional import cross_entropy
 
+    check_criterion(criterion)
     with _gradients_in_full_precision(module):
         net = network(module)
         view = View(

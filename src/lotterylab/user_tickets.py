@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lotterylab.analysis import Distances
 from lotterylab.analysis.statistics import Interval, differences, t_interval
 from lotterylab.audit.alarms import Alarm, one, ordered
-from lotterylab.criteria import Magnitude
+from lotterylab.criteria import Magnitude, check_criterion
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
@@ -209,6 +209,7 @@ def _spelled(value: str | float) -> str | float:
 def _check(procedure: str, criterion: Any, controls: Sequence[str], sparsities: Sequence[Any], steps: int) -> None:
     if procedure not in PROCEDURES:
         raise unknown("procedure", procedure, PROCEDURES)
+    check_criterion(criterion)
     for word in controls:
         if word not in CONTROLS:
             raise unknown("control", word, CONTROLS)

@@ -279,3 +279,13 @@ def test_hidden_folders_are_left_alone_and_nothing_is_written(tmp_path):
     before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
     assert found(audit_folder(tmp_path)) == {"arm": []}
     assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == before
+
+
+def test_one_broken_file_is_the_fault_of_its_arm_and_the_others_are_read(tmp_path):
+    for target in (0.5, 0.8, 0.9):
+        write(tmp_path / str(target), right_arm(target), requested=target)
+    (tmp_path / "0.8" / "end.safetensors").write_bytes(b"half")
+    told = found(audit_folder(tmp_path))
+    assert told["0.8"] == ["unreadable"] and told["0.5"] == told["0.9"] == []
+    with pytest.raises(UsageError, match="is not a whole safetensors file"):
+        audit_folder(tmp_path / "0.8")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lotterylab.cli import COMMANDS, kind_of
+from lotterylab.cli import COMMANDS, kind_of, main
 from lotterylab.commands import line, parameters
 from lotterylab.commands.fields import fits, options, takes
 from lotterylab.commands.study import Table
@@ -158,3 +158,29 @@ def test_the_command_that_a_page_shows_gives_the_same_request():
     assert shown[:3] == ["lotterylab", "run", "activations"]
     assert asdict(table(*shown[3:])) == asdict(first)
     assert _command("run", "activations", table().request, table().place) == "lotterylab run activations"
+
+
+@pytest.mark.parametrize("reader", ["plan", "table", "run", "report", "status"])
+@pytest.mark.parametrize("writer", ["plan", "run", "status"])
+def test_one_file_is_for_all_commands_of_a_study(reader, writer, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([writer, "activations", "--seeds", "2", "--print-config"])
+    file = tmp_path / "study.toml"
+    file.write_text(capsys.readouterr().out)
+    parsed = line.command(kind_of(reader), ["--config", str(file)], program="lotterylab")
+    assert parsed.request.seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seeds", "two"), "--seeds two: it takes a whole number."),
+        (("--seeds=1.5",), "--seeds 1.5: it takes a whole number."),
+        (("--sparsities", "0.5", "half", "--seeds", "1"), "--sparsities half: it takes a list, each a number."),
+    ],
+)
+def test_a_number_that_is_none_is_said_in_words(words, said):
+    with pytest.raises(UsageError) as error:
+        table(*words)
+    assert str(error.value) == said
+    assert table("--seeds", "2", "--sparsities", "0.5", "1e-1", "--preset", "small").request.seeds == 2

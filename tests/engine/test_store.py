@@ -224,7 +224,6 @@ def test_a_sweep_removes_what_kills_left_and_nothing_else(store):
 
 
 def test_one_who_only_looks_who_computes_refuses_nobody(store):
-    """The look takes the lock for an instant."""
     stop = threading.Event()
 
     def look() -> None:

@@ -8,6 +8,7 @@ from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.report.price import lines, missing, seconds_per_image, spell_seconds, work
 from lotterylab.studies.activations import Options, build
+from lotterylab.studies.catalogue import request_kind
 
 SPEC = Digits(train=90, validation=9, test=30)
 DATA = Data(spec=SPEC, content="as if read")
@@ -61,6 +62,8 @@ def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
         finish(store, node, seconds=1)
     # their records are known but not their tensors, as from a ledger: masks and distances need those of all three
     assert sum(isinstance(node, Train) for node in missing(STUDY, store)) == 3
+    again = list(lines(STUDY, store, workers=2, pace=None, measured=""))[-1]
+    assert again.startswith("Of these, 3 are known from a ledger; their tensors are needed again by dead_units (1)")
     for node in (one for row in STUDY.rows for one in row.nodes.values() if not isinstance(one, Train)):
         store.commit(Record(digest=node.digest, kind="", metrics={}, facts={}))
     finished = list(lines(STUDY, store, workers=2, pace=None, measured=""))
@@ -82,3 +85,18 @@ def test_the_choice_of_rates_is_told_with_its_price(tmp_path):
 )
 def test_times_are_spelled_as_a_person_would(seconds, words):
     assert spell_seconds(seconds) == words
+
+
+def test_runs_of_several_lengths_and_runs_in_no_row_are_told(tmp_path):
+    request = request_kind("rewind-rounds")().parts()
+    large = Data(spec=Digits(train=1190, validation=9, test=30), content="as if read")
+    study = request.build(request.options(seeds=1), large, title="digits")
+    told = "\n".join(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
+    rising = [row.nodes["train"] for row in study.rows if row.labels["method"] == "rising"]
+    steps = sorted({run.total_steps - run.first_step for run in rising if isinstance(run, Train)})
+    assert len(steps) > 1 and f"rising, {len(steps)} x {steps[0]:,} to {steps[-1]:,} steps" in told
+    request = request_kind("grasp-activations")().parts()
+    study = request.build(request.options(seeds=1), DATA, title="digits")
+    scored = {row.nodes["prune"].of.run.digest for row in study.rows if row.labels["method"] == "magnitude"}  # type: ignore[attr-defined]
+    told = "\n".join(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
+    assert f"and {len(scored)} runs that these begin from" in told and "up to 0" not in told

@@ -7,7 +7,8 @@
                 mask.safetensors  start.safetensors  end.safetensors  run.json
             0.9/ ...        arms side by side are compared with each other
 
-Files are .safetensors, .pt or .pth; a pickle is read as weights alone and no code in it is run.
+Files are .safetensors, .pt or .pth; a pickle is read as weights alone and no code in it is run.  Of a state of
+``torch.nn.utils.prune`` the masks are known, and its weights are those that the module uses.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lotterylab import masks
 from lotterylab.audit import alarms, evidence, run_alarms, states
 from lotterylab.audit.alarms import Alarm
 from lotterylab.audit.files import MASKS, ROLES, SHARED, exact, stranger, tensor_files
+from lotterylab.audit.folded import folded
 from lotterylab.audit.runs import Run, read_run
 from lotterylab.blobs import SUFFIXES, read_tensors
 from lotterylab.counts import Share
@@ -71,8 +73,8 @@ def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[
         requested: the sparsity asked for, for arms whose ``run.json`` does not say.
 
     Raises:
-        UsageError: no arm, two files for one role, an unreadable file, an unknown key in ``run.json``, tensors of an
-            arm that do not fit each other.
+        UsageError: no arm, two files for one role; of the only arm, an unreadable file, an unknown key in ``run.json``,
+            tensors that do not fit each other.  Among several arms that is the fault "unreadable" of one.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -82,7 +84,7 @@ def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[
     if not found[next(iter(found))]:
         raise UsageError(_expected(root))
     shared: dict[Path, dict[str, Tensor]] = {}
-    reports = {arm: _report(root, arm, files, requested, shared) for arm, files in found.items()}
+    reports = {arm: _judged(root, arm, files, requested, shared, alone=len(found) == 1) for arm, files in found.items()}
     return [*reports.values(), *_comparisons(root, reports)]
 
 
@@ -109,6 +111,26 @@ def _files(root: Path, arm: Path, arms: list[Path]) -> dict[str, Path]:
     return files
 
 
+def _judged(
+    root: Path,
+    arm: Path,
+    files: Mapping[str, Path],
+    requested: Share | None,
+    shared: dict[Path, dict[str, Tensor]],
+    *,
+    alone: bool,
+) -> Report:
+    """The report; of one arm among several that cannot be read, a fault that says why, and the others are read."""
+    try:
+        return _report(root, arm, files, requested, shared)
+    except UsageError as error:
+        if alone:
+            raise
+        where = _name(root, arm)
+        told = tuple(alarms.one("unreadable", str(error), where, "fault"))
+        return Report(where=where, facts={"requested": None, "evidence": ()}, alarms=told)
+
+
 def _report(
     root: Path, arm: Path, files: Mapping[str, Path], requested: Share | None, shared: dict[Path, dict[str, Tensor]]
 ) -> Report:
@@ -120,6 +142,10 @@ def _report(
         given[role] = shared[path] if path in shared else _read(role, path)
         if path.parent != arm:  # read once for all arms that use it
             shared[path] = dict(given[role])
+    for role in [role for role in given if role not in MASKS]:
+        given[role], held = folded(given[role])
+        if role == "end" and held:
+            given.setdefault("mask", held)
     try:
         judged = Run(**{field.name: run.get(field.name) for field in dataclasses.fields(Run)})
         found = evidence.gather(asked, **given)

@@ -14,9 +14,9 @@ from lotterylab.commands.shared import Json, Place, print_json
 class Diff:
     """Settings, numbers and facts in which two results differ.  Digests as in table --json and on the page."""
 
-    a: Annotated[str, tyro.conf.Positional]
+    a: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="A")]
     """The first digits of a result's digest."""
-    b: Annotated[str, tyro.conf.Positional]
+    b: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="B")]
     """Those of the other one."""
     place: Place = field(default_factory=Place)
     json: Json = False

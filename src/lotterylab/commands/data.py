@@ -26,7 +26,7 @@ class Data:
 
     what: Annotated[Literal["fetch"], tyro.conf.Positional]
     """fetch."""
-    name: Annotated[str, tyro.conf.Positional]
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """cifar10, cifar100, mnist or fashion-mnist."""
     into: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
     """Folder of your data sets; default $LOTTERYLAB_DATA."""

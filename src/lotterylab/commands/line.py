@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import fill
@@ -12,7 +13,7 @@ from typing import Any
 import tyro
 
 from lotterylab.commands import parameters
-from lotterylab.commands.fields import Option, options
+from lotterylab.commands.fields import Option, options, takes
 from lotterylab.errors import UsageError, unknown
 from lotterylab.studies.catalogue import request_kind
 from lotterylab.studies.request import Request
@@ -36,7 +37,10 @@ def command(kind: type, words: Sequence[str], *, program: str, study: str = "act
         kind = _asking(kind, study, typed, values)
     known = options(kind)
     _check_flags(typed, known)
-    given = [*parameters.words(Path(file), values, known), *typed] if file is not None else typed
+    _check_numbers(typed, known)
+    given = typed
+    if file is not None:
+        given = [*parameters.words(Path(file), values, known, _of_all_commands()), *typed]
     parsed = tyro.cli(
         tyro.conf.OmitArgPrefixes[kind], prog=program, args=given, description=_description(kind), console_outputs=True
     )
@@ -56,6 +60,15 @@ def _asking(kind: type, study: str, typed: Sequence[str], values: dict[str, Any]
     grown = dataclasses.make_dataclass(kind.__name__, [field], bases=(kind,), frozen=True, kw_only=True)
     grown.__doc__ = kind.__doc__
     return grown
+
+
+def _of_all_commands() -> set[str]:
+    """The options of the commands of a study, but for those of the study itself."""
+    from lotterylab.commands import study, watch
+
+    kinds = (study.Plan, study.Run, study.Table, study.Report, study.Checkpoints, watch.Status)
+    own = {option.name for option in options(Request)}
+    return {option.name for kind in kinds for option in options(kind)} - own
 
 
 def _description(kind: type) -> str:
@@ -95,6 +108,26 @@ def _check_flags(words: Iterable[str], known: Iterable[Option]) -> None:
         flag = word.partition("=")[0].replace("_", "-")
         if flag.startswith("--") and flag not in flags:
             raise unknown("option", flag, (*flags, CONFIG, PRINT))
+
+
+def _check_numbers(words: Sequence[str], known: Iterable[Option]) -> None:
+    """Numbers that are none, in our own words."""
+    parse = {"a whole number": int, "a number": float}
+    kinds = {option.flag: takes(option.hint) for option in known if not option.positional}
+    for number, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        kind = kinds.get(flag.replace("_", "-"), "")
+        read = parse.get(kind.removeprefix("a list, each "))
+        if read is None:
+            continue
+        after = takewhile(lambda one: not one.startswith("--"), words[number + 1 :])
+        given = [value] if equals else list(after) if kind.startswith("a list") else words[number + 1 : number + 2]
+        for one in given:
+            try:
+                read(one)
+            except ValueError:
+                if one != "None":
+                    raise UsageError(f"{flag} {one}: it takes {kind}.") from None
 
 
 def _value(parsed: Any, name: str) -> Any:

@@ -14,8 +14,8 @@ from lotterylab.commands.shared import Json, print_json
 class List:
     """Say what there is to ask for, one line each, with its paper and an example."""
 
-    what: Annotated[Literal["methods", "models", "data", "studies"], tyro.conf.Positional]
-    """methods, models, data or studies."""
+    what: Annotated[Literal["methods", "models", "data", "studies", "activations", "inits"], tyro.conf.Positional]
+    """methods, models, data, studies, activations or inits."""
     json: Json = False
     """As JSON."""
 

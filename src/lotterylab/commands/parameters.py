@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,11 @@ def _flat(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             )
 
 
-def words(path: Path, values: Mapping[str, Any], options: Iterable[Option]) -> list[str]:
-    """The values as words of a command line, to stand before the words that were typed.
+def words(
+    path: Path, values: Mapping[str, Any], options: Iterable[Option], elsewhere: Collection[str] = ()
+) -> list[str]:
+    """The values as words of a command line, to stand before the words that were typed.  ``elsewhere``: options of the
+    other commands, which one file may hold too.
 
     Raises:
         UsageError: a key that is no option of the command, or a value of another type; with file, line and suggestion.
@@ -54,6 +57,8 @@ def words(path: Path, values: Mapping[str, Any], options: Iterable[Option]) -> l
     found: list[str] = []
     for name, value in values.items():
         where = f"{path}, line {line_of(path, name)}"
+        if name not in known and name in elsewhere:
+            continue
         if name not in known:
             names = sorted(known)
             raise UsageError(

@@ -1,5 +1,7 @@
 """Criteria: one paper, one file.  ``ALL`` is what the law tests run through."""
 
+from typing import Any
+
 from lotterylab.criteria.grasp import Grasp
 from lotterylab.criteria.inverted import Inverted
 from lotterylab.criteria.magnitude import Magnitude
@@ -8,6 +10,7 @@ from lotterylab.criteria.random import Random, RandomOfSign
 from lotterylab.criteria.snip import Snip
 from lotterylab.criteria.synflow import SynFlow
 from lotterylab.criteria.weight_squared_gradient import WeightSquaredGradient
+from lotterylab.errors import UsageError
 
 ALL = {
     "magnitude": Magnitude,
@@ -33,4 +36,20 @@ __all__ = [
     "Snip",
     "SynFlow",
     "WeightSquaredGradient",
+    "check_criterion",
 ]
+
+
+def check_criterion(criterion: Any) -> None:
+    """Refuse a name or a class where a criterion is asked for.
+
+    Raises:
+        UsageError: says what to write instead.
+    """
+    named = ALL.get(criterion) if isinstance(criterion, str) else criterion
+    if named is criterion and not isinstance(criterion, type) and callable(criterion):
+        return
+    kind = named.__name__ if isinstance(named, type) else "Magnitude"
+    raise UsageError(
+        f"criterion is {criterion!r}; a criterion is an object that holds its options: lotterylab.criteria.{kind}()."
+    )

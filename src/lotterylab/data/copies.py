@@ -68,13 +68,13 @@ def differing(files: Checksums, canonical: Mapping[str, str]) -> str:
 
 def not_found(called: str, data_dir: Path | None, *, places: Iterable[str], name: str, what: str) -> UsageError:
     """The error for a data set that is nowhere; ``name`` is what `data fetch` calls it, ``what`` the files to put."""
-    digits = "or use --data digits, which ships inside the package."
+    digits = "or, where a study has the option, --data digits, which are inside the package."
     if data_dir is None:
         return UsageError(
             f"{called} needs a local copy: pass --data-dir FOLDER or set {ENVIRONMENT}, where FOLDER holds {what} "
-            f"(`lotterylab data fetch {name}` downloads it); {digits}"
+            f"(`lotterylab data fetch {name} --into FOLDER` downloads it); {digits}"
         )
-    advice = f"Put {what} there, or run `lotterylab data fetch {name}`; {digits}"
+    advice = f"Put {what} there, or run `lotterylab data fetch {name} --into FOLDER`; {digits}"
     if not data_dir.is_dir():
         return UsageError(f"no folder {data_dir}, where {called} was to be read. {advice}")
     return UsageError(f"no {called} in {data_dir} (looked in {', '.join(places)}). {advice}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 from lotterylab.report.citations import KEY
@@ -18,7 +20,7 @@ def methods() -> list[Entry]:
     return [
         {
             "name": name,
-            "says": f"{_first_sentence(method.criterion)} (scores the {method.scores} network)",
+            "says": f"{_first_sentence(method.criterion)} (scores the {method.scores} network{_rounds(method.rounds)})",
             "paper": method.paper,
             "example": f"lotterylab run activations --methods {name}",
         }
@@ -31,7 +33,12 @@ def models() -> list[Entry]:
     from lotterylab.models import SPECS
 
     return [
-        _entry(name, named.spec, f"lotterylab run activations --model {name}", named.note)
+        _entry(
+            name,
+            named.spec,
+            f"lotterylab run activations --model {name}",
+            "; ".join(filter(None, (_set_by_name(named.fixed), named.note))),
+        )
         for name, named in SPECS.items()
     ]
 
@@ -40,7 +47,52 @@ def data() -> list[Entry]:
     """The data sets."""
     from lotterylab.data import SPECS
 
-    return [_entry(name, kind, f"lotterylab run activations --data {name}") for name, kind in SPECS.items()]
+    return [
+        *(_entry(name, kind, f"lotterylab run activations --data {name}") for name, kind in SPECS.items()),
+        {
+            "name": "folder:PATH",
+            "says": "PNG and JPEG images in a folder for each class.",
+            "paper": "",
+            "example": "lotterylab run activations --data folder:my-images",
+        },
+        {
+            "name": "package.module:function",
+            "says": "A function of your own that gives images and labels (docs/data.md).",
+            "paper": "",
+            "example": "lotterylab run activations --data my_data:load",
+        },
+    ]
+
+
+def activations() -> list[Entry]:
+    """The activation functions."""
+    from lotterylab.models.activations import ACTIVATIONS
+
+    return [
+        {
+            "name": name,
+            "says": f"{'Monotone' if one.monotone else 'Not monotone'}.",
+            "paper": "",
+            "example": f"lotterylab run activations --activations {name}",
+        }
+        for name, one in ACTIVATIONS.items()
+    ]
+
+
+def inits() -> list[Entry]:
+    """The initialisations."""
+    from lotterylab.models.inits import INITS
+
+    return [
+        {
+            "name": name,
+            "says": f"Weights {DRAWN[one.draw.__name__]} {one.scale(100, 50):.3g} for 100 inputs and 50 outputs; "
+            f"biases {f'uniform to {one.bias(100, 50):.3g}' if one.bias(100, 50) else '0'}.",
+            "paper": "",
+            "example": f"lotterylab run activations --init {name}",
+        }
+        for name, one in INITS.items()
+    ]
 
 
 def studies() -> list[Entry]:
@@ -59,16 +111,38 @@ def studies() -> list[Entry]:
     ]
 
 
-LISTS: dict[str, Callable[[], list[Entry]]] = {"methods": methods, "models": models, "data": data, "studies": studies}
+DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "orthogonal": "orthogonal, gain"}
+LISTS: dict[str, Callable[[], list[Entry]]] = {
+    "methods": methods,
+    "models": models,
+    "data": data,
+    "studies": studies,
+    "activations": activations,
+    "inits": inits,
+}
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """For a person: the name, what it is and the example below it."""
+    """For a person: the name, what it is and the example below it, as wide as the terminal."""
+    width = min(get_terminal_size((100, 24)).columns, 120)
     for entry in entries:
         paper = f"  [{entry['paper']}]" if entry["paper"] else ""
         yield f"{entry['name']}{paper}"
-        yield f"    {entry['says']}"
+        yield fill(entry["says"], width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
         yield f"    {entry['example']}"
+
+
+def _rounds(rounds: int) -> str:
+    return f" in {rounds} rounds" if rounds > 1 else ""
+
+
+def _set_by_name(fixed: Mapping[str, Any]) -> str:
+    """What a model's name says: "depth 16, batch norm"."""
+    return ", ".join(
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
+        for name, value in fixed.items()
+        if value is not False
+    )
 
 
 def _entry(name: str, thing: Any, example: str, note: str = "") -> Entry:

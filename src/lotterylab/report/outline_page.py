@@ -95,6 +95,7 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
                 "",
                 f"## {title}",
                 "",
+                *((outline.predicted, "") if words is OURS else ()),
                 "| | claim | measured | n | interval | verdict |",
                 "|---|---|---|---|---|---|",
             )

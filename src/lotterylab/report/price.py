@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from lotterylab.engine.results import results
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Choose, Node, Train
 from lotterylab.plan.study import Row, Study
+from lotterylab.report.words import lacking_text
 
 EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
 
@@ -52,25 +54,31 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
     yield from study.notes
     yield ""
     todo = {node.digest for node in missing(study, store)}
+    shown: set[str] = set()
     number = 0
     for (protocol, activation), rows in _groups(study).items():
         for what, runs in _kinds(rows).items():
             number += 1
+            shown |= runs.keys()
             left = sum(run.digest in todo for run in runs.values())
             state = "done" if not left else f"{left} to run" if left < len(runs) else "to run"
-            each = length(next(iter(runs.values())))
-            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {each} ({state})"
+            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {_lengths(runs.values())} ({state})"
     for place, (name, choice) in enumerate(_choices(study).items(), start=number + 1):
         runs = {run.digest: run for _, several in choice.candidates for run in several}
+        shown |= runs.keys()
         left = sum(digest in todo for digest in runs)
         seeds = len(choice.candidates[0][1])
         yield (
             f"{place:3}. learning rate | {name}: {len(choice.candidates)} rates x {seeds} seed{'s' * (seeds != 1)}, "
             f"chosen on validation, {len(runs)} runs ({'done' if not left else f'{left} to run'})"
         )
+    behind = [node for node in missing(study, store) if isinstance(node, Train) and node.digest not in shown]
+    if behind:
+        yield f"     and {len(behind)} runs that these begin from, or whose states they score or are compared with"
     yield ""
     yield from _sharing(study)
     yield from _cost(missing(study, store), workers, pace, measured)
+    yield from _again(study, store)
 
 
 def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
@@ -97,6 +105,14 @@ def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> 
         "tasks_left": len(todo),
         "seconds_left": sum(map(work, todo)) * pace / workers if pace is not None else None,
     }
+
+
+def _lengths(runs: Iterable[Train]) -> str:
+    """ "20 epochs"; "2,204 to 2,329 steps" where runs are of different lengths."""
+    several = sorted(runs, key=lambda run: run.total_steps - run.first_step)
+    shortest, longest = length(several[0]), length(several[-1])
+    (number, _, unit), (_, _, other) = shortest.partition(" "), longest.partition(" ")
+    return longest if shortest == longest else f"{number if unit == other else shortest} to {longest}"
 
 
 def _groups(study: Study) -> dict[tuple[str, str], list[Row]]:
@@ -139,7 +155,8 @@ def _sharing(study: Study) -> Iterator[str]:
             uses.update(one.run.digest for one in inputs if isinstance(one, At) and one.run.digest in dense)
     if dense:
         most = max(uses.values(), default=0)
-        yield f"Dense runs: {len(dense)}, each trained once and used by up to {most} masks and comparisons."
+        used = f" and used by up to {most} masks and comparisons" if most else ""
+        yield f"Dense runs: {len(dense)}, each trained once{used}."
 
 
 def _cost(todo: list[Node], workers: int, pace: float | None, measured: str) -> Iterator[str]:
@@ -152,6 +169,17 @@ def _cost(todo: list[Node], workers: int, pace: float | None, measured: str) -> 
     if pace is not None:
         seconds = sum(map(work, runs)) * pace / workers
         yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
+
+
+def _again(study: Study, store: Store) -> Iterator[str]:
+    """Runs of a ledger, which holds no tensors, that are trained again, and the measures that ask for them."""
+    again = [node for node in missing(study, store) if isinstance(node, Train) and node.digest in store]
+    if again:
+        lacking = lacking_text(results(study, store))
+        yield (
+            f"Of these, {len(again)} are known from a ledger; their tensors are needed again"
+            f"{' by' + lacking.partition('lack only:')[2] if lacking else ''}."
+        )
 
 
 def spell_seconds(seconds: float) -> str:

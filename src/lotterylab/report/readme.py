@@ -28,7 +28,8 @@ def _lines(material: Material) -> Iterator[str]:
     yield f"    {context.command}"
     yield f"    {context.command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>"
     yield ""
-    yield "The page is [index.html](index.html); it needs no network. The numbers: results.csv, curves.csv, rates.csv."
+    files = ", ".join(["results.csv", "curves.csv", *(["rates.csv"] if material.trials else [])])
+    yield f"The page is [index.html](index.html); it needs no network. The numbers: {files}."
     for note in study.notes:
         yield ""
         yield note

@@ -9,6 +9,7 @@ from typing import Any
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
+from lotterylab.report.words import lacking_text
 
 ARM = ("protocol", "activation", "method", "control", "sparsity")
 
@@ -29,6 +30,13 @@ COLUMNS = {  # heading -> metric and digits, the most wanted first: a narrow ter
     "exact only": ("train.test_accuracy_exact", 3),
     "floor": ("distances.floor", 2),
     "angle": ("distances.masked_angle", 1),
+}
+
+
+MEANINGS = {  # of the columns whose headings do not say it
+    "D": "D: mean over all tensors of the distance from the dense network, relative to its norm, as published; floor: "
+    "its part that comes from the pruned weights alone.",
+    "angle": "angle: between the kept weights of both, in degrees.",
 }
 
 
@@ -93,13 +101,12 @@ def render(
                 dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
         parts += [" | ".join(filter(None, (protocol, activation))), *_aligned(table), ""]
     done = sum(result.complete for result in results)
-    parts += [
-        f"{title}: {done} of {len(results)} rows finished.",
-        *(_told(alarms, width) if messages else _summed(alarms, width)),
-    ]
-    note = (
-        "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached; D as published."
-    )
+    parts += [f"{title}: {done} of {len(results)} rows finished."]
+    if lacking := lacking_text(results):
+        parts += [fill(f"{lacking.removeprefix('; ')}.", width)]
+    parts += _told(alarms, width) if messages else _summed(alarms, width)
+    note = "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached."
+    note += "".join(f" {told}" for heading, told in MEANINGS.items() if any(heading in line.values for line in lines))
     if dropped:
         note += f" Too narrow here for: {', '.join(dropped)}; the report has all."
     return "\n".join([*parts, fill(note, width)])

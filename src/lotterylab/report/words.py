@@ -32,11 +32,12 @@ def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) ->
 
 def rows_text(results: Sequence[Result]) -> str:
     """ "483 of 939 rows are finished", and how many others lack no more than a measure, such as one added later."""
-    done = sum(one.complete for one in results)
+    return f"{sum(one.complete for one in results)} of {len(results)} rows are finished{lacking_text(results)}"
+
+
+def lacking_text(results: Sequence[Result]) -> str:
+    """ "; 249 more are trained and lack only: matched (243)", or nothing."""
     trained = [one for one in results if not one.complete and "train" in one.records]
-    text = f"{done} of {len(results)} rows are finished"
-    if trained:
-        parts = Counter(part for one in trained for part in one.missing)
-        lacking = ", ".join(f"{part} ({count})" for part, count in parts.items())
-        text += f"; {len(trained)} more are trained and lack only: {lacking}"
-    return text
+    parts = Counter(part for one in trained for part in one.missing)
+    lacking = ", ".join(f"{part} ({count})" for part, count in parts.items())
+    return f"; {len(trained)} more are trained and lack only: {lacking}" if trained else ""

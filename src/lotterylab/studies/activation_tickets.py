@@ -63,7 +63,7 @@ class Request(small_cnn.SmallCnnRequest):
     activations: Annotated[
         tuple[str, ...] | None, tyro.conf.arg(metavar="ACTIVATION [ACTIVATION ...]", help_behavior_hint="")
     ] = None
-    """Words of lotterylab list models; default relu tanh sigmoid."""
+    """Words of lotterylab list activations; default relu tanh sigmoid."""
 
     def parts(self) -> Parts:
         """CIFAR-10@5000."""

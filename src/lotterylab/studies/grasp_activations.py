@@ -78,7 +78,7 @@ class Request(SizedRequest):
     activations: Annotated[
         tuple[str, ...] | None, tyro.conf.arg(metavar="ACTIVATION [ACTIVATION ...]", help_behavior_hint="")
     ] = None
-    """Words of lotterylab list models; default relu tanh sigmoid."""
+    """Words of lotterylab list activations; default relu tanh sigmoid."""
     dense_epochs: Annotated[int | None, _WHOLE] = None
     """Epochs of the dense run that magnitude scores: 4, 50, 160 by size."""
     pruned_epochs: Annotated[int | None, _WHOLE] = None

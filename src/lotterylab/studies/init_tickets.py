@@ -62,7 +62,7 @@ class Request(small_cnn.SmallCnnRequest):
     """Options that say what is studied; the same ones name the same results."""
 
     inits: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="INIT [INIT ...]", help_behavior_hint="")] = None
-    """Words of lotterylab list models; default pytorch glorot-normalized he-normal orthogonal."""
+    """Words of lotterylab list inits; default pytorch glorot-normalized he-normal orthogonal."""
 
     def parts(self) -> Parts:
         """CIFAR-10@5000."""

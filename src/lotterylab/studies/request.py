@@ -64,7 +64,7 @@ class Request:
     protocols: Annotated[tuple[str, ...] | None, _words("PROTOCOL")] = None
     """as-published, corrected, ladder; default the first two, of other models than the study's own the second."""
     activations: Annotated[tuple[str, ...] | None, _words("ACTIVATION")] = None
-    """relu, tanh, sigmoid, softsign ...; default the first three."""
+    """Of lotterylab list activations; default relu tanh sigmoid."""
     methods: Annotated[tuple[str, ...] | None, _words("METHOD")] = None
     """Of the corrected protocol (lotterylab list methods); default magnitude grasp first-order."""
     controls: Annotated[tuple[str, ...] | None, _words("CONTROL")] = None
@@ -78,7 +78,7 @@ class Request:
     scoring_images: Annotated[int | None, _WHOLE] = None
     """Training images of each class that a criterion sees, where it looks at data; default 10."""
     init: Annotated[str | None, _WORD] = None
-    """The initialisation (lotterylab list models); default the model's own."""
+    """The initialisation (lotterylab list inits); default the model's own."""
     seeds: Annotated[int | None, _WHOLE] = None
     """How many seeds, each a unit of its own; default 5."""
     ladder_seeds: Annotated[int | None, _WHOLE] = None

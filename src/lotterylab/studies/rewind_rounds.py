@@ -53,7 +53,7 @@ class Request(small_cnn.SmallCnnRequest):
     """Options that say what is studied; the same ones name the same results."""
 
     activation: Annotated[str | None, tyro.conf.arg(metavar="ACTIVATION", help_behavior_hint="")] = None
-    """A word of lotterylab list models; default relu."""
+    """A word of lotterylab list activations; default relu."""
 
     def parts(self) -> Parts:
         """CIFAR-10@5000."""

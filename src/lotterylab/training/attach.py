@@ -137,7 +137,7 @@ class Held:
             if id(parameter) not in trained:
                 raise UsageError(
                     f"the mask names '{name}', which is in no parameter group of {owner}. Give it to the optimizer, or "
-                    "leave it out of the mask and set it once with masks.apply."
+                    "leave it out of the mask and set it once with lotterylab.apply."
                 )
             if parameter.dim() == 0:
                 raise UsageError(
