@@ -1,8 +1,11 @@
 """What a plan costs, and how it is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from lotterylab.data import Digits
+from lotterylab.engine.facts import processor
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
@@ -14,19 +17,20 @@ SPEC = Digits(train=90, validation=9, test=30)
 DATA = Data(spec=SPEC, content="as if read")
 OPTIONS = Options(protocols=("as-published",), activations=("relu",), sparsities=(0.5,), seeds=1)
 STUDY = build(OPTIONS, DATA, title="digits")
+TWO_SEEDS = build(replace(OPTIONS, seeds=2), DATA, title="digits")
 
 
 def runs(study=STUDY) -> dict[str, Train]:
     return {node.digest: node for node in study.targets() if isinstance(node, Train)}
 
 
-def finish(store: Store, node: Train, seconds: float, same_as: str = "") -> None:
+def finish(store: Store, node: Train, seconds: float, same_as: str = "", where: str = processor()) -> None:
     store.commit(
         Record(
             digest=node.digest,
             kind="Train",
             metrics={},
-            facts={},
+            facts={"processor": where},
             seconds=seconds,
             same_as=same_as,
             blobs={"final": "-"},
@@ -47,8 +51,9 @@ def test_the_pace_is_that_of_the_finished_runs_that_really_ran(tmp_path):
     finish(store, dense, seconds=2 * work(dense))
     finish(store, ticket, seconds=4 * work(ticket))
     finish(store, twin, seconds=0.0, same_as=ticket.digest)
+    finish(store, list(runs(TWO_SEEDS).values())[-1], seconds=1e6, where="another processor, by a ledger")
     expected = (2 * work(dense) + 4 * work(ticket)) / (work(dense) + work(ticket))
-    assert seconds_per_image(STUDY.targets(), store) == pytest.approx(expected)
+    assert seconds_per_image(TWO_SEEDS.targets(), store) == pytest.approx(expected)
 
 
 def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):

@@ -41,7 +41,7 @@ def test_a_mask_that_does_not_fit_is_refused() -> None:
 def test_a_masked_parameter_that_is_not_optimized_is_refused() -> None:
     module = network()
     head = torch.optim.Adam(module[4].parameters())
-    assert_refused(module, head, half(module), "'0.weight'", "no parameter group of Adam", "masks.apply")
+    assert_refused(module, head, half(module), "'0.weight'", "no parameter group of Adam", "lotterylab.apply")
 
 
 def test_a_single_number_is_refused_as_its_state_looks_like_a_step_count() -> None:

@@ -31,7 +31,7 @@ def _lasting(device: str) -> dict[str, Any]:
         "device": "cpu" if device == "cpu" else torch.cuda.get_device_name(device),
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
         "python": platform.python_version(),
     }
 
@@ -45,7 +45,8 @@ def deciding(all_facts: dict[str, Any]) -> dict[str, Any]:
     return {name: all_facts[name] for name in DECIDING if name in all_facts}
 
 
-def _processor() -> str:
+@cache
+def processor() -> str:
     """Family and model of the processor: kernels are chosen by it."""
     try:
         with open("/proc/cpuinfo") as file:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from lotterylab.engine.facts import processor
 from lotterylab.engine.results import results
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
@@ -37,9 +38,13 @@ def length(run: Train) -> str:
 
 
 def seconds_per_image(targets: Iterable[Node], store: Store) -> float | None:
-    """From runs of this plan that the store has finished here; None where there are none."""
+    """From runs of this plan that were finished on a processor such as this one; None where there are none."""
     done = [(store.record(node.digest), node) for node in targets if isinstance(node, Train)]
-    timed = [(record.seconds, work(node)) for record, node in done if record and not record.same_as and record.seconds]
+    timed = [
+        (record.seconds, work(node))
+        for record, node in done
+        if record and not record.same_as and record.seconds and record.facts.get("processor") == processor()
+    ]
     return sum(seconds for seconds, _ in timed) / sum(images for _, images in timed) if timed else None
 
 
