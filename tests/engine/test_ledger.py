@@ -53,6 +53,18 @@ def test_a_newer_record_replaces_the_one_in_the_file(computed, empty, tmp_path):
     assert [one.seconds for one in read(path) if one.digest == RUN.digest] == [12345.0]
 
 
+def test_one_of_another_machine_stays_as_it_is(computed, empty, tmp_path):
+    """What was made of it was made of that one."""
+    path = tmp_path / "ledger.jsonl"
+    export([RUN], computed, path)
+    record = computed.record(RUN.digest)
+    assert record
+    elsewhere = {**record.facts, "processor": "another"}
+    empty.create().commit(replace(record, facts=elsewhere, metrics={**record.metrics, "test_accuracy": 0.123}))
+    export([RUN], empty, path)
+    assert {one.digest: one for one in read(path)}[RUN.digest] == record
+
+
 def test_a_study_goes_on_from_it_in_an_empty_store_to_the_same_bits(computed, empty, tmp_path):
     path = tmp_path / "ledger.jsonl"
     export([RUN], computed, path)

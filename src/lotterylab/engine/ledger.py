@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lotterylab.blobs import write_atomically
+from lotterylab.engine.facts import deciding
 from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import task_inputs, tasks_behind
 from lotterylab.engine.store import Store
@@ -25,16 +26,24 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
 
     Each line is a record with its own checksum, as a manifest is, so that a damaged line is noticed.  Where the file is
     a link, what it points to is written.  Several processes may add to one ledger.
+
+    A record of the file stays where the store's was made under other facts: a run that was trained again for its
+    tensors on another machine may end otherwise, and what was made of the first one would no longer fit.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     found = [record for task in _all_tasks(targets) if (record := store.record(task.digest))]
     with _alone_in(path.parent):
         known = {record.digest: record for record in (read(path) if path.is_file() else [])}
-        known |= {record.digest: record for record in found}
+        known |= {record.digest: record for record in found if _may_stand(record, known.get(record.digest))}
         lines = [known[digest].line() for digest in sorted(known)]
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
     return len(lines)
+
+
+def _may_stand(record: Record, known: Record | None) -> bool:
+    """Whether a record of the store takes the place of the file's."""
+    return known is None or deciding(known.facts) == deciding(record.facts)
 
 
 @contextmanager
