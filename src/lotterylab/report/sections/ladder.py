@@ -33,6 +33,7 @@ def ladder(material: Material) -> Html:
         material.show(figures_ladder.reached(material.arms, there)),
         tag("h3", "What each step changed: test accuracy, fraction"),
         note(_how_to_read(accuracy)),
+        note(told) if (told := _processors(material, there)) else None,
         _table(accuracy, there, "steps-accuracy"),
         folded("What each step changed: sparsity of the mask, fraction", _table(reached, there, "steps-reached")),
     )
@@ -62,11 +63,28 @@ def _summary(found: Sequence[Step], rungs: dict[int, tuple[str, str]]) -> str:
 
 def _how_to_read(found: Sequence[Step]) -> str:
     tested = sum(step.tested for step in found)
-    by_chance = (1 - LEVEL) * tested
+    by_chance = (
+        f" Of {tested} intervals about {(1 - LEVEL) * tested:.0f} leave 0 out by chance alone." if tested else ""
+    )
     return (
         "Paired difference of a rung and the one before, mean over the seeds that both have, with its "
         f"{100 * LEVEL:.0f} % t interval. Unresolved: the interval contains 0, or there is one seed. No change: the "
-        f"same number in every seed. Of {tested} intervals about {by_chance:.0f} leave 0 out by chance alone."
+        f"same number in every seed.{by_chance if tested else ''}"
+    )
+
+
+def _processors(material: Material, rungs: dict[int, tuple[str, str]]) -> str:
+    """Whether a step is a change of the processor too, on which the bits of a training depend."""
+    protocols = [protocol for protocol, _ in rungs.values()]
+    rows = [row for row in material.results if row.labels["protocol"] in protocols and "train" in row.records]
+    climbed = {row.labels["seed"] for row in rows if row.labels["protocol"] != protocols[0]}
+    of = [str(row.records["train"].facts.get("processor", "")) for row in rows if row.labels["seed"] in climbed]
+    found = list(dict.fromkeys(filter(None, of)))
+    if len(found) < 2:
+        return ""
+    return (
+        f"These runs were made on {len(found)} processors ({', '.join(found)}), which round sums otherwise: at a rate of "
+        "0.1 a run may then end as differently as with another seed, so that a step of one seed says little."
     )
 
 
