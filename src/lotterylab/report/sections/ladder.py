@@ -83,8 +83,8 @@ def _processors(material: Material, rungs: dict[int, tuple[str, str]]) -> str:
     if len(found) < 2:
         return ""
     return (
-        f"These runs were made on {len(found)} processors ({', '.join(found)}), which round sums otherwise: at a rate of "
-        "0.1 a run may then end as differently as with another seed, so that a step of one seed says little."
+        f"These runs were made on {len(found)} processors ({', '.join(found)}), which round sums otherwise: at a rate "
+        "of 0.1 a run may then end as differently as with another seed, so that a step of one seed says little."
     )
 
 
