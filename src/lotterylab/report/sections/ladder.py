@@ -69,7 +69,7 @@ def _how_to_read(found: Sequence[Step]) -> str:
     return (
         "Paired difference of a rung and the one before, mean over the seeds that both have, with its "
         f"{100 * LEVEL:.0f} % t interval. Unresolved: the interval contains 0, or there is one seed. No change: the "
-        f"same number in every seed.{by_chance if tested else ''}"
+        f"same number in every seed.{by_chance}"
     )
 
 
