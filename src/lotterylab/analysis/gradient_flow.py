@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lotterylab.analysis.gradients import in_float64
 from lotterylab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def flow(net: Any, state: Mapping[str, Tensor], inputs: Tensor, targets: Tensor)
     import torch
     from torch.nn.functional import cross_entropy
 
-    wide = {name: one.detach().double() if one.is_floating_point() else one for name, one in state.items()}
+    wide = in_float64(state)
     weights = [wide[name].requires_grad_() for name in net.prunable]
     outputs: dict[str, Tensor] = {}
 

@@ -39,30 +39,15 @@ class Place:
         """
         from lotterylab.engine import ledger
 
-        store = open_store(self.store)
+        store = Store(Path(self.store or os.environ.get(STORE) or "lotterylab-store").expanduser())
         own = self.ledger.expanduser() if self.ledger else None
         if own and (to_read or own.exists()):
             ledger.bring_in(own, store)
         for path in self.known:
             ledger.bring_in(path.expanduser(), store)
-        if to_read:
-            check_there(store)
+        if to_read and not (store.path / "runs").is_dir():
+            raise UsageError(f"no store {store.path}: nothing was run there. Name yours: --store, or ${STORE}.")
         return store
-
-
-def open_store(named: str | None) -> Store:
-    """The store of that name, else that of the environment, else the one in this folder."""
-    return Store(Path(named or os.environ.get(STORE) or "lotterylab-store").expanduser())
-
-
-def check_there(store: Store) -> None:
-    """Refuse a store that is not there.
-
-    Raises:
-        UsageError: nothing was ever kept in it.
-    """
-    if not (store.path / "runs").is_dir():
-        raise UsageError(f"no store {store.path}: nothing was run there. Name yours: --store, or ${STORE}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ def _is_here(result: Result, context: Context) -> bool:
     parts = [*result.nodes.values(), *task_inputs(result.nodes["distances"]), *task_inputs(result.nodes["train"])]
     tasks = {task.digest: task for part in parts for task in tasks_behind(part)}
     records = [context.store.record(digest) for digest in tasks]
-    return all(record and all(map(context.store.has_blob, record.blobs.values())) for record in records)
+    return all(record and context.store.has_blobs_of(record) for record in records)
 
 
 def _shared(result: Result, context: Context, home: Path, written: set[Path]) -> Node:

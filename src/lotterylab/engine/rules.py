@@ -56,7 +56,7 @@ def execute(node: Node, context: Context) -> Record:
 def _twin(key: str, store: Store) -> Record | None:
     """A finished run of the same content whose tensors are all here."""
     twin = store.same(key)
-    return twin if twin and all(map(store.has_blob, twin.blobs.values())) else None
+    return twin if twin and store.has_blobs_of(twin) else None
 
 
 def _inputs(node: Node) -> dict[str, str]:

@@ -90,7 +90,7 @@ class Schedule:
 
     def _is_here(self, task: Node, *, blobs: bool) -> bool:
         record = self.store.record(task.digest)
-        return record is not None and (not blobs or all(map(self.store.has_blob, record.blobs.values())))
+        return record is not None and (not blobs or self.store.has_blobs_of(record))
 
     def next(self) -> Node | None:
         """The first task whose inputs are all there; None if all others wait for running ones, or none is left."""

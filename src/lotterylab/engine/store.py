@@ -118,6 +118,10 @@ class Store:
         """Whether the blob is here."""
         return self.blob_path(name).is_file()
 
+    def has_blobs_of(self, record: Record) -> bool:
+        """Whether all blobs of the record are here; of one that came from a ledger they are not."""
+        return all(map(self.has_blob, record.blobs.values()))
+
     def get(self, name: str) -> dict[str, Tensor]:
         """The tensors of a blob, in the order of their names, its bytes checked against its name.
 
@@ -176,7 +180,7 @@ class Store:
         """
         for folder in (self.path / "partial").iterdir():
             record = self.record(folder.name)
-            if record and all(map(self.has_blob, record.blobs.values())):  # of a ledger's record they are not here
+            if record and self.has_blobs_of(record):
                 self.drop_partial(folder.name)
         for file in self.path.rglob(f"{WRITING}*"):
             with contextlib.suppress(FileNotFoundError):

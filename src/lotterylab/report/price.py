@@ -58,7 +58,8 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
     yield study.title
     yield from study.notes
     yield ""
-    todo = {node.digest for node in missing(study, store)}
+    waiting = missing(study, store)
+    todo = {node.digest for node in waiting}
     shown: set[str] = set()
     number = 0
     for (protocol, activation), rows in _groups(study).items():
@@ -77,13 +78,13 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
             f"{place:3}. learning rate | {name}: {len(choice.candidates)} rates x {seeds} seed{'s' * (seeds != 1)}, "
             f"chosen on validation, {len(runs)} runs ({'done' if not left else f'{left} to run'})"
         )
-    behind = [node for node in missing(study, store) if isinstance(node, Train) and node.digest not in shown]
+    behind = [node for node in waiting if isinstance(node, Train) and node.digest not in shown]
     if behind:
         yield f"     and {len(behind)} runs that these begin from, or whose states they score or are compared with"
     yield ""
     yield from _sharing(study)
-    yield from _cost(missing(study, store), workers, pace, measured)
-    yield from _again(study, store)
+    yield from _cost(waiting, workers, pace, measured)
+    yield from _again(waiting, study, store)
 
 
 def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
@@ -176,9 +177,9 @@ def _cost(todo: list[Node], workers: int, pace: float | None, measured: str) -> 
         yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
-def _again(study: Study, store: Store) -> Iterator[str]:
+def _again(todo: list[Node], study: Study, store: Store) -> Iterator[str]:
     """Runs of a ledger, which holds no tensors, that are trained again, and the measures that ask for them."""
-    again = [node for node in missing(study, store) if isinstance(node, Train) and node.digest in store]
+    again = [node for node in todo if isinstance(node, Train) and node.digest in store]
     if again:
         lacking = lacking_text(results(study, store))
         yield (
