@@ -46,7 +46,8 @@ def options_of(function: Callable[..., Any], skip: Collection[str] = ()) -> tupl
         kind = _type_of(parameter, function)
         if kind is not None and parameter.kind is not parameter.POSITIONAL_ONLY:
             default = None if required else parameter.default
-            options.append(Option(name=name, type=kind, required=required, default=default, help=help_of.get(name, "")))
+            said = help_of.get(name, "").replace("``", "")
+            options.append(Option(name=name, type=kind, required=required, default=default, help=said))
         elif required:
             raise UsageError(
                 f"the parameter '{name}' of {_name(function)} has no default and "

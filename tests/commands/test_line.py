@@ -6,11 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lotterylab import data, models
 from lotterylab.cli import COMMANDS, kind_of, main
 from lotterylab.commands import line, parameters
 from lotterylab.commands.fields import fits, options, takes
 from lotterylab.commands.study import Table
 from lotterylab.errors import UsageError
+from lotterylab.studies.choices import data_options, model_options
 
 FLAGS = sorted({option.flag for name in COMMANDS for option in options(kind_of(name)) if not option.positional})
 NAMES = sorted(option.name for option in options(Table))
@@ -120,6 +122,16 @@ def test_options_of_another_model_are_not_those_of_this_one():
     with pytest.raises(UsageError, match=r"--model\.widhts"):
         table("--model.widhts", "3", "4", "5")
     assert table("--model=shallow-cnn", "--model.widths", "3", "4", "5").request.of("model")["widths"] == (3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("options_of", "name"),
+    [*((model_options, name) for name in models.SPECS), *((data_options, name) for name in (*data.SPECS, "folder:x"))],
+)
+def test_each_option_of_a_model_and_of_data_says_what_it_is(options_of, name):
+    for option in options_of(name):
+        assert option.help.strip("."), option.name
+        assert "``" not in option.help
 
 
 @pytest.mark.parametrize(

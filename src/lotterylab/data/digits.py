@@ -26,9 +26,8 @@ STD = (0.3755,)
 class Digits:
     """In the order of the source: the first ``train`` images, the next ``validation``, the next ``test``.
 
-    With a number as ``split_seed`` the test images are the first ``test`` of the last 400, which are those of the
-    default sizes whatever the others are; training and validation images are drawn from those before them
-    (``splits.cut``).
+    ``split_seed``: draws training and validation images (``splits.cut``) from those before the last 400, whatever the
+        sizes are; the first ``test`` of these are for testing, as with the default sizes.
     """
 
     version: ClassVar[int] = 1

@@ -23,8 +23,10 @@ class Folder:
     """PNG and JPEG files in ``train/<class>/``, with ``validation/`` (or ``val/``) and ``test/`` beside ``train/``
     where there are any; or in ``<class>/`` alone.  Classes are numbered in the sorted order of their names.
 
-    ``path`` says where, and is part of no result's name: the content is.  ``size``: images of another size are resized
-    to ``size`` x ``size`` (``folder_pixels.decoded`` says how).  ``channels``: 3 for RGB, 1 for grey.
+    ``path``: where it is, which is part of no result's name; the content is.
+    ``size``: images of another size are resized to so many pixels a side (``folder_pixels.decoded`` says how).
+    ``channels``: 3 for RGB, 1 for grey.
+    ``split_seed``: draws which images are for testing, for validation and for training.
 
     ``train``, ``validation``, ``test``: how many images; None for all of a split that has a folder of its own, and
     otherwise for all that are left (train) or for no images (validation).  What has no folder of its own is taken from

@@ -35,8 +35,9 @@ class Published(ABC):
     """Abstract.  The first ``train`` training images, the next ``validation`` of them, and the first ``test`` test
     images, each in canonical order; from the user's own copy, which reading never changes.
 
-    Validation comes after training, so that asking for some does not change what is trained on.  With a number as
-    ``split_seed`` the training images are permuted before they are divided (``splits.cut``); test images are not.
+    Validation comes after training, so that asking for some does not change what is trained on.
+
+    ``split_seed``: permutes the training images before they are divided (``splits.cut``); None leaves their order.
     ``pixels``: "standardised" to the mean 0 and the variance 1 of each channel, or "unit", from 0 to 1 as they are.
     """
 

@@ -24,6 +24,19 @@ class PerClass:
     version: ClassVar[int] = 1
     count: int = 10
 
+    def check(self, *, train: int, classes: int) -> None:
+        """What can be said before the labels are read.
+
+        Raises:
+            UsageError: even equal classes would hold fewer images.
+        """
+        most = train // classes  # of the rarest class
+        if self.count > most:
+            raise UsageError(
+                f"scoring_images is {self.count}, and of {train} training images in {classes} classes the "
+                f"rarest class has at most {most}. Ask for fewer, or for more training images (--train)."
+            )
+
     def draw(self, dataset: Dataset, seed: int) -> Batch:
         """The batch of that seed: (classes * count, C, H, W), sorted by class."""
         import numpy

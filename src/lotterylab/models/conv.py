@@ -28,8 +28,8 @@ class ConvN(ModelSpec):
     there are 4,301,642, 2,425,930 and 2,262,602 parameters, of which 4,300,992, 2,425,024 and 2,261,184 weights.  The
     paper prints 1.7M for Conv-6, which does not follow from its layers.
 
-    ``width`` multiplies all channels and hidden units.  ``dropout`` (0.5 in the paper's section on it) acts on the
-    hidden linear layers after their activation, which is our choice of place.
+    ``width``: factor of all channels and hidden units.
+    ``dropout``: rate in the hidden linear layers, after their activation (our choice of place); the paper's is 0.5.
     """
 
     pools_after_activation: ClassVar[bool] = True

@@ -18,7 +18,8 @@ class LeNet300100(ModelSpec):
 
     For 1 x 28 x 28 images and 10 classes: 266,610 parameters, of which 266,200 weights (235,200 + 30,000 + 1,000).
     Weights are drawn from Glorot's normal distribution, as the tickets' paper says; it is not truncated here.
-    ``width`` multiplies 300 and 100.
+
+    ``width``: factor of 300 and 100.
     """
 
     init: str = "glorot-normal"

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class Mlp(ModelSpec):
     """(linear - act) for each of ``widths``, then linear.  No ``widths``: multinomial logistic regression.
 
-    The image is taken as one vector of C H W numbers.  ``width`` multiplies ``widths``.  Parameters: the sum of
-    (inputs + 1) * outputs over the layers.
+    The image is taken as one vector of C H W numbers.  Parameters: the sum of (inputs + 1) * outputs over the layers.
+
+    ``widths``: units of the hidden layers.
+    ``width``: factor of all of them.
     """
 
     init: str = "glorot-normal"

@@ -32,7 +32,10 @@ class PreResNet(ModelSpec):
     For 3 x 32 x 32 images and 10 classes: PreResNet-20 has 272,282 parameters (269,722 with padding), PreResNet-164
     with bottlenecks 1,703,258, the paper's 1.7M.  Early-Bird tickets use PreResNet-101 with bottlenecks.
 
-    ``width`` multiplies all channels.  he-normal is by fan_in.
+    he-normal is by fan_in.
+
+    ``shortcut``: where the shape changes, projection or padding.
+    ``width``: factor of all channels.
     """
 
     version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution

@@ -33,8 +33,10 @@ class ResNet(ModelSpec):
     What [frankle2019lottery] and [frankle2019stabilizing] call ResNet-18 is ResNet-20.  They count 274K; with the 1,568
     running statistics of its norms, ours with projections has 274,042 numbers.
 
-    ``width`` multiplies all channels: GraSP's ResNet-32 has 32, 64 and 128, which is ``width=2``.  he-normal is by
-    fan_in.
+    he-normal is by fan_in.
+
+    ``shortcut``: where the shape changes, projection or padding.
+    ``width``: factor of all channels; GraSP's ResNet-32 has 32, 64 and 128, which is 2.
     """
 
     version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution
@@ -64,8 +66,9 @@ class ImageNetResNet18(ModelSpec):
     of CIFAR: one convolution 3x3 of stride 1 in place of its first 7x7 and max-pooling.
 
     Shortcuts are projections.  For 3 x 32 x 32 images and 10 classes: 11,173,962 parameters.  This is not what the
-    lottery-ticket papers call ResNet-18: that is ``ResNet(depth=20)``, 41 times smaller.  ``width`` multiplies all
-    channels.  he-normal is by fan_in.
+    lottery-ticket papers call ResNet-18: that is ``ResNet(depth=20)``, 41 times smaller.  he-normal is by fan_in.
+
+    ``width``: factor of all channels.
     """
 
     version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution

@@ -19,7 +19,9 @@ class ShallowCnn(ModelSpec):
     """conv 3x3 - act - maxpool 2 - conv 3x3 - act - maxpool 2 - linear - act - linear.
 
     For 3 x 32 x 32 inputs, 10 classes and the default widths: 545,098 parameters, of which 544,864 weights.
-    ``shape``: (C, H, W) of the inputs.  ``widths``: channels of the two convolutions, units of the hidden layer.
+
+    ``shape``: (C, H, W) of the inputs.
+    ``widths``: channels of the two convolutions, units of the hidden layer.
     """
 
     pools_after_activation: ClassVar[bool] = True

@@ -30,7 +30,9 @@ class Vgg(ModelSpec):
     A pooling is left out where height or width has come down to one pixel, so that 28 x 28 and 8 x 8 images work.
 
     For 3 x 32 x 32 images and 10 classes, with batch norm: 9,228,362, 14,724,042 and 20,035,018 parameters; without:
-    9,225,610, 14,719,818 and 20,029,514.  ``width`` multiplies all channels.  he-normal is by fan_in.
+    9,225,610, 14,719,818 and 20,029,514.  he-normal is by fan_in.
+
+    ``width``: factor of all channels.
     """
 
     pools_after_activation: ClassVar[bool] = True

@@ -67,7 +67,9 @@ class Arm:
         """What gradients are taken on: as published, the first batch of the shared stream; else some images of each
         class."""
         if self.protocol.streams == "named":
-            return PerClass(count=self.options.scoring_images)
+            some = PerClass(count=self.options.scoring_images)
+            some.check(train=self.data.spec.train, classes=self.data.spec.classes)
+            return some
         stream = self.stream(BATCH)
         return FirstOfStream(size=BATCH, stream=stream, augment=self.options.augment)
 

@@ -39,6 +39,7 @@ STUDY_OPTIONS = (
     "pruned_epochs",
     "rates",
 )
+OF_CORRECTED = ("methods", "controls", "scope", "granularity")  # the other protocols are as the study was run
 SIZES = ("train", "validation", "test")
 
 _WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
@@ -185,6 +186,8 @@ def resolve(request: Request) -> Resolved:
         model=model,
     )
     check_options(options)
+    _check_protocols(options, asked)
+    _check_crops(spec, options)
     if isinstance(model, CustomModel):
         for word in options.activations:  # one of a user's own may take none
             dataclasses.replace(model, activation=word).check()
@@ -209,6 +212,27 @@ def _check_validation(spec: Any, options: activations.Options) -> None:
         raise UsageError(
             "validation is 0, but learning rates are chosen on validation images. Keep some (--validation 200), or "
             "give one of --rates and leave the ladder out."
+        )
+
+
+def _check_protocols(options: activations.Options, asked: Mapping[str, Any]) -> None:
+    """An option that no protocol of the request reads would be ignored without a word."""
+    ignored = [name for name in OF_CORRECTED if name in asked]
+    if ignored and "corrected" not in options.protocols:
+        flags = ", ".join(f"--{name}" for name in ignored)
+        raise UsageError(
+            f"{flags}: of the corrected protocol, and --protocols is {' '.join(options.protocols)}, whose methods are "
+            "those of the published study. Add corrected to --protocols, or leave the option out."
+        )
+
+
+def _check_crops(spec: Any, options: activations.Options) -> None:
+    """A crop has to show something of its image."""
+    side, padding = min(spec.shape[1:]), options.augment.crop_padding
+    if padding >= side:
+        raise UsageError(
+            f"crop_padding is {padding}, and an image of {spec.title} has {side} pixels a side: a crop could show "
+            f"nothing of it. Give at most {side - 1}."
         )
 
 

@@ -53,9 +53,9 @@ class SizedRequest:
     size: Literal["quick", "standard", "paper"] = "standard"
     """quick: minutes.  standard: hours on two cores.  paper: the paper's own numbers."""
     seeds: Annotated[int | None, _WHOLE] = None
-    """How many seeds, each a unit of its own."""
+    """How many seeds, each a unit of its own; default 2 of the quick size, 3 or 5 of the others (plan says which)."""
     first_seed: Annotated[int | None, _WHOLE] = None
-    """The first of them."""
+    """The first of them; default 0, or 42 where the study extends the activation study."""
     data_dir: Annotated[str | None, _FOLDER] = None
     """Folder of your data sets; default $LOTTERYLAB_DATA."""
 
