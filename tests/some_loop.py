@@ -15,6 +15,7 @@ from lotterylab.data import NamedStream
 from lotterylab.data.loader import Loader
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node, Train
+from lotterylab.training.optim import Adam
 from some_plans import INIT, RECIPE, SPEC
 
 DIGITS = SPEC.load(None)
@@ -31,13 +32,20 @@ def init_fn(seed):
 
 
 def train_fn(module, run):
-    batches = loader(run.seed)
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, fused=True)
+    train_by(torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, fused=True), module, run)
+
+
+def train_fn_adam(module, run):
+    train_by(torch.optim.Adam(module.parameters(), lr=0.003, fused=True), module, run)
+
+
+def train_by(optimizer, module, run):
+    batches, rate = loader(run.seed), optimizer.defaults["lr"]
     module.train()
     with run.hold(optimizer):
         for step in run.steps:
             for group in optimizer.param_groups:
-                group["lr"] = 0.1 if step < 8 else 0.01
+                group["lr"] = rate if step < 8 else rate * 0.1
             epoch, place = divmod(step, batches.steps_per_epoch)
             batch = next(batches.batches(epoch, start=place))
             optimizer.zero_grad()
@@ -53,6 +61,7 @@ def eval_fn(module):
 
 T, K, SPARSITIES = 16, 6, [0.5, 0.75]
 ENGINE = replace(RECIPE, watch=(), pick=None)
+ENGINE_ADAM = replace(ENGINE, optimizer=Adam(lr=0.003, decoupled=False))
 
 
 def find(store: Path, **changes: Any):

@@ -1,5 +1,7 @@
 """Calls from Python with what cannot be: said in words, before anything runs."""
 
+import copy
+
 import pytest
 from torch import nn
 
@@ -35,3 +37,10 @@ def test_wrong_options_from_python_are_refused_as_the_command_refuses_them(optio
 def test_a_name_or_a_class_in_the_place_of_a_criterion_is_told_what_to_write(criterion, said):
     with pytest.raises(UsageError, match=said):
         ll.prune(nn.Linear(3, 2), criterion, 0.9)
+
+
+def test_an_initial_state_that_is_the_module_s_own_is_refused():
+    module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    with pytest.raises(UsageError, match=r"initial\['0.weight'\] is the module's own tensor.*deepcopy"):
+        ll.prune(module, ll.criteria.Movement(), 0.5, initial=module.state_dict())
+    ll.prune(module, ll.criteria.Movement(), 0.5, initial=copy.deepcopy(module.state_dict()))

@@ -14,7 +14,8 @@ from torch import nn
 
 from lotterylab import masks
 from lotterylab.errors import UsageError
-from lotterylab.types import Mask
+from lotterylab.select import select
+from lotterylab.types import Mask, Scores
 
 SHAPES = {"conv.weight": (3, 2, 2, 2), "linear.weight": (5, 4), "scale": (7,)}
 
@@ -140,6 +141,30 @@ def test_shuffle_within_an_earlier_mask_stays_there(seed, mask_seed):
         assert int(kept.sum()) == int(mask[name].sum()) and not bool((kept & ~earlier[name]).any())
     everywhere = masks.ones(earlier)
     assert masks.digest(masks.shuffle(mask, seed, within=everywhere)) == masks.digest(masks.shuffle(mask, seed))
+
+
+@quick
+@given(seeds, st.sampled_from(["filter", "block:2x3", "2:4", "1:3"]), st.booleans())
+def test_shuffle_moves_whole_pieces(seed, granularity, within):
+    scores = Scores({"w": torch.rand(6, 3, 2, 2, generator=torch.Generator().manual_seed(seed))})
+    pattern = granularity in ("2:4", "1:3")
+    earlier = Mask({"w": torch.rand(6, 3, 2, 2) < 0.8}) if within and pattern else None
+    mask = select(scores, 2 / 3 if granularity == "1:3" else 0.5, granularity=granularity, mask=earlier)
+    shuffled = masks.shuffle(mask, seed, granularity=granularity, within=earlier)
+    assert int(shuffled["w"].sum()) == int(mask["w"].sum())
+    if pattern:
+        n = int(granularity[2:])
+        assert torch.equal(shuffled["w"].reshape(-1, n).sum(1), mask["w"].reshape(-1, n).sum(1))
+    else:
+        rows, columns = (1, 12) if granularity == "filter" else (2, 3)
+        pieces = shuffled["w"].reshape(6 // rows, rows, 12 // columns, columns).float().mean((1, 3))
+        assert set(pieces.flatten().tolist()) <= {0.0, 1.0}, "a piece is there or not"
+    assert earlier is None or not bool((shuffled["w"] & ~earlier["w"]).any())
+
+
+def test_shuffle_moves_the_entries_of_a_tensor_of_one_dimension():
+    mask = Mask({"bias": torch.arange(50) < 20})
+    assert masks.digest(masks.shuffle(mask, 0, granularity="filter")) == masks.digest(masks.shuffle(mask, 0))
 
 
 def test_shuffle_gives_another_mask_for_another_seed_another_name_and_another_tensor():

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -19,16 +20,18 @@ from lotterylab.engine.here import run_here
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Prune, Train
-from lotterylab.procedures import control, iterative, one_shot
+from lotterylab.procedures import control, iterative, learning_rate_rewinding, one_shot
 from lotterylab.rates import Rate
 from lotterylab.training.named import code_of
-from some_loop import ENGINE, SPARSITIES, K, ends, eval_fn, find, init_fn, train_fn
+from some_loop import ENGINE, ENGINE_ADAM, SPARSITIES, K, T, ends, eval_fn, find, init_fn, train_fn, train_fn_adam
 from some_plans import DENSE, INIT, train
 
 
-def by_engine(store: Path, procedure: Any, rewind_to: int, words: tuple[str, ...]) -> dict[Any, str]:
+def by_engine(
+    store: Path, procedure: Any, rewind_to: int, words: tuple[str, ...], recipe: Any = ENGINE
+) -> dict[Any, str]:
     """The blobs of the same plan, trained by the engine's loop along its plain path."""
-    dense = train(DENSE, recipe=ENGINE)
+    dense = train(DENSE, recipe=recipe)
     found = procedure(dense, SPARSITIES, criterion=Magnitude(), rewind_to=lambda round: rewind_to, seed=0)
     runs = {("dense", "", 0.0): dense}
     for ticket, sparsity in zip(found, SPARSITIES, strict=True):
@@ -39,12 +42,17 @@ def by_engine(store: Path, procedure: Any, rewind_to: int, words: tuple[str, ...
     return {key: ends(run, place) for key, run in runs.items()}
 
 
+PROCEDURES = {"iterative": iterative, "one-shot": one_shot, "learning-rate-rewinding": learning_rate_rewinding}
+
+
+@pytest.mark.parametrize("loop", [(train_fn, ENGINE), (train_fn_adam, ENGINE_ADAM)], ids=["SGD", "Adam"])
 @pytest.mark.parametrize("rewind_to", [0, K])
-@pytest.mark.parametrize(("name", "procedure"), [("iterative", iterative), ("one-shot", one_shot)])
-def test_a_loop_that_does_what_the_engine_does_gives_its_hashes(name, procedure, rewind_to, tmp_path):
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_a_loop_that_does_what_the_engine_does_gives_its_hashes(name, rewind_to, loop, tmp_path):
     words = ("random-mask", "permuted", "inverted")
-    wanted = by_engine(tmp_path / "engine", procedure, rewind_to, words)
-    found = find(tmp_path / "user", procedure=name, rewind_to=rewind_to, controls=words)
+    user_fn, recipe = loop
+    wanted = by_engine(tmp_path / "engine", PROCEDURES[name], rewind_to, words, recipe)
+    found = find(tmp_path / "user", train_fn=user_fn, procedure=name, rewind_to=rewind_to, controls=words)
     rows = {
         ("dense" if row.labels["method"] == "dense" else "ticket", row.labels["control"], row.labels["sparsity"]): row
         for row in found.rows
@@ -146,6 +154,12 @@ def test_rates_are_sparsities_too(tmp_path):
         ({"criterion": Grasp()}, "Grasp scores on data, which only your functions see"),
         ({"steps": 0}, "steps=0: at least 1"),
         ({"sparsities": [0.75, 0.5]}, "have to rise"),
+        ({"sparsities": [90]}, "sparsity 90 was asked for"),
+        ({"sparsities": [0.5, 0.5], "procedure": "one-shot"}, "a level twice"),
+        ({"seeds": [3, 3]}, r"seeds are \[3, 3\]"),
+        ({"seeds": 0}, "give at least one"),
+        ({"rewind_to": 6.7}, "rewind_to gives 6.7"),
+        ({"rewind_to": lambda round: "6"}, "rewind_to gives '6'"),
         ({"eval_fn": lambda module: 0.0}, "a lambda has no name"),
         ({"eval_fn": len}, "len has no source"),
     ],
@@ -170,6 +184,13 @@ def test_a_dense_control_is_not_said_to_be_pruned(tmp_path):
     assert last.labels["control"] == "dense same cost" and set(last.records) == {"train"}
     run = last.nodes["train"]
     assert isinstance(run, Train) and run.total_steps == 8 and run.mask == found.rows[0].nodes["train"].mask  # type: ignore[attr-defined]
+
+
+def test_a_rewind_function_may_give_shares_and_numpy_numbers(tmp_path):
+    wanted = find(tmp_path / "a", rewind_to=K)
+    for number, way in enumerate((lambda round: K / T, lambda round: numpy.int64(K))):
+        found = find(tmp_path / str(number), rewind_to=way)
+        assert [row.nodes["train"] for row in found.rows] == [row.nodes["train"] for row in wanted.rows]
 
 
 class HeadFirst(nn.Module):

@@ -48,7 +48,7 @@ def score(
             are the module's arguments (a data loader gives several as a list: pass ``tuple(inputs)``), a dict its
             arguments by name; targets are whatever ``loss`` takes.
         loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; cross-entropy by default.
-        initial: the ``state_dict()`` before training, for criteria that compare with it (Movement).
+        initial: a copy of the ``state_dict()`` before training, for criteria that compare with it (Movement).
         input_shape: of one input, (C, H, W) or (features,), for SynFlow; else that of the batch.
         params: "weights" (of Conv and Linear layers and their subclasses, a tied one once, under its first name),
             "all" parameters, or the names of those to be scored.  Of ``nn.MultiheadAttention`` the weight of
@@ -59,11 +59,12 @@ def score(
 
     Raises:
         UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
-            initial state that does not fit.
+            initial state that does not fit, or one that is the module's own tensors.
     """
     from torch.nn.functional import cross_entropy
 
     check_criterion(criterion)
+    _check_copy(module, initial or {})
     with _gradients_in_full_precision(module):
         net = network(module)
         view = View(
@@ -83,6 +84,17 @@ def score(
         draws = torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()})
         with modes_kept(module), draws:  # SynFlow scores in evaluation mode whatever the module's is
             return criterion(view)
+
+
+def _check_copy(module: nn.Module, initial: Mapping[str, Tensor]) -> None:
+    """A ``state_dict()`` that is kept without a copy moves with the weights: nothing would have changed since."""
+    live = {one.data_ptr() for one in module.parameters() if one.numel() and one.device.type != "meta"}
+    for name, tensor in initial.items():
+        if tensor.numel() and tensor.data_ptr() in live:
+            raise UsageError(
+                f"initial['{name}'] is the module's own tensor, which training has moved with it: it says nothing of "
+                "the time before. Take copy.deepcopy(module.state_dict()) before training."
+            )
 
 
 @contextmanager

@@ -102,22 +102,33 @@ def iou(a: Mask, b: Mask) -> float:
     return sum(int((a[name] & b[name]).sum()) for name in a) / either if either else 1.0
 
 
-def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None) -> Mask:
+def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None, granularity: str = "weight") -> Mask:
     """The same number kept in each tensor, at random places: the random control of the same layer-wise density.
 
-    ``within``: the places among which they lie are those that this mask keeps.
+    ``within``: the places among which they lie are those that this mask keeps.  ``granularity``: that of ``select``;
+    whole filters or blocks change places, or the entries of each group of a pattern (a tensor of one dimension has
+    neither: its entries do).
     """
     import torch
 
+    from lotterylab.granularity import WEIGHT, granularity_of
+    from lotterylab.patterns import Pattern, shuffled_pattern
     from lotterylab.rng import stream
 
+    kind = granularity_of(granularity)
     shuffled = {}
     for name, tensor in mask.items():
-        flat = tensor.flatten().clone()
-        places = torch.arange(len(flat)) if within is None else within[name].flatten().cpu().nonzero().flatten()
+        allowed = None if within is None else within[name]
+        if isinstance(kind, Pattern) and tensor.dim() > 1:
+            shuffled[name] = shuffled_pattern(tensor, kind, stream(seed, "shuffle", *names, name), allowed)
+            continue
+        units = kind if not isinstance(kind, Pattern) and tensor.dim() > 1 else WEIGHT
+        kept = units.alive(name, tensor).clone()
+        places = torch.arange(len(kept)) if allowed is None else units.alive(name, allowed).cpu().nonzero().flatten()
         order = torch.from_numpy(stream(seed, "shuffle", *names, name).permutation(len(places)))
-        flat[places.to(flat.device)] = flat[places[order].to(flat.device)]
-        shuffled[name] = flat.view(tensor.shape)
+        kept[places.to(kept.device)] = kept[places[order].to(kept.device)]
+        whole = units.spread(kept, tuple(tensor.shape))
+        shuffled[name] = whole if allowed is None else whole & allowed
     return cast(Mask, shuffled)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.types import Inputs, State
@@ -13,6 +13,7 @@ from lotterylab.types import Inputs, State
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+LookAtCall: TypeAlias = "Callable[[str, nn.Module, Tensor, Tensor], None]"
 NARROWEST_BLOCK = 16  # channels in one block of a convolution's kernel under AVX-512; 8 under AVX2
 PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear")
 
@@ -26,6 +27,7 @@ class Network:
     in the mode it has.  Inputs that are a tuple are the module's arguments, a dict its arguments by name.
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
     for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
+    ``layer_calls``: the same with ``look(name, layer, inputs, output)``.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them;
     ``trainable``: those that the module has not frozen (``requires_grad``).
     ``computed``: the layers of these kinds whose weight is no parameter.
@@ -34,6 +36,7 @@ class Network:
 
     forward: Callable[[State, Inputs, bool | None], tuple[Tensor, State]]
     layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
+    layer_calls: Callable[[State, Tensor, tuple[str, ...], LookAtCall], None]
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
     trainable: tuple[str, ...]
@@ -92,10 +95,13 @@ def network(module: nn.Module) -> Network:
     def layer_outputs(
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
     ) -> None:
+        layer_calls(state, inputs, names, lambda name, _, __, output: look(name, output))
+
+    def layer_calls(state: State, inputs: Tensor, names: tuple[str, ...], look: LookAtCall) -> None:
         layers = layers_of_weights(module)
 
         def tell(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
-            return lambda _, __, output: look(name, output)
+            return lambda layer, given, output: look(name, layer, given[0], output)
 
         hooks = [layer.register_forward_hook(tell(name)) for name in names for layer in layers[name]]
         try:
@@ -107,6 +113,7 @@ def network(module: nn.Module) -> Network:
     return Network(
         forward=forward,
         layer_outputs=layer_outputs,
+        layer_calls=layer_calls,
         prunable=prunable_names(module),
         parameters=tuple(name for name, _ in module.named_parameters()),
         trainable=tuple(name for name, one in module.named_parameters() if one.requires_grad),

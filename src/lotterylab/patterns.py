@@ -18,6 +18,7 @@ from lotterylab.rng import stream
 from lotterylab.types import Mask, Scores
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from torch import Tensor
 
 TIES = ("index", "random", "refuse")
@@ -126,6 +127,22 @@ def rank(name: str, scores: Tensor, alive: Tensor, pattern: Pattern, *, draw: in
     order = order.gather(1, values.gather(1, order).argsort(dim=1, stable=True))
     order = order.gather(1, living.gather(1, order).long().argsort(dim=1, stable=True))
     return Ranked(order=order, scores=values.gather(1, order), living=living.gather(1, order))
+
+
+def shuffled_pattern(mask: Tensor, pattern: Pattern, draws: Generator, within: Tensor | None) -> Tensor:
+    """As many kept in each group, at random places of it; ``within``: among those that this mask keeps."""
+    import torch
+    from torch.nn.functional import pad
+
+    fill = -mask[0].numel() % pattern.of
+    there = torch.ones_like(mask) if within is None else within
+    kept, living = (pad(one.flatten(1), (0, fill)).reshape(-1, pattern.of) for one in (mask, there))
+    keys = (
+        torch.from_numpy(draws.random(tuple(kept.shape))).to(mask.device) + (~living).double()
+    )  # those not there last
+    taken = torch.arange(pattern.of, device=mask.device).expand(kept.shape) < kept.sum(1, keepdim=True)
+    groups = torch.zeros_like(kept).scatter_(1, keys.argsort(dim=1), taken)
+    return groups.view(len(mask), -1)[:, : mask[0].numel()].reshape(mask.shape)
 
 
 def check_sparsity(sparsity: Sparsity, pattern: Pattern) -> None:

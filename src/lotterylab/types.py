@@ -41,8 +41,8 @@ class Batch:
 class Checkpoint:
     """A training at one step: all that is needed to go on from it, and what was measured on the way.
 
-    ``step`` counts optimizer steps taken.  ``optimizer`` holds one flat dict of tensors
-    (``"momentum.conv1.weight"``).  ``kept`` holds the states that the recipe asked to keep
+    ``step`` counts steps of the recipe.  ``optimizer`` holds one flat dict of tensors
+    (``"momentum/conv1.weight"``, see ``training.slots``).  ``kept`` holds the states that the recipe asked to keep
     (``"best"``), each a whole ``State``.
     """
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,7 +77,7 @@ def tickets(
         procedure: "iterative", "one-shot" (each sparsity from the dense network), "learning-rate-rewinding".
         criterion: what scores the trained weights; ``Magnitude()`` by default.  None that needs data.
         rewind_to: where each round goes back to: a step; below 1 a share of T, rounded half up; or a function from the
-            round (1, 2, ...) to a step.
+            round (1, 2, ...) to one of these.
         scope: "global", "layerwise", "uniform", "erk", as in ``select``.
         controls: words of ``procedures.CONTROLS`` ("reinitialised", "random-mask" ...), each for every ticket.
         seeds: how many, from 0, or which.  One seed decides the initial weights and the data order.
@@ -97,13 +98,14 @@ def tickets(
     from lotterylab.engine.here import run_here
 
     criterion = Magnitude() if criterion is None else criterion
-    _check(procedure, criterion, controls, sparsities, steps)
+    seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    _check(procedure, criterion, controls, sparsities, steps, seeds)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
     code = f"{code_of(init_fn, train_fn, eval_fn)} {version}"
     model = UserModel(label=label, code=code, shape=input_shape, function=init_fn)
     recipe = UserTraining(label=label, code=code, steps=steps, train=train_fn, evaluate=eval_fn)
     rows: list[Row] = []
-    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+    for seed in seeds:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         dense = UserTrain(start=start, mask=mask, recipe=recipe, order_seed=seed)
         found = PROCEDURES[procedure](
@@ -206,7 +208,9 @@ def _spelled(value: str | float) -> str | float:
     return value.replace("-", " ") if value in CONTROLS else value  # type: ignore[union-attr]
 
 
-def _check(procedure: str, criterion: Any, controls: Sequence[str], sparsities: Sequence[Any], steps: int) -> None:
+def _check(
+    procedure: str, criterion: Any, controls: Sequence[str], sparsities: Sequence[Any], steps: int, seeds: Sequence[int]
+) -> None:
     if procedure not in PROCEDURES:
         raise unknown("procedure", procedure, PROCEDURES)
     check_criterion(criterion)
@@ -221,15 +225,34 @@ def _check(procedure: str, criterion: Any, controls: Sequence[str], sparsities: 
     if steps < 1:
         raise UsageError(f"steps={steps}: at least 1 is needed.")
     levels = [float(one) for one in sparsities if isinstance(one, float | int)]
-    if procedure != "one-shot" and levels != sorted(set(levels)):
+    for level in levels:
+        if not 0 <= level < 1:
+            raise UsageError(f"sparsity {level:g} was asked for; it is the fraction removed, from 0 up to but not 1.")
+    if len(set(levels)) < len(levels):
+        raise UsageError(f"sparsities {levels} name a level twice; give each once.")
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise UsageError(f"seeds are {list(seeds)}: give at least one, and each once.")
+    if procedure != "one-shot" and levels != sorted(levels):
         raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
 
 
 def _point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:
     if callable(rewind_to):
-        return rewind_to
-    step = int(rewind_to * steps + 0.5) if isinstance(rewind_to, float) and rewind_to < 1 else int(rewind_to)
+        return lambda round: _step(rewind_to(round), steps)
+    step = _step(rewind_to, steps)
     return lambda round: step
+
+
+def _step(asked: Any, steps: int) -> int:
+    if isinstance(asked, float) and 0 <= asked < 1:
+        return int(asked * steps + 0.5)
+    try:
+        return index(asked)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        raise UsageError(
+            f"rewind_to gives {asked!r}; it is a step, a whole number from 0 to {steps}, or a share of the training, "
+            "from 0 up to but not 1."
+        ) from None
 
 
 def _rows(

@@ -158,3 +158,11 @@ def test_convolutions_have_no_such_jacobian():
         JacobianSingularValues(activation="tanh")(
             {"state": model.initial(0, "init", "named")}, {"state": network(model.build())}, DATA
         )
+
+
+def test_of_a_network_that_diverged_there_are_no_numbers():
+    spec = Mlp(activation="tanh", shape=(1, 8, 8), widths=(5,))
+    net, state = network(spec.build()), spec.initial(0, "init", "named")
+    state["fc.0.weight"][0, 0] = torch.nan
+    found = Activations(activation="tanh", images=10, bins=4)({"state": state}, {"state": net}, DATA)
+    assert found["std"] == {"fc.0.weight": None} and found["histogram"] == {"fc.0.weight": None}

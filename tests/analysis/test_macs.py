@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lotterylab.analysis.macs import effective_macs, macs
+from lotterylab.analysis.macs import Macs, effective_macs, macs
 from lotterylab.errors import UsageError
 from lotterylab.models import SPECS, Mlp
+from lotterylab.network import network, state_of
 
 
 def counted(module: nn.Module, shape: tuple[int, ...]) -> int:
@@ -49,6 +52,14 @@ LAYERS = [
 @pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=[f"{type(one).__name__}{shape}" for one, shape in LAYERS])
 def test_a_single_layer_too_also_grouped_and_transposed(layer, shape, device):
     assert macs(layer, shape, device=device) == {"weight": counted(layer, shape)}
+
+
+@pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=[f"{type(one).__name__}{shape}" for one, shape in LAYERS])
+def test_the_measure_of_a_study_counts_the_same(layer, shape):
+    images = torch.zeros(1, *shape)
+    data = SimpleNamespace(train=SimpleNamespace(images=images))
+    found = Macs()({"state": state_of(layer)}, {"state": network(layer)}, data)
+    assert found == {"dense": macs(layer, shape), "total": counted(layer, shape)}
 
 
 def test_lenet_has_one_multiplication_for_each_weight_and_conv_2_one_for_each_place():

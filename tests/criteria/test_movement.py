@@ -51,7 +51,7 @@ def test_half_precision_is_compared_in_float32():
 
 def test_an_initial_state_of_another_network_is_refused():
     module = conv("relu")
-    state = dict(module.state_dict())
+    state = dict(conv("relu").state_dict())
     with pytest.raises(UsageError, match=r"the initial state has no '4\.weight'"):
         ll.score(module, Movement(), initial={"0.weight": state["0.weight"]})
     with pytest.raises(UsageError, match=r"'4\.weight' has shape \(2, 2\) in the initial state, and now \(3, 12\)"):

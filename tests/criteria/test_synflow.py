@@ -126,3 +126,18 @@ def test_a_hundred_rounds_empty_no_layer_down_to_a_weight_each(left):
         for name, parameter in module.named_parameters():
             parameter.copy_(parameter.abs() * mask[name])
         assert bool(module(torch.ones(1, 1, 8, 8)).any()), "a path from input to output is left"
+
+
+@pytest.mark.parametrize("between", [nn.LayerNorm(6), nn.Sequential(nn.BatchNorm1d(6), nn.GELU())])
+def test_scores_are_absolute_where_the_flow_falls_with_a_weight(between):
+    module = nn.Sequential(nn.Linear(4, 6), between, nn.Linear(6, 3)).eval()
+    for name, buffer in module.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.fill_(3.0)
+    scores = ll.score(module, SynFlow(), input_shape=(4,))
+    theta = {name: p.detach().abs().double().requires_grad_() for name, p in module.double().named_parameters()}
+    flow = torch.func.functional_call(module, theta, (torch.ones(1, 4, dtype=torch.float64),)).sum()
+    slopes = torch.autograd.grad(flow, [theta[name] for name in scores])
+    assert any(bool((slope < 0).any()) for slope in slopes), "nothing falls: the test would show nothing"
+    for (name, score), slope in zip(scores.items(), slopes, strict=True):
+        torch.testing.assert_close(score, (theta[name].detach() * slope).abs())

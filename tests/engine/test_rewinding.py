@@ -148,6 +148,31 @@ def test_learning_rate_rewinding_keeps_the_weights_and_rewinds_the_schedule(stor
     assert rewound.first_step == K and rewound.total_steps == T
 
 
+@pytest.mark.parametrize(("start", "restored", "updates"), [(T, ("buffers", "optimizer"), T), (K, ("buffers",), 0)])
+def test_adam_counts_the_updates_that_its_state_has_seen(store, start, restored, updates):
+    """The next step is the one that torch.optim.Adam takes with the same state, whatever step of the recipe it is."""
+    run = run_of(INIT.model, Adam(lr=1e-3, decoupled=False))
+    ticket = replace(run, start=run.at(start), from_step=K, restored=restored)
+    compute([ticket.at(K + 1)], store)
+    context = Context(store=store)
+    begin, after = beginning(ticket, context), context.state(ticket.at(K + 1))
+    assert begin is not None and int(begin.optimizer["updates"]) == updates
+    module = run.model.build()
+    module.load_state_dict(begin.state)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    for name, parameter in module.named_parameters():
+        if updates:
+            slots = {slot: begin.optimizer[f"{slot}/{name}"].clone() for slot in ("exp_avg", "exp_avg_sq")}
+            optimizer.state[parameter] = {"step": torch.tensor(float(updates)), **slots}
+    loader = context.loader(run.data, run.recipe, run.order_seed)
+    epoch, place = divmod(K, loader.steps_per_epoch)
+    batch = next(loader.batches(epoch, start=place))
+    torch.nn.functional.cross_entropy(module(batch.inputs), batch.targets).backward()
+    optimizer.step()
+    for name, parameter in module.named_parameters():
+        torch.testing.assert_close(after[name], parameter.detach(), rtol=1e-5, atol=1e-7)
+
+
 def test_what_is_not_restored_begins_afresh(store):
     model = MODELS["batch norm"]
     run = run_of(model, Sgd(lr=0.05, momentum=0.9))

@@ -74,7 +74,16 @@ def disagrees(rank: int, out: Path) -> None:
         (out / f"{rank}.txt").write_text(str(error))
 
 
-JOBS = {"trains": trains, "disagrees": disagrees}
+def loads_another(rank: int, out: Path) -> None:
+    net = module()
+    held = ll.attach(net, sgd(net), ll.prune(net, ll.criteria.Random(), 0.5, seed=0))
+    try:
+        held.load_state_dict(ll.prune(net, ll.criteria.Random(), 0.5, seed=rank))
+    except UsageError as error:
+        (out / f"{rank}.txt").write_text(str(error))
+
+
+JOBS = {"trains": trains, "disagrees": disagrees, "loads another": loads_another}
 
 
 def spawn(job: str, out: Path) -> None:
@@ -114,7 +123,8 @@ def test_both_ranks_hold_the_mask_and_give_what_one_process_gives(tmp_path):
     assert found[0]["norms"] == pytest.approx(norms, rel=1e-4), "the norm is that of what is kept"
 
 
-def test_ranks_with_different_masks_are_refused_on_every_rank(tmp_path):
-    spawn("disagrees", tmp_path)
+@pytest.mark.parametrize("job", ["disagrees", "loads another"])
+def test_ranks_with_different_masks_are_refused_on_every_rank(job, tmp_path):
+    spawn(job, tmp_path)
     for rank in range(WORLD):
         assert "the ranks have different masks" in (tmp_path / f"{rank}.txt").read_text()

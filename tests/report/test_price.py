@@ -77,7 +77,9 @@ def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
 
 
 def test_the_choice_of_rates_is_told_with_its_price(tmp_path):
-    options = Options(protocols=("corrected",), activations=("tanh",), sparsities=(0.9,), seeds=2, rates=(0.1, 0.3))
+    options = Options(
+        protocols=("corrected",), activations=("tanh",), sparsities=(0.9,), seeds=2, rates=(0.1, 0.3), scoring_images=2
+    )
     study = build(options, DATA, title="digits")
     told = list(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
     assert " 13. learning rate | tanh: 2 rates x 2 seeds, chosen on validation, 4 runs (4 to run)" in told
@@ -101,7 +103,7 @@ def test_runs_of_several_lengths_and_runs_in_no_row_are_told(tmp_path):
     steps = sorted({run.total_steps - run.first_step for run in rising if isinstance(run, Train)})
     assert len(steps) > 1 and f"rising, {len(steps)} x {steps[0]:,} to {steps[-1]:,} steps" in told
     request = request_kind("grasp-activations")().parts()
-    study = request.build(request.options(seeds=1), DATA, title="digits")
+    study = request.build(request.options(seeds=1, scoring_images=2), DATA, title="digits")
     scored = {row.nodes["prune"].of.run.digest for row in study.rows if row.labels["method"] == "magnitude"}  # type: ignore[attr-defined]
     told = "\n".join(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
     assert f"and {len(scored)} runs that these begin from" in told and "up to 0" not in told

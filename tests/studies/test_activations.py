@@ -29,7 +29,7 @@ def test_each_rung_changes_what_it_says_and_keeps_the_rest():
         differs = {f.name for f in dataclasses.fields(rung) if getattr(rung, f.name) != getattr(before, f.name)}
         assert differs == {*changes, "name"}
         before = rung
-    assert dataclasses.replace(before, name="corrected", biases_scored=False) == CORRECTED
+    assert dataclasses.replace(before, name="corrected", biases_scored=False, compared_at="final") == CORRECTED
 
 
 def test_a_dense_run_is_trained_once_for_all_that_need_it():

@@ -48,7 +48,7 @@ def test_only_the_mask_comes_from_corrupted_data(what: str, context: Context):
 
 def test_scores_at_initialisation_see_the_corrupted_data_too():
     mask = Prune(criterion=Snip(), of=INIT, sparsity=0.5, seed=0, data=DATA, batch=PerClass(count=1))
-    run = control("corrupted-labels", Ticket(round=1, mask=mask, run=train(mask)), 3, CONTROLS)
+    run = control("corrupted-labels", Ticket(round=1, run=train(mask)), 3, CONTROLS)
     assert run.mask.data.spec == Corrupted(spec=DATA.spec, what="labels", seed=3)  # type: ignore[attr-defined]
     assert run.data == DATA and run.mask.of == INIT  # type: ignore[attr-defined]
 

@@ -27,6 +27,7 @@ from some_plans import compute
 NAMES = [name for name in HOMES if issubclass(request_kind(name), SizedRequest)]
 SPEC = Digits(train=64, validation=20, test=20)
 DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
+WHOLE = Data(spec=Digits(), content="0" * 64)  # for plans of whole sizes
 TINY: dict[str, dict[str, Any]] = {
     "lth-mnist": {"steps": 6, "rounds": 10},  # the tenth has all controls
     "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
@@ -106,8 +107,8 @@ def test_the_price_is_said_in_the_runs_own_units(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", ["quick", "standard", "paper"])
 def test_every_size_can_be_planned(name, size, tmp_path):
-    of, whole = parts(name), Digits()
-    found = of.build(of.options(**of.sizes[size]), Data(spec=whole, content="0" * 64), title=whole.title)
+    of = parts(name)
+    found = of.build(of.options(**of.sizes[size]), WHOLE, title=SPEC.title)
     trainings = {node.digest for node in found.targets() if isinstance(node, Train)}
     assert len(trainings) >= 10 and len({row.labels["seed"] for row in found.rows}) == of.sizes[size]["seeds"]
 
@@ -125,7 +126,7 @@ def test_claims_are_open_before_anything_runs_and_each_has_a_key_of_its_own(name
 def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
     """A judge that finds no rows says "not run" for ever: made-up rows of the standard plan must be enough for all."""
     of = parts(name)
-    planned = of.build(of.options(**of.sizes["standard"]), DATA, title=SPEC.title)
+    planned = of.build(of.options(**of.sizes["standard"]), WHOLE, title=SPEC.title)
     rows = made_up(planned)
     for claim in of.outline.claims:
         judged = claim.judge(rows)

@@ -17,6 +17,7 @@ from lotterylab.network import network, state_of
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import EpochDrops
+from lotterylab.training.slots import by_parameter, by_slot
 from lotterylab.training.watch import evaluate
 from lotterylab.types import Mask
 from some_trainings import DATA, RECIPE, InFloat64, bits, checkpoints, cnn, half, loader, normed
@@ -45,19 +46,11 @@ def test_pruned_weights_and_their_optimizer_state_are_positive_zero_at_every_epo
     module = make()
     mask = half(module)
     for one in checkpoints(module, recipe, mask, channels_last=channels_last):
-        groups = [one.state, *one.kept.values(), *(slot_of(one.optimizer, slot) for slot in slots(one.optimizer))]
+        groups = [one.state, *one.kept.values(), *by_slot(one.optimizer).values()]
         for tensors in groups:
             for name, kept in mask.items():
                 assert not bool(tensors[name][~kept].contiguous().view(torch.int32).any()), name
                 assert bool((tensors[name][kept] != 0).any()), name
-
-
-def slots(optimizer: dict[str, Any]) -> set[str]:
-    return {key.split("/")[0] for key in optimizer}
-
-
-def slot_of(optimizer: dict[str, Any], slot: str) -> dict[str, Any]:
-    return {key.split("/", 1)[1]: tensor for key, tensor in optimizer.items() if key.startswith(f"{slot}/")}
 
 
 def test_not_held_they_start_at_zero_and_grow_back():
@@ -265,7 +258,7 @@ def test_what_is_frozen_stays_what_is_unused_is_left_and_assigned_buffers_move_a
         torch.equal(before[name], ours[-1].state[name]) for name in before if name.startswith(("frozen", "unus"))
     )
     assert not torch.equal(before["ema"], ours[-1].state["ema"])
-    assert {key.split("/", 1)[1].split(".")[0] for key in ours[-1].optimizer} == {"unused", "head"}
+    assert {name.split(".")[0] for name in by_parameter(ours[-1].optimizer)} == {"unused", "head"}
 
 
 def test_a_mask_on_a_frozen_layer_is_held_by_never_moving_it():

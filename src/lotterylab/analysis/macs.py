@@ -27,11 +27,11 @@ class Macs:
         state, net = values["state"], models["state"]
         counts = dict.fromkeys(net.prunable, 0)
 
-        def look(name: str, output: Tensor) -> None:
-            counts[name] += output.numel() * state[name][0].numel()
+        def look(name: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> None:
+            counts[name] += _multiplications(layer, inputs, output)
 
         with torch.no_grad():
-            net.layer_outputs(state, torch.zeros(1, *dataset.train.images.shape[1:]), net.prunable, look)
+            net.layer_calls(state, torch.zeros(1, *dataset.train.images.shape[1:]), net.prunable, look)
         return {"dense": counts, "total": sum(counts.values())}
 
 
@@ -47,15 +47,12 @@ def macs(module: nn.Module, shape: tuple[int, ...], *, device: str = "meta") -> 
     """
     import torch
     from torch.func import functional_call
-    from torch.nn.modules.conv import _ConvTransposeNd
 
     by_layer = {id(layer): name for name, layers in layers_of_weights(module).items() for layer in layers}
     counts = dict.fromkeys(layers_of_weights(module), 0)
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        places = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
-        # the entries of a weight at one place of one channel are those of weight[0]
-        counts[by_layer[id(layer)]] += places.numel() * layer.weight[0].numel()  # type: ignore[index, operator]
+        counts[by_layer[id(layer)]] += _multiplications(layer, inputs[0], output)
 
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     moved = {name: tensor.detach().clone().to(device) for name, tensor in tensors.items()}
@@ -71,6 +68,15 @@ def macs(module: nn.Module, shape: tuple[int, ...], *, device: str = "meta") -> 
         for layer, training in modes.items():
             layer.training = training
     return counts
+
+
+def _multiplications(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
+    """Of one call of a Conv or Linear layer."""
+    from torch.nn.modules.conv import _ConvTransposeNd
+
+    places = inputs if isinstance(layer, _ConvTransposeNd) else output
+    # the entries of a weight at one place of one channel are those of weight[0]
+    return places.numel() * layer.weight[0].numel()  # type: ignore[index, operator]
 
 
 def effective_macs(dense: Mapping[str, int], mask: Mapping[str, Tensor]) -> dict[str, int]:

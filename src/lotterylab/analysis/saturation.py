@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from torch import Tensor
 
+NUMBERS = ("mean", "std", "percentile_2", "percentile_98", "saturated", "histogram", "low", "high")
 FLAT = 0.05  # of an activation's steepest slope: where the slope is at most this, a unit is called saturated
 GRID = 10.0  # the steepest slope of every activation lies within so far of 0
 
@@ -43,6 +44,10 @@ class Activations:
         numbers: dict[str, dict[str, Any]] = {}
         for name, s in pre_activations(models["state"], values["state"], dataset, "test", self.images).items():
             h = f(s).flatten()
+            if not bool(h.isfinite().all()):  # it diverged: there are no numbers to tell
+                for key in NUMBERS:
+                    numbers.setdefault(key, {})[name] = None
+                continue
             low = float(h.min()) if ends[0] is None else ends[0]
             high = float(h.max()) if ends[1] is None else ends[1]
             found = {

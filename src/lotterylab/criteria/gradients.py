@@ -39,7 +39,8 @@ def initial_of(view: View, who: Any) -> State:
     """The view's initial state, or an error that says which criterion needs one or what it does not fit."""
     if view.initial is None:
         raise UsageError(
-            f"{type(who).__name__} compares with the weights before training: pass initial=, a state_dict of that time."
+            f"{type(who).__name__} compares with the weights before training: pass initial=, a "
+            "copy of the state_dict of that time (copy.deepcopy(module.state_dict()))."
         )
     for name in view.names:
         if name not in view.initial:

@@ -26,13 +26,13 @@ class SynFlow:
     behind the method holds for homogeneous activations (ReLU, leaky ReLU, none); others are scored all the same.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 1: signed scores, where a norm or an activation falls
     needs_batch: ClassVar[bool] = False
     needs_shape: ClassVar[bool] = True
     needs_initial: ClassVar[bool] = False
 
     def __call__(self, view: View) -> Scores:
-        """theta * dR/dtheta of each named parameter, float64, 0 or more."""
+        """|theta * dR/dtheta| of each named parameter, float64."""
         import torch
 
         shape = shape_of(view, self)
@@ -45,7 +45,7 @@ class SynFlow:
         if not isinstance(outputs, torch.Tensor):
             raise UsageError(f"SynFlow sums the outputs, but the module returns a {type(outputs).__name__}. Wrap it.")
         flow = outputs.sum()
-        scores = [(weight * slope).detach() for weight, slope in zip(theta, slopes(flow, theta), strict=True)]
+        scores = [(weight * slope).detach().abs() for weight, slope in zip(theta, slopes(flow, theta), strict=True)]
         if not all(bool(score.isfinite().all()) for score in scores):
             raise UsageError(
                 f"SynFlow's sum of the outputs is {float(flow.detach()):g}, or its slopes are not finite: the products "

@@ -103,7 +103,7 @@ def _dense(node: Dense, context: Context) -> Outcome:
 
 def _shuffle(node: Shuffle, context: Context) -> Outcome:
     within = context.mask(node.within) if node.within else None
-    mask = masks.shuffle(context.mask(node.mask), node.seed, within=within)
+    mask = masks.shuffle(context.mask(node.mask), node.seed, within=within, granularity=node.granularity)
     return Outcome(tensors={"mask": mask}, metrics={"mask_digest": masks.digest(mask)})
 
 

@@ -13,6 +13,7 @@ from lotterylab import masks
 from lotterylab.engine.facts import deciding, facts
 from lotterylab.network import network
 from lotterylab.plan.nodes import At, Train, first_of
+from lotterylab.training import slots
 from lotterylab.training.loop import first, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import evaluate
@@ -92,7 +93,7 @@ def beginning(node: Train, context: Context) -> Checkpoint | None:
         own = context.state(first_of(node.start))
         state = cast(State, {name: tensor if name in names else own[name] for name, tensor in state.items()})
     restored = "optimizer" in node.restored
-    optimizer = _masked_slots(found.optimizer, mask) if restored else fresh(node, context).optimizer
+    optimizer = slots.masked(found.optimizer, mask) if restored else fresh(node, context).optimizer
     return Checkpoint(step=node.first_step, state=state, optimizer=optimizer, kept={}, metrics={})
 
 
@@ -110,16 +111,6 @@ def fresh(node: Train, context: Context) -> Checkpoint:
     recipe = cast(Recipe, context.resolve(node.recipe))
     begin = first(network(node.model.build()), context.state(node.start), context.mask(node.mask), recipe)
     return Checkpoint(step=node.first_step, state=begin.state, optimizer=begin.optimizer, kept={}, metrics={})
-
-
-def _masked_slots(slots: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Optimizer state, "momentum/conv1.weight", with the entries of pruned weights at zero."""
-    masked = {}
-    for key, tensor in slots.items():
-        name = key.split("/", 1)[1]
-        fits = name in mask and mask[name].shape == tensor.shape  # a count of steps is no slot
-        masked[key] = tensor.masked_fill(~mask[name], 0.0) if fits else tensor
-    return masked
 
 
 def _advance(node: Train, context: Context, until: int) -> Trained:

@@ -211,12 +211,13 @@ class Prune(Node):
 class Shuffle(Node):
     """The same number kept in each tensor, at random places: a control.  Value: ``Mask``.
 
-    ``within``: an earlier mask, among whose kept places these lie.
+    ``within``: an earlier mask, among whose kept places these lie.  ``granularity``: what changes places.
     """
 
     mask: Node
     seed: int
     within: Node | None = field(default=None, metadata=ADDED_LATER)
+    granularity: str = field(default="weight", metadata=ADDED_LATER)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

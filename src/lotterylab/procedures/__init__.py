@@ -1,5 +1,6 @@
 """How tickets are found, as plans: each procedure is one page that reads like its paper's algorithm."""
 
+from lotterylab.procedures.at_init import at_initialisation
 from lotterylab.procedures.controls import CONTROLS, control
 from lotterylab.procedures.tickets import (
     RewindTo,
@@ -15,6 +16,7 @@ __all__ = [
     "CONTROLS",
     "RewindTo",
     "Ticket",
+    "at_initialisation",
     "control",
     "fine_tuning",
     "iterative",

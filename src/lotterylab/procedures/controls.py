@@ -7,7 +7,7 @@ the ticket was rewound to step k: it then trains k steps more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 from lotterylab.errors import UsageError, unknown
@@ -18,7 +18,6 @@ from lotterylab.rates import Rate
 Control: TypeAlias = Callable[[Ticket, int], Train]
 Spoil: TypeAlias = Callable[[Data, int], Data]
 Narrow: TypeAlias = Callable[[Any, tuple[Any, ...], str], Any]
-BEHIND = ("start", "mask", "within", "of", "run", "data")  # the fields of a node through which its history is reached
 
 
 def reinitialised(ticket: Ticket, seed: int) -> Train:
@@ -44,12 +43,15 @@ def random_mask(ticket: Ticket, seed: int) -> Train:
     """The ticket's start with as many weights kept in each layer, at random: the mask, shuffled within its layers.
     [frankle2019lottery, "random sparsity"; frankle2021pruning, "shuffling"]
 
+    What was removed in pieces (filters, blocks, patterns) is removed in as many.
+
     Where the start is the end of a pruned run, as in fine-tuning, they lie among the weights that it had: the others
     are 0 there.
     """
     start = ticket.run.start
     within = start.run.mask if isinstance(start, At) and not isinstance(start.run.mask, Dense) else None
-    return replace(ticket.run, mask=Shuffle(mask=ticket.mask, seed=seed, within=within))
+    pieces = ticket.mask.granularity if isinstance(ticket.mask, Prune) else "weight"
+    return replace(ticket.run, mask=Shuffle(mask=ticket.mask, seed=seed, within=within, granularity=pieces))
 
 
 def inverted(ticket: Ticket, seed: int) -> Train:
@@ -94,7 +96,8 @@ def small_dense_same_compute(ticket: Ticket, seed: int, narrow: Narrow) -> Train
 
 def dense_same_cost(ticket: Ticket, seed: int) -> Train:
     """The whole network, trained for as many steps as finding the ticket and training it took together."""
-    dense = ticket.found_by[0]
+    first = (*ticket.found_by, ticket.run)[0]  # of a mask that was found at initialisation, its own
+    dense = replace(first, mask=Dense(model=first.model))
     steps = sum(run.total_steps - run.first_step for run in (*ticket.found_by, ticket.run))
     return replace(dense, recipe=dense.recipe.longer(steps / dense.total_steps))
 
@@ -127,7 +130,7 @@ def _elsewhere(value: Any, spoil: Callable[[Data], Data], known: dict[str, Node]
     if not isinstance(value, Node):
         return value
     if value.digest not in known:
-        changed = {name: _elsewhere(getattr(value, name), spoil, known) for name in BEHIND if hasattr(value, name)}
+        changed = {one.name: _elsewhere(getattr(value, one.name), spoil, known) for one in fields(value)}
         known[value.digest] = replace(value, **changed)
     return known[value.digest]
 

@@ -20,16 +20,20 @@ RewindTo: TypeAlias = Callable[[int], int]
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
-    """A mask and the run that trains it.
+    """A run of a pruned network.
 
-    ``round``: of pruning, from 1; the dense run is round 0.  ``found_by``: the runs that had to be trained before the
-    mask was known; what a ticket costs is these and ``run``.
+    ``round``: of pruning, from 1.  ``found_by``: the runs that had to be trained before the mask was known, the dense
+    one first; what a ticket costs is these and ``run``.
     """
 
     round: int
-    mask: Node
     run: Train
     found_by: tuple[Train, ...] = ()
+
+    @property
+    def mask(self) -> Node:
+        """The mask that is trained."""
+        return self.run.mask
 
 
 def reset(round: int) -> int:
@@ -48,7 +52,7 @@ def one_shot(
     for round, sparsity in enumerate(sparsities, start=1):
         mask = Prune(criterion=criterion, of=dense.final, sparsity=sparsity, **cut)
         run = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
-        tickets.append(Ticket(round=round, mask=mask, run=run, found_by=(dense,)))
+        tickets.append(Ticket(round=round, run=run, found_by=(dense,)))
     return tickets
 
 
@@ -59,12 +63,13 @@ def iterative(
 
     ``sparsities``: what each round cuts to, a number of all entries or a ``Rate`` of those still there.
     """
-    tickets, last = [Ticket(round=0, mask=dense.mask, run=dense)], dense
+    runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=last.final, mask=_earlier(tickets), sparsity=sparsity, **cut)
-        last = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
-        tickets.append(Ticket(round=round, mask=mask, run=last, found_by=_runs(tickets)))
-    return tickets[1:]
+        mask = Prune(criterion=criterion, of=runs[-1].final, mask=_earlier(runs), sparsity=sparsity, **cut)
+        run = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
+        tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
+        runs.append(run)
+    return tickets
 
 
 def learning_rate_rewinding(
@@ -75,12 +80,14 @@ def learning_rate_rewinding(
     Each round goes on from the last checkpoint of the round before, its optimizer state with it, at step k of schedule
     and data order.
     """
-    tickets, last = [Ticket(round=0, mask=dense.mask, run=dense)], dense
+    runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=last.final, mask=_earlier(tickets), sparsity=sparsity, **cut)
-        last = replace(dense, start=last.at(last.total_steps), from_step=rewind_to(round), mask=mask)
-        tickets.append(Ticket(round=round, mask=mask, run=last, found_by=_runs(tickets)))
-    return tickets[1:]
+        mask = Prune(criterion=criterion, of=runs[-1].final, mask=_earlier(runs), sparsity=sparsity, **cut)
+        trained = runs[-1].at(runs[-1].total_steps)
+        run = replace(dense, start=trained, from_step=rewind_to(round), mask=mask)
+        tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
+        runs.append(run)
+    return tickets
 
 
 def fine_tuning(dense: Train, sparsities: Sequence[Any], recipe: Any, *, criterion: Any, **cut: Any) -> list[Ticket]:
@@ -88,18 +95,15 @@ def fine_tuning(dense: Train, sparsities: Sequence[Any], recipe: Any, *, criteri
 
     Usually a few epochs at the last rate of the dense run; the optimizer begins afresh.   [renda2020comparing]
     """
-    tickets, last = [Ticket(round=0, mask=dense.mask, run=dense)], dense
+    runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=last.final, mask=_earlier(tickets), sparsity=sparsity, **cut)
-        last = replace(dense, start=last.final, mask=mask, recipe=recipe)
-        tickets.append(Ticket(round=round, mask=mask, run=last, found_by=_runs(tickets)))
-    return tickets[1:]
+        mask = Prune(criterion=criterion, of=runs[-1].final, mask=_earlier(runs), sparsity=sparsity, **cut)
+        run = replace(dense, start=runs[-1].final, mask=mask, recipe=recipe)
+        tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
+        runs.append(run)
+    return tickets
 
 
-def _earlier(tickets: list[Ticket]) -> Node | None:
+def _earlier(runs: list[Train]) -> Node | None:
     """The mask to prune further; none in the first round, so that it is the one-shot one."""
-    return tickets[-1].mask if tickets[-1].round else None
-
-
-def _runs(tickets: list[Ticket]) -> tuple[Train, ...]:
-    return tuple(ticket.run for ticket in tickets)
+    return runs[-1].mask if len(runs) > 1 else None

@@ -43,6 +43,9 @@ NAMES = {
 CONTROLS = {
     "random mask": Look(colour=PURPLE, marker="D", line="--", size=4.5),
     "reinitialised": Look(colour=ORANGE, marker="v", line="-."),
+    "permuted": Look(colour=SKY, marker="h", line="-."),
+    "reshuffled": Look(colour=GREEN, marker="^", line="--"),
+    "inverted": Look(colour=WINE, marker="P", line=":"),
 }
 TARGETS = (
     Look(colour=SKY, marker="o"),

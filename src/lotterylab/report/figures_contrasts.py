@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from lotterylab.report import figure_style as style
 from lotterylab.report.grid import Grid, Look, Panel, Series
 from lotterylab.report.words import interval_text
-from lotterylab.studies.contrasts import DENSE, DENSE_TOTAL, RANDOM, REINITIALISED, Contrast
+from lotterylab.studies.contrasts import DENSE, DENSE_TOTAL, OF_THE_TICKET, Contrast
 
 AGAINST = {
-    RANDOM: style.CONTROLS["random mask"],
-    REINITIALISED: style.CONTROLS["reinitialised"],
+    **{control: style.CONTROLS[control] for control in OF_THE_TICKET},
     DENSE: Look(colour=style.BLACK, marker="P"),
     DENSE_TOTAL: Look(colour=style.GREY, marker="X"),
 }
@@ -56,20 +55,21 @@ def contrasts(found: Sequence[Contrast]) -> Grid:
 
 def _series(found: Sequence[Contrast], places: Sequence[tuple[str, float]]) -> tuple[Series, ...]:
     series = []
-    for number, (against, look) in enumerate(AGAINST.items()):
-        own = [one for one in found if one.against == against]
-        if own:
-            series.append(
-                Series(
-                    x=tuple(one.interval.mean for one in own),
-                    y=tuple(places.index((one.method, one.sparsity)) + 0.19 * (1.5 - number) for one in own),
-                    look=Look(colour=look.colour, marker=look.marker, line="", size=4.5),
-                    label=f"minus {against}",
-                    low=tuple(one.interval.mean if one.interval.low is None else one.interval.low for one in own),
-                    high=tuple(one.interval.mean if one.interval.high is None else one.interval.high for one in own),
-                    across=True,
-                )
+    there = [against for against in AGAINST if any(one.against == against for one in found)]
+    for number, against in enumerate(there):
+        look, own = AGAINST[against], [one for one in found if one.against == against]
+        aside = 0.19 * ((len(there) - 1) / 2 - number)
+        series.append(
+            Series(
+                x=tuple(one.interval.mean for one in own),
+                y=tuple(places.index((one.method, one.sparsity)) + aside for one in own),
+                look=Look(colour=look.colour, marker=look.marker, line="", size=4.5),
+                label=f"minus {against}",
+                low=tuple(one.interval.mean if one.interval.low is None else one.interval.low for one in own),
+                high=tuple(one.interval.mean if one.interval.high is None else one.interval.high for one in own),
+                across=True,
             )
+        )
     return tuple(series)
 
 

@@ -11,7 +11,7 @@ from lotterylab.report import figure_style as style
 from lotterylab.report.figure_parts import spell_count
 from lotterylab.report.grid import Grid, Panel, Series
 from lotterylab.studies.outline import LayerChart
-from lotterylab.studies.seeds import where
+from lotterylab.studies.seeds import by_layer, where
 
 
 def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
@@ -23,9 +23,11 @@ def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
         for number, line in enumerate(wanted.lines):
             own = [row for row in line.rows(rows) if row.labels["activation"] == activation]
             seeds |= {int(row.labels["seed"]) for row in own}
-            if own:
+            if by_layer(own, wanted.metric):
                 series.append(replace(_series(own, wanted.metric), look=style.line(number), label=line.name))
-        layers = range(1, max(len(one.x) for one in series) + 1)
+        if not series:  # every network diverged
+            continue
+        layers = range(1, int(max(one.x[-1] for one in series)) + 1)
         panels.append(
             Panel(
                 title=activation,
@@ -50,10 +52,10 @@ def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
 
 
 def _series(rows: Sequence[Result], metric: str) -> Series:
-    layers = list(rows[0].metric(metric))
-    means = [t_interval([row.metric(metric)[layer] for row in rows]) for layer in layers]
+    found, layers = by_layer(rows, metric), list(rows[0].metric(metric))
+    means = [t_interval(values) for values in found.values()]
     return Series(
-        x=tuple(float(number) for number in range(1, len(layers) + 1)),
+        x=tuple(float(layers.index(layer) + 1) for layer in found),
         y=tuple(one.mean for one in means),
         look=style.line(0),
         low=tuple(_bar(one.low, one.mean) for one in means),

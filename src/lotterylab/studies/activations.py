@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lotterylab.criteria import Random, RandomOfSign
-from lotterylab.plan.nodes import Data, Prune, Shuffle
+from lotterylab.plan.nodes import Data, Prune
 from lotterylab.plan.study import Row, Study
+from lotterylab.procedures import control
 from lotterylab.studies.activations_arm import Arm
-from lotterylab.studies.activations_options import PRESETS, Options, for_model
+from lotterylab.studies.activations_options import PRESETS, TICKET_CONTROLS, Options, for_model
 from lotterylab.studies.activations_predictions import PREDICTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, Protocol, ladder
 
@@ -101,15 +102,15 @@ def _corrected(options: Options, data: Data, seed: int) -> Iterator[Row]:
 
 def corrected_rows(arm: Arm, method: str, sparsity: float) -> Iterator[Row]:
     """A ticket of the corrected protocol and its controls."""
-    prune = arm.prune(method, sparsity)
-    row = arm.pruned_row(method, sparsity, prune, arm.retrain(prune))
-    yield arm.with_overlap(row, "grasp", arm.prune("grasp", sparsity)) if "grasp" in arm.options.methods else row
-    if "random-mask" in arm.options.controls:
-        shuffled = Shuffle(mask=prune, seed=arm.seed)
-        yield arm.pruned_row(method, sparsity, prune, arm.retrain(shuffled), control="random mask", mask=shuffled)
-    if "reinitialised" in arm.options.controls:
-        fresh = replace(arm.init, purpose="reinit")
-        yield arm.pruned_row(method, sparsity, prune, arm.retrain(prune, start=fresh), control="reinitialised")
+    ticket = arm.ticket(method, sparsity)
+    row = arm.pruned_row(method, sparsity, ticket.mask, ticket.run)
+    if "grasp" in arm.options.methods:
+        row = arm.with_overlap(row, "grasp", arm.ticket("grasp", sparsity).mask)
+    yield row
+    for word in arm.options.controls:
+        if word in TICKET_CONTROLS:
+            run = control(word, ticket, arm.seed)
+            yield arm.pruned_row(method, sparsity, ticket.mask, run, control=word.replace("-", " "))
 
 
 _PARTS: dict[str, Callable[[Options, Data, int], Iterator[Row]]] = {

@@ -11,9 +11,10 @@ from lotterylab.data.scoring import FirstOfStream, PerClass
 from lotterylab.models import ConvN, LeNet300100, Mlp, ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.study import Row
+from lotterylab.procedures import Ticket, at_initialisation
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
 from lotterylab.studies.methods import method as method_named
-from lotterylab.studies.protocols import BATCH, CORRECTED, Protocol
+from lotterylab.studies.protocols import BATCH, Protocol
 
 IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each feed the next, with nothing in between
 
@@ -67,8 +68,8 @@ class Arm:
         """What gradients are taken on: as published, the first batch of the shared stream; else some images of each
         class."""
         if self.protocol.streams == "named":
-            some = PerClass(count=self.options.scoring_images)
-            some.check(train=self.data.spec.train, classes=self.data.spec.classes)
+            some, spec = PerClass(count=self.options.scoring_images), self.data.spec
+            some.check(train=spec.train, classes=spec.classes)
             return some
         stream = self.stream(BATCH)
         return FirstOfStream(size=BATCH, stream=stream, augment=self.options.augment)
@@ -91,28 +92,31 @@ class Arm:
             mode="eval",
         )
 
-    def prune(self, method: str, sparsity: float) -> Prune:
-        """As corrected: at initialisation, or from the trained network after its last epoch, as the method says."""
+    def ticket(self, method: str, sparsity: float) -> Ticket:
+        """As corrected: found at initialisation, or in the network that was trained to its last epoch and then reset to
+        its initial weights, as the method says."""
         chosen = method_named(method)
-        sees_data = {"data": self.data, "batch": self.batch()} if chosen.criterion.needs_batch else {}
-        return Prune(
-            criterion=chosen.criterion,
-            of=self.init if chosen.scores == "initial" else self.dense.final,
-            sparsity=sparsity,
-            seed=self.seed,
-            scope=self.options.scope,
-            granularity=self.options.granularity,
-            rounds=chosen.rounds,
-            mode=chosen.mode,
-            **sees_data,
-        )
+        cut = {
+            "criterion": chosen.criterion,
+            "seed": self.seed,
+            "scope": self.options.scope,
+            "granularity": self.options.granularity,
+            "rounds": chosen.rounds,
+            "mode": chosen.mode,
+            **({"data": self.data, "batch": self.batch()} if chosen.criterion.needs_batch else {}),
+        }
+        if chosen.scores == "initial":
+            (found,) = at_initialisation(self.train_dense(self.options.pruned_epochs), [sparsity], **cut)
+            return found
+        mask = Prune(of=self.dense.final, sparsity=sparsity, **cut)
+        return Ticket(round=1, run=self.retrain(mask), found_by=(self.dense,))
 
-    def retrain(self, mask: Node, *, start: Init | None = None, after_scoring: bool = False) -> Train:
+    def retrain(self, mask: Node, *, after_scoring: bool = False) -> Train:
         """Reset to the initial weights and train for the pruned arm's epochs."""
         recipe = self.recipe(
             self.options.pruned_epochs, self.rate, hold=self.protocol.hold, after_scoring=after_scoring
         )
-        return Train(start=start or self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
+        return Train(start=self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
 
     def dead_units_if_layers_follow(self) -> dict[str, Node]:
         """The measure of dead units, where each layer's outputs are the next one's inputs."""
@@ -120,26 +124,31 @@ class Arm:
 
     def dead_units(self) -> Measure:
         """Dead units of the network that is scored."""
-        of = {"state": self.dense.best if self.protocol is not CORRECTED else self.dense.final}
-        return Measure(quantity=DeadUnits(batch=self.batch(), seed=self.seed), of=of, data=self.data)
+        of = {"state": getattr(self.dense, self.protocol.compared_at)}
+        return Measure(quantity=DeadUnits(batch=self.batch_to_look_at(), seed=self.seed), of=of, data=self.data)
 
-    def pruned_row(
-        self, method: str, sparsity: float, prune: Prune, train: Train, *, control: str = "", mask: Node | None = None
-    ) -> Row:
-        """A row with its distances from the dense run: final states in the corrected protocol, picked epochs else.
+    def batch_to_look_at(self) -> Any:
+        """The scoring batch; of a few images, what there is of it, since nobody asked for the measure."""
+        most = max(1, self.data.spec.train // self.data.spec.classes)
+        few = self.protocol.streams == "named" and most < self.options.scoring_images
+        return PerClass(count=most) if few else self.batch()
+
+    def pruned_row(self, method: str, sparsity: float, prune: Node, train: Train, *, control: str = "") -> Row:
+        """A row with its distances from the dense run, at the epochs that the protocol compares.
 
         "matched": from the dense run of as many epochs in the same order, which stability to pruning asks for.
         [frankle2019stabilizing, section 3]
         """
-        point = "final" if self.protocol is CORRECTED else "best"
-        of = {"dense": getattr(self.dense, point), "ticket": getattr(train, point), "mask": mask or prune}
-        nodes = {"train": train, "prune": prune, "distances": Measure(quantity=Distances(), of=of)}
-        if self.protocol is CORRECTED and "dense" in self.options.controls:
+        point = self.protocol.compared_at
+        of = {"dense": getattr(self.dense, point), "ticket": getattr(train, point), "mask": train.mask}
+        cut = train.mask if isinstance(train.mask, Prune) else prune
+        nodes = {"train": train, "prune": cut, "distances": Measure(quantity=Distances(), of=of)}
+        if self.protocol.compared_at == "final" and "dense" in self.options.controls:
             as_many = self.train_dense(self.options.pruned_epochs).final
             nodes["matched"] = Measure(quantity=Distances(), of={**of, "dense": as_many})
         return self.row(method=method, control=control, sparsity=sparsity, nodes=nodes)
 
-    def with_overlap(self, row: Row, part: str, other: Prune) -> Row:
+    def with_overlap(self, row: Row, part: str, other: Node) -> Row:
         """The row, with the agreement of its mask with another one, which is not trained."""
         overlap = Measure(quantity=Overlap(), of={"a": row.nodes["prune"], "b": other})
         return replace(row, nodes={**row.nodes, f"overlap_{part}": overlap})

@@ -16,7 +16,8 @@ from lotterylab.pools import check_cut
 from lotterylab.studies.methods import method as method_named
 
 PROTOCOLS = ("as-published", "corrected", "ladder")
-CONTROLS = ("random-mask", "reinitialised", "dense")
+TICKET_CONTROLS = ("random-mask", "reinitialised", "permuted", "reshuffled", "inverted")  # of procedures.CONTROLS
+CONTROLS = (*TICKET_CONTROLS, "dense")
 AUGMENT = Augment(crop_padding=4, flip=True)  # the published study's
 TRIAL_SEEDS = (1001, 1002)  # for the choice of the learning rate, and for nothing else
 STUDYS_OWN = ShallowCnn(activation="relu")
@@ -40,7 +41,7 @@ class Options:
     model: Any = STUDYS_OWN
     init: str = ""  # the model's own
     methods: tuple[str, ...] = ("magnitude", "grasp", "first-order")
-    controls: tuple[str, ...] = CONTROLS
+    controls: tuple[str, ...] = ("random-mask", "reinitialised", "dense")
     scope: str = "global"
     granularity: str = "weight"
     scoring_images: int = 10  # of each class, for criteria that look at data

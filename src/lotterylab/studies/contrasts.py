@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -22,13 +22,7 @@ DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
     "reinitialised",
 )
 ARM = ("activation", "method", "sparsity", "control")
-# Of a ticket's method and sparsity: method, sparsity and control of the run it is held against.
-CONTROLS: dict[str, Callable[[str, float], tuple[str, float, str]]] = {
-    DENSE: lambda method, sparsity: ("dense", 0.0, "pruned epochs"),
-    DENSE_TOTAL: lambda method, sparsity: ("dense", 0.0, "total epochs"),
-    RANDOM: lambda method, sparsity: (method, sparsity, "random mask"),
-    REINITIALISED: lambda method, sparsity: (method, sparsity, "reinitialised"),
-}
+OF_THE_TICKET = (RANDOM, REINITIALISED, "permuted", "reshuffled", "inverted")  # of its method and sparsity
 LEVEL = 0.05
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.
@@ -81,8 +75,8 @@ def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
     for (activation, method, sparsity, control), accuracy in arms.items():
         if method == "dense" or control:
             continue
-        for against, of in CONTROLS.items():
-            other = arms.get((activation, *of(method, sparsity)), {})
+        for against, control_arm in _held_against(method, sparsity).items():
+            other = arms.get((activation, *control_arm), {})
             values = differences(accuracy, other)
             if values:
                 yield Contrast(
@@ -96,6 +90,12 @@ def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
                     p=p_value(values),
                     at_chance=any(mean(side) < chance for side in in_common(accuracy, other)),
                 )
+
+
+def _held_against(method: str, sparsity: float) -> dict[str, tuple[str, float, str]]:
+    """Method, sparsity and control of each run that a ticket is held against."""
+    dense = {DENSE: ("dense", 0.0, "pruned epochs"), DENSE_TOTAL: ("dense", 0.0, "total epochs")}
+    return {**dense, **{control: (method, sparsity, control) for control in OF_THE_TICKET}}
 
 
 def _twice_chance(rows: Sequence[Result]) -> float:

@@ -126,7 +126,7 @@ def _measures(row: Row, arm: Arm, relu: Arm | None, sparsity: float) -> dict[str
     quantity = GradientNorm(batch=arm.batch(), seed=arm.seed)
     nodes: dict[str, Node] = {"flow": Measure(quantity=quantity, of=of, data=arm.data)}
     if relu is not None and arm is not relu:
-        masks = {"a": row.nodes["prune"], "b": relu.prune("grasp", sparsity)}
+        masks = {"a": row.nodes["prune"], "b": relu.ticket("grasp", sparsity).mask}
         nodes["alike"] = Measure(quantity=Overlap(), of=masks)
     return nodes
 

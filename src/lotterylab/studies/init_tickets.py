@@ -91,7 +91,7 @@ def _rows(options: Options, data: Data, init: str, seed: int) -> Iterator[Row]:
     yield from ladder.rows("iterative", small_cnn.tickets(dense, options, seed), ("reinitialised", "random-mask"))
     for name, share in ((AT_ONCE, 1.0), (AT_ONCE_EARLY, EARLY)):
         run = replace(dense, start=dense.at("start"), mask=cuts[share])
-        ticket = Ticket(round=small_cnn.Options.rounds, mask=cuts[share], run=run, found_by=(dense,))
+        ticket = Ticket(round=small_cnn.Options.rounds, run=run, found_by=(dense,))
         yield ladder.ticket_row(name, ticket)
 
 

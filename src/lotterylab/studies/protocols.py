@@ -23,7 +23,8 @@ class Protocol:
     purpose.
     ``pick``: the split that picks the epoch of the network that is scored and compared.  ``schedule``: when the rate
     drops.
-    ``rate``: the learning rate, or "chosen" on validation for each activation.
+    ``rate``: the learning rate, or "chosen" on validation for each activation.  ``compared_at``: the epoch of the
+    networks whose weights are scored and compared, the picked or the last one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Protocol:
     pick: Literal["test", "validation"]
     schedule: Any
     rate: float | Literal["chosen"]
+    compared_at: Literal["best", "final"] = "best"
 
     def stream(self, drawn_before: int, scoring_batch: int) -> Any:
         """The data stream of a run: the shared one stands where initialisation and scoring have left it."""
@@ -86,4 +88,4 @@ def ladder() -> tuple[Protocol, ...]:
     return tuple(rungs[1:])
 
 
-CORRECTED = replace(ladder()[-1], name="corrected", biases_scored=False)
+CORRECTED = replace(ladder()[-1], name="corrected", biases_scored=False, compared_at="final")

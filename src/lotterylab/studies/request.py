@@ -69,7 +69,7 @@ class Request:
     methods: Annotated[tuple[str, ...] | None, _words("METHOD")] = None
     """Of the corrected protocol (lotterylab list methods); default magnitude grasp first-order."""
     controls: Annotated[tuple[str, ...] | None, _words("CONTROL")] = None
-    """random-mask, reinitialised, dense, or none; default the first three."""
+    """random-mask, reinitialised, dense (the default), permuted, reshuffled, inverted; or none."""
     sparsities: Annotated[tuple[float, ...] | None, _NUMBERS] = None
     """Fractions to remove; default 0.5 0.8 0.9."""
     scope: Annotated[str | None, _WORD] = None

@@ -24,11 +24,12 @@ from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
 
 QUESTION = "Is a different rewind point in each round of pruning better than a fixed one?"
-LOW = small_cnn.RATE.after(4)
+JUDGED = 4  # the round whose tickets are compared
+LOW = small_cnn.RATE.after(JUDGED)
 FARTHEST = 0.07  # of the training: the farthest that [frankle2019stabilizing] needed
 INIT = "glorot-normalized"
 
-# (round, rounds) -> share of the training
+# (round, of how many until the level that is judged; in later ones it stays) -> share of the training
 WAYS: Mapping[str, Callable[[int, int], float]] = {
     "reset": lambda round, rounds: 0.0,
     "fixed, 2 %": lambda round, rounds: 0.02,
@@ -80,7 +81,8 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
     for name, share in WAYS.items():
 
         def rewind_to(round: int, share: Callable[[int, int], float] = share) -> int:
-            return int(share(round, options.rounds) * dense.total_steps + 0.5)
+            last = min(options.rounds, JUDGED)
+            return int(share(min(round, last), last) * dense.total_steps + 0.5)
 
         found = small_cnn.tickets(dense, options, seed, rewind_to=rewind_to)
         # where it begins matters only together with its values: a random mask of the same start

@@ -58,6 +58,21 @@ def grouped(rows: Iterable[Result], *names: str) -> dict[Any, list[Result]]:
     return groups
 
 
+def by_layer(rows: Iterable[Result], read: Read) -> dict[str, list[float]]:
+    """The numbers of each layer that has any; a network that diverged has none."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for layer, value in read_from(row, read).items():
+            if value is not None:
+                found.setdefault(layer, []).append(value)
+    return found
+
+
+def diverged(rows: Iterable[Result]) -> list[Result]:
+    """The rows whose training diverged."""
+    return [row for row in rows if row.metric("train.diverged_epoch") is not None]
+
+
 def seeds_of(rows: Iterable[Result]) -> list[int]:
     """The seeds of these rows."""
     return sorted(grouped(rows, "seed"))

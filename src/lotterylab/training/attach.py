@@ -110,6 +110,7 @@ class Held:
                 "Attach a mask of other tensors anew."
             )
         masks.check(cast(Mask, dict(state)), self._parameters)
+        _refuse_disagreement(cast(Mask, dict(state)))
         for name, kept in state.items():
             self._pruned[name].set(kept)
         self.hold()

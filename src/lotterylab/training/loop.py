@@ -13,6 +13,7 @@ from lotterylab import masks, rng
 from lotterylab.network import Network
 from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
+from lotterylab.training.slots import UPDATES, by_slot, flat
 from lotterylab.training.watch import UNFINISHED, Means, Watch
 from lotterylab.types import Checkpoint, Mask, State
 
@@ -47,7 +48,8 @@ def train(
     channels_last = channels_last and net.channels_last
     done = resume or first(net, start, mask, recipe)
     state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.state.items()}
-    slots = _unflatten({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
+    slots = by_slot({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
+    updates = int(done.optimizer.get(UPDATES, done.step))
     params = {name: state[name].requires_grad_() for name in net.trainable}
     held = _pruned(mask, params) if recipe.hold and mask is not None else {}
     watch = Watch(recipe, dict(done.kept), dict(done.metrics))
@@ -65,9 +67,9 @@ def train(
             gradients = _gradients(loss, params)
             rate = recipe.optimizer.lr * recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
             moved, own = _those(gradients, params, slots)
-            recipe.optimizer.update_(moved, gradients, own, lr=rate, step=step)
+            recipe.optimizer.update_(moved, gradients, own, lr=rate, step=updates)
             _hold(params, slots, held)
-            step += 1
+            step, updates = step + 1, updates + 1
             means.add(loss, logits, batch.targets)
             if watch.by_steps and (step % watch.by_steps == 0 or step == total):
                 watch.look(net, state, loader, step)
@@ -82,7 +84,7 @@ def train(
         yield Checkpoint(
             step=step,
             state=cast(State, {name: tensor.detach() for name, tensor in state.items()}),
-            optimizer=_flatten(slots),
+            optimizer=_counted(recipe, slots, updates),
             kept=dict(watch.kept),
             metrics=watch.metrics,
         )
@@ -115,7 +117,13 @@ def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Chec
     """Where a training begins: the masked state and an optimizer that has seen nothing."""
     state = masks.masked(start, mask or Mask({}))
     params = {name: state[name] for name in net.trainable}
-    return Checkpoint(step=0, state=state, optimizer=_flatten(recipe.optimizer.init(params)), kept={}, metrics={})
+    optimizer = _counted(recipe, recipe.optimizer.init(params), 0)
+    return Checkpoint(step=0, state=state, optimizer=optimizer, kept={}, metrics={})
+
+
+def _counted(recipe: Recipe, slots: Mapping[str, Mapping[str, Tensor]], updates: int) -> dict[str, Tensor]:
+    """The optimizer's state for a checkpoint, with its count where the rule depends on it."""
+    return {**flat(slots), **({UPDATES: torch.tensor(updates)} if recipe.optimizer.counts else {})}
 
 
 def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Pruned]:
@@ -137,15 +145,3 @@ def _hold(
 def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:
     layout = torch.channels_last if channels_last and tensor.dim() == 4 else torch.contiguous_format
     return tensor.detach().clone(memory_format=layout)
-
-
-def _flatten(slots: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {f"{slot}/{name}": tensor for slot, tensors in slots.items() for name, tensor in tensors.items()}
-
-
-def _unflatten(flat: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    slots: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in flat.items():
-        slot, name = key.split("/", 1)
-        slots.setdefault(slot, {})[name] = tensor
-    return slots

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from lotterylab.errors import UsageError
 
@@ -39,6 +39,7 @@ class Sgd:
     ``momentum=0`` there is no slot.
     """
 
+    counts: ClassVar[bool] = False
     lr: Any  # a number; in a plan also a choice among numbers, which is resolved before training
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -82,7 +83,7 @@ class Sgd:
         return new_params, {"momentum": new_momentum} if self.momentum else {}
 
     def update_(self, params: Tensors, grads: Tensors, slots: Slots, *, lr: float, step: int) -> None:
-        """The same update of one network, in place; the gradients stay as they are."""
+        """The same update of one network, in place; the gradients stay as they are.  ``step`` as in ``update``."""
         _update_in_place(self, params, grads, slots, lr, step)
 
     def _fused(self, w: list[Tensor], g: list[Tensor], slots: list[list[Tensor]], lr: float, step: int) -> None:
@@ -116,6 +117,7 @@ class Adam:
     weight_decay * w to g.
     """
 
+    counts: ClassVar[bool] = True  # the rule depends on how many updates its slots have seen
     lr: Any  # a number; in a plan also a choice among numbers, which is resolved before training
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -168,7 +170,7 @@ class Adam:
         return new_params, {"exp_avg": new_m, "exp_avg_sq": new_v}
 
     def update_(self, params: Tensors, grads: Tensors, slots: Slots, *, lr: float, step: int) -> None:
-        """The same update of one network, in place; the gradients stay as they are."""
+        """The same update of one network, in place; the gradients stay as they are.  ``step`` as in ``update``."""
         _update_in_place(self, params, grads, slots, lr, step)
 
     def _fused(self, w: list[Tensor], g: list[Tensor], slots: list[list[Tensor]], lr: float, step: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from lotterylab.errors import UsageError
+from lotterylab.training.slots import by_parameter
 from lotterylab.types import Mask, State
 from lotterylab.words import PLACE
 
@@ -48,6 +49,8 @@ class UserModel:
 
 class Fresh:
     """The state of an optimizer that the user's function will make: nothing yet."""
+
+    counts = False  # torch's optimizers count in slots of their own
 
     def init(self, params: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
         """No slots."""
@@ -131,10 +134,7 @@ def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[s
 
 
 def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: Mapping[str, Tensor]) -> None:
-    by_name: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in slots.items():
-        slot, name = key.split("/", 1)
-        by_name.setdefault(name, {})[slot] = tensor
+    by_name = by_parameter(slots)
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             for slot, tensor in by_name.get(names[id(parameter)], {}).items():

@@ -13,7 +13,7 @@ from lotterylab.report.markup import Child, Html
 from lotterylab.report.material import Material
 from lotterylab.report.words import interval_text
 from lotterylab.studies.outline import Chart, LayerChart
-from lotterylab.studies.seeds import grouped, where
+from lotterylab.studies.seeds import by_layer, grouped, where
 
 COSTS = (  # metric, heading, what to divide by, decimals
     ("cost.epochs_to_find", "epochs to find", 1, 1),
@@ -56,8 +56,9 @@ def layers_behind(material: Material, wanted: LayerChart) -> Html:
     rows: list[list[Child]] = []
     for line in wanted.lines:
         for activation, own in grouped(line.rows(within), "activation").items():
-            for place, layer in enumerate(own[0].metric(wanted.metric), start=1):
-                interval = t_interval([row.metric(wanted.metric)[layer] for row in own])
+            layers = list(own[0].metric(wanted.metric))
+            for layer, values in by_layer(own, wanted.metric).items():
+                place, interval = layers.index(layer) + 1, t_interval(values)
                 mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
                 rows.append(
                     [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]

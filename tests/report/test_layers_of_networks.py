@@ -1,0 +1,31 @@
+"""Charts over layers where a network has no numbers: it diverged."""
+
+from __future__ import annotations
+
+from lotterylab.report.figures_layers import layer_chart
+from lotterylab.studies.outline import LayerChart, Line
+from lotterylab.studies.seeds import by_layer
+from some_results import row
+
+CHART = LayerChart(
+    name="std",
+    title="Standard deviation",
+    metric="end_units.std",
+    y_axis="standard deviation",
+    lines=(Line(name="dense", labels={"method": "dense"}),),
+    within={"protocol": "p"},
+)
+
+
+def of(activation: str, seed: int, first: float | None, second: float | None):
+    return row("p", activation, "dense", seed, end_units={"std": {"a": first, "b": second}})
+
+
+def test_a_network_that_diverged_is_left_out_and_the_others_stay():
+    rows = [of("tanh", 0, 1.0, 2.0), of("tanh", 1, 3.0, None), of("relu", 0, None, None)]
+    assert by_layer(rows[:2], CHART.metric) == {"a": [1.0, 3.0], "b": [2.0]}
+    grid = layer_chart(rows, CHART)
+    assert grid is not None and [panel.title for panel in grid.rows[0]] == ["tanh"]
+    (series,) = grid.rows[0][0].series
+    assert (series.x, series.y) == ((1.0, 2.0), (2.0, 2.0))
+    assert layer_chart(rows[2:], CHART) is None

@@ -1,0 +1,56 @@
+"""Every study's plan, pinned: a change of its nodes would leave finished results behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from lotterylab.data import Digits
+from lotterylab.plan.nodes import Data
+from lotterylab.plan.study import Study
+from lotterylab.studies import activations
+from lotterylab.studies.catalogue import HOMES, request_kind
+from lotterylab.studies.sized import SizedRequest
+
+DATA = Data(spec=Digits(), content="ab" * 32)
+EVERYTHING = activations.Options(
+    protocols=("as-published", "corrected", "ladder"),
+    methods=("magnitude", "grasp", "first-order", "snip", "synflow", "random"),
+    sparsities=(0.5, 0.9),
+    seeds=2,
+    ladder_seeds=1,
+)
+PINNED = {
+    "activations": "29b01885312eacd0",
+    "lth-mnist": "b06121b63b77bfa4",
+    "lth-conv": "c812270dd2bfa9fe",
+    "activation-tickets": "cdd8076e6c33d7b5",
+    "init-tickets": "d13bf02a2fff4f26",
+    "rewind-rounds": "5d3499581dfbb3b8",
+    "grasp-activations": "9a9d98f7d2df84cc",
+    "rewinding": "38e356831e76f41f",
+    "glorot": "b30dd9ab23dee248",
+}
+
+
+def planned(name: str) -> Study:
+    """The study with two seeds on the digits, as small as its quick size."""
+    if name == "activations":
+        return activations.build(EVERYTHING, DATA, title="digits")
+    parts = request_kind(name)().parts()
+    options = parts.options(**{**parts.sizes["quick"], "seeds": 2})
+    return parts.build(options, DATA, title="digits")
+
+
+def digest(study: Study) -> str:
+    """Of the labels of all rows and the digests of their nodes, in order."""
+    rows = [[dict(row.labels), {part: node.digest for part, node in row.nodes.items()}] for row in study.rows]
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_the_plan_of_each_study_is_pinned(name):
+    assert name == "activations" or issubclass(request_kind(name), SizedRequest)
+    assert digest(planned(name)) == PINNED[name]
