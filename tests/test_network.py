@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from lotterylab.analysis.macs import macs
 from lotterylab.errors import UsageError
 from lotterylab.models import PreResNet, ResNet
 from lotterylab.network import candidates, channels_last_is_safe, network, prunable_names, state_of
@@ -139,6 +140,21 @@ def test_layer_outputs_shows_what_each_named_layer_gives_in_evaluation_mode_and_
     torch.testing.assert_close(seen["5.weight"], module(batch()))
     assert list(seen) == ["0.weight", "5.weight"]
     assert not any(layer._forward_hooks for layer in module.modules())
+
+
+def test_layer_outputs_and_macs_see_layers_that_are_called_by_name():
+    class ByName(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(input=x)
+
+    module, seen = ByName(), []
+    look = network(module).layer_outputs
+    look(state_of(module), torch.ones(3, 4), ("head.weight",), lambda name, output: seen.append(output.shape))
+    assert seen == [(3, 2)] and macs(module, (4,)) == {"head.weight": 8}
 
 
 def test_layer_outputs_shows_every_use_of_a_weight_under_its_one_name():

@@ -44,6 +44,12 @@ def as_fraction(sparsity: Share) -> Fraction:
     return fraction
 
 
+def check_target(sparsity: float) -> None:
+    """Raise ``UsageError`` unless something would be left to train: the sparsity is in [0, 1)."""
+    if not 0 <= sparsity < 1:
+        raise UsageError(f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1.")
+
+
 def same_names(what: str, given: Mapping[str, object], wanted: Mapping[str, object]) -> None:
     """Raise ``UsageError`` unless ``given`` names exactly what ``wanted`` does."""
     for name in given:

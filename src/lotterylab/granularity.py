@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lotterylab.errors import UsageError, suggestion
-from lotterylab.patterns import Pattern
+from lotterylab.patterns import Pattern, shuffled_pattern
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from torch import Tensor
 
 WORDS = ("weight", "filter", "block:RxC", "N:M")
@@ -119,6 +120,23 @@ def granularity_of(word: str) -> Granularity:
     raise UsageError(
         f"no granularity is named '{word}'.{suggestion(word, WORDS)} Known: {', '.join(WORDS)}, as 'block:4x4', '2:4'."
     )
+
+
+def shuffled(kind: Granularity, name: str, mask: Tensor, draws: Generator, within: Tensor | None) -> Tensor:
+    """As many units kept, or of a pattern as many entries of each group, at random places; ``within``: among those that
+    this mask keeps.  A tensor of one dimension has no units but its entries."""
+    import torch
+
+    if mask.dim() < 2:
+        kind = WEIGHT
+    if isinstance(kind, Pattern):
+        return shuffled_pattern(mask, kind, draws, within)
+    kept = kind.alive(name, mask).clone()
+    places = torch.arange(len(kept)) if within is None else kind.alive(name, within).cpu().nonzero().flatten()
+    order = torch.from_numpy(draws.permutation(len(places)))
+    kept[places.to(kept.device)] = kept[places[order].to(kept.device)]
+    found = kind.spread(kept, tuple(mask.shape))
+    return found if within is None else found & within
 
 
 def _tiles(matrix: Tensor, rows: int, columns: int) -> Tensor:

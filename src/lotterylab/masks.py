@@ -109,27 +109,14 @@ def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None
     whole filters or blocks change places, or the entries of each group of a pattern (a tensor of one dimension has
     neither: its entries do).
     """
-    import torch
-
-    from lotterylab.granularity import WEIGHT, granularity_of
-    from lotterylab.patterns import Pattern, shuffled_pattern
+    from lotterylab.granularity import granularity_of, shuffled
     from lotterylab.rng import stream
 
-    kind = granularity_of(granularity)
-    shuffled = {}
+    kind, found = granularity_of(granularity), {}
     for name, tensor in mask.items():
-        allowed = None if within is None else within[name]
-        if isinstance(kind, Pattern) and tensor.dim() > 1:
-            shuffled[name] = shuffled_pattern(tensor, kind, stream(seed, "shuffle", *names, name), allowed)
-            continue
-        units = kind if not isinstance(kind, Pattern) and tensor.dim() > 1 else WEIGHT
-        kept = units.alive(name, tensor).clone()
-        places = torch.arange(len(kept)) if allowed is None else units.alive(name, allowed).cpu().nonzero().flatten()
-        order = torch.from_numpy(stream(seed, "shuffle", *names, name).permutation(len(places)))
-        kept[places.to(kept.device)] = kept[places[order].to(kept.device)]
-        whole = units.spread(kept, tuple(tensor.shape))
-        shuffled[name] = whole if allowed is None else whole & allowed
-    return cast(Mask, shuffled)
+        draws = stream(seed, "shuffle", *names, name)
+        found[name] = shuffled(kind, name, tensor, draws, None if within is None else within[name])
+    return cast(Mask, found)
 
 
 def permute(state: Mapping[str, Tensor], names: Iterable[str], seed: int, mask: Mask | None = None) -> State:

@@ -13,7 +13,8 @@ from lotterylab.types import Inputs, State
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-LookAtCall: TypeAlias = "Callable[[str, nn.Module, Tensor, Tensor], None]"
+    LookAtCall: TypeAlias = Callable[[str, nn.Module, tuple, Tensor], None]
+
 NARROWEST_BLOCK = 16  # channels in one block of a convolution's kernel under AVX-512; 8 under AVX2
 PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear")
 
@@ -27,7 +28,7 @@ class Network:
     in the mode it has.  Inputs that are a tuple are the module's arguments, a dict its arguments by name.
     ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
     for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
-    ``layer_calls``: the same with ``look(name, layer, inputs, output)``.
+    ``layer_calls``: the same with ``look(name, layer, arguments, output)``; those given by name are no arguments.
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them;
     ``trainable``: those that the module has not frozen (``requires_grad``).
     ``computed``: the layers of these kinds whose weight is no parameter.
@@ -101,7 +102,7 @@ def network(module: nn.Module) -> Network:
         layers = layers_of_weights(module)
 
         def tell(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
-            return lambda layer, given, output: look(name, layer, given[0], output)
+            return lambda layer, given, output: look(name, layer, given, output)
 
         hooks = [layer.register_forward_hook(tell(name)) for name in names for layer in layers[name]]
         try:

@@ -100,24 +100,20 @@ def select_pattern(
             )
         going = ranked.leaving(pattern)
         kept = going.new_ones(going.shape).scatter_(1, ranked.order, ~going)
-        width = tensor[0].numel()
-        mask[name] = kept.view(len(tensor), -1)[:, :width].reshape(tensor.shape) & earlier[name]
+        mask[name] = _ungrouped(kept, tensor) & earlier[name]
     return cast(Mask, mask)
 
 
 def rank(name: str, scores: Tensor, alive: Tensor, pattern: Pattern, *, draw: int | None = None) -> Ranked:
     """The groups of a tensor, ranked; entries of equal score by index, or by chance with the seed ``draw``."""
     import torch
-    from torch.nn.functional import pad
 
     if scores.dim() < 2:
         raise UsageError(
             f"a pattern N:M is for tensors of two dimensions or more, but '{name}' has shape {tuple(scores.shape)}. "
             "Leave it out of the scores."
         )
-    fill = -scores[0].numel() % pattern.of
-    values = pad(scores.detach().flatten(1), (0, fill)).reshape(-1, pattern.of)
-    living = pad(alive.flatten(1), (0, fill)).reshape(-1, pattern.of)
+    values, living = _groups(scores.detach(), pattern), _groups(alive, pattern)
     if draw is None:
         order = torch.arange(pattern.of, device=values.device).expand(values.shape)
     else:
@@ -132,17 +128,25 @@ def rank(name: str, scores: Tensor, alive: Tensor, pattern: Pattern, *, draw: in
 def shuffled_pattern(mask: Tensor, pattern: Pattern, draws: Generator, within: Tensor | None) -> Tensor:
     """As many kept in each group, at random places of it; ``within``: among those that this mask keeps."""
     import torch
+
+    kept = _groups(mask, pattern)
+    there = _groups(torch.ones_like(mask) if within is None else within, pattern)
+    drawn = torch.from_numpy(draws.random(tuple(kept.shape))).to(mask.device)
+    order = (drawn + (~there).double()).argsort(dim=1)  # what is not there comes last
+    taken = torch.arange(pattern.of, device=mask.device).expand(kept.shape) < kept.sum(1, keepdim=True)
+    return _ungrouped(torch.zeros_like(kept).scatter_(1, order, taken), mask)
+
+
+def _groups(tensor: Tensor, pattern: Pattern) -> Tensor:
+    """``(groups, M)``; the last one of each output is filled up with zeros."""
     from torch.nn.functional import pad
 
-    fill = -mask[0].numel() % pattern.of
-    there = torch.ones_like(mask) if within is None else within
-    kept, living = (pad(one.flatten(1), (0, fill)).reshape(-1, pattern.of) for one in (mask, there))
-    keys = (
-        torch.from_numpy(draws.random(tuple(kept.shape))).to(mask.device) + (~living).double()
-    )  # those not there last
-    taken = torch.arange(pattern.of, device=mask.device).expand(kept.shape) < kept.sum(1, keepdim=True)
-    groups = torch.zeros_like(kept).scatter_(1, keys.argsort(dim=1), taken)
-    return groups.view(len(mask), -1)[:, : mask[0].numel()].reshape(mask.shape)
+    return pad(tensor.flatten(1), (0, -tensor[0].numel() % pattern.of)).reshape(-1, pattern.of)
+
+
+def _ungrouped(groups: Tensor, like: Tensor) -> Tensor:
+    """In the shape of ``like``, without what was filled up."""
+    return groups.view(len(like), -1)[:, : like[0].numel()].reshape(like.shape)
 
 
 def check_sparsity(sparsity: Sparsity, pattern: Pattern) -> None:

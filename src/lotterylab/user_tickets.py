@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lotterylab.analysis import Distances
 from lotterylab.analysis.statistics import Interval, differences, t_interval
 from lotterylab.audit.alarms import Alarm, one, ordered
+from lotterylab.counts import check_target
 from lotterylab.criteria import Magnitude, check_criterion
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
@@ -226,8 +227,7 @@ def _check(
         raise UsageError(f"steps={steps}: at least 1 is needed.")
     levels = [float(one) for one in sparsities if isinstance(one, float | int)]
     for level in levels:
-        if not 0 <= level < 1:
-            raise UsageError(f"sparsity {level:g} was asked for; it is the fraction removed, from 0 up to but not 1.")
+        check_target(level)
     if len(set(levels)) < len(levels):
         raise UsageError(f"sparsities {levels} name a level twice; give each once.")
     if not seeds or len(set(seeds)) < len(seeds):

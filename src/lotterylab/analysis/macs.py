@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lotterylab.errors import UsageError
-from lotterylab.network import layers_of_weights
+from lotterylab.network import modes_kept, network, state_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,14 +24,7 @@ class Macs:
         """The counts and their sum."""
         import torch
 
-        state, net = values["state"], models["state"]
-        counts = dict.fromkeys(net.prunable, 0)
-
-        def look(name: str, layer: nn.Module, inputs: Tensor, output: Tensor) -> None:
-            counts[name] += _multiplications(layer, inputs, output)
-
-        with torch.no_grad():
-            net.layer_calls(state, torch.zeros(1, *dataset.train.images.shape[1:]), net.prunable, look)
+        counts = _counted(models["state"], values["state"], torch.zeros(1, *dataset.train.images.shape[1:]))
         return {"dense": counts, "total": sum(counts.values())}
 
 
@@ -46,37 +39,27 @@ def macs(module: nn.Module, shape: tuple[int, ...], *, device: str = "meta") -> 
     that use a weight without calling its layer are not seen.
     """
     import torch
-    from torch.func import functional_call
 
-    by_layer = {id(layer): name for name, layers in layers_of_weights(module).items() for layer in layers}
-    counts = dict.fromkeys(layers_of_weights(module), 0)
-
-    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        counts[by_layer[id(layer)]] += _multiplications(layer, inputs[0], output)
-
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    moved = {name: tensor.detach().clone().to(device) for name, tensor in tensors.items()}
-    modes = {layer: layer.training for layer in module.modules()}
-    hooks = [layer.register_forward_hook(count) for layer in modes if id(layer) in by_layer]
-    try:
-        module.eval()
-        with torch.no_grad():
-            functional_call(module, moved, (torch.zeros(1, *shape, device=device),))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for layer, training in modes.items():
-            layer.training = training
-    return counts
+    state = {name: tensor.to(device) for name, tensor in state_of(module).items()}
+    with modes_kept(module):
+        return _counted(network(module), state, torch.zeros(1, *shape, device=device))
 
 
-def _multiplications(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
-    """Of one call of a Conv or Linear layer."""
+def _counted(net: Any, state: Mapping[str, Tensor], inputs: Tensor) -> dict[str, int]:
+    """Of the layers of each prunable weight, in one pass."""
+    import torch
     from torch.nn.modules.conv import _ConvTransposeNd
 
-    places = inputs if isinstance(layer, _ConvTransposeNd) else output
-    # the entries of a weight at one place of one channel are those of weight[0]
-    return places.numel() * layer.weight[0].numel()  # type: ignore[index, operator]
+    counts = dict.fromkeys(net.prunable, 0)
+
+    def look(name: str, layer: nn.Module, arguments: tuple, output: Tensor) -> None:
+        places = arguments[0] if isinstance(layer, _ConvTransposeNd) else output
+        # the entries of a weight at one place of one channel are those of weight[0]
+        counts[name] += places.numel() * state[name][0].numel()
+
+    with torch.no_grad():
+        net.layer_calls(state, inputs, net.prunable, look)
+    return counts
 
 
 def effective_macs(dense: Mapping[str, int], mask: Mapping[str, Tensor]) -> dict[str, int]:

@@ -37,32 +37,38 @@ class Activations:
         """The numbers above, each by the name of the layer's weight; in float64."""
         import torch
 
-        from lotterylab.models.activations import activation, function
+        from lotterylab.models.activations import function
 
-        f, ends = function(self.activation), activation(self.activation).range
+        f = function(self.activation)
         steepest = float(slope(self.activation, torch.linspace(-GRID, GRID, 4_001, dtype=torch.float64)).abs().max())
         numbers: dict[str, dict[str, Any]] = {}
         for name, s in pre_activations(models["state"], values["state"], dataset, "test", self.images).items():
             h = f(s).flatten()
-            if not bool(h.isfinite().all()):  # it diverged: there are no numbers to tell
-                for key in NUMBERS:
-                    numbers.setdefault(key, {})[name] = None
-                continue
-            low = float(h.min()) if ends[0] is None else ends[0]
-            high = float(h.max()) if ends[1] is None else ends[1]
-            found = {
-                "mean": float(h.mean()),
-                "std": float(h.std()),
-                "percentile_2": _percentile(h, 0.02),
-                "percentile_98": _percentile(h, 0.98),
-                "saturated": float((slope(self.activation, s).abs() <= FLAT * steepest).double().mean()),
-                "histogram": torch.histc(h, self.bins, low, high).long().tolist(),
-                "low": low,
-                "high": high,
-            }
+            finite = bool(h.isfinite().all())  # else it diverged, and there are no numbers to tell
+            found = self._numbers(h, s, steepest) if finite else dict.fromkeys(NUMBERS)
             for key, value in found.items():
                 numbers.setdefault(key, {})[name] = value
         return numbers
+
+    def _numbers(self, h: Tensor, s: Tensor, steepest: float) -> dict[str, Any]:
+        """Of one layer: ``NUMBERS``."""
+        import torch
+
+        from lotterylab.models.activations import activation
+
+        ends = activation(self.activation).range
+        low = float(h.min()) if ends[0] is None else ends[0]
+        high = float(h.max()) if ends[1] is None else ends[1]
+        return {
+            "mean": float(h.mean()),
+            "std": float(h.std()),
+            "percentile_2": _percentile(h, 0.02),
+            "percentile_98": _percentile(h, 0.98),
+            "saturated": float((slope(self.activation, s).abs() <= FLAT * steepest).double().mean()),
+            "histogram": torch.histc(h, self.bins, low, high).long().tolist(),
+            "low": low,
+            "high": high,
+        }
 
 
 def pre_activations(net: Any, state: Mapping[str, Any], dataset: Any, split: str, images: int) -> dict[str, Tensor]:

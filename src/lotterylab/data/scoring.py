@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from lotterylab.data.base import Dataset
 
 
+def most_of_rarest(train: int, classes: int) -> int:
+    """Of so many training images, how many those of the rarest class can be at the most."""
+    return train // classes
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerClass:
     """``count`` training images of each class, drawn without replacement, without augmentation.
@@ -30,7 +35,7 @@ class PerClass:
         Raises:
             UsageError: even equal classes would hold fewer images.
         """
-        most = train // classes  # of the rarest class
+        most = most_of_rarest(train, classes)
         if self.count > most:
             raise UsageError(
                 f"scoring_images is {self.count}, and of {train} training images in {classes} classes the "

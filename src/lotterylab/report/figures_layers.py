@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from lotterylab.analysis.statistics import t_interval
@@ -23,18 +23,20 @@ def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
         for number, line in enumerate(wanted.lines):
             own = [row for row in line.rows(rows) if row.labels["activation"] == activation]
             seeds |= {int(row.labels["seed"]) for row in own}
-            if by_layer(own, wanted.metric):
-                series.append(replace(_series(own, wanted.metric), look=style.line(number), label=line.name))
+            found = by_layer(own, wanted.metric)
+            if found:
+                layers = list(own[0].metric(wanted.metric))
+                series.append(replace(_series(found, layers), look=style.line(number), label=line.name))
         if not series:  # every network diverged
             continue
-        layers = range(1, int(max(one.x[-1] for one in series)) + 1)
+        places = range(1, int(max(one.x[-1] for one in series)) + 1)
         panels.append(
             Panel(
                 title=activation,
                 x_label="layer",
                 y_label=wanted.y_axis if not panels else "",
                 series=tuple(series),
-                ticks=tuple((float(layer), str(layer)) for layer in layers),
+                ticks=tuple((float(place), str(place)) for place in places),
                 log_y=wanted.log,
             )
         )
@@ -51,8 +53,7 @@ def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
     )
 
 
-def _series(rows: Sequence[Result], metric: str) -> Series:
-    found, layers = by_layer(rows, metric), list(rows[0].metric(metric))
+def _series(found: Mapping[str, Sequence[float]], layers: Sequence[str]) -> Series:
     means = [t_interval(values) for values in found.values()]
     return Series(
         x=tuple(float(layers.index(layer) + 1) for layer in found),

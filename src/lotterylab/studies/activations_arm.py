@@ -7,7 +7,7 @@ from typing import Any
 
 from lotterylab.analysis import DeadUnits, Distances, Overlap
 from lotterylab.criteria import Magnitude, WeightSquaredGradient
-from lotterylab.data.scoring import FirstOfStream, PerClass
+from lotterylab.data.scoring import FirstOfStream, PerClass, most_of_rarest
 from lotterylab.models import ConvN, LeNet300100, Mlp, ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.study import Row
@@ -129,9 +129,10 @@ class Arm:
 
     def batch_to_look_at(self) -> Any:
         """The scoring batch; of a few images, what there is of it, since nobody asked for the measure."""
-        most = max(1, self.data.spec.train // self.data.spec.classes)
-        few = self.protocol.streams == "named" and most < self.options.scoring_images
-        return PerClass(count=most) if few else self.batch()
+        if self.protocol.streams != "named":
+            return self.batch()
+        most = most_of_rarest(self.data.spec.train, self.data.spec.classes)
+        return PerClass(count=max(1, min(most, self.options.scoring_images)))
 
     def pruned_row(self, method: str, sparsity: float, prune: Node, train: Train, *, control: str = "") -> Row:
         """A row with its distances from the dense run, at the epochs that the protocol compares.

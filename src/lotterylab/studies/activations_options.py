@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lotterylab.counts import check_target
 from lotterylab.data.augment import Augment
 from lotterylab.errors import UsageError, unknown
 from lotterylab.granularity import granularity_of
@@ -71,10 +72,7 @@ class Options:
             for sparsity in self.sparsities:
                 check_sparsity(sparsity, pattern)
         for sparsity in self.sparsities:
-            if not 0 <= sparsity < 1:
-                raise UsageError(
-                    f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1."
-                )
+            check_target(sparsity)
         for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs", "scoring_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")

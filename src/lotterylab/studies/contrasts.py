@@ -9,6 +9,7 @@ from itertools import combinations
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Train
+from lotterylab.studies.activations_options import TICKET_CONTROLS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import Word, is_equal
@@ -22,7 +23,7 @@ DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
     "reinitialised",
 )
 ARM = ("activation", "method", "sparsity", "control")
-OF_THE_TICKET = (RANDOM, REINITIALISED, "permuted", "reshuffled", "inverted")  # of its method and sparsity
+OF_THE_TICKET = tuple(word.replace("-", " ") for word in TICKET_CONTROLS)  # of its method and sparsity
 LEVEL = 0.05
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.

@@ -78,10 +78,10 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
     dense = small_cnn.dense_run(options, data, seed, activation=options.activation, init=INIT)
     ladder = small_cnn.ladder("shallow CNN", dense, seed)
     yield ladder.dense_row(**small_cnn.rate_of(dense))
+    last = min(options.rounds, JUDGED)
     for name, share in WAYS.items():
 
         def rewind_to(round: int, share: Callable[[int, int], float] = share) -> int:
-            last = min(options.rounds, JUDGED)
             return int(share(min(round, last), last) * dense.total_steps + 0.5)
 
         found = small_cnn.tickets(dense, options, seed, rewind_to=rewind_to)

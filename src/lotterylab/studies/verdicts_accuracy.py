@@ -10,7 +10,7 @@ from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
 from lotterylab.studies.questions import Verdict, Word, all_of, both, holds, is_below, is_equal, shown
-from lotterylab.studies.seeds import diverged, grouped, per_seed, where
+from lotterylab.studies.seeds import PerSeed, diverged, grouped, per_seed, seeds_of, where
 
 ACCURACY = "train.test_accuracy"
 PRUNED = ("magnitude", "first-order")
@@ -76,17 +76,13 @@ def tanh_against_relu(results: Sequence[Result]) -> Verdict:
     elif all_of(is_below(interval, 0.0) for interval in means.values()) == "confirmed":
         word = "refuted"
     interval, spread = t_interval(change), t_interval([relu[seed] for seed in relu if seed in tanh])
-    fallen = diverged(rows)
-    seeds = {row.labels["seed"] for row in fallen}
-    others = differences(*({s: v for s, v in side.items() if s not in seeds} for side in (tanh, relu)))
-    told = f" {len(fallen)} of {len(rows)} runs diverged; without their seeds it is " if fallen and others else ""
     dense = _corrected_dense(results)
     below = [arm for arm, one in means.items() if one.below(0.0)]
     return question.answer(
         word,
         f"Tanh minus ReLU as published: {shown(interval)} over all arms, surely higher in {len(higher)} of {len(arms)} "
         f"and lower in {len(below)}; ReLU's sd over seeds is {spread.sd:.3f}. Dense at the chosen rates: "
-        f"{shown(dense) if dense else 'not run'}.{told}{f'{shown(t_interval(others))}.' if told else ''}",
+        f"{shown(dense) if dense else 'not run'}.{_without_diverged(rows, tanh, relu)}",
         n=interval.n,
         interval=interval,
         as_predicted=both(
@@ -94,6 +90,16 @@ def tanh_against_relu(results: Sequence[Result]) -> Verdict:
             TANH_BELOW_RELU[0] <= dense.mean <= TANH_BELOW_RELU[1] if dense and dense.n > 1 else None,
         ),
     )
+
+
+def _without_diverged(rows: Sequence[Result], tanh: PerSeed, relu: PerSeed) -> str:
+    """How many runs diverged, and what is left of the difference without their seeds."""
+    fallen = diverged(rows)
+    seeds = seeds_of(fallen)
+    others = differences(*({seed: side[seed] for seed in side if seed not in seeds} for side in (tanh, relu)))
+    if not fallen or not others:
+        return ""
+    return f" {len(fallen)} of {len(rows)} runs diverged; without their seeds it is {shown(t_interval(others))}."
 
 
 def _corrected_dense(results: Sequence[Result]):

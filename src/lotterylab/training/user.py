@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from lotterylab.errors import UsageError
-from lotterylab.training.slots import by_parameter
+from lotterylab.training.slots import by_parameter, flat
 from lotterylab.types import Mask, State
 from lotterylab.words import PLACE
 
@@ -118,7 +118,7 @@ def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[s
     """The optimizer's state as tensors: "exp_avg/conv1.weight"."""
     import torch
 
-    found: dict[str, Tensor] = {}
+    found: dict[str, dict[str, Tensor]] = {}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             for slot, value in optimizer.state.get(parameter, {}).items():
@@ -129,8 +129,8 @@ def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[s
                         f"{type(optimizer).__name__} keeps '{slot}' as a {type(value).__name__}, not as a tensor: its "
                         "state cannot be kept in a checkpoint. SGD, Adam, AdamW, RMSprop and Adagrad can."
                     )
-                found[f"{slot}/{names[id(parameter)]}"] = value.detach().clone()
-    return found
+                found.setdefault(slot, {})[names[id(parameter)]] = value.detach().clone()
+    return flat(found)
 
 
 def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: Mapping[str, Tensor]) -> None:
