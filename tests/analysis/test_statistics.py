@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lotterylab.analysis.statistics import (
     Interval,
     differences,
+    equivalence_p_value,
     equivalent,
     holm,
     p_value,
@@ -71,6 +72,7 @@ def test_equivalence_is_two_one_sided_t_tests(values, margin, alpha):
     above: Any = scipy.stats.ttest_1samp(values, -margin, alternative="greater")
     below: Any = scipy.stats.ttest_1samp(values, margin, alternative="less")
     larger = max(above.pvalue, below.pvalue)
+    assert equivalence_p_value(values, margin) == pytest.approx(larger, rel=1e-6, abs=1e-12)
     if abs(larger - alpha) > 1e-9:
         assert equivalent(values, margin, alpha) == (larger < alpha)
 
@@ -95,13 +97,14 @@ def test_equal_values_have_an_interval_of_no_width(value):
     assert p_value([value] * 7) == (0.0 if value else 1.0)
     assert equivalent([value] * 7, 0.11) == (abs(value) < 0.11)
     assert not equivalent([0.1] * 7, 0.1)  # the margin itself is outside
+    assert equivalence_p_value([value] * 7, 0.11) == (0.0 if abs(value) < 0.11 else 1.0)
 
 
 def test_one_seed_has_a_mean_and_nothing_else():
     interval = t_interval([0.3])
     assert interval == Interval(mean=0.3, low=None, high=None, n=1, sd=None, level=0.95)
     assert not interval.above(-1) and not interval.below(1)
-    assert p_value([0.3]) is None and not equivalent([0.0], 1.0)
+    assert p_value([0.3]) is None and equivalence_p_value([0.3], 1.0) is None and not equivalent([0.0], 1.0)
     assert "cannot be said" in power_note(interval, 0.02)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from lotterylab.data import Digits
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Train, model_of
@@ -43,7 +45,8 @@ def test_on_cifar_10_its_data_are_those_of_the_activation_study():
 
 
 def ladder(activation: str, seed: int, gain: float, flow: float) -> list[Result]:
-    noise = 0.001 * (seed % 3)
+    draw = random.Random(f"{activation} {seed}")  # a difference without spread would say nothing
+    noise = [0.001 * (seed % 3) + draw.uniform(0, 1e-5) for _ in range(4)]
     return [
         row(
             "corrected",
@@ -52,14 +55,16 @@ def ladder(activation: str, seed: int, gain: float, flow: float) -> list[Result]
             seed,
             sparsity=0.9,
             control=control,
-            train={"test_accuracy": accuracy + noise},
-            flow={"log10_ratio": ratio + noise},
+            train={"test_accuracy": accuracy + noise[number]},
+            flow={"log10_ratio": ratio + noise[number]},
         )
-        for method, control, accuracy, ratio in (
-            ("grasp", "", 0.4 + gain, flow),
-            ("grasp", "random mask", 0.4, -1.0),
-            ("grasp", "reinitialised", 0.4 + gain, 0.1),
-            ("magnitude", "", 0.5, 0.2),
+        for number, (method, control, accuracy, ratio) in enumerate(
+            (
+                ("grasp", "", 0.4 + gain, flow),
+                ("grasp", "random mask", 0.4, -1.0),
+                ("grasp", "reinitialised", 0.4 + gain, 0.1),
+                ("magnitude", "", 0.5, 0.2),
+            )
         )
     ]
 

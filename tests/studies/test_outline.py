@@ -7,11 +7,16 @@ from dataclasses import replace
 import pytest
 import scipy.stats
 
+from lotterylab.analysis.statistics import holm
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
+from lotterylab.report.sections.answers import OURS, counted
+from lotterylab.report.words import diverged_text
+from lotterylab.studies.caveats import BEST_STEP
 from lotterylab.studies.init_tickets import settled
-from lotterylab.studies.judging import equal, gains_more, less, more
-from lotterylab.studies.outline import Chart, Claim, Line, Outline, Versus, differences_of
+from lotterylab.studies.judging import above, equal, gains_more, less, level_reached, more, nothing, percent
+from lotterylab.studies.outline import Chart, Claim, Line, Outline, Versus, differences_of, judged
+from some_plans import RUN
 
 TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
 RANDOM = Line(name="random", labels={"method": "iterative", "control": "random mask"})
@@ -192,3 +197,95 @@ def test_the_way_of_a_mask_begins_with_the_untrained_one():
     row = Result(labels=labels, records=records)
     assert settled(0.2)(row) == pytest.approx(0.75)
     assert settled(0.2)(Result(labels=labels, records={})) is None
+
+
+def with_metrics(results: list[Result], where: dict, **metrics) -> list[Result]:
+    """The same rows; those with these labels know more of their training."""
+
+    def changed(one: Result) -> Result:
+        if any(one.labels[name] != value for name, value in where.items()):
+            return one
+        record = one.records["train"]
+        return replace(one, records={"train": replace(record, metrics={**record.metrics, **metrics})})
+
+    return [changed(one) for one in results]
+
+
+def test_of_a_comparison_with_a_run_that_diverged_nothing_is_said():
+    lost = with_metrics(rows(), {"control": "random mask", "seed": 2}, diverged_epoch=3)
+    first, *_ = differences_of(outline(versus(RANDOM)), lost)
+    assert first.says == "unresolved" and first.p_holm is None
+    assert first.caveat == "1 of 8 runs diverged (random)."
+    judged_one = more(TICKET, RANDOM, READ, 0.5)(lost)
+    assert judged_one.word == "cannot be said" and judged_one.measured.endswith("1 of 8 runs diverged (random).")
+    assert more(TICKET, DENSE, READ, 0.5)(lost).word == "confirmed", "the others are as they were"
+    assert "random (2)" not in diverged_text(lost) and diverged_text(rows()) == ""
+    assert diverged_text(lost).startswith("2 of 20 runs diverged: net, relu, iterative, random mask, 0.5 (1); net")
+
+
+def test_two_sides_that_are_at_chance_are_neither_equal_nor_apart():
+    low = [
+        replace(
+            one,
+            nodes={"train": RUN},
+            records={"train": replace(record, metrics={"test_accuracy": record.metrics["test_accuracy"] - by})},
+        )
+        for one in rows()
+        for record in [one.records["train"]]
+        for by in [0.8 if one.labels["method"] == "iterative" else 0.7]
+    ]
+    against_random, against_dense = (differences_of(outline(versus(b)), low)[0] for b in (RANDOM, DENSE))
+    assert against_random.says == "unresolved"
+    assert against_random.caveat == "Not above 0.2, twice chance: ticket, random."
+    assert against_dense.says == "dense is better", "a side that has not left chance is worse than one that has"
+    assert more(TICKET, RANDOM, READ, 0.5)(low).word == "cannot be said"
+
+
+def test_when_a_run_was_best_is_not_said_of_runs_that_ended_before():
+    ended = with_metrics(rows(), {"method": "iterative"}, best_step=100, steps=100)
+    ended = with_metrics(ended, {"method": "dense"}, best_step=50, steps=100)
+    first, *_ = differences_of(outline(versus(DENSE, read=BEST_STEP, more_is="worse")), ended)
+    assert first.says == "unresolved" and first.caveat.startswith("4 of 8 runs ended while it was still falling")
+
+
+def test_differences_that_are_all_the_same_have_no_p_value():
+    same = with_metrics(with_metrics(rows(), {"method": "iterative"}, coarse=5), {"method": "dense"}, coarse=6)
+    first, *_ = differences_of(outline(versus(DENSE, read="train.coarse")), same)
+    assert first.says == "unresolved" and "no spread" in first.caveat and first.p_holm is None
+
+
+def test_claims_are_corrected_for_how_many_could_be_judged():
+    claims = [
+        Claim(key="a", text="", judge=more(TICKET, DENSE, READ, 0.5)),
+        Claim(key="b", text="", judge=more(TICKET, RANDOM, READ, 0.9)),
+        Claim(key="c", text="", judge=equal(TICKET, DENSE, READ, 0.9, margin=0.005)),
+        Claim(key="d", text="", judge=more(TICKET, DENSE, READ, 0.7)),
+    ]
+    found = judged(claims, rows())
+    ticket, dense = (VALUES[key] for key in (("iterative", "", 0.5), ("dense", "", 0.0)))
+    assert found[0][1].p == pytest.approx(scipy.stats.ttest_rel(ticket, dense).pvalue)
+    family = {number: one.p for number, (_, one) in enumerate(found[:3])}
+    assert None not in family.values() and {n: one.p_holm for n, (_, one) in enumerate(found[:3])} == holm(family)
+    assert found[3][1].p_holm is None
+    assert counted(found, OURS) == (
+        "2 as predicted, 1 cannot be said, 1 not run. Each is judged on its own, at 5 %; corrected for their number "
+        "(Holm), 2 of the 2 that are said stand."
+    )
+
+
+def test_what_lies_wholly_outside_the_margin_has_the_p_value_of_its_edge():
+    apart = equal(TICKET, RANDOM, READ, 0.5, margin=0.05)(rows())
+    values = [a - b for a, b in zip(VALUES["iterative", "", 0.5], VALUES["iterative", "random mask", 0.5], strict=True)]
+    assert apart.word == "refuted" and apart.p == pytest.approx(scipy.stats.ttest_1samp(values, 0.05).pvalue)
+
+
+def test_a_mean_above_a_number_leads_to_its_runs():
+    found = above(TICKET, READ, 0.5, than=0.9)(rows())
+    ((name, behind),) = found.rows
+    assert found.word == "confirmed" and name == "ticket" and [row.labels["seed"] for row in behind] == [0, 1, 2, 3]
+
+
+def test_a_run_that_does_not_go_so_far_speaks_of_its_sparsest_level():
+    assert level_reached(rows(), 0.5) == 0.5 and level_reached(rows(), 0.9375) == 0.9 and level_reached([], 0.7) == 0.7
+    assert percent(0.9375) == "6.25 %" and percent(0.75) == "25 %"
+    assert nothing(rows()).startswith("Nothing can be said: no finished seed") and nothing([]).endswith("is finished.")

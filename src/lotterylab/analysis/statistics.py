@@ -75,23 +75,36 @@ def equivalent(values: Iterable[float], margin: float, alpha: float = 0.05) -> b
     The same as: the interval of level 1 - 2 * alpha lies inside.  False is "not shown", never "different"; one value
     shows nothing.   [schuirmann1987comparison]
     """
-    if not margin > 0:
-        raise ValueError(f"margin={margin} must be above 0: no sample shows that a mean is exactly 0.")
+    _check_margin(margin)
     interval = t_interval(values, 1 - 2 * alpha)
     return interval.above(-margin) and interval.below(margin)
 
 
+def equivalence_p_value(values: Iterable[float], margin: float) -> float | None:
+    """The larger p value of the two one-sided tests of ``equivalent``: it is below alpha where they show it.
+
+    None for one value.  Equal values: 0 inside the margin, else 1.   [schuirmann1987comparison]
+    """
+    _check_margin(margin)
+    values = _finite(values)
+    mean, sd = _mean_and_sd(values)
+    if sd is None:
+        return None
+    distance = margin - abs(mean)  # from the nearer edge
+    if sd == 0:
+        return 0.0 if distance > 0 else 1.0
+    return _below(-distance / (sd / math.sqrt(len(values))), len(values))
+
+
 def p_value(values: Iterable[float]) -> float | None:
     """Two-sided one-sample t test of "the mean is 0"; None for one value.  Equal values: 1 at 0, else 0."""
-    from scipy.special import stdtr
-
     values = _finite(values)
     mean, sd = _mean_and_sd(values)
     if sd is None:
         return None
     if sd == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stdtr(len(values) - 1, -abs(mean) / (sd / math.sqrt(len(values)))))
+    return 2 * _below(-abs(mean) / (sd / math.sqrt(len(values))), len(values))
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
@@ -139,6 +152,11 @@ def power_note(interval: Interval, margin: float) -> str:
     )
 
 
+def _check_margin(margin: float) -> None:
+    if not margin > 0:
+        raise ValueError(f"margin={margin} must be above 0: no sample shows that a mean is exactly 0.")
+
+
 def _finite(values: Iterable[float]) -> list[float]:
     found = [float(value) for value in values]
     if not found:
@@ -154,6 +172,13 @@ def _mean_and_sd(values: list[float]) -> tuple[float, float | None]:
         return values[0], 0.0 if len(values) > 1 else None
     mean = math.fsum(values) / len(values)
     return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def _below(t: float, n: int) -> float:
+    """The chance that Student's t of ``n`` values lies below ``t``."""
+    from scipy.special import stdtr
+
+    return float(stdtr(n - 1, t))
 
 
 def _critical(level: float, n: int) -> float:

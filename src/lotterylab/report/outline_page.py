@@ -16,7 +16,7 @@ from lotterylab.report.figures_outline import chart
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
 from lotterylab.report.sections.alarms import alarm_list
-from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, differences, predicted, published
+from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, counted, differences, predicted, published
 from lotterylab.report.sections.numbers import costs, layers_behind, numbers_behind
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
@@ -24,9 +24,9 @@ from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, write
-from lotterylab.report.words import interval_text, rows_text
+from lotterylab.report.words import diverged_text, interval_text, p_text, rows_text
 from lotterylab.studies.doubts import held
-from lotterylab.studies.outline import Claim, Difference, Outline, differences_of
+from lotterylab.studies.outline import Claim, Difference, Judgement, Outline, differences_of, judged
 
 
 def outline_report(
@@ -77,6 +77,8 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
     yield f"# {study.title}"
     yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
     yield f"{rows_text(material.results)}. This page is written by the program."
+    if lost := diverged_text(material.results):
+        yield from ("", lost)
     yield from (
         "",
         f"    {command}",
@@ -96,16 +98,17 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
                 f"## {title}",
                 "",
                 *((outline.predicted, "") if words is OURS else ()),
-                "| | claim | measured | n | interval | verdict |",
-                "|---|---|---|---|---|---|",
+                counted(said := judged(of, material.results), words),
+                "",
+                "| | claim | measured | n | interval | p, Holm | verdict |",
+                "|---|---|---|---|---|---|---|",
             )
-            yield from (_claim(claim, words, material) for claim in of)
+            yield from (_claim(claim, one, words) for claim, one in said)
     yield from ("", f"What would change it: {outline.would_change}", "", "Doubts:", "")
     yield from (f"- {doubt}" for doubt in held(outline.doubts, material.results))
 
 
-def _claim(claim: Claim, words: dict[str, tuple[str, str, str]], material: Material) -> str:
-    one = claim.judge(material.results)
+def _claim(claim: Claim, one: Judgement, words: dict[str, tuple[str, str, str]]) -> str:
     interval = interval_text(one.interval, one.digits) if one.interval else ""
-    cells = (claim.key, claim.text, one.measured, str(one.n), interval, f"**{words[one.word][0]}**")
+    cells = (claim.key, claim.text, one.measured, str(one.n), interval, p_text(one.p_holm), f"**{words[one.word][0]}**")
     return "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |"

@@ -7,6 +7,10 @@ from collections.abc import Sequence
 
 from lotterylab.analysis.statistics import Interval
 from lotterylab.engine.results import Result
+from lotterylab.studies.seeds import diverged
+
+ARM = ("protocol", "activation", "method", "control", "sparsity")
+FEW = 6  # arms that are named
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -28,6 +32,25 @@ def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) ->
     if interval.low is None or interval.high is None:
         return f"{spell(interval.mean)} (one seed)"
     return f"{spell(interval.mean)} [{spell(interval.low)}, {spell(interval.high)}]"
+
+
+def p_text(p: float | None) -> str:
+    """ "0.0132", "< 0.0001", or nothing."""
+    if p is None:
+        return ""
+    return f"{p:.4f}" if p >= 1e-4 else "< 0.0001"
+
+
+def diverged_text(results: Sequence[Result]) -> str:
+    """How many runs of which arms diverged, each run once; nothing where none did."""
+    runs = {one.records["train"].digest: one for one in results if "train" in one.records}
+    lost = diverged(runs.values())
+    if not lost:
+        return ""
+    arms = Counter(", ".join(str(one.labels[name]) for name in ARM if one.labels[name]) for one in lost)
+    of = "; ".join(f"{arm} ({count})" for arm, count in arms.most_common(FEW))
+    more = f"; {len(arms) - FEW} more arms" if len(arms) > FEW else ""
+    return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}. Of a comparison that holds one nothing is said."
 
 
 def rows_text(results: Sequence[Result]) -> str:

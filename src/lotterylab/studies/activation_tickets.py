@@ -18,7 +18,7 @@ from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
 from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import above, at, gains_more, less, minus, more, of
+from lotterylab.studies.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.studies.outline import Claim, Difference, Line, Outline
 from lotterylab.studies.questions import shown
 from lotterylab.studies.seeds import in_common, mean
@@ -158,9 +158,9 @@ PREDICTIONS = tuple(
 
 def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Accuracy and gain of the sparsest tickets, by activation, the best first."""
-    parts = []
+    parts, low = [], level_reached(results, LOW)
     for name in dict.fromkeys(str(row.labels["activation"]) for row in results):
-        sides = (at(of(line, activation=name), results, ACCURACY, LOW) for line in (TICKET, RANDOM))
+        sides = (at(of(line, activation=name), results, ACCURACY, low) for line in (TICKET, RANDOM))
         ticket, random = in_common(*sides)
         gains = minus(ticket, random)
         if gains:
@@ -170,8 +170,9 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
             text = f"{name}{rate} {reached:.3f}, {shown(t_interval(gains.values()))} above a random mask"
             parts.append((reached, f"{text} (n = {len(gains)})"))
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
-    return f"Tickets with 6.25 % of the weights, test accuracy: {'; '.join(text for _, text in sorted(parts)[::-1])}."
+        return nothing(results)
+    best_first = "; ".join(text for _, text in sorted(parts)[::-1])
+    return f"Tickets with {percent(low)} of the weights, test accuracy: {best_first}."
 
 
 OUTLINE = Outline(

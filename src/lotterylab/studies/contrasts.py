@@ -8,9 +8,9 @@ from itertools import combinations
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.plan.nodes import Train
 from lotterylab.studies.activations_options import TICKET_CONTROLS
-from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
+from lotterylab.studies.caveats import twice_chance
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import Word, is_equal
 from lotterylab.studies.seeds import grouped, in_common, mean, per_seed, where
@@ -72,7 +72,7 @@ def contrasts(results: Sequence[Result]) -> list[Contrast]:
 
 def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
     arms = {arm: per_seed(own, ACCURACY) for arm, own in grouped(rows, *ARM).items()}
-    chance = _twice_chance(rows)
+    chance = twice_chance(rows) or LEFT_CHANCE
     for (activation, method, sparsity, control), accuracy in arms.items():
         if method == "dense" or control:
             continue
@@ -97,12 +97,6 @@ def _held_against(method: str, sparsity: float) -> dict[str, tuple[str, float, s
     """Method, sparsity and control of each run that a ticket is held against."""
     dense = {DENSE: ("dense", 0.0, "pruned epochs"), DENSE_TOTAL: ("dense", 0.0, "total epochs")}
     return {**dense, **{control: (method, sparsity, control) for control in OF_THE_TICKET}}
-
-
-def _twice_chance(rows: Sequence[Result]) -> float:
-    """Below this accuracy a network has not left chance: 0.2 for ten classes."""
-    runs = (row.nodes.get("train") for row in rows)
-    return 2 / max((run.data.spec.classes for run in runs if isinstance(run, Train)), default=10)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
 from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import at, less, minus, more, of
+from lotterylab.studies.judging import at, less, minus, more, nothing, of
 from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.studies.questions import shown
 from lotterylab.studies.seeds import in_common, mean
@@ -86,7 +86,7 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
                 f"one's (n = {len(apart)})"
             )
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
+        return nothing(results)
     return f"Test error of 5 hidden layers with the normalized initialisation: {'; '.join(parts)}."
 
 

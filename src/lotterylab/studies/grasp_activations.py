@@ -23,7 +23,7 @@ from lotterylab.studies.activations import corrected_rows
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
 from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import at, equal, gains_more, minus, more, of
+from lotterylab.studies.judging import at, equal, gains_more, minus, more, nothing, of
 from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import shown
@@ -205,7 +205,7 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
                 f"(n = {len(gains)})"
             )
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
+        return nothing(results)
     return f"GraSP's tickets with 10 % of the weights, test accuracy: {'; '.join(parts)}."
 
 

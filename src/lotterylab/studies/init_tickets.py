@@ -22,7 +22,7 @@ from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.procedures import Ticket
 from lotterylab.studies import small_cnn
 from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import at, gains_more, less, minus, more, of
+from lotterylab.studies.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline
 from lotterylab.studies.questions import shown
 from lotterylab.studies.seeds import in_common, mean
@@ -167,9 +167,9 @@ PREDICTIONS = tuple(
 
 def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """How soon and how good, by initialisation, the best first."""
-    parts = []
+    parts, low = [], level_reached(results, LOW)
     for init in dict.fromkeys(str(row.labels["protocol"]) for row in results):
-        sides = (at(of(line, protocol=init), results, ACCURACY, LOW) for line in (TICKET, RANDOM))
+        sides = (at(of(line, protocol=init), results, ACCURACY, low) for line in (TICKET, RANDOM))
         ticket, random = in_common(*sides)
         gains = minus(ticket, random)
         soon = at(_dense(init), results, settled(EARLY), 0.0)
@@ -183,8 +183,9 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
             )
             parts.append((reached, text))
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
-    return f"Tickets with 6.25 % of the weights, test accuracy: {'; '.join(text for _, text in sorted(parts)[::-1])}."
+        return nothing(results)
+    best_first = "; ".join(text for _, text in sorted(parts)[::-1])
+    return f"Tickets with {percent(low)} of the weights, test accuracy: {best_first}."
 
 
 OUTLINE = Outline(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lotterylab.analysis.statistics import differences, t_interval
+from lotterylab.analysis.statistics import Interval, differences, equivalence_p_value, p_value, t_interval
 from lotterylab.engine.results import Result
-from lotterylab.studies.outline import Judgement, Line, Rows, rows_at
+from lotterylab.studies.caveats import caveat
+from lotterylab.studies.outline import Judgement, Line, rows_at
 from lotterylab.studies.questions import FEWEST, Word, is_above, is_below, is_equal, shown
-from lotterylab.studies.seeds import PerSeed, Read, in_common, mean, per_seed
+from lotterylab.studies.seeds import PerSeed, Read, Rows, in_common, mean, per_seed
 
-BEST_STEP = "train.best_step"  # the early-stopping iteration
 Judge = Callable[[Sequence[Result]], Judgement]
+Test = Callable[[list[float]], "tuple[Word, float | None]"]  # a word on these values, and its p value
 
 
 def more(
@@ -21,64 +23,49 @@ def more(
 
     ``floor``: where the mean of a side is below it, nothing can be said.
     """
-    return _difference(a, b, read, sparsity, digits, lambda values: is_above(t_interval(values), than), floor)
+    return _difference(a, b, read, sparsity, digits, _apart(is_above, than), floor)
 
 
 def less(
     a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4, floor: float | None = None
 ) -> Judge:
     """``a`` minus ``b`` at a sparsity is below ``than``; ``floor`` as in ``more``."""
-    return _difference(a, b, read, sparsity, digits, lambda values: is_below(t_interval(values), than), floor)
+    return _difference(a, b, read, sparsity, digits, _apart(is_below, than), floor)
 
 
 def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digits: int = 4) -> Judge:
     """``a`` and ``b`` are equal within the margin, by two one-sided tests."""
-    return _difference(a, b, read, sparsity, digits, lambda values: is_equal(values, margin))
+    return _difference(a, b, read, sparsity, digits, _alike(margin))
 
 
 def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int = 4) -> Judge:
     """The mean over seeds of one line at a sparsity is above ``than``."""
 
     def judge(results: Sequence[Result]) -> Judgement:
-        values = at(line, results, read, sparsity)
+        values = list(at(line, results, read, sparsity).values())
         if not values:
             return Judgement(word="not run", measured="No seed has it.", n=0)
-        interval = t_interval(values.values())
-        word = is_above(interval, than) if interval.n >= FEWEST else "cannot be said"
-        return Judgement(
-            word=word,
-            measured=f"{line.name} {shown(interval, digits)}.",
-            n=interval.n,
-            interval=interval,
-            digits=digits,
-        )
+        text = f"{line.name} {shown(t_interval(values), digits)}."
+        sides = _behind([line], results, sparsity)
+        return _judged(values, _apart(is_above, than), text, caveat(sides, read, ()), sides, digits)
 
     return judge
 
 
 def _difference(
-    a: Line,
-    b: Line,
-    read: Read,
-    sparsity: float,
-    digits: int,
-    word: Callable[[list[float]], Word],
-    floor: float | None = None,
+    a: Line, b: Line, read: Read, sparsity: float, digits: int, test: Test, floor: float | None = None
 ) -> Judge:
     def judge(results: Sequence[Result]) -> Judgement:
         ours, theirs = in_common(*(at(side, results, read, sparsity) for side in (a, b)))
         if not ours:
             return Judgement(word="not run", measured="No seed has both.", n=0)
         values = differences(ours, theirs)
-        interval = t_interval(values)
         means = {a.name: mean(ours), b.name: mean(theirs)}
         text = f"{', '.join(f'{name} {value:.{digits}f}' for name, value in means.items())}: "
-        text += f"difference {shown(interval, digits)}."
-        rows = _behind([a, b], results, sparsity)
-        doubt = _cut_short(rows) if read == BEST_STEP else _at_the_floor(means, floor)
-        found = word(values) if interval.n >= FEWEST and not doubt else "cannot be said"
-        text += doubt
-        return Judgement(word=found, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
+        text += f"difference {shown(t_interval(values), digits)}."
+        sides = _behind([a, b], results, sparsity)
+        doubt = _at_the_floor(means, floor) or caveat(sides, read, values)
+        return _judged(values, test, text, doubt, sides, digits)
 
     return judge
 
@@ -94,14 +81,61 @@ def gains_more(
         values = differences(*gains)
         if not values:
             return Judgement(word="not run", measured="No seed has all four.", n=0)
-        interval = t_interval(values)
         means = (f"{mean(gain):+.{digits}f}" for gain in gains)
-        text = f"{first[0].name} {next(means)}, {second[0].name} {next(means)}: difference {shown(interval, digits)}."
-        word = is_above(interval, 0.0) if interval.n >= FEWEST else "cannot be said"
-        rows = _behind([*first, *second], results, sparsity)
-        return Judgement(word=word, measured=text, n=interval.n, interval=interval, digits=digits, rows=rows)
+        text = f"{first[0].name} {next(means)}, {second[0].name} {next(means)}: "
+        text += f"difference {shown(t_interval(values), digits)}."
+        pairs = [_behind(pair, results, sparsity) for pair in (first, second)]
+        doubt = caveat(pairs[0] + pairs[1], read, values, pairs=pairs)
+        return _judged(values, _apart(is_above, 0.0), text, doubt, pairs[0] + pairs[1], digits)
 
     return judge
+
+
+def _apart(word: Callable[[Interval, float], Word], than: float) -> Test:
+    """Whether the mean lies on one side of a number; p: two-sided, of its being that number."""
+
+    def test(values: list[float]) -> tuple[Word, float | None]:
+        return word(t_interval(values), than), p_value(value - than for value in values)
+
+    return test
+
+
+def _alike(margin: float) -> Test:
+    """Whether the mean lies within the margin; p: of its lying outside, or, where that was found, at its edge."""
+
+    def test(values: list[float]) -> tuple[Word, float | None]:
+        word = is_equal(values, margin)
+        edge = math.copysign(margin, sum(values))
+        outside = p_value(value - edge for value in values)
+        return word, outside if word == "refuted" else equivalence_p_value(values, margin)
+
+    return test
+
+
+def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Rows, digits: int) -> Judgement:
+    """The judgement of these values; of fewer than three seeds, and where there is a doubt, nothing is said."""
+    interval = t_interval(values)
+    said = interval.n >= FEWEST and not doubt
+    word, p = test(values) if said else ("cannot be said", None)
+    return Judgement(word=word, measured=text + doubt, n=interval.n, interval=interval, digits=digits, rows=sides, p=p)
+
+
+def nothing(results: Sequence[Result]) -> str:
+    """What a study says whose numbers do not reach as far as its sentence."""
+    if any(row.complete for row in results):
+        return "Nothing can be said: no finished seed has the runs that the study's sentence is about."
+    return "Nothing can be said yet: no seed is finished."
+
+
+def level_reached(results: Sequence[Result], wanted: float) -> float:
+    """The sparsity that a study speaks of; of a smaller one that does not go so far, its highest."""
+    levels = {float(row.labels["sparsity"]) for row in results}
+    return wanted if wanted in levels or not levels else max(levels)
+
+
+def percent(sparsity: float) -> str:
+    """ "6.25 %": the share of the weights that are kept."""
+    return f"{100 * (1 - sparsity):.3g} %"
 
 
 def minus(a: PerSeed, b: PerSeed) -> PerSeed:
@@ -132,15 +166,6 @@ def at(line: Line, results: Sequence[Result], read: Read, sparsity: float) -> Pe
 
 def _behind(lines: Iterable[Line], results: Sequence[Result], sparsity: float) -> Rows:
     return tuple((line.name, tuple(rows_at(line, results, sparsity))) for line in lines)
-
-
-def _cut_short(rows: Rows) -> str:
-    """Of runs whose validation loss was still falling when they ended nobody knows when it would have been lowest."""
-    runs = [(name, row.records["train"].metrics) for name, side in rows for row in side if "train" in row.records]
-    ended = [name for name, m in runs if m["best_step"] == m.get("from_step", 0) + m["steps"]]
-    if not ended:
-        return ""
-    return f" {len(ended)} of {len(runs)} runs ended while it was still falling ({', '.join(dict.fromkeys(ended))})."
 
 
 def _at_the_floor(means: Mapping[str, float], floor: float | None) -> str:

@@ -13,8 +13,9 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
 from lotterylab.rates import Rate
 from lotterylab.studies import lth_controls
+from lotterylab.studies.caveats import BEST_STEP
 from lotterylab.studies.doubts import if_below, of_data
-from lotterylab.studies.judging import BEST_STEP, Judge, at, equal, less, more
+from lotterylab.studies.judging import Judge, at, equal, less, more, nothing
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus, rows_at
 from lotterylab.studies.questions import shown
 from lotterylab.studies.seeds import in_common, mean, per_seed
@@ -144,7 +145,7 @@ def conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     planned = [one for one in found if one.planned and one.versus.what == "accuracy"]
     parts = [f"{_where(one)} {_said(one)}" for one in planned if one.versus.key.startswith("accuracy")]
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
+        return nothing(results)
     seeds = sorted({one.interval.n for one in planned})
     over = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
     said = f"Planned comparisons of the ticket, corrected for their number, over {over} seeds: {'; '.join(parts)}."

@@ -11,13 +11,13 @@ from typing import Literal, TypeAlias
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, power_note, t_interval
 from lotterylab.engine.results import Result
+from lotterylab.studies.caveats import caveat
 from lotterylab.studies.doubts import Doubt
 from lotterylab.studies.questions import FEWEST, Word, is_equal
-from lotterylab.studies.seeds import Read, grouped, per_seed, where
+from lotterylab.studies.seeds import Read, Rows, grouped, per_seed, where
 
 LEVEL = 0.05
 Labels: TypeAlias = Mapping[str, str | float]
-Rows: TypeAlias = "tuple[tuple[str, tuple[Result, ...]], ...]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,8 @@ class Versus:
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """What a comparison found at one sparsity.  ``p_holm``: adjusted for its family, that of all planned comparisons
-    of the study or that of all others.  ``rows``: the name of each side, and the rows that its numbers are from."""
+    of the study or that of all others.  ``rows``: the name of each side, and the rows that its numbers are from.
+    ``caveat``: why nothing can be said, whatever the interval; then it is in no family."""
 
     versus: Versus
     panel: str
@@ -99,6 +100,7 @@ class Difference:
     equal: Word
     p_holm: float | None = None
     rows: Rows = ()
+    caveat: str = ""
 
     @property
     def planned(self) -> bool:
@@ -109,9 +111,9 @@ class Difference:
     def says(self) -> str:
         """What can be said at the level of 5 % for the whole family; equality is tested on its own.
 
-        Of fewer than three seeds nothing is said.
+        Of fewer than three seeds nothing is said, and nothing where there is a caveat.
         """
-        if self.interval.n < FEWEST:
+        if self.interval.n < FEWEST or self.caveat:
             return "unresolved"
         if self.p_holm is not None and self.p_holm < LEVEL:
             a_is_more = self.interval.mean > 0
@@ -130,7 +132,8 @@ class Difference:
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
     """``word`` on a claim; ``measured``: a sentence with numbers; ``interval``: the number that decides, to ``digits``
-    decimals; ``rows``: the name of each side, and the rows that its numbers are from."""
+    decimals; ``rows``: the name of each side, and the rows that its numbers are from.  ``p``: of the word on its own;
+    ``p_holm``: adjusted for the claims that are judged together."""
 
     word: Word
     measured: str
@@ -138,6 +141,8 @@ class Judgement:
     interval: Interval | None = None
     digits: int = 4
     rows: Rows = ()
+    p: float | None = None
+    p_holm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,14 +186,28 @@ def differences_of(outline: Outline, results: Sequence[Result]) -> list[Differen
     families: dict[bool, dict[int, float]] = {True: {}, False: {}}
     for versus in outline.versus:
         for panel, sparsity, values, rows in _pairs(versus, results):
-            interval, equal = t_interval(values), is_equal(values, versus.margin)
-            one = Difference(versus=versus, panel=panel, sparsity=sparsity, interval=interval, equal=equal, rows=rows)
+            one = Difference(
+                versus=versus,
+                panel=panel,
+                sparsity=sparsity,
+                interval=t_interval(values),
+                equal=is_equal(values, versus.margin),
+                rows=rows,
+                caveat=caveat(rows, versus.read, values).strip(),
+            )
             p = p_value(values)
-            if p is not None and len(values) >= FEWEST:
+            if p is not None and len(values) >= FEWEST and not one.caveat:
                 families[one.planned][len(found)] = p
             found.append(one)
     adjusted = {number: p for family in families.values() for number, p in holm(family).items()}
     return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
+
+
+def judged(claims: Sequence[Claim], results: Sequence[Result]) -> list[tuple[Claim, Judgement]]:
+    """Each claim with its judgement; their p values are adjusted for the number of those that could be judged."""
+    found = [(claim, claim.judge(results)) for claim in claims]
+    adjusted = holm({number: one.p for number, (_, one) in enumerate(found) if one.p is not None})
+    return [(claim, replace(one, p_holm=adjusted.get(number))) for number, (claim, one) in enumerate(found)]
 
 
 def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, float, list[float], Rows]]:

@@ -136,6 +136,10 @@ def holds(word: Word) -> bool | None:
 
 def shown(interval: Interval, digits: int = 3) -> str:
     """A mean with its interval, for a sentence: ``0.431 [0.420, 0.442]``."""
+
+    def spell(value: float) -> str:
+        return f"{round(value, digits) + 0.0:.{digits}f}"  # no -0.000
+
     if interval.low is None or interval.high is None:
-        return f"{interval.mean:.{digits}f} (one seed)"
-    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+        return f"{spell(interval.mean)} (one seed)"
+    return f"{spell(interval.mean)} [{spell(interval.low)}, {spell(interval.high)}]"

@@ -18,8 +18,9 @@ from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
 from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import apart_from, at, equal, more
+from lotterylab.studies.judging import apart_from, at, equal, level_reached, more, nothing, percent
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.seeds import mean
 from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
 
@@ -122,13 +123,13 @@ PREDICTIONS = tuple(
 
 def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Each way against the fixed point at 7 %, at the sparsest level."""
-    fixed = LINES["fixed, 7 %"]
-    parts = apart_from(fixed, LINES.values(), results, ACCURACY, LOW)
+    fixed, low = LINES["fixed, 7 %"], level_reached(results, LOW)
+    parts = apart_from(fixed, LINES.values(), results, ACCURACY, low)
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
-    reached = at(fixed, results, ACCURACY, LOW)
-    mean = sum(reached.values()) / len(reached)
-    return f"With 6.25 % of the weights, a fixed rewind to 7 % reaches {mean:.3f}; minus that: {'; '.join(parts)}."
+        return nothing(results)
+    reached = mean(at(fixed, results, ACCURACY, low))
+    of = f"With {percent(low)} of the weights"
+    return f"{of}, a fixed rewind to 7 % reaches {reached:.3f}; minus that: {'; '.join(parts)}."
 
 
 OUTLINE = Outline(

@@ -8,8 +8,9 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
 from lotterylab.rates import Rate
 from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import above, apart_from, at, less, more
+from lotterylab.studies.judging import above, apart_from, at, less, more, nothing, percent
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.seeds import mean
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
     ANGLE,
@@ -158,10 +159,9 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     """Each way against the reset, at the sparsest level."""
     parts = apart_from(LINES[START], LINES.values(), results, ACCURACY, LOW)
     if not parts:
-        return "Nothing can be said yet: no seed is finished."
-    reached = at(LINES[START], results, ACCURACY, LOW)
-    mean = sum(reached.values()) / len(reached)
-    return f"With 12.5 % of the weights, a reset to 0 reaches {mean:.3f}; minus that: {'; '.join(parts)}."
+        return nothing(results)
+    reached = mean(at(LINES[START], results, ACCURACY, LOW))
+    return f"With {percent(LOW)} of the weights, a reset to 0 reaches {reached:.3f}; minus that: {'; '.join(parts)}."
 
 
 def _accuracy(a: Line, b: Line, key: str) -> Versus:

@@ -10,6 +10,7 @@ from lotterylab.engine.results import Result
 Read: TypeAlias = "str | Callable[[Result], float | None]"  # "part.metric", or what is made of several
 Asked: TypeAlias = "str | float | tuple[str | float, ...]"
 PerSeed: TypeAlias = dict[int, float]
+Rows: TypeAlias = "tuple[tuple[str, tuple[Result, ...]], ...]"  # the name of each side of a comparison, and its rows
 
 
 def where(results: Iterable[Result], **labels: Asked) -> list[Result]:

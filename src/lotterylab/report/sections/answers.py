@@ -8,9 +8,9 @@ from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
-from lotterylab.report.words import interval_text
+from lotterylab.report.words import diverged_text, interval_text, p_text
 from lotterylab.studies.doubts import held
-from lotterylab.studies.outline import Claim, Difference, Judgement, Outline
+from lotterylab.studies.outline import LEVEL, Claim, Difference, Judgement, Outline, judged
 
 PUBLISHED = {  # a verdict on a published claim
     "confirmed": ("agrees", "✓", "good"),
@@ -24,7 +24,7 @@ OURS = {  # on what we expected
     "cannot be said": ("cannot be said", "?", "open"),
     "not run": ("not run", "–", "none"),
 }
-HEAD = ("", "claim", "measured", "n", "runs", "verdict")
+HEAD = ("", "claim", "measured", "n", "runs", "p, Holm", "verdict")
 
 
 def answer(material: Material, outline: Outline, found: Sequence[Difference]) -> Html:
@@ -33,6 +33,7 @@ def answer(material: Material, outline: Outline, found: Sequence[Difference]) ->
         "answer",
         "What this says",
         sentence(outline.conclude(material.results, found)),
+        note(diverged_text(material.results)),
         tag("p", tag("b", "What would change it: "), outline.would_change),
         tag("p", tag("b", "Doubts:")),
         tag("ul", [tag("li", doubt) for doubt in held(outline.doubts, material.results)]),
@@ -66,12 +67,23 @@ def _claims(
     material: Material,
     words: dict[str, tuple[str, str, str]],
 ) -> Html:
-    judged = [(claim, claim.judge(material.results)) for claim in claims]
-    counts = {word: sum(one.word == word for _, one in judged) for word in words}
+    found = judged(claims, material.results)
+    rows = [_row(claim, one, words) for claim, one in found]
+    lead = sentence(counted(found, words))
+    return section(anchor, title, lead, note(how), table(HEAD, rows, kind="prose claims", name=f"{anchor}-table"))
+
+
+def counted(found: Sequence[tuple[Claim, Judgement]], words: dict[str, tuple[str, str, str]]) -> str:
+    """How many claims have which verdict, and how many of those said would be said of all together."""
+    counts = {word: sum(one.word == word for _, one in found) for word in words}
     text = ", ".join(f"{count} {words[word][0]}" for word, count in counts.items() if count)
-    rows = [_row(claim, one, words) for claim, one in judged]
-    return section(
-        anchor, title, sentence(f"{text}."), note(how), table(HEAD, rows, kind="prose claims", name=f"{anchor}-table")
+    said = [one for _, one in found if one.p is not None and one.word in ("confirmed", "refuted")]
+    if not said:
+        return f"{text}."
+    held_together = sum(one.p_holm is not None and one.p_holm < LEVEL for one in said)
+    return (
+        f"{text}. Each is judged on its own, at 5 %; corrected for their number (Holm), {held_together} of the "
+        f"{len(said)} that are said stand."
     )
 
 
@@ -84,7 +96,8 @@ def _row(claim: Claim, one: Judgement, words: dict[str, tuple[str, str, str]]) -
         cell(one.measured, label=HEAD[2]),
         cell(str(one.n), label=HEAD[3]),
         cell(_sides(one), label=HEAD[4]),
-        cell(badge(word, mark, kind), label=HEAD[5]),
+        cell(p_text(one.p_holm), label=HEAD[5]),
+        cell(badge(word, mark, kind), label=HEAD[6]),
     ]
 
 
@@ -138,7 +151,7 @@ def _table(own: Sequence[Difference]) -> Html:
             number(one.interval.n),
             cell(interval_text(one.interval, one.versus.digits, sign=True), value=repr(one.interval.mean)),
             number(one.p_holm, 4),
-            one.says if one.planned else f"{one.says} (not planned)",
+            (one.says if one.planned else f"{one.says} (not planned)") + (f": {one.caveat}" if one.caveat else ""),
             one.power,
             cell(_sides(one)),
         ]
