@@ -99,6 +99,8 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     book = str(tmp_path / "ledger.jsonl")
     code, ran, err = call("run", *TINY, *SHORT, "--workers", "2", "--progress", "plain", "--ledger", book)
     assert code == 0
+    priced, begun = err.index("To train: "), err.index("0%, 0 of ")
+    assert priced < err.index("About ") < begun, "what it costs is said before it begins"
     assert "Small preset: seeds 3 instead of 5" not in err  # it was asked for
     code, shown, _ = call("table", *TINY, *SHORT)
     assert code == 0 and ran.strip().splitlines()[0] in shown

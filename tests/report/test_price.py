@@ -9,7 +9,7 @@ from lotterylab.engine.facts import processor
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
-from lotterylab.report.price import lines, missing, seconds_per_image, spell_seconds, work
+from lotterylab.report.price import cost, lines, missing, seconds_per_image, spell_seconds, work
 from lotterylab.studies.activations import Options, build
 from lotterylab.studies.catalogue import request_kind
 
@@ -68,6 +68,9 @@ def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
     # their records are known but not their tensors, as from a ledger: masks and distances need those of all three
     assert sum(isinstance(node, Train) for node in missing(STUDY, store)) == 3
     again = list(lines(STUDY, store, workers=2, pace=None, measured=""))[-1]
+    measures = [node for row in STUDY.rows for node in row.nodes.values() if not isinstance(node, Train)]
+    (only,) = cost(measures[:2], workers=2, pace=None, measured="")
+    assert only == "Nothing is left to train: 2 masks and measures are left to compute."
     assert again.startswith("Of these, 3 are known from a ledger; their tensors are needed again by dead_units (1)")
     for node in (one for row in STUDY.rows for one in row.nodes.values() if not isinstance(one, Train)):
         store.commit(Record(digest=node.digest, kind="", metrics={}, facts={}))

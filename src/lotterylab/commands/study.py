@@ -30,18 +30,11 @@ class Plan:
 
     def __call__(self) -> int:
         """Print the plan."""
-        from lotterylab.engine.pace import measure
-        from lotterylab.plan.nodes import Train
         from lotterylab.report import price
 
         self.how.check()
         resolved, store = self.request.resolve(), self.place.open()
-        runs = [node for node in price.missing(resolved.study, store) if isinstance(node, Train)]
-        pace = price.seconds_per_image(resolved.study.targets(), store)
-        measured = "measured on the runs that are finished"
-        if pace is None and runs:
-            pace = measure(runs[0], resolved.data_dir, fast=self.how.path == "fast", device=self.how.device)
-            measured = "from a few steps just now"
+        pace, measured = _pace(resolved, store, self.how)
         if self.json:
             print_json(price.as_json(resolved.study, store, workers=self.how.count, pace=pace))
             return 0
@@ -52,7 +45,10 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Train what is missing.  After an interruption or a kill the same command goes on from there."""
+    """Say about how long it takes, then train what is missing.
+
+    After an interruption or a kill the same command goes on from there.
+    """
 
     request: Request = field(default_factory=Request)
     place: Place = field(default_factory=Place)
@@ -66,6 +62,7 @@ class Run:
         """Compute, seed by seed, and print the table."""
         from lotterylab.engine import ledger, local
         from lotterylab.engine.schedule import Schedule
+        from lotterylab.report.price import cost
         from lotterylab.report.progress import Meter, progress
         from lotterylab.tracking import tracker
 
@@ -77,7 +74,14 @@ class Run:
             tracker(name, store.path / "tracking")  # a wrong name, or a package that is missing, is said now
         batches = self._batches(resolved, store)
         wanted = [node for targets in batches for node in targets]
-        meter = Meter(list(Schedule(wanted, store).waiting.values()), run_names(resolved))
+        waiting = list(Schedule(wanted, store).waiting.values())
+        try:
+            pace, measured = _pace(resolved, store, self.how)
+        except Exception:  # a user's model or data that fails: the run meets it again, and names the task
+            pace, measured = None, ""
+        price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
+        print("\n".join(price), file=sys.stderr, flush=True)
+        meter = Meter(waiting, run_names(resolved))
         summary = local.Summary()
         with progress(self.how.progress, meter) as listen:
             for targets in batches:
@@ -200,6 +204,20 @@ class Checkpoints:
             return 0
         print(f"{len(written)} runs written to {self.out}. Next: lotterylab audit {self.out}")
         return 0
+
+
+def _pace(resolved: Resolved, store: Store, how: How) -> tuple[float | None, str]:
+    """Seconds of one thread for an image, and how that is known; None where nothing is left to train."""
+    from lotterylab.engine.pace import measure
+    from lotterylab.plan.nodes import Train
+    from lotterylab.report.price import seconds_per_image
+
+    runs = [node for node in missing(resolved.study, store) if isinstance(node, Train)]
+    pace = seconds_per_image(resolved.study.targets(), store) if runs else None
+    if pace is not None or not runs:
+        return pace, "measured on the runs that are finished"
+    measured = measure(runs[0], resolved.data_dir, fast=how.path == "fast", device=how.device)
+    return measured, "from a few steps just now"
 
 
 def _table(resolved: Resolved, store: Store) -> str:

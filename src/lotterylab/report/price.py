@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lotterylab.engine.facts import processor
@@ -83,8 +83,22 @@ def lines(study: Study, store: Store, *, workers: int, pace: float | None, measu
         yield f"     and {len(behind)} runs that these begin from, or whose states they score or are compared with"
     yield ""
     yield from _sharing(study)
-    yield from _cost(waiting, workers, pace, measured)
+    yield from cost(waiting, workers=workers, pace=pace, measured=measured)
     yield from _again(waiting, study, store)
+
+
+def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
+    """How much there is to train, and about how long it takes; ``pace`` and ``measured`` as in ``lines``."""
+    runs = [node for node in todo if isinstance(node, Train)]
+    if not runs:
+        left = f"{len(todo)} masks and measures are left to compute" if todo else "all results are in the store"
+        yield f"Nothing is left to train: {left}."
+        return
+    epochs = sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in runs)
+    yield f"To train: {len(runs)} runs, {epochs:,.0f} epochs at the most (runs of equal masks are trained once)."
+    if pace is not None:
+        seconds = sum(map(work, runs)) * pace / workers
+        yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
 def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
@@ -163,18 +177,6 @@ def _sharing(study: Study) -> Iterator[str]:
         most = max(uses.values(), default=0)
         used = f" and used by up to {most} masks and comparisons" if most else ""
         yield f"Dense runs: {len(dense)}, each trained once{used}."
-
-
-def _cost(todo: list[Node], workers: int, pace: float | None, measured: str) -> Iterator[str]:
-    runs = [node for node in todo if isinstance(node, Train)]
-    if not runs:
-        yield "Nothing is left to train: all results are in the store."
-        return
-    epochs = sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in runs)
-    yield f"To train: {len(runs)} runs, {epochs:,.0f} epochs at the most (runs of equal masks are trained once)."
-    if pace is not None:
-        seconds = sum(map(work, runs)) * pace / workers
-        yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
 def _again(todo: list[Node], study: Study, store: Store) -> Iterator[str]:
