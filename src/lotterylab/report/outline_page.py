@@ -11,17 +11,19 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.study import Study
 from lotterylab.report.blocks import section
 from lotterylab.report.context import ReportContext
+from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.figures_layers import layer_chart
 from lotterylab.report.figures_outline import chart
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, counted, differences, predicted, published
-from lotterylab.report.sections.numbers import costs, layers_behind, numbers_behind
+from lotterylab.report.sections.numbers import behind_histograms, costs, layers_behind, numbers_behind
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
 from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
+from lotterylab.report.sections.tables import in_markdown, tables
 from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, write
 from lotterylab.report.words import diverged_text, interval_text, p_text, rows_text
@@ -46,6 +48,7 @@ def outline_report(
     parts: tuple[tuple[str, str, Callable[[], Html]], ...] = (
         ("answer", "What this says", lambda: answer(material, outline, found)),
         ("figures", "Figures", lambda: _figures(material, outline)),
+        *((("tables", "Tables", lambda: tables(material, outline)),) if outline.tables else ()),
         ("published", "Published numbers", lambda: published(material, outline)),
         ("predicted", "Predicted and found", lambda: predicted(material, outline)),
         ("differences", "Differences", lambda: differences(found)),
@@ -69,6 +72,8 @@ def _figures(material: Material, outline: Outline) -> Html:
     shown = [material.show(grid, numbers_behind(material, wanted)) for wanted, grid in drawn if grid is not None]
     layered = ((wanted, layer_chart(material.results, wanted)) for wanted in outline.layer_charts)
     shown += [material.show(grid, layers_behind(material, wanted)) for wanted, grid in layered if grid is not None]
+    counted_in = ((wanted, histogram_chart(material.results, wanted)) for wanted in outline.histograms)
+    shown += [material.show(grid, behind_histograms(material, wanted)) for wanted, grid in counted_in if grid]
     return section("figures", "Figures", shown)
 
 
@@ -104,6 +109,9 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
                 "|---|---|---|---|---|---|---|",
             )
             yield from (_claim(claim, one, words) for claim, one in said)
+    for one in outline.tables:
+        yield ""
+        yield from in_markdown(one, material.results)
     yield from ("", f"What would change it: {outline.would_change}", "", "Doubts:", "")
     yield from (f"- {doubt}" for doubt in held(outline.doubts, material.results))
 

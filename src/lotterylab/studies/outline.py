@@ -68,6 +68,45 @@ class LayerChart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HistogramChart:
+    """Histograms of hidden units: one panel for each activation and line, one curve for each layer.
+
+    ``metrics``: the part of a row that has "histogram", "low" and "high" by layer.  ``within``: labels of the rows.
+    """
+
+    name: str
+    title: str
+    metrics: str
+    x_axis: str
+    lines: tuple[Line, ...]
+    within: Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A number of a table: the mean of ``read`` over the seeds of a line at a sparsity, to ``digits`` decimals."""
+
+    line: Line
+    read: Read
+    sparsity: float = 0.0
+    digits: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberTable:
+    """A table as a paper prints it: each row a name and one entry for each column, or words instead.
+
+    ``columns``: their heads, that of the names first.  ``how``: how it is read.
+    """
+
+    name: str
+    title: str
+    how: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Entry | str, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Versus:
     """A comparison: ``a`` minus ``b``, paired by seed, at each sparsity (or once, of rows without one).
 
@@ -174,6 +213,8 @@ class Outline:
     doubts: tuple[Doubt, ...] = field(default=())
     predicted: str = "Written into the study before anything ran."
     layer_charts: tuple[LayerChart, ...] = ()
+    histograms: tuple[HistogramChart, ...] = ()
+    tables: tuple[NumberTable, ...] = ()
 
 
 def differences_of(outline: Outline, results: Sequence[Result]) -> list[Difference]:

@@ -136,7 +136,8 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
         yield ladder.dense_row()
         yield from ladder.rows(START, found)
         yield from ladder.controls(START, found[-1:], ("random-mask",))
-        yield ladder.other_order(START, found[-1], barrier=APART)
+        for word in ("", "random-mask"):
+            yield ladder.other_order(START, found[-1], word, barrier=APART)
 
 
 def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int) -> Ladder:

@@ -9,7 +9,7 @@ from lotterylab.plan.study import Prediction
 from lotterylab.rates import Rate
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import above, apart_from, at, less, more, nothing, percent
-from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.studies.outline import Chart, Claim, Difference, Entry, Line, NumberTable, Outline, Versus
 from lotterylab.studies.seeds import mean
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
@@ -59,6 +59,10 @@ REINIT = _control(START, "reinitialised", "re-initialised")
 DENSE_ORDER = Line(name="dense, two orders", labels={"method": "dense", "control": "other order", "protocol": HIGH})
 OTHER_ORDERS = {
     name: Line(name=name, labels={"method": START, "control": "other order", "protocol": name}) for name in OTHERS
+}
+OTHER_RANDOM_ORDERS = {
+    name: Line(name=name, labels={"method": START, "control": "random mask, other order", "protocol": name})
+    for name in OTHERS
 }
 STABILISING = "frankle2019stabilizing"
 CLAIMS = (
@@ -182,7 +186,63 @@ def _orders(name: str, read: str, what: str, margin: float, digits: int) -> Vers
     )
 
 
+def _stability(name: str, ticket: Line, random: Line, orders: tuple[Line, Line], paper: str) -> tuple:
+    """A row of the table: each stability of the ticket and of the random mask, and the paper's."""
+    pairs = (
+        (orders, "order.masked_l2", 1),
+        (orders, ANGLE, 1),
+        ((ticket, random), L2, 1),
+        ((ticket, random), "distances.masked_angle", 1),
+        (orders, INSTABILITY, 3),
+        ((ticket, random), ACCURACY, 3),
+    )
+    entries = (Entry(line=one, read=read, sparsity=LOW, digits=digits) for two, read, digits in pairs for one in two)
+    return name, (*entries, paper)
+
+
+STABILITY = NumberTable(
+    name="stability",
+    title="Stability to the data order and to pruning, 12.5 % of the weights",
+    how="Distances at the end of training over the kept weights: between two data orders, and between the pruned "
+    "network and the dense one of the same order. Smaller is more stable. The paper's, at 16.7 % and the whole width: "
+    "L2 to the order, L2 to pruning and accuracy, each of ticket / random mask.",
+    columns=(
+        "start, recipe",
+        *(
+            f"{what}, {side}"
+            for what in ("order, L2", "order, degrees", "pruning, L2", "pruning, degrees", "instability", "accuracy")
+            for side in ("ticket", "random")
+        ),
+        "paper",
+    ),
+    rows=(
+        *(
+            _stability(
+                name,
+                LINES[name],
+                RANDOM[name],
+                (ORDERS[name], RANDOM_ORDERS[name]),
+                "66.4 / 66.7; 54.4 / 53.4; 0.877 / 0.877" if name == START else "",
+            )
+            for name in POINTS
+        ),
+        *(
+            _stability(
+                f"{START}, {name.partition(', ')[2]}",
+                OTHERS[name],
+                OTHER_RANDOM[name],
+                (OTHER_ORDERS[name], OTHER_RANDOM_ORDERS[name]),
+                paper,
+            )
+            for name, paper in (
+                (LOW_RATE, "7.1 / 28.9; 19.8 / 26.6; 0.891 / 0.861"),
+                (WARM_UP, "9.5 / 37.4; 24.8 / 34.6; 0.903 / 0.868"),
+            )
+        ),
+    ),
+)
 OUTLINE = Outline(
+    tables=(STABILITY,),
     charts=(
         Chart(
             name="accuracy",

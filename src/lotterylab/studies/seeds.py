@@ -59,7 +59,7 @@ def grouped(rows: Iterable[Result], *names: str) -> dict[Any, list[Result]]:
     return groups
 
 
-def by_layer(rows: Iterable[Result], read: Read) -> dict[str, list[float]]:
+def by_layer(rows: Iterable[Result], read: str | Callable[[Result], Any]) -> dict[str, list[float]]:
     """The numbers of each layer that has any; a network that diverged has none."""
     found: dict[str, list[float]] = {}
     for row in rows:

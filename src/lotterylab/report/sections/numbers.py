@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
 from lotterylab.report.anchors import arm_links, run_links
 from lotterylab.report.arms import Arm
 from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
@@ -12,7 +13,7 @@ from lotterylab.report.figures_outline import panel_names, placed
 from lotterylab.report.markup import Child, Html
 from lotterylab.report.material import Material
 from lotterylab.report.words import interval_text
-from lotterylab.studies.outline import Chart, LayerChart
+from lotterylab.studies.outline import Chart, HistogramChart, LayerChart
 from lotterylab.studies.seeds import by_layer, grouped, where
 
 COSTS = (  # metric, heading, what to divide by, decimals
@@ -65,6 +66,30 @@ def layers_behind(material: Material, wanted: LayerChart) -> Html:
                 )
     head = ["activation", "line", heading("layer"), "weight", heading(wanted.y_axis), heading("n"), "runs"]
     return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
+
+
+def behind_histograms(material: Material, wanted: HistogramChart) -> Html:
+    """The runs of each panel, and how much of each layer's values lies in the outermost bins."""
+    rows: list[list[Child]] = []
+    for line in wanted.lines:
+        for activation, own in grouped(line.rows(where(material.results, **wanted.within)), "activation").items():
+            counts = by_layer([row for row in own if row.metric(f"{wanted.metrics}.histogram")], _outermost(wanted))
+            for place, (layer, values) in enumerate(counts.items(), start=1):
+                interval = t_interval(values)
+                mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
+                rows.append(
+                    [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]
+                )
+    head = ["activation", "line", heading("layer"), "weight", heading("in the outermost bins"), heading("n"), "runs"]
+    return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
+
+
+def _outermost(wanted: HistogramChart) -> Callable[[Result], dict[str, float | None]]:
+    def read(row: Result) -> dict[str, float | None]:
+        found = row.metric(f"{wanted.metrics}.histogram")
+        return {layer: (bins[0] + bins[-1]) / sum(bins) if bins else None for layer, bins in found.items()}
+
+    return read
 
 
 def costs(material: Material) -> Html:

@@ -1,0 +1,80 @@
+"""Histograms of hidden units: a panel for each activation and line, a curve for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lotterylab.engine.results import Result
+from lotterylab.report import figure_style as style
+from lotterylab.report.grid import Grid, Panel, Series
+from lotterylab.studies.outline import HistogramChart
+from lotterylab.studies.seeds import grouped, where
+
+
+def histogram_chart(results: Sequence[Result], wanted: HistogramChart) -> Grid | None:
+    """The figure; None where nothing of it is finished.
+
+    Of an activation with two ends all seeds have the same bins and are taken together; of another the first seed
+    is drawn, since its bins are its own.
+    """
+    rows = []
+    for activation, own in grouped(where(results, **wanted.within), "activation").items():
+        panels = tuple(
+            panel
+            for number, line in enumerate(wanted.lines)
+            if (panel := _panel(f"{activation}, {line.name}", line.rows(own), wanted, first=not number)) is not None
+        )
+        if len(panels) == len(wanted.lines):
+            rows.append(panels)
+    if not rows:
+        return None
+    return Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence="",
+        caption="Share of the units' values in each of the bins, layers from the input on. Seeds are taken "
+        "together where their bins are the same, as between the two ends of tanh, softsign and sigmoid; else the first "
+        "is drawn.",
+        rows=tuple(rows),
+        panel_width=4.2,
+    )
+
+
+def _panel(title: str, own: Sequence[Result], wanted: HistogramChart, *, first: bool) -> Panel | None:
+    known = [row for row in own if _known(row, wanted)]
+    if not known:
+        return None
+    return Panel(
+        title=title,
+        x_label=wanted.x_axis,
+        y_label="share of values" if first else "",
+        series=tuple(
+            _curve(known, wanted, layer, number) for number, layer in enumerate(_read(known[0], wanted, "histogram"))
+        ),
+    )
+
+
+def _curve(known: Sequence[Result], wanted: HistogramChart, layer: str, number: int) -> Series:
+    first = known[0]
+    ends = [(_read(row, wanted, "low")[layer], _read(row, wanted, "high")[layer]) for row in known]
+    alike = known if len(set(ends)) == 1 else [first]
+    counts = [sum(bins) for bins in zip(*(_read(row, wanted, "histogram")[layer] for row in alike), strict=True)]
+    low, high = ends[0]
+    width = (high - low) / len(counts)
+    return Series(
+        x=tuple(low + (place + 0.5) * width for place in range(len(counts))),
+        y=tuple(count / sum(counts) for count in counts),
+        look=style.plain(style.line(number)),
+        label=f"layer {number + 1}",
+    )
+
+
+def _known(row: Result, wanted: HistogramChart) -> bool:
+    """Whether it is finished, and the network had not diverged."""
+    found = _read(row, wanted, "histogram")
+    return isinstance(found, dict) and all(bins and sum(bins) for bins in found.values())
+
+
+def _read(row: Result, wanted: HistogramChart, name: str) -> Any:
+    return row.metric(f"{wanted.metrics}.{name}")

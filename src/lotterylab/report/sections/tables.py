@@ -1,0 +1,61 @@
+"""The tables of an outline: on the page each number with its runs, in the README the number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
+from lotterylab.report.anchors import run_links
+from lotterylab.report.blocks import cell, heading, note, section, table
+from lotterylab.report.markup import Child, Html, tag
+from lotterylab.report.material import Material
+from lotterylab.report.words import interval_text
+from lotterylab.studies.judging import at
+from lotterylab.studies.outline import Entry, NumberTable, Outline, rows_at
+
+HOW = "Means over seeds with their 95 % t intervals."
+
+
+def tables(material: Material, outline: Outline) -> Html:
+    """All of them in one section."""
+    drawn = [
+        [
+            tag("h3", one.title),
+            note(f"{one.how} {HOW}"),
+            table([one.columns[0], *map(heading, one.columns[1:])], _rows(one, material), name=f"table-{one.name}"),
+        ]
+        for one in outline.tables
+    ]
+    return section("tables", "Tables", drawn)
+
+
+def in_markdown(wanted: NumberTable, results: Sequence[Result]) -> Iterator[str]:
+    """The lines of a table for a README."""
+    yield from (f"## {wanted.title}", "", f"{wanted.how} {HOW}", "")
+    yield "| " + " | ".join(wanted.columns) + " |"
+    yield "|" + "---|" * len(wanted.columns)
+    for name, entries in wanted.rows:
+        yield "| " + " | ".join([name, *(_text(one, results) for one in entries)]) + " |"
+
+
+def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
+    for name, entries in wanted.rows:
+        yield [tag("th", name, scope="row"), *(_cell(one, material.results) for one in entries)]
+
+
+def _cell(entry: Entry | str, results: Sequence[Result]) -> Html:
+    if isinstance(entry, str):
+        return cell(entry)
+    found = at(entry.line, results, entry.read, entry.sparsity)
+    if not found:
+        return cell("not run")
+    behind = [row for row in rows_at(entry.line, results, entry.sparsity) if row.labels["seed"] in found]
+    return cell(tag("div", _text(entry, results)), run_links(behind), kind="number")
+
+
+def _text(entry: Entry | str, results: Sequence[Result]) -> str:
+    if isinstance(entry, str):
+        return entry
+    found = at(entry.line, results, entry.read, entry.sparsity)
+    return interval_text(t_interval(found.values()), entry.digits) if found else "not run"
