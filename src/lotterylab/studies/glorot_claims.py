@@ -99,9 +99,10 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
         apart = minus(*sides)
         if apart:
             error = 1 - mean(sides[0])
+            at_chance = ", at chance" if 1 - error < FLOOR else ""
             parts.append(
-                f"{activation} {error:.4f}{', at chance' if 1 - error < FLOOR else ''}, the accuracy {shown(t_interval(apart.values()), 4)} above the standard "
-                f"one's (n = {len(apart)})"
+                f"{activation} {error:.4f}{at_chance}, the accuracy {shown(t_interval(apart.values()), 4)} above "
+                f"the standard one's (n = {len(apart)})"
             )
     if not parts:
         return nothing(results)
