@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from typing import Any, cast
 from xml.etree import ElementTree
@@ -25,6 +26,7 @@ from lotterylab.report.figure_style import METHODS, RC
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
 from lotterylab.report.tidy import Number, Trial, numbers, points, trials
+from lotterylab.report.words import plain
 from lotterylab.studies.contrasts import contrasts
 from lotterylab.studies.published import METHODS as PUBLISHED_METHODS
 from lotterylab.studies.published import published_comparison
@@ -167,6 +169,17 @@ def test_limits_hold_every_point_and_what_is_left_out_of_a_bar_is_said():
     assert -0.1 < low < 0.1 and 0.7 < high < 1.1
     assert "goes on beyond it" in note
     assert fit([[replace(panel, series=(short,))]], bounds=(0.0, 1.0), shared=True)[1] == ""
+
+
+def test_values_that_lie_more_than_a_thousandfold_apart_have_a_logarithmic_scale():
+    far = Series(x=(1.0, 2.0), y=(0.5, 5e16), low=(-0.1, -3e17), high=(1.1, 4e17), look=LOOK)
+    near = Series(x=(1.0, 2.0), y=(0.5, 400.0), look=LOOK)
+    panels = [Panel(title="", x_label="", y_label="", series=(one,)) for one in (far, near)]
+    ((first, second),), note = fit([panels], bounds=(0.0, math.inf), shared=False)
+    assert first.log_y and not second.log_y and "logarithmic" in note
+    assert first.y_limits is not None and 0 < first.y_limits[0] < 0.5 and first.y_limits[1] > 5e16
+    assert min(first.series[0].low) > 0, "a bar that reaches below 0 has no end on such a scale"
+    assert plain(5e16) == "5e+16" and plain(12345.67) == "12345.7"
 
 
 @pytest.mark.parametrize(("best", "warned"), [(0, True), (1, False), (2, True)])

@@ -269,3 +269,22 @@ assert page.sections["ladder"].endswith("No pruned run of the ladder is finished
     program = f"import sys; sys.path[:0] = {paths!r}\n{code}"
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_has_the_accuracies_of_the_methods_and_says_which_diverged(tmp_path):
+    study = some_study("cifar10", activations=("relu",), protocols=("corrected",), seeds=3)
+    results = some_results(study)
+    lost = next(row for row in results if row.labels["method"] == "grasp" and row.labels["sparsity"] == 0.9)
+    lost.records["train"].metrics["diverged_epoch"] = 2
+    make(tmp_path, study, results)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "runs diverged: corrected, relu, grasp, 0.9 (1)." in text and "published values" not in text
+    (head,) = [line for line in text.splitlines() if line.startswith("| method | 0.5 | 0.9 |")]
+    (grasp,) = [line for line in text.splitlines() if line.startswith("| GraSP, exact |")]
+    values = [
+        float(line["value"])
+        for line in lines(tmp_path)
+        if (line["method"], line["control"], line["metric"], line["sparsity"]) == ("grasp", "", "test_accuracy", "0.5")
+    ]
+    assert len(values) == 3 and f"| GraSP, exact | {fmean(values):.3f} [" in grasp
+    assert grasp.endswith("] * |") and head.count("|") == grasp.count("|")

@@ -83,3 +83,20 @@ def test_chance_is_that_of_the_classes_of_the_data(classes, at_chance):
             Result(labels={**labels, "sparsity": 0.9, "seed": 0}, records={"train": record}, nodes={"train": run})
         )
     assert [one.at_chance for one in contrasts(found) if one.against == "random mask"] == [at_chance]
+
+
+def test_nothing_is_said_of_a_method_of_which_a_run_diverged_or_of_two_seeds():
+    lost = list(rows())
+    for one in lost:
+        if one.labels["method"] == "random" and one.labels["seed"] == 3:
+            one.records["train"].metrics["diverged_epoch"] = 2
+    found = {(one.a, one.b, one.sparsity): one for one in between_methods(lost)}
+    pair = found["magnitude", "random", 0.5]
+    assert pair.says == "cannot be said" and pair.p_holm is None and pair.caveat == "1 of 8 runs diverged (random)."
+    p = {
+        key: scipy.stats.ttest_rel(ACCURACIES[key[0], key[2]], ACCURACIES[key[1], key[2]]).pvalue
+        for key in (("magnitude", "snip", 0.5), ("magnitude", "snip", 0.9))
+    }
+    assert found["magnitude", "snip", 0.5].p_holm == pytest.approx(min(1.0, 2 * min(p.values()))), "a family of two"
+    two = between_methods([row for row in rows() if row.labels["seed"] < 2])
+    assert {one.says for one in two} == {"cannot be said"} and {one.p_holm for one in two} == {None}

@@ -16,6 +16,7 @@ Rows = Sequence[Sequence[Panel]]
 WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other
 READABLE_GAP = 0.06  # between the labels of an axis as wide as a panel
 LOG_SCALE = 0.5  # so that the targets of a study fill an axis as long as the plain one
+FAR_APART = 1e3  # the largest over the smallest value of a panel, from which its scale is logarithmic
 LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
 
 
@@ -86,9 +87,28 @@ def fit(rows: Rows, *, bounds: tuple[float, float], shared: bool) -> tuple[tuple
     """
     panels = [panel for row in rows for panel in row]
     common = _limits(panels, bounds) if shared else None
-    fitted = tuple(tuple(replace(panel, y_limits=common or _limits([panel], bounds)) for panel in row) for row in rows)
-    cut = any(_is_cut(panel, bounds) for row in fitted for panel in row)
-    return fitted, "A bar that reaches the frame goes on beyond it." if cut else ""
+    fitted = tuple(
+        tuple(_logarithmic(panel) or replace(panel, y_limits=common or _limits([panel], bounds)) for panel in row)
+        for row in rows
+    )
+    said = []
+    if any(_is_cut(panel, bounds) for row in fitted for panel in row):
+        said.append("A bar that reaches the frame goes on beyond it.")
+    if any(panel.log_y for row in fitted for panel in row):
+        said.append("A logarithmic scale where values lie more than a thousandfold apart, as of a run that diverged.")
+    return fitted, " ".join(said)
+
+
+def _logarithmic(panel: Panel) -> Panel | None:
+    """The panel with a logarithmic scale, if its points are positive and so far apart that it needs one."""
+    points = [y for series in panel.series for y in series.y]
+    if not points or min(points) <= 0 or max(points) < FAR_APART * min(points):
+        return None
+    series = tuple(
+        replace(one, low=tuple(max(low, y / 10) for low, y in zip(one.low, one.y, strict=False)))
+        for one in panel.series
+    )
+    return replace(panel, series=series, log_y=True, y_limits=(min(points) / 3, max(points) * 3))
 
 
 def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float, float]:

@@ -29,7 +29,8 @@ PUBLISHED_ON = "cifar10"
 class Material:
     """A study's results in all the forms that a section asks for.
 
-    ``comparisons`` is empty where the data are not those of the published study: its values say nothing about others.
+    ``comparisons`` is empty where the data or the protocol are not those of the published study: its values say
+    nothing about others.
     ``classes``: of the data, for the level of chance.
     """
 
@@ -89,7 +90,8 @@ def gather(
 def of_activations(material: Material) -> Material:
     """With what the activation study alone has: verdicts, contrasts, and the published values beside ours."""
     results = material.results
-    comparisons = published_comparison(results) if _spec(material.study).name == PUBLISHED_ON else []
+    same = _spec(material.study).name == PUBLISHED_ON and material.planned("as-published")
+    comparisons = published_comparison(results) if same else []
     return replace(
         material,
         verdicts=verdicts(results),

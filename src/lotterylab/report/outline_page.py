@@ -17,7 +17,16 @@ from lotterylab.report.figures_outline import chart
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
 from lotterylab.report.sections.alarms import alarm_list
-from lotterylab.report.sections.answers import OURS, PUBLISHED, answer, counted, differences, predicted, published
+from lotterylab.report.sections.answers import (
+    OURS,
+    PUBLISHED,
+    answer,
+    counted,
+    differences,
+    predicted,
+    published,
+    without_diverged,
+)
 from lotterylab.report.sections.numbers import behind_histograms, costs, layers_behind, numbers_behind
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
@@ -26,7 +35,7 @@ from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.tables import in_markdown, tables
 from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, write
-from lotterylab.report.words import diverged_text, interval_text, p_text, rows_text
+from lotterylab.report.words import interval_text, p_text, rows_text
 from lotterylab.studies.doubts import held
 from lotterylab.studies.outline import Claim, Difference, Judgement, Outline, differences_of, judged
 
@@ -82,7 +91,7 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
     yield f"# {study.title}"
     yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
     yield f"{rows_text(material.results)}. This page is written by the program."
-    if lost := diverged_text(material.results):
+    if lost := without_diverged(material.results):
         yield from ("", lost)
     yield from (
         "",

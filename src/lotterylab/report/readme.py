@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from lotterylab.analysis.statistics import t_interval
+from lotterylab.engine.results import Result
+from lotterylab.report.figure_style import called
 from lotterylab.report.material import Material
 from lotterylab.report.sections.methods import summary
-from lotterylab.report.words import rows_text
+from lotterylab.report.words import diverged_text, interval_text, rows_text
+from lotterylab.studies.contrasts import ACCURACY
+from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.questions import Verdict
+from lotterylab.studies.seeds import diverged, grouped, per_seed, sparsities, where
 
 PREDICTED = {True: "as predicted", False: "not as predicted", None: "open"}
 
@@ -33,11 +39,38 @@ def _lines(material: Material) -> Iterator[str]:
     for note in study.notes:
         yield ""
         yield note
+    if lost := diverged_text(material.results):
+        yield from ("", lost)
     if material.judged:
         yield from _judged(material)
     if material.method_contrasts:
-        yield from ("", "## Methods against each other", "", summary(material.method_contrasts))
+        yield from ("", "## Methods against each other", "", summary(material.method_contrasts), "")
+        yield from _accuracies(material)
     yield from _published(material)
+
+
+def _accuracies(material: Material) -> Iterator[str]:
+    """Test accuracy of each method at each sparsity, in the corrected protocol; a mark where a run diverged."""
+    rows = where(material.results, protocol=CORRECTED.name, control="")
+    for activation, own in grouped(rows, "activation").items():
+        levels = [level for level in sparsities(own) if level]
+        dense = per_seed(where(own, method="dense"), ACCURACY)
+        text = f"; dense {interval_text(t_interval(dense.values()))}" if dense else ""
+        yield f"Test accuracy, {activation}, means with 95 % t intervals over seeds{text}. *: a run diverged."
+        yield ""
+        yield _table_row(["method", *(f"{level:g}" for level in levels)])
+        yield "|---|" + "---|" * len(levels)
+        for method, of_method in grouped(own, "method").items():
+            if method != "dense":
+                yield _table_row([called(method), *(_accuracy(where(of_method, sparsity=level)) for level in levels)])
+        yield ""
+
+
+def _accuracy(rows: Sequence[Result]) -> str:
+    found = per_seed(rows, ACCURACY)
+    if not found:
+        return "not run"
+    return interval_text(t_interval(found.values())) + (" *" if diverged(rows) else "")
 
 
 def _judged(material: Material) -> Iterator[str]:

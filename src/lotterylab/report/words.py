@@ -19,7 +19,9 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def plain(value: float) -> str:
-    """Three decimals; one from ten on."""
+    """Three decimals; one from ten on; three digits from a hundred thousand on."""
+    if abs(value) >= 1e5:
+        return f"{value:.3g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
@@ -50,7 +52,7 @@ def diverged_text(results: Sequence[Result]) -> str:
     arms = Counter(", ".join(str(one.labels[name]) for name in ARM if one.labels[name]) for one in lost)
     of = "; ".join(f"{arm} ({count})" for arm, count in arms.most_common(FEW))
     more = f"; {len(arms) - FEW} more arms" if len(arms) > FEW else ""
-    return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}. Of a comparison that holds one nothing is said."
+    return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}."
 
 
 def rows_text(results: Sequence[Result]) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TypeAlias
 
 from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.studies.activations_options import TICKET_CONTROLS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
-from lotterylab.studies.caveats import twice_chance
+from lotterylab.studies.caveats import caveat, twice_chance
 from lotterylab.studies.protocols import CORRECTED
-from lotterylab.studies.questions import Word, is_equal
+from lotterylab.studies.questions import FEWEST, Word, is_equal
 from lotterylab.studies.seeds import grouped, in_common, mean, per_seed, where
 
 ACCURACY = "train.test_accuracy"
@@ -25,6 +26,7 @@ DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
 ARM = ("activation", "method", "sparsity", "control")
 OF_THE_TICKET = tuple(word.replace("-", " ") for word in TICKET_CONTROLS)  # of its method and sparsity
 LEVEL = 0.05
+Side: TypeAlias = "tuple[str, tuple[Result, ...]]"  # a name and its rows
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.
 PLANNED = (
@@ -103,7 +105,8 @@ def _held_against(method: str, sparsity: float) -> dict[str, tuple[str, float, s
 class MethodContrast:
     """Accuracy of method ``a`` minus that of ``b``, over the seeds that both have.
 
-    ``p_holm``: adjusted for the family of all pairs at all sparsities and activations of the study; None for one seed.
+    ``p_holm``: adjusted for the family of all pairs at all sparsities and activations of the study; None for fewer
+    than three seeds, and where a caveat says why nothing can be said.
     """
 
     activation: str
@@ -112,11 +115,14 @@ class MethodContrast:
     b: str
     interval: Interval
     equal: Word
+    caveat: str = ""
     p_holm: float | None = None
 
     @property
     def says(self) -> str:
         """What can be said at the level of 5 % for the whole family; equivalence is within the study's margin."""
+        if self.caveat or self.interval.n < FEWEST:
+            return "cannot be said"
         if self.p_holm is not None and self.p_holm < LEVEL:
             return f"{self.a if self.interval.mean > 0 else self.b} is better"
         return f"equal within {EQUAL_ACCURACY:g}" if self.equal == "confirmed" else "cannot be said"
@@ -125,17 +131,34 @@ class MethodContrast:
 def between_methods(results: Sequence[Result]) -> list[MethodContrast]:
     """All pairs of the corrected protocol's methods, at each sparsity."""
     rows = where(results, protocol=CORRECTED.name, control="")
-    arms = {arm: per_seed(own, ACCURACY) for arm, own in grouped(rows, *ARM[:3]).items() if arm[1] != "dense"}
+    arms = {arm: tuple(own) for arm, own in grouped(rows, *ARM[:3]).items() if arm[1] != "dense"}
     found, p_values = [], {}
     for (first, one), (second, other) in combinations(arms.items(), 2):
-        activation, a, sparsity = first
-        values = differences(one, other) if (activation, sparsity) == (second[0], second[2]) else []
-        if values:
-            p = p_value(values)
-            if p is not None:
-                p_values[len(found)] = p
-            equal = is_equal(values, EQUAL_ACCURACY)
-            pair = {"a": a, "b": second[1], "interval": t_interval(values), "equal": equal}
-            found.append(MethodContrast(activation=activation, sparsity=sparsity, **pair))
+        if (first[0], first[2]) != (second[0], second[2]):
+            continue
+        pair = _pair(first, (first[1], one), (second[1], other))
+        if pair is None:
+            continue
+        p = p_value(pair[1])
+        if p is not None and pair[0].interval.n >= FEWEST and not pair[0].caveat:
+            p_values[len(found)] = p
+        found.append(pair[0])
     adjusted = holm(p_values)
     return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
+
+
+def _pair(place: tuple, a: Side, b: Side) -> tuple[MethodContrast, list[float]] | None:
+    """The contrast of two methods at an activation and a sparsity, with its differences; None without a common seed."""
+    values = differences(per_seed(a[1], ACCURACY), per_seed(b[1], ACCURACY))
+    if not values:
+        return None
+    contrast = MethodContrast(
+        activation=place[0],
+        sparsity=place[2],
+        a=a[0],
+        b=b[0],
+        interval=t_interval(values),
+        equal=is_equal(values, EQUAL_ACCURACY),
+        caveat=caveat((a, b), ACCURACY, values).strip(),
+    )
+    return contrast, values

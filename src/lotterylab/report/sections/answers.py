@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.engine.results import Result
 from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.markup import Child, Html, tag
@@ -27,13 +28,19 @@ OURS = {  # on what we expected
 HEAD = ("", "claim", "measured", "n", "runs", "p, Holm", "verdict")
 
 
+def without_diverged(results: Sequence[Result]) -> str:
+    """How many runs diverged, and that nothing is said of them; nothing where none did."""
+    lost = diverged_text(results)
+    return f"{lost} Of a comparison that holds one nothing is said." if lost else ""
+
+
 def answer(material: Material, outline: Outline, found: Sequence[Difference]) -> Html:
     """The sentence made from the numbers, what would change it, and why it may be wrong."""
     return section(
         "answer",
         "What this says",
         sentence(outline.conclude(material.results, found)),
-        note(diverged_text(material.results)),
+        note(without_diverged(material.results)),
         tag("p", tag("b", "What would change it: "), outline.would_change),
         tag("p", tag("b", "Doubts:")),
         tag("ul", [tag("li", doubt) for doubt in held(outline.doubts, material.results)]),
