@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from lotterylab.errors import UsageError
 from lotterylab.training.user import _restore
 from some_loop import ends, find, init_fn, train_fn
 
@@ -162,3 +163,46 @@ def test_an_error_in_a_function_is_told_with_its_place(tmp_path):
     told = " ".join(str(found).split())
     assert "FAULT failed: ZeroDivisionError: division by zero" in told and "test_ticket_promises.py:" in told
     assert "report" not in told
+
+
+def judges_by_chance(module):
+    return float(torch.rand(()))
+
+
+def judges_nothing(module):
+    return {"test_accuracy": float("nan"), "loss": 1.0}
+
+
+def goes_on_after_its_block(module, run):
+    train_fn(module, run)
+    with torch.no_grad():
+        module.fc2.bias.add_(0.5)
+
+
+def test_a_judgement_that_is_another_one_each_time_is_named(tmp_path):
+    found = find(tmp_path, eval_fn=judges_by_chance, steps=4, sparsities=[0.5])
+    assert [alarm.code for alarm in found.alarms if alarm.severity == "fault"] == ["judgement-not-repeated"]
+
+
+def test_a_judgement_that_is_no_number_is_named_and_has_no_interval(tmp_path):
+    found = find(tmp_path, eval_fn=judges_nothing, steps=4, sparsities=[0.5])
+    faults = [alarm for alarm in found.alarms if alarm.severity == "fault"]
+    assert {alarm.code for alarm in faults} == {"not-a-number"} and "test_accuracy = nan" in faults[0].message
+    with pytest.raises(UsageError, match=r"no finished run of .* has a number 'test_accuracy'"):
+        found.interval(method="dense")
+    with pytest.raises(UsageError, match="no seed has a number 'test_accuracy' of both"):
+        found.difference({"method": "dense"}, {"sparsity": 0.5})
+    assert found.interval("loss", method="dense").mean == 1.0
+
+
+def test_weights_that_change_after_the_block_are_named(tmp_path):
+    found = find(tmp_path, train_fn=goes_on_after_its_block, steps=4, sparsities=[0.5])
+    assert "changed-after-hold" in {alarm.code for alarm in found.alarms if alarm.severity == "fault"}
+
+
+def test_a_training_that_is_the_same_for_every_seed_is_a_caution(tmp_path):
+    """``makes_its_schedule_anew`` draws its batches from the step alone."""
+    found = find(tmp_path, train_fn=makes_its_schedule_anew, steps=4, sparsities=[0.5])
+    assert [(alarm.code, alarm.severity) for alarm in found.alarms if "seed" in alarm.code] == [
+        ("order-seed-ignored", "caution")
+    ]

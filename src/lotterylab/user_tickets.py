@@ -162,12 +162,28 @@ class Tickets:
         return {seed: float(value) for seed, value in measured.items() if value is not None}
 
     def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
-        """Mean and 95 % t interval over the seeds."""
-        return t_interval(self.values(metric, **labels).values())
+        """Mean and 95 % t interval over the seeds.
+
+        Raises:
+            UsageError: no finished run with these labels has the number.
+        """
+        values = self.values(metric, **labels)
+        if not values:
+            raise UsageError(f"no finished run of {labels or 'all'} has a number '{metric}'; print the tickets.")
+        return t_interval(values.values())
 
     def difference(self, a: Mapping[str, Any], b: Mapping[str, Any], metric: str = "test_accuracy") -> Interval:
-        """a minus b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``."""
-        return t_interval(differences(self.values(metric, **a), self.values(metric, **b)))
+        """a minus b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``.
+
+        Raises:
+            UsageError: no seed has the number on both sides.
+        """
+        apart = differences(self.values(metric, **a), self.values(metric, **b))
+        if not apart:
+            raise UsageError(
+                f"no seed has a number '{metric}' of both {dict(a)} and {dict(b)}; print the tickets to see."
+            )
+        return t_interval(apart)
 
     def ticket(self, *, sparsity: float, seed: int, method: str = "") -> tuple[Mask, State, State]:
         """The mask, the state it is trained from and the state it ended in.

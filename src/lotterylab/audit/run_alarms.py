@@ -134,12 +134,15 @@ def forgetful(
     steps: int,
     init_repeats: bool = True,
     init_varies: bool = True,
+    order_varies: bool = True,
+    eval_repeats: bool = True,
     where: str = "",
 ) -> list[Alarm]:
     """A training function that does not do the same for the same seed, or not the same in two calls as in one; initial
-    weights that are not a function of the seed.
+    weights that are not a function of the seed; a judgement that is another one when it is made again.
 
-    All are faults: nothing they give can be repeated or rewound to, or several seeds are one.
+    These are faults: nothing they give can be repeated or rewound to, or several seeds are one.  A training that is the
+    same for another seed is a caution, since whoever has no data order has nothing to seed.
     """
     alarms = []
     if not init_repeats:
@@ -156,6 +159,12 @@ def forgetful(
     elif not goes_on:
         message = f"{steps} steps in two calls are not those of one: make a step's batch and rate from seed and step"
         alarms += one("steps-not-continued", message, where, "fault")
+    if repeats and not order_varies:
+        message = "train_fn gives the same bits for another run.seed: the seeds differ in their initial weights alone"
+        alarms += one("order-seed-ignored", message, where, "caution")
+    if not eval_repeats:
+        message = "eval_fn gave other numbers for the same network when it was called again: seed what it draws"
+        alarms += one("judgement-not-repeated", message, where, "fault")
     return alarms
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
@@ -76,6 +77,11 @@ def _broken(before: State, after: State, mask: Mask, run: Run) -> Iterator[str]:
         yield f"pruned-weights-moved: {moved:,} removed weights are not 0 when train_fn returns"
     if run.saved is None:
         yield "not-held: train_fn did not use run.hold(optimizer), so the optimizer's state is lost where it goes on"
+    elif run.left is not None and run.left != masks.digest({name: after[name] for name in run.weights}):
+        yield (
+            "changed-after-hold: train_fn changed weights after its run.hold block, where neither the mask nor the "
+            "optimizer's state is kept"
+        )
     if all(torch.equal(before[name], after[name]) for name in before):
         yield "not-trained: train_fn left every weight as it was"
 
@@ -105,9 +111,18 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
     run, mask = node.run, context.mask(node.run.mask)
     until = min(node.steps, run.total_steps)
     first, second = (call(run, begin, mask, until).last for _ in range(2))
+    other = call(replace(run, order_seed=run.order_seed + 1), begin, mask, until).last
+    judgements = [judged(run, loaded(run, first.state)) for _ in range(2)]
     half = call(run, begin, mask, max(1, until // 2)).last
     on = call(run, half, mask, until).last if half.step < until else half
-    found = {"steps": until, "repeats": _same(first, second), "goes_on": _same(first, on), **_of_weights(run, context)}
+    found = {
+        "steps": until,
+        "repeats": _same(first, second),
+        "goes_on": _same(first, on),
+        "order_varies": not _same(first, other),
+        "eval_repeats": str(judgements[0]) == str(judgements[1]),  # as text, in which nan is nan
+        **_of_weights(run, context),
+    }
     if node.rewound is None or not found["repeats"] or not found["goes_on"]:
         return found
     point = checkpoint_at(node.rewound, context)
@@ -132,13 +147,16 @@ def train_by_user(node: UserTrain, context: Context) -> Outcome:
     """The rule of ``UserTrain``: one call from its beginning to its end, whatever steps of it were wanted before."""
     called, earlier, _ = _advance(node, context, node.total_steps, goes_on=False)
     module = loaded(node, called.last.state)
+    numbers = judged(node, module)
+    lost = [name for name, value in numbers.items() if not math.isfinite(value)]
+    broken = [f"not-a-number: eval_fn gave {name} = {numbers[name]}; the row has no such number" for name in lost]
     metrics = {
-        **judged(node, module),
+        **numbers,
         "steps": node.total_steps - node.first_step,
         "from_step": node.first_step,
         "picked": "",
         "test_reads": 1,
-        BROKEN: called.last.metrics[BROKEN],
+        BROKEN: [*called.last.metrics[BROKEN], *broken],
     }
     return Outcome(tensors={"final": called.last.state}, metrics=metrics, facts={"earlier_seconds": earlier})
 

@@ -39,10 +39,11 @@ class Promises(Node):
     "repeats": two calls of the first ``steps`` from the same state with the same seed give the same bits.  "goes_on": a
     call that is stopped in between and another that goes on give those of one call; in the first steps, and where
     ``rewound`` names a step of the run, from there to the end.  "init_repeats": the initial weights of one seed are
-    the same twice.  "init_varies": those of another seed differ.
+    the same twice.  "init_varies": those of another seed differ.  "order_varies": another seed gives other bits.
+    "eval_repeats": two judgements of one network give the same numbers.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     run: UserTrain
     steps: int = 2
     rewound: At | None = field(default=None, metadata=ADDED_LATER)

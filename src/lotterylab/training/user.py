@@ -85,6 +85,8 @@ class Run:
         self.mask, self.seed, self.steps = mask, seed, steps
         self._module, self._slots = module, slots
         self.saved: dict[str, Tensor] | None = None  # the optimizer's state when its block ended
+        self.weights = tuple(name for name, _ in module.named_parameters())
+        self.left: str | None = None  # the digest of the weights when it ended
 
     @contextmanager
     def hold(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
@@ -95,6 +97,8 @@ class Run:
             UsageError: what ``attach`` refuses, and an optimizer whose state is more than tensors or that has a
                 parameter from outside the module.
         """
+        from lotterylab import masks
+        from lotterylab.network import state_of
         from lotterylab.training.attach import attach
 
         names = {id(parameter): name for name, parameter in self._module.named_parameters()}
@@ -103,6 +107,8 @@ class Run:
         with attach(self._module, optimizer, self.mask):
             yield
         self.saved = _slots(optimizer, names)
+        state = state_of(self._module)
+        self.left = masks.digest({name: state[name].cpu() for name in self.weights})
 
 
 def _check_parameters(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> None:
