@@ -22,6 +22,7 @@ def grey(): return tuple(np.zeros((4, 5, 5), np.uint8) if i % 2 == 0 else np.ara
 def floats(): return (np.zeros((4, 1, 5, 5)), np.arange(4)) * 2
 def lengths(): return (np.zeros((4, 1, 5, 5), np.uint8), np.arange(5)) * 2
 def negative(): return (np.zeros((4, 1, 5, 5), np.uint8), np.arange(4) - 1) * 2
+def ordered(): return (np.zeros((60, 5, 5), np.uint8), np.repeat(np.arange(3), 20)) * 2
 def three(): return 1, 2, 3
 def fails(): raise RuntimeError("no disk")
 '''
@@ -68,6 +69,25 @@ def test_what_is_wrong_is_said(name, sizes, says):
     with pytest.raises(UsageError) as refused:
         custom_data(f"data_mine:{name}", **sizes).load(None)
     assert says in str(refused.value)
+
+
+def test_images_that_are_sorted_by_class_are_refused_until_a_seed_draws_the_parts():
+    with pytest.raises(UsageError, match=r"the 40 training images .* hold none of 1 of its 3 classes .* --data.split"):
+        custom_data("data_mine:ordered", train=40, validation=20).load(None)
+    spec = custom_data("data_mine:ordered", train=40, validation=20, split_seed=7)
+    data = spec.load(None)
+    assert set(data.validation.labels.tolist()) == {0, 1, 2} and spec.title == "ordered@40 (split 7)"
+    assert len(data.train) == 40 and custom_data("data_mine:ordered", validation=2).load(None)
+    others = [custom_data("data_mine:ordered", split_seed=seed).fingerprint(None).content for seed in (1, 1, 2)]
+    assert others[0] == others[1] != others[2]
+
+
+def test_the_command_offers_a_split_seed_for_a_user_s_data():
+    from lotterylab.studies.choices import data_options, data_spec
+
+    assert [one.name for one in data_options("data_mine:squares")] == ["n", "size", "split_seed"]
+    spec, _ = data_spec("data_mine:squares", {"split_seed": 3, "n": 30}, {"validation": 5}, None)
+    assert spec.split_seed == 3 and dict(spec.options) == {"n": 30}
 
 
 def test_options_are_checked():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lotterylab.data.base import Dataset, Fingerprint
 from lotterylab.errors import UsageError
 from lotterylab.user_code import check_options, described, find
-from lotterylab.words import PLACE
+from lotterylab.words import ADDED_LATER, PLACE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lotterylab.data.arrays import ArrayDataset, Arrays
 
+ENOUGH = 5  # images a class, from which a part that lacks a class is no accident
 FROM_THE_STUDY = ("train", "validation", "test")
 
 
@@ -28,6 +29,8 @@ class CustomData:
 
     Images are uint8 (n, C, H, W), or (n, H, W) for one channel; labels are whole numbers from 0.  The first ``train``
     images are for training and the next ``validation`` for validation, None taking nine and one in ten.
+
+    ``split_seed``: draws training and validation images from all that the function gives; default its own order.
 
     ``source`` and ``options`` say where the images come from; what names a result is their content.
     """
@@ -39,6 +42,7 @@ class CustomData:
     train: int | None = None
     validation: int | None = None
     test: int | None = None
+    split_seed: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: what was read is read again in another process."""
@@ -57,7 +61,9 @@ class CustomData:
     @property
     def title(self) -> str:
         """The function's name and how many images are trained on."""
-        return f"{self.source.partition(':')[2]}@{len(self._arrays.train.labels)}"
+        from lotterylab.data.splits import titled
+
+        return titled(f"{self.source.partition(':')[2]}@{len(self._arrays.train.labels)}", self.split_seed)
 
     def sized(self) -> CustomData:
         """With numbers in place of None."""
@@ -76,6 +82,7 @@ class CustomData:
     @cached_property
     def _arrays(self) -> ArrayDataset:
         from lotterylab.data.arrays import ArrayDataset
+        from lotterylab.data.splits import cut
 
         try:
             found = find(self.source)(**dict(self.options))
@@ -92,11 +99,12 @@ class CustomData:
         count = len(test.labels) if self.test is None else self.test
         if not 1 <= count <= len(test.labels):
             raise UsageError(f"test={count} was asked for; '{self.source}' gives {len(test.labels)} test images.")
-        used = pool[:train]
+        used, validating = cut(pool, train=train, validation=validation, split_seed=self.split_seed)
+        self._check_classes(pool, used, validating)
         scaled = used.images.astype("float64") / 255
         return ArrayDataset(
             train=used,
-            validation=pool[train : train + validation],
+            validation=validating,
             test=test[:count],
             classes=int(max(pool.labels.max(), test.labels.max())) + 1,
             mean=tuple(round(float(one), 4) for one in scaled.mean((0, 2, 3))),
@@ -112,6 +120,20 @@ class CustomData:
                 f"train={train} and validation={validation} were asked for; '{self.source}' gives {n} images."
             )
         return train, validation
+
+    def _check_classes(self, pool: Arrays, train: Arrays, validation: Arrays) -> None:
+        """Images that are sorted by their class, taken in that order, leave whole classes out of a part."""
+        import numpy as np
+
+        classes = np.unique(pool.labels)
+        for what, part in (("training", train), ("validation", validation)):
+            found, lacking = len(part.labels), np.setdiff1d(classes, part.labels)
+            if found >= ENOUGH * len(classes) and len(lacking):
+                raise UsageError(
+                    f"the {found} {what} images of '{self.source}' hold none of {len(lacking)} of its {len(classes)} "
+                    f"classes (the first: {int(lacking[0])}): are they sorted by class? Draw the parts with "
+                    "--data.split-seed 0, or return the images in another order."
+                )
 
     def _checked(self, what: str, images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Arrays:
         import numpy as np

@@ -9,7 +9,7 @@ from typing import Any
 
 from lotterylab import data, models
 from lotterylab.data.augment import Augment
-from lotterylab.data.custom import custom_data
+from lotterylab.data.custom import CustomData, custom_data
 from lotterylab.data.folder import Folder
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.models.custom import FROM_THE_MODEL
@@ -17,6 +17,7 @@ from lotterylab.user_code import find
 from lotterylab.user_options import Option, converted, options_of
 
 FOLDER = "folder:"
+SPLIT_SEED = "split_seed"
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 OF_EVERY_MODEL = ("activation", "init", "shape", "classes")  # set by the study and the data
 OF_EVERY_SET = ("train", "validation", "test")  # options of the study
@@ -55,7 +56,9 @@ def data_options(name: str) -> tuple[Option, ...]:
     if name.startswith(FOLDER):
         return options_of(Folder, skip=(*OF_EVERY_SET, "path"))
     if ":" in name:
-        return options_of(find(name), skip=OF_EVERY_SET)
+        own = options_of(find(name), skip=OF_EVERY_SET)
+        drawn = [one for one in options_of(CustomData) if one.name == SPLIT_SEED]
+        return own if any(one.name == SPLIT_SEED for one in own) else (*own, *drawn)
     return options_of(_named("data set", name, data.SPECS), skip=OF_EVERY_SET)
 
 
@@ -80,7 +83,9 @@ def data_spec(
         inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
         return _of_folder(inside.resolve(), checked, asked), Augment()
     if ":" in name:
-        return custom_data(name, options=checked, **asked).sized(), Augment()
+        theirs = any(one.name == SPLIT_SEED for one in options_of(find(name)))
+        drawn = {} if theirs else {SPLIT_SEED: checked.pop(SPLIT_SEED, None)}
+        return custom_data(name, options=checked, **asked, **drawn).sized(), Augment()
     return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
 
 
