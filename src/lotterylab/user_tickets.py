@@ -12,7 +12,7 @@ found = tickets(init_fn, train_fn, eval_fn, steps=1000, sparsities=[0.5, 0.75, 0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
@@ -162,28 +162,14 @@ class Tickets:
         return {seed: float(value) for seed, value in measured.items() if value is not None}
 
     def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
-        """Mean and 95 % t interval over the seeds.
-
-        Raises:
-            UsageError: no finished run with these labels has the number.
-        """
-        values = self.values(metric, **labels)
-        if not values:
-            raise UsageError(f"no finished run of {labels or 'all'} has a number '{metric}'; print the tickets.")
-        return t_interval(values.values())
+        """Mean and 95 % t interval over the seeds; a ``UsageError`` where no finished run has the number."""
+        return _interval(self.values(metric, **labels).values(), metric, f"no finished run of {labels or 'all'}")
 
     def difference(self, a: Mapping[str, Any], b: Mapping[str, Any], metric: str = "test_accuracy") -> Interval:
         """a minus b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``.
-
-        Raises:
-            UsageError: no seed has the number on both sides.
-        """
+        A ``UsageError`` where no seed has the number on both sides."""
         apart = differences(self.values(metric, **a), self.values(metric, **b))
-        if not apart:
-            raise UsageError(
-                f"no seed has a number '{metric}' of both {dict(a)} and {dict(b)}; print the tickets to see."
-            )
-        return t_interval(apart)
+        return _interval(apart, metric, f"no seed of both {dict(a)} and {dict(b)}")
 
     def ticket(self, *, sparsity: float, seed: int, method: str = "") -> tuple[Mask, State, State]:
         """The mask, the state it is trained from and the state it ended in.
@@ -206,6 +192,12 @@ class Tickets:
         from lotterylab.report.table import render
 
         return render(self.study.title, self.rows, self.alarms, messages=True)
+
+
+def _interval(values: Collection[float], metric: str, nobody: str) -> Interval:
+    if not values:
+        raise UsageError(f"{nobody} has a number '{metric}'; print the tickets.")
+    return t_interval(values)
 
 
 def _told(rows: Sequence[Result]) -> str:

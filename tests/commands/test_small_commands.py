@@ -158,6 +158,14 @@ WRONG = {
     "a rate of 0": (["plan", *TINY, "--rates", "0"], "rates is 0; it has to be above 0"),
     "no validation": (["plan", *TINY, "--rates", "0.1", "0.3", "--validation", "0"], "validation is 0"),
     "a pattern's share": (["plan", *TINY, "--granularity", "2:4"], "granularity '2:4' removes 1/2"),
+    "no validation, one rate": (
+        ["plan", *TINY, "--rates", "0.1", "--validation", "0"],
+        "0, but corrected",
+    ),
+    "a pattern in rounds": (
+        ["plan", *TINY, "--granularity", "2:4", "--sparsities", "0.5", "--methods", "synflow"],
+        "Of one cut: magnitude",
+    ),
     "no such device": (["plan", *TINY, "--device", "foo"], "--device foo: there is no such device here"),
     "rounds of 0": (["plan", "lth-mnist", "--rounds", "0"], "rounds is 0; it has to be above 0"),
     "no ledger": (["table", *TINY, "--ledger", "nowhere.jsonl"], "no ledger nowhere.jsonl"),

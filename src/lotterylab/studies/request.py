@@ -13,12 +13,15 @@ import tyro
 from lotterylab.data.augment import Augment
 from lotterylab.data.base import Fingerprint, data_dir
 from lotterylab.errors import UsageError
+from lotterylab.granularity import granularity_of
 from lotterylab.models.custom import CustomModel
+from lotterylab.patterns import Pattern
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
 from lotterylab.studies.checks import check_options
 from lotterylab.studies.choices import data_options, data_spec, model_options, model_spec
+from lotterylab.studies.methods import METHODS, method
 from lotterylab.studies.outline import Outline
 from lotterylab.user_options import Option
 
@@ -188,6 +191,7 @@ def resolve(request: Request) -> Resolved:
     check_options(options)
     _check_protocols(options, asked)
     _check_crops(spec, options)
+    _check_rounds(options)
     if isinstance(model, CustomModel):
         for word in options.activations:  # one of a user's own may take none
             dataclasses.replace(model, activation=word).check()
@@ -206,12 +210,23 @@ def resolve(request: Request) -> Resolved:
 
 
 def _check_validation(spec: Any, options: activations.Options) -> None:
-    """Learning rates are chosen on validation images, and the ladder picks epochs by them."""
-    chooses = "corrected" in options.protocols and len(options.rates) > 1
-    if not spec.validation and (chooses or "ladder" in options.protocols):
+    """Both protocols watch validation images over the epochs, and choose learning rates or epochs by them."""
+    watching = [name for name in ("corrected", "ladder") if name in options.protocols]
+    if not spec.validation and watching:
         raise UsageError(
-            "validation is 0, but learning rates are chosen on validation images. Keep some (--validation 200), or "
-            "give one of --rates and leave the ladder out."
+            f"validation is 0, but {' and '.join(watching)} watch validation images, and choose by them. Keep some "
+            "(--validation 200)."
+        )
+
+
+def _check_rounds(options: activations.Options) -> None:
+    """A pattern N:M has one sparsity, so that there is nothing to do in rounds."""
+    several = [name for name in options.methods if method(name).rounds > 1]
+    if several and isinstance(granularity_of(options.granularity), Pattern):
+        others = [name for name in METHODS if METHODS[name].rounds == 1]
+        raise UsageError(
+            f"{', '.join(several)}: in rounds, and granularity '{options.granularity}' has no sparsity in between. Of "
+            f"one cut: {', '.join(others)}."
         )
 
 
