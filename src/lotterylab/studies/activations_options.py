@@ -97,8 +97,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "seeds": 3,
         "sparsities": (0.5, 0.9),
-        "dense_epochs": 30,
-        "pruned_epochs": 12,
+        "dense_epochs": 25,
+        "pruned_epochs": 10,
         "rates": (0.003, 0.01, 0.03, 0.1),
     },
 }
