@@ -16,7 +16,7 @@ Rows = Sequence[Sequence[Panel]]
 WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other
 READABLE_GAP = 0.06  # between the labels of an axis as wide as a panel
 LOG_SCALE = 0.5  # so that the targets of a study fill an axis as long as the plain one
-FAR_APART = 1e3  # the largest over the smallest value of a panel, from which its scale is logarithmic
+FAR_APART = 1e5  # the largest over the smallest value of a panel, from which its scale is logarithmic
 LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
 
 
@@ -95,7 +95,9 @@ def fit(rows: Rows, *, bounds: tuple[float, float], shared: bool) -> tuple[tuple
     if any(_is_cut(panel, bounds) for row in fitted for panel in row):
         said.append("A bar that reaches the frame goes on beyond it.")
     if any(panel.log_y for row in fitted for panel in row):
-        said.append("A logarithmic scale where values lie more than a thousandfold apart, as of a run that diverged.")
+        said.append(
+            "A logarithmic scale where values lie more than a hundred thousandfold apart, as of a run that diverged."
+        )
     return fitted, " ".join(said)
 
 

@@ -44,7 +44,7 @@ def _lines(material: Material) -> Iterator[str]:
     if material.judged:
         yield from _judged(material)
     if material.method_contrasts:
-        yield from ("", "## Methods against each other", "", summary(material.method_contrasts), "")
+        yield from ("", "## Methods against each other", "", summary(material.method_contrasts))
         yield from _accuracies(material)
     yield from _published(material)
 
@@ -56,14 +56,13 @@ def _accuracies(material: Material) -> Iterator[str]:
         levels = [level for level in sparsities(own) if level]
         dense = per_seed(where(own, method="dense"), ACCURACY)
         text = f"; dense {interval_text(t_interval(dense.values()))}" if dense else ""
-        yield f"Test accuracy, {activation}, means with 95 % t intervals over seeds{text}. *: a run diverged."
-        yield ""
+        mark = " *: a run diverged." if diverged(own) else ""
+        yield from ("", f"Test accuracy, {activation}, means with 95 % t intervals over seeds{text}.{mark}", "")
         yield _table_row(["method", *(f"{level:g}" for level in levels)])
         yield "|---|" + "---|" * len(levels)
         for method, of_method in grouped(own, "method").items():
             if method != "dense":
                 yield _table_row([called(method), *(_accuracy(where(of_method, sparsity=level)) for level in levels)])
-        yield ""
 
 
 def _accuracy(rows: Sequence[Result]) -> str:
