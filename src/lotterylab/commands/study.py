@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ class Plan:
 
         self.how.check()
         resolved, store = self.request.resolve(), self.place.open()
-        pace, measured = _pace(resolved, store, self.how)
+        pace, measured = _pace(missing(resolved.study, store), resolved, store, self.how)
         if self.json:
             print_json(price.as_json(resolved.study, store, workers=self.how.count, pace=pace))
             return 0
@@ -76,7 +77,7 @@ class Run:
         wanted = [node for targets in batches for node in targets]
         waiting = list(Schedule(wanted, store).waiting.values())
         try:
-            pace, measured = _pace(resolved, store, self.how)
+            pace, measured = _pace(waiting, resolved, store, self.how)
         except Exception:  # a user's model or data that fails: the run meets it again, and names the task
             pace, measured = None, ""
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
@@ -206,13 +207,13 @@ class Checkpoints:
         return 0
 
 
-def _pace(resolved: Resolved, store: Store, how: How) -> tuple[float | None, str]:
-    """Seconds of one thread for an image, and how that is known; None where nothing is left to train."""
+def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -> tuple[float | None, str]:
+    """Seconds of one thread for an image, and how that is known; None where nothing of ``waiting`` is trained."""
     from lotterylab.engine.pace import measure
     from lotterylab.plan.nodes import Train
     from lotterylab.report.price import seconds_per_image
 
-    runs = [node for node in missing(resolved.study, store) if isinstance(node, Train)]
+    runs = [node for node in waiting if isinstance(node, Train)]
     pace = seconds_per_image(resolved.study.targets(), store) if runs else None
     if pace is not None or not runs:
         return pace, "measured on the runs that are finished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
@@ -16,6 +17,7 @@ from lotterylab.report.words import interval_text
 from lotterylab.studies.outline import Chart, HistogramChart, LayerChart
 from lotterylab.studies.seeds import by_layer, grouped, where
 
+Reads: TypeAlias = Callable[[Result], dict[str, "float | None"]]  # a number for each layer
 COSTS = (  # metric, heading, what to divide by, decimals
     ("cost.epochs_to_find", "epochs to find", 1, 1),
     ("cost.epochs", "epochs in all", 1, 1),
@@ -53,38 +55,34 @@ def numbers_behind(material: Material, wanted: Chart) -> Html:
 
 def layers_behind(material: Material, wanted: LayerChart) -> Html:
     """The same of a chart over layers."""
-    within = [row for row in where(material.results, **wanted.within) if isinstance(row.metric(wanted.metric), dict)]
+    return _of_layers(material, wanted, wanted.metric, wanted.metric, wanted.y_axis)
+
+
+def behind_histograms(material: Material, wanted: HistogramChart) -> Html:
+    """The runs of each panel, and how much of each layer's values lies in the outermost bins."""
+    return _of_layers(material, wanted, f"{wanted.metrics}.histogram", _outermost(wanted), "in the outermost bins")
+
+
+def _of_layers(
+    material: Material, wanted: LayerChart | HistogramChart, metric: str, read: str | Reads, title: str
+) -> Html:
+    """A row for each layer of each line and activation: what ``read`` finds in the rows that have the metric."""
+    within = [row for row in where(material.results, **wanted.within) if isinstance(row.metric(metric), dict)]
     rows: list[list[Child]] = []
     for line in wanted.lines:
         for activation, own in grouped(line.rows(within), "activation").items():
-            layers = list(own[0].metric(wanted.metric))
-            for layer, values in by_layer(own, wanted.metric).items():
+            layers = list(own[0].metric(metric))
+            for layer, values in by_layer(own, read).items():
                 place, interval = layers.index(layer) + 1, t_interval(values)
                 mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
                 rows.append(
                     [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]
                 )
-    head = ["activation", "line", heading("layer"), "weight", heading(wanted.y_axis), heading("n"), "runs"]
+    head = ["activation", "line", heading("layer"), "weight", heading(title), heading("n"), "runs"]
     return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
 
 
-def behind_histograms(material: Material, wanted: HistogramChart) -> Html:
-    """The runs of each panel, and how much of each layer's values lies in the outermost bins."""
-    rows: list[list[Child]] = []
-    for line in wanted.lines:
-        for activation, own in grouped(line.rows(where(material.results, **wanted.within)), "activation").items():
-            counts = by_layer([row for row in own if row.metric(f"{wanted.metrics}.histogram")], _outermost(wanted))
-            for place, (layer, values) in enumerate(counts.items(), start=1):
-                interval = t_interval(values)
-                mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
-                rows.append(
-                    [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]
-                )
-    head = ["activation", "line", heading("layer"), "weight", heading("in the outermost bins"), heading("n"), "runs"]
-    return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
-
-
-def _outermost(wanted: HistogramChart) -> Callable[[Result], dict[str, float | None]]:
+def _outermost(wanted: HistogramChart) -> Reads:
     def read(row: Result) -> dict[str, float | None]:
         found = row.metric(f"{wanted.metrics}.histogram")
         return {layer: (bins[0] + bins[-1]) / sum(bins) if bins else None for layer, bins in found.items()}
