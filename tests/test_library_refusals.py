@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import torch
 from torch import nn
 
 import lotterylab as ll
@@ -44,3 +45,29 @@ def test_an_initial_state_that_is_the_module_s_own_is_refused():
     with pytest.raises(UsageError, match=r"initial\['0.weight'\] is the module's own tensor.*deepcopy"):
         ll.prune(module, ll.criteria.Movement(), 0.5, initial=module.state_dict())
     ll.prune(module, ll.criteria.Movement(), 0.5, initial=copy.deepcopy(module.state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"granularity": None}, "granularity is None; it is one of the words weight"),
+        ({"rounds": 2.5}, "rounds=2.5: a whole number"),
+        ({"scope": None}, "None is no name of a scope. Known: erk"),
+        ({"ties": 3}, "3 is no name of a"),
+        ({"schedule": None}, "None is no name of a schedule"),
+        ({"params": None}, "params is None; it is 'weights'"),
+        ({"mask": 3}, "the mask is a int; it is a dict"),
+        ({"mask": {"weight": [True]}}, "the mask is a dict; it is a dict from names to bool tensors"),
+    ],
+    ids=str,
+)
+def test_something_else_in_the_place_of_a_word_is_told_what_it_takes(options, said):
+    with pytest.raises(UsageError, match=said):
+        ll.prune(nn.Linear(4, 4), ll.criteria.Magnitude(), 0.5, **options)
+
+
+def test_a_tied_parameter_is_set_under_each_of_its_names():
+    module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    module[1].weight = module[0].weight
+    gone = {"1.weight": torch.zeros(4, 4, dtype=torch.bool)}
+    assert not ll.apply(module, gone)[0].weight.any()

@@ -247,6 +247,37 @@ def test_a_layer_whose_weight_is_computed_is_named_and_not_left_out(make):
     assert candidates(net, ["1.weight"]) == ("1.weight",)
 
 
+class Conv1D(nn.Module):
+    """The linear layer of GPT-2: x W + b, W (inputs, outputs)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+
+class Positions(nn.Embedding):
+    """Of another module than torch's, and an embedding all the same."""
+
+
+def test_a_weight_in_a_layer_of_another_kind_is_named_and_not_left_out():
+    module = nn.Sequential(Positions(4, 4), Conv1D(4, 4), nn.Linear(4, 2), nn.LayerNorm((2, 2)))
+    net = network(module)
+    assert net.unknown == ("1.weight",) and net.prunable == ("2.weight",)
+    with pytest.raises(
+        UsageError, match=r"'1\.weight' is a weight of two dimensions or more in a layer that is neither"
+    ):
+        candidates(net, "weights")
+    assert candidates(net, ["1.weight", "2.weight"]) == ("1.weight", "2.weight")
+
+
+def test_a_weight_that_is_tied_to_a_linear_layer_is_that_layers():
+    tied = Conv1D(4, 4)
+    module = nn.Sequential(tied, nn.Linear(4, 4))
+    module[1].weight = tied.weight
+    assert network(module).unknown == () and network(module).prunable == ("0.weight",)
+
+
 @pytest.mark.parametrize("params", ["weights", ()])
 def test_nothing_to_prune_is_said(params):
     with pytest.raises(UsageError, match="nothing to prune"):

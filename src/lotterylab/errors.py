@@ -68,6 +68,8 @@ def edits(a: str, b: str) -> int:
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not among ``known``."""
+    """The error for a name that is not among ``known``, or for something else in the place of a name."""
     names = sorted(known)
+    if not isinstance(word, str):
+        return UsageError(f"{word!r} is no name of a {kind}. Known: {', '.join(names)}.")
     return UsageError(f"no {kind} is named '{word}'.{suggestion(word, names)} Known: {', '.join(names)}.")

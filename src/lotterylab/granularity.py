@@ -108,6 +108,8 @@ def granularity_of(word: str) -> Granularity:
     Raises:
         UsageError: for a word that names none.
     """
+    if not isinstance(word, str):
+        raise UsageError(f"granularity is {word!r}; it is one of the words {', '.join(WORDS)}, as '2:4'.")
     if word in ("weight", "filter"):
         return WEIGHT if word == "weight" else FILTER
     if found := re.fullmatch(r"block:([1-9]\d*)x([1-9]\d*)", word):

@@ -50,9 +50,9 @@ def masked(state: Mapping[str, Tensor], mask: Mask) -> State:
 def apply(module: nn.Module, mask: Mask) -> nn.Module:
     """Set the pruned parameters of ``module`` to +0.0, once, and return the module.
 
-    Nothing holds them there in later training: that is ``attach``'s work.
+    Nothing holds them there in later training: that is ``attach``'s work.  A tied parameter has all its names.
     """
-    parameters = dict(module.named_parameters())
+    parameters = dict(module.named_parameters(remove_duplicate=False))
     check(mask, parameters)
     hold(parameters, mask)
     return module
@@ -62,6 +62,8 @@ def check(mask: Mask, tensors: Mapping[str, Tensor]) -> None:
     """Raise ``UsageError`` unless every tensor of the mask is there with its shape, and is bool."""
     import torch
 
+    if not isinstance(mask, Mapping) or not all(torch.is_tensor(kept) for kept in mask.values()):
+        raise UsageError(f"the mask is a {type(mask).__name__}; it is a dict from names to bool tensors, True = kept.")
     for name, kept in mask.items():
         if name not in tensors:
             raise UsageError(f"the mask names '{name}', which is not there.{suggestion(name, tensors)}")

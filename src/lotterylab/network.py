@@ -32,6 +32,7 @@ class Network:
     ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them;
     ``trainable``: those that the module has not frozen (``requires_grad``).
     ``computed``: the layers of these kinds whose weight is no parameter.
+    ``unknown``: weights of two dimensions or more in layers that are not torch's.
     ``channels_last``: whether that layout is safe; where it is not, ``forward`` lays its tensors out otherwise.
     """
 
@@ -42,7 +43,15 @@ class Network:
     parameters: tuple[str, ...]
     trainable: tuple[str, ...]
     computed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     channels_last: bool = True
+
+
+def prunable_kinds() -> tuple[type[nn.Module], ...]:
+    """The classes of ``PRUNABLE_LAYERS``."""
+    from torch import nn
+
+    return tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
 
 
 def prunable_names(module: nn.Module) -> tuple[str, ...]:
@@ -55,9 +64,7 @@ def prunable_names(module: nn.Module) -> tuple[str, ...]:
 
 def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
     """The Conv and Linear layers that use each prunable weight: more than one where it is tied."""
-    from torch import nn
-
-    kinds = tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+    kinds = prunable_kinds()
     layers: dict[int, list[nn.Module]] = {}
     for layer in module.modules():
         if isinstance(layer, kinds):
@@ -67,11 +74,28 @@ def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
 
 def computed_weights(module: nn.Module) -> tuple[str, ...]:
     """The Conv and Linear layers whose weight is no parameter: a parametrization, weight_norm, torch.nn.utils.prune."""
-    from torch import nn
-
-    kinds = tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+    kinds = prunable_kinds()
     layers = ((name, layer) for name, layer in module.named_modules() if isinstance(layer, kinds))
     return tuple(name or type(layer).__name__ for name, layer in layers if "weight" not in layer._parameters)
+
+
+def unknown_weights(module: nn.Module) -> tuple[str, ...]:
+    """Parameters called ``weight``, of two dimensions or more, in layers that are neither torch's nor built on one that
+    has a weight: GPT-2's ``Conv1D`` is a linear layer that nothing but its code tells from an embedding.
+
+    One that is tied to a Conv or Linear layer is that layer's.
+    """
+    from torch import nn
+
+    known = {id(layer.weight) for layer in module.modules() if isinstance(layer, prunable_kinds())}
+    embeddings = (nn.Embedding, nn.EmbeddingBag)
+    found = []
+    for name, layer in module.named_modules():
+        weight = layer._parameters.get("weight")
+        own = not type(layer).__module__.startswith("torch.") and not isinstance(layer, embeddings)
+        if weight is not None and own and weight.dim() >= 2 and id(weight) not in known:
+            found.append(f"{name}.weight" if name else "weight")
+    return tuple(found)
 
 
 def network(module: nn.Module) -> Network:
@@ -119,6 +143,7 @@ def network(module: nn.Module) -> Network:
         parameters=tuple(name for name, _ in module.named_parameters()),
         trainable=tuple(name for name, one in module.named_parameters() if one.requires_grad),
         computed=computed_weights(module),
+        unknown=unknown_weights(module),
         channels_last=safe,
     )
 
@@ -199,6 +224,8 @@ def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
         if params == "weights":
             _check_weights(net)
         return words[params]
+    if not isinstance(params, Iterable):
+        raise UsageError(f"params is {params!r}; it is 'weights', 'all', or the names of parameters.")
     chosen = tuple(params)
     if not chosen:
         raise UsageError("params names nothing: there is nothing to prune.")
@@ -217,6 +244,12 @@ def _check_weights(net: Network) -> None:
             f"the weight of '{net.computed[0]}' is no parameter but computed from others (a parametrization, "
             "weight_norm, torch.nn.utils.prune), so it would be left out. Make it one first (parametrize."
             "remove_parametrizations, prune.remove), or name the parameters to prune: params=[...]."
+        )
+    if net.unknown:
+        raise UsageError(
+            f"'{net.unknown[0]}' is a weight of two dimensions or more in a layer that is neither a Conv nor a Linear "
+            "layer of torch, so it would be left out. If that is right, say so by naming the parameters to prune: "
+            "params=lotterylab.network.prunable_names(module); else name it too."
         )
     if not net.prunable:
         raise UsageError(

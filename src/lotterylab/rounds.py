@@ -71,8 +71,8 @@ def check_rounds(rounds: int, schedule: str, granularity: str) -> None:
     """
     if schedule not in SCHEDULES:
         raise unknown("schedule of rounds", schedule, SCHEDULES)
-    if rounds < 1:
-        raise UsageError(f"rounds={rounds}: at least 1 is needed.")
+    if not isinstance(rounds, int) or rounds < 1:
+        raise UsageError(f"rounds={rounds}: a whole number, at least 1, is needed.")
     if rounds > 1 and isinstance(granularity_of(granularity), Pattern):
         raise UsageError(
             f"rounds={rounds} with granularity '{granularity}', which has no sparsity in between: rounds=1."

@@ -27,3 +27,16 @@ def test_requests_for_the_same_number_of_pieces_have_one_mask():
     assert alarm.code == "identical-masks"
     with pytest.raises(UsageError, match="a mask is bool"):
         audit(mask=a, requested=0.80, others={"b": (0.5, {name: one.to(torch.uint8) for name, one in a.items()})})
+
+
+def test_classes_that_lost_their_row_are_seen():
+    mask = {"fc1.weight": torch.ones(30, 20, dtype=torch.bool), "fc2.weight": torch.ones(10, 30, dtype=torch.bool)}
+    assert audit(mask=mask, classes=10) == []
+    mask["fc1.weight"][:10] = False  # a hidden layer may lose units
+    mask["fc2.weight"][3] = mask["fc2.weight"][7] = False
+    (alarm,) = audit(mask=mask, classes=10)
+    assert (alarm.code, alarm.severity) == ("lost-classes", "caution")
+    assert "2 of the 10 rows of 'fc2.weight'" in alarm.message
+    assert audit(mask=mask) == [], "without the number of classes nothing tells an output layer"
+    mask["fc2.weight"][:] = False
+    assert [one.code for one in audit(mask=mask, classes=10)] == ["emptied-layer"]

@@ -18,7 +18,8 @@ def lowest(by: dict, requested: float) -> dict:
 @pytest.mark.parametrize("requested", [0.0, 0.3, 0.8, 0.95])
 @pytest.mark.parametrize("shapes", [SHAPES, SHAPES | STATISTICS])
 def test_a_right_arm_gives_no_alarm(requested, shapes):
-    assert audit(**right_arm(requested, shapes)) == []
+    sparse = ["lost-classes"] * (requested == 0.95)  # some of the output layer's 10 rows are empty
+    assert codes(**right_arm(requested, shapes)) == sparse
 
 
 @pytest.mark.parametrize("left_out", list(right_arm()))
@@ -50,7 +51,7 @@ def test_a_threshold_that_keeps_all_ties_is_seen():
     scores = {name: tensor.clone() for name, tensor in arm["scores"].items()}
     scores["fc2.weight"][:] = 0.01  # 300 of 900 entries share a score that is among the lowest
     arm = with_mask(arm, select(scores, 0.2)) | {"requested": 0.2, "scores": scores}
-    assert codes(**arm) == ["ties-at-cut"]
+    assert codes(**arm) == ["ties-at-cut", "lost-classes"]  # the first of the equals go, whole rows of them
     kept = select(scores, 0.2, ties="threshold")
     arm = with_mask(arm, kept) | {"scores": scores}
     found = {alarm.code: alarm.message for alarm in audit(**arm)}

@@ -117,14 +117,16 @@ def test_bash_completes(capsys, tmp_path):
     script = capsys.readouterr().out
     asked = (
         'COMP_WORDS=(lotterylab run activations --spars); COMP_CWORD=3; _lotterylab; echo "${COMPREPLY[@]}";'
-        'COMP_WORDS=(lotterylab pl); COMP_CWORD=1; _lotterylab; echo "${COMPREPLY[@]}"'
+        'COMP_WORDS=(lotterylab pl); COMP_CWORD=1; _lotterylab; echo "${COMPREPLY[@]}";'
+        'COMP_WORDS=(lotterylab list meth); COMP_CWORD=2; _lotterylab; echo "${COMPREPLY[@]}"'
     )
     done = subprocess.run(["bash", "-c", script + asked], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout.split() == ["--sparsities", "plan"]
+    assert done.stdout.split() == ["--sparsities", "plan", "methods"]
 
 
 @pytest.mark.parametrize(
-    "words", [("table", *TINY), ("status", *TINY), ("report", *TINY), ("list", "methods"), ("cite", *TINY)]
+    "words",
+    [("table", *TINY), ("status", *TINY), ("report", *TINY), ("list", "methods"), ("list", "studies"), ("cite", *TINY)],
 )
 def test_those_who_only_look_import_no_torch(words, ran, tmp_path):
     extra = ["--store", str(ran)] if words[0] not in ("list", "cite") else []

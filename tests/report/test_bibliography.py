@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lotterylab.errors import UsageError
+from lotterylab.models.activations import ACTIVATIONS
+from lotterylab.models.inits import INITS
 from lotterylab.report.bibliography import BEHIND_EVERY_REPORT, references
-from lotterylab.report.citations import entries
+from lotterylab.report.catalogue import LISTS
+from lotterylab.report.citations import entries, keys_of
+from lotterylab.studies.request import Request
 
 
 @pytest.mark.parametrize("key", entries())
@@ -32,3 +36,31 @@ def test_what_stands_behind_every_report_is_known():
 def test_an_unknown_reference_is_refused_with_the_nearest():
     with pytest.raises(UsageError, match="Did you mean 'frankle2019lottery'"):
         references(["frankle2019lotery"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "works"),
+    [
+        ({"scope": "erk"}, ("evci2020rigging", "mocanu2018scalable")),
+        ({"granularity": "2:4", "sparsities": (0.5,)}, ("mishra2021accelerating", "zhou2021learning")),
+        ({"init": "orthogonal"}, ("saxe2014exact",)),
+        ({"activations": ("gelu",)}, ("hendrycks2016gaussian",)),
+    ],
+    ids=lambda one: next(iter(one.values())) if isinstance(one, dict) else "",
+)
+def test_what_a_field_names_by_a_word_is_cited(asked, works):
+    plain = Request(preset="small", methods=("magnitude",))
+    before = keys_of(plain.resolve().study.targets())
+    after = keys_of(Request(preset="small", methods=("magnitude",), **asked).resolve().study.targets())
+    assert set(works) <= set(after) - set(before)
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_the_papers_of_every_list_are_in_the_bibliography(what):
+    named = [key for entry in LISTS[what]() for key in entry["paper"].split(", ") if key]
+    assert set(named) <= entries().keys()
+    assert named, "each list has something with a paper"
+
+
+def test_the_papers_of_words_are_in_the_bibliography():
+    assert {key for table in (INITS, ACTIVATIONS) for one in table.values() for key in one.papers} <= entries().keys()

@@ -66,4 +66,7 @@ def test_without_a_terminal_lines_are_plain(capsys):
     assert isinstance(progress("auto", meter()), Plain)
     with progress("none", meter()) as hear:
         hear(epoch(RUN, 1))
-    assert capsys.readouterr().err == ""
+        hear(done(RUN))
+        assert capsys.readouterr().err == ""
+        hear(Event(word="failed", node=TICKET, detail=("out of memory", "trace")))
+    assert capsys.readouterr().err == "failed: ticket: out of memory\n"

@@ -32,12 +32,14 @@ def test_results_become_runs_each_once():
         kind="Train",
         metrics={"test_accuracy": 0.5, "picked": "", "curves": {"train_loss": [1.0, None], "best_epoch": 2}},
         facts={"torch": "2", "nested": {}},
+        spec={"recipe": {"epochs": 3, "optimizer": {"momentum": 0.9}}, "start": {"node": "ab"}, "keep": []},
     )
     labels = {"protocol": "corrected", "activation": "relu", "control": "", "sparsity": 0.5, "seed": 42}
     twice = [Result(labels=labels, records={"train": record}), Result(labels={"seed": 1}, records={"train": record})]
     (run,) = tracked("activations", [*twice, Result(labels=labels, records={})])
     assert run.name == "corrected relu 0.5 42" and run.curves == {"train_loss": (1.0, None)}
     assert run.summary == {"train.test_accuracy": 0.5} and run.settings["torch"] == "2"
+    assert run.settings["recipe.epochs"] == 3 and run.settings["recipe.optimizer.momentum"] == 0.9
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

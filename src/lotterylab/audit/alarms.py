@@ -156,6 +156,18 @@ def emptied_layers(names: Sequence[str], *, where: str = "") -> list[Alarm]:
     return one("emptied-layer", message, where, "fault") if names else []
 
 
+def lost_classes(*, name: str, lost: int, classes: int, where: str = "") -> list[Alarm]:
+    """Of ``classes`` rows of the tensor ``name``, as many as there are classes, ``lost`` keep nothing: a caution.
+
+    Filters, and rows of a very sparse output layer, can be such; a hidden layer of the same width is none.
+    """
+    message = (
+        f"nothing is kept of {lost} of the {classes} rows of '{name}'; if that is the output layer, these classes have "
+        f"their bias alone: leave it out (params=...), or give it a sparsity of its own"
+    )
+    return one("lost-classes", message, where, "caution") if 0 < lost < classes else []
+
+
 def came_back(*, entries: int, where: str = "") -> list[Alarm]:
     """Entries that an earlier mask removed and this one keeps: a fault in iterative pruning."""
     message = f"{entries:,} entries that the earlier mask removed are kept again"

@@ -122,6 +122,10 @@ def inspect_run(found: Evidence, run: Run, *, where: str = "") -> list[Alarm]:
             train_accuracy=run.train_accuracy,
             where=where,
         )
+    for name, kept in evidence.weights_alone(found.mask or cast(Mask, {})).items():
+        if run.classes and kept.shape[0] == run.classes:
+            lost = int((~kept.flatten(1).any(1)).sum())
+            told += alarms.lost_classes(name=name, lost=lost, classes=run.classes, where=where)
     return [*told, *run_alarms.selection_on_test(picked=run.picked or "", test_reads=run.test_reads, where=where)]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin
 
 import tyro
+
+from lotterylab.commands.fields import Option, options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +21,18 @@ class Completion:
     def __call__(self) -> int:
         """Print the script."""
         from lotterylab.cli import COMMANDS, OF_A_STUDY, STUDIES, kind_of
-        from lotterylab.commands.fields import options
 
-        flags = {name: [option.flag for option in options(kind_of(name)) if not option.positional] for name in COMMANDS}
-        print(SCRIPTS[self.shell](flags, dict.fromkeys(OF_A_STUDY, STUDIES)), end="")
+        of = {name: options(kind_of(name)) for name in COMMANDS}
+        flags = {name: [option.flag for option in own if not option.positional] for name, own in of.items()}
+        words = {name: _words(own) for name, own in of.items() if _words(own)} | dict.fromkeys(OF_A_STUDY, STUDIES)
+        print(SCRIPTS[self.shell](flags, words), end="")
         return 0
+
+
+def _words(own: Iterable[Option]) -> tuple[str, ...]:
+    """What may stand without a flag, where it is one of a few words."""
+    hints = [option.hint for option in own if option.positional]
+    return tuple(word for hint in hints if get_origin(hint) is Literal for word in get_args(hint))
 
 
 def bash(flags: Mapping[str, list[str]], words: Mapping[str, tuple[str, ...]]) -> str:

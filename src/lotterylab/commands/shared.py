@@ -61,7 +61,7 @@ class How:
     device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "cpu"
     """cpu, cuda or cuda:N: where to train."""
     progress: Literal["auto", "bars", "plain", "none"] = "auto"
-    """auto: bars on a terminal, plain lines elsewhere."""
+    """auto: bars on a terminal, plain lines elsewhere.  none: only what failed."""
 
     def check(self) -> None:
         """Refuse a device that is not here, before anything starts.

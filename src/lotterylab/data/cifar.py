@@ -19,7 +19,9 @@ STD = (0.2470, 0.2435, 0.2616)
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10(Published):
-    """Photographs of 10 kinds of things; the fields are those of ``Published``."""
+    """Photographs of 10 kinds of things, 32 x 32 in colour.
+
+    The fields are those of ``Published``."""
 
     name: ClassVar[str] = "cifar10"
     about: ClassVar[About] = About(
@@ -41,9 +43,10 @@ class Cifar10(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar100(Published):
-    """Photographs of 100 kinds of things, by their fine labels; the fields are those of ``Published``.
+    """Photographs of 100 kinds of things, 32 x 32 in colour, by their fine labels.
 
-    Normalised per channel over the 50,000 training images with the numbers in common use, which we have not computed.
+    The fields are those of ``Published``.  Normalised per channel over the 50,000 training images with the numbers
+    in common use, which we have not computed.
     """
 
     name: ClassVar[str] = "cifar100"

@@ -1,4 +1,7 @@
-"""Handwritten digits of 8 x 8 pixels, shipped inside the package (digits-source.txt): real data without a download."""
+"""Handwritten digits of 8 x 8 pixels, shipped inside the package (digits-source.txt): real data without a download.
+
+[alpaydin1998optical]
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ STD = (0.3755,)
 
 @dataclass(frozen=True, kw_only=True)
 class Digits:
-    """In the order of the source: the first ``train`` images, the next ``validation``, the next ``test``.
+    """1,797 real digits, 8 x 8 in grey, inside the package.
+
+    In the order of the source: the first ``train`` images, the next ``validation``, the next ``test``.
 
     ``split_seed``: draws training and validation images (``splits.cut``) from those before the last 400, whatever the
         sizes are; the first ``test`` of these are for testing, as with the default sizes.

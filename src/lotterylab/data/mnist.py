@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Mnist(Published):
-    """Handwritten digits; the fields are those of ``Published``.
+    """Handwritten digits, 28 x 28 in grey.
 
-    Normalised over the 60,000 training images: 0.1307 and 0.3081 as in PyTorch's MNIST example, which a test computes
-    again.
+    The fields are those of ``Published``.  Normalised over the 60,000 training images: 0.1307 and 0.3081 as in
+    PyTorch's MNIST example, which a test computes again.
     """
 
     name: ClassVar[str] = "mnist"
@@ -44,9 +44,10 @@ class Mnist(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class FashionMnist(Published):
-    """Articles of clothing, in files like MNIST's; the fields are those of ``Published``.
+    """Articles of clothing, 28 x 28 in grey, in files like MNIST's.
 
-    Normalised over the 60,000 training images with the numbers in common use, which we have not computed.
+    The fields are those of ``Published``.  Normalised over the 60,000 training images with the numbers in common
+    use, which we have not computed.
     """
 
     name: ClassVar[str] = "fashion-mnist"

@@ -16,11 +16,15 @@ from lotterylab.errors import unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """``apply`` is the name of the function in ``torch.nn.functional``, called with that function's defaults."""
+    """``apply`` is the name of the function in ``torch.nn.functional``, called with that function's defaults.
+
+    ``papers``: the keys of the works that it is from.
+    """
 
     apply: str
     monotone: bool
     range: tuple[float | None, float | None]
+    papers: tuple[str, ...] = ()
 
 
 ACTIVATIONS = {
@@ -28,14 +32,16 @@ ACTIVATIONS = {
     "tanh": Activation(apply="tanh", monotone=True, range=(-1.0, 1.0)),
     "sigmoid": Activation(apply="sigmoid", monotone=True, range=(0.0, 1.0)),
     "softsign": Activation(apply="softsign", monotone=True, range=(-1.0, 1.0)),
-    # max(x, x / 100)   [maas2013rectifier]
-    "leaky_relu": Activation(apply="leaky_relu", monotone=True, range=(None, None)),
-    # x for x > 0, exp(x) - 1 elsewhere   [clevert2016fast]
-    "elu": Activation(apply="elu", monotone=True, range=(-1.0, None)),
-    # x * Phi(x), least at x = -0.7518 where x * phi(x) = -Phi(x)   [hendrycks2016gaussian]
-    "gelu": Activation(apply="gelu", monotone=False, range=(-0.16997120747990369, None)),
-    # x * sigmoid(x), least at x = -1 - W(1/e) = -1.2785 with the value -W(1/e)   [elfwing2018sigmoid]
-    "silu": Activation(apply="silu", monotone=False, range=(-0.2784645427610738, None)),
+    # max(x, x / 100)
+    "leaky_relu": Activation(apply="leaky_relu", monotone=True, range=(None, None), papers=("maas2013rectifier",)),
+    # x for x > 0, exp(x) - 1 elsewhere
+    "elu": Activation(apply="elu", monotone=True, range=(-1.0, None), papers=("clevert2016fast",)),
+    # x * Phi(x), least at x = -0.7518 where x * phi(x) = -Phi(x)
+    "gelu": Activation(
+        apply="gelu", monotone=False, range=(-0.16997120747990369, None), papers=("hendrycks2016gaussian",)
+    ),
+    # x * sigmoid(x), least at x = -1 - W(1/e) = -1.2785 with the value -W(1/e)
+    "silu": Activation(apply="silu", monotone=False, range=(-0.2784645427610738, None), papers=("elfwing2018sigmoid",)),
 }
 
 

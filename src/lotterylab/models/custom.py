@@ -96,6 +96,12 @@ class CustomModel(ModelSpec):
                 f"the weight of '{net.computed[0]}' in '{self.source}' is no parameter but computed from others (a "
                 "parametrization or weight_norm): it would be left out. Build the layer without it."
             )
+        if net.unknown:
+            raise UsageError(
+                f"'{net.unknown[0]}' in '{self.source}' is a weight of two dimensions or more in a layer that is "
+                "neither a Conv nor a Linear layer of torch: it would be left out. Build the layer from torch's (a "
+                "subclass is one), or give the parameter another name than 'weight' where it is not to be pruned."
+            )
         if not net.prunable:
             raise UsageError(f"'{self.source}' has no Conv or Linear layer with a weight of its own: none to prune.")
         with torch.random.fork_rng(devices=[]), torch.no_grad():

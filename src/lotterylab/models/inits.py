@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.errors import unknown
-from lotterylab.network import PRUNABLE_LAYERS, state_of
+from lotterylab.network import prunable_kinds, state_of
 from lotterylab.types import State
 
 if TYPE_CHECKING:
@@ -28,11 +28,18 @@ OWN = "own"  # the state that the module's constructor makes
 
 @dataclass(frozen=True, kw_only=True)
 class Initialisation:
-    """``draw(generator, shape, scale(fan_in, fan_out))`` gives a weight; biases are U[-bias, bias]."""
+    """``draw(generator, shape, scale(fan_in, fan_out))`` gives a weight; biases are U[-bias, bias].
+
+    ``papers``: the keys of the works that it is from.
+    """
 
     draw: Callable[[numpy.random.Generator, tuple[int, ...], float], Any]
     scale: Scale
     bias: Scale = lambda fan_in, fan_out: 0.0
+    papers: tuple[str, ...] = ()
+
+
+GLOROT, HE, LECUN = ("glorot2010understanding",), ("he2015delving",), ("lecun1998efficient",)
 
 
 def uniform(generator: numpy.random.Generator, shape: tuple[int, ...], half_width: float) -> Any:
@@ -68,20 +75,22 @@ def _inverse_root(fan_in: int, fan_out: int) -> float:
 INITS: dict[str, Initialisation] = {
     # U[-1/sqrt(fan_in), 1/sqrt(fan_in)] for weights and biases: what nn.Linear and nn.Conv2d do
     "pytorch": Initialisation(draw=uniform, scale=_inverse_root, bias=_inverse_root),
-    # the "commonly used heuristic": the same weights, biases 0   [glorot2010understanding, eq. 1]
-    "glorot-heuristic": Initialisation(draw=uniform, scale=_inverse_root),
-    # [glorot2010understanding, eq. 16]
-    "glorot-normalized": Initialisation(draw=uniform, scale=lambda i, o: math.sqrt(6 / (i + o))),
+    # eq. 1, the "commonly used heuristic": the same weights, biases 0
+    "glorot-heuristic": Initialisation(draw=uniform, scale=_inverse_root, papers=GLOROT),
+    # eq. 16
+    "glorot-normalized": Initialisation(draw=uniform, scale=lambda i, o: math.sqrt(6 / (i + o)), papers=GLOROT),
     # the variance of eq. 16 (its eq. 12), as a normal distribution
-    "glorot-normal": Initialisation(draw=normal, scale=lambda i, o: math.sqrt(2 / (i + o))),
-    # fan_in, not fan_out; ReLU's gain included   [he2015delving, eq. 10]
-    "he-normal": Initialisation(draw=normal, scale=lambda i, o: math.sqrt(2 / i)),
+    "glorot-normal": Initialisation(draw=normal, scale=lambda i, o: math.sqrt(2 / (i + o)), papers=GLOROT),
+    # eq. 10: fan_in, not fan_out; ReLU's gain included
+    "he-normal": Initialisation(draw=normal, scale=lambda i, o: math.sqrt(2 / i), papers=HE),
     # the same variance, 2 / fan_in
-    "he-uniform": Initialisation(draw=uniform, scale=lambda i, o: math.sqrt(6 / i)),
-    # variance 1 / fan_in   [lecun1998efficient, sec. 4.6, eq. 16]
-    "lecun-normal": Initialisation(draw=normal, scale=_inverse_root),
-    "lecun-uniform": Initialisation(draw=uniform, scale=lambda i, o: math.sqrt(3 / i)),
-    "orthogonal": Initialisation(draw=orthogonal, scale=lambda i, o: 1.0),
+    "he-uniform": Initialisation(draw=uniform, scale=lambda i, o: math.sqrt(6 / i), papers=HE),
+    # variance 1 / fan_in, sec. 4.6, eq. 16
+    "lecun-normal": Initialisation(draw=normal, scale=_inverse_root, papers=LECUN),
+    "lecun-uniform": Initialisation(draw=uniform, scale=lambda i, o: math.sqrt(3 / i), papers=LECUN),
+    "orthogonal": Initialisation(
+        draw=orthogonal, scale=lambda i, o: 1.0, papers=("saxe2014exact", "mezzadri2007generate")
+    ),
 }
 
 
@@ -98,7 +107,7 @@ def named_init(module: nn.Module, init: str, stream: Stream) -> State:
         return state_of(module)
     if init not in INITS:
         raise unknown("initialisation", init, INITS)
-    kind, layers = INITS[init], tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+    kind, layers = INITS[init], prunable_kinds()
     state = state_of(module)
 
     def put(name: str, drawn: Any) -> None:

@@ -62,8 +62,10 @@ class ResNet(ModelSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNetResNet18(ModelSpec):
-    """Four stages of two blocks with 64, 128, 256, 512 channels; the 18 layers of [he2016deep, table 1], at the scale
-    of CIFAR: one convolution 3x3 of stride 1 in place of its first 7x7 and max-pooling.
+    """Four stages of two blocks with 64, 128, 256, 512 channels.
+
+    The 18 layers of [he2016deep, table 1] at the scale of CIFAR: one convolution 3x3 of stride 1 in place of the first
+    7x7 and max-pooling.
 
     Shortcuts are projections.  For 3 x 32 x 32 images and 10 classes: 11,173,962 parameters.  This is not what the
     lottery-ticket papers call ResNet-18: that is ``ResNet(depth=20)``, 41 times smaller.  he-normal is by fan_in.

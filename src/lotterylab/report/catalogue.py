@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from shutil import get_terminal_size
 from textwrap import fill
 from typing import Any
 
-from lotterylab.report.citations import KEY
+from lotterylab.report.citations import KEY, keys_in, keys_of_kind
 
-Entry = Mapping[str, str]  # name, says, paper, example
+Entry = Mapping[str, str]  # name, says, paper (keys of references.bib), example
 
 
 def methods() -> list[Entry]:
@@ -72,7 +74,7 @@ def activations() -> list[Entry]:
         {
             "name": name,
             "says": f"{'Monotone' if one.monotone else 'Not monotone'}.",
-            "paper": "",
+            "paper": ", ".join(one.papers),
             "example": f"lotterylab run activations --activations {name}",
         }
         for name, one in ACTIVATIONS.items()
@@ -88,7 +90,7 @@ def inits() -> list[Entry]:
             "name": name,
             "says": f"Weights {DRAWN[one.draw.__name__]} {one.scale(100, 50):.3g} for 100 inputs and 50 outputs; "
             f"biases {f'uniform to {one.bias(100, 50):.3g}' if one.bias(100, 50) else '0'}.",
-            "paper": "",
+            "paper": ", ".join(one.papers),
             "example": f"lotterylab run activations --init {name}",
         }
         for name, one in INITS.items()
@@ -104,13 +106,14 @@ def studies() -> list[Entry]:
         {
             "name": name,
             "says": f"{says[0].upper()}{says[1:]}.",
-            "paper": "",
+            "paper": ", ".join(keys_in(import_module(f"lotterylab.studies.{name.replace('-', '_')}").__doc__ or "")),
             "example": f"lotterylab run {name} {example.get(name, '--size quick')}",
         }
         for name, (_, _, says) in HOMES.items()
     ]
 
 
+IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, which have a place of their own
 DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "orthogonal": "orthogonal, gain"}
 LISTS: dict[str, Callable[[], list[Entry]]] = {
     "methods": methods,
@@ -146,10 +149,9 @@ def _set_by_name(fixed: Mapping[str, Any]) -> str:
 
 
 def _entry(name: str, thing: Any, example: str, note: str = "") -> Entry:
-    says = _first_sentence(thing)
-    paper = KEY.search(says)
+    says = IN_BRACKETS.sub("", _first_sentence(thing))
     says = f"{says} ({note})" if note else says
-    return {"name": name, "says": says, "paper": paper.group(1) if paper else "", "example": example}
+    return {"name": name, "says": says, "paper": ", ".join(keys_of_kind(thing)), "example": example}
 
 
 def _first_sentence(thing: Any) -> str:

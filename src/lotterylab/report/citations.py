@@ -1,7 +1,8 @@
 """What to cite: the works behind the specs that a plan is made of, from their docstrings.
 
 A docstring names its source in brackets, ``[wang2020picking, eq. 8]``: the key is that of references.bib, which lies
-beside the code (``lotterylab/references.bib``) where the package is installed.
+beside the code (``lotterylab/references.bib``) where the package is installed.  What a field names by a word (a scope,
+an initialisation, an activation, a pattern) brings the works that are named where the word is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lotterylab.errors import unknown
@@ -22,10 +23,20 @@ ENTRY = re.compile(r"^@\w+\{([^,\s]+),.*?^\}", re.MULTILINE | re.DOTALL)
 def keys_of(nodes: Iterable[Node]) -> list[str]:
     """The keys that the docstrings of all specs behind the nodes name, in the order in which they are met."""
     seen: set[int] = set()
-    kinds: dict[type, None] = {}
+    keys: dict[str, None] = {}
     for node in nodes:
-        kinds |= dict.fromkeys(_kinds(node, seen))
-    return list(dict.fromkeys(key for kind in kinds for key in _named(kind)))
+        keys |= dict.fromkeys(_behind(node, seen))
+    return list(keys)
+
+
+def keys_of_kind(kind: type) -> list[str]:
+    """The keys in the docstrings of the file that a class is in and of the class: one paper, one file."""
+    return keys_in(f"{sys.modules[kind.__module__].__doc__ or ''}\n{kind.__doc__ or ''}")
+
+
+def keys_in(text: str) -> list[str]:
+    """The keys that stand in brackets in a text, in order, each once."""
+    return list(dict.fromkeys(key for part in text.split("[")[1:] for key in KEY.findall(part.partition("]")[0])))
 
 
 def entries() -> dict[str, str]:
@@ -50,22 +61,56 @@ def bibtex(keys: Iterable[str], known: Mapping[str, str]) -> str:
     return "\n\n".join(chosen) + "\n"
 
 
-def _kinds(value: Any, seen: set[int]) -> Iterator[type]:
+def _behind(value: Any, seen: set[int]) -> Iterator[str]:
     if isinstance(value, Mapping):
         for one in value.values():
-            yield from _kinds(one, seen)
+            yield from _behind(one, seen)
     elif isinstance(value, tuple | list):
         for one in value:
-            yield from _kinds(one, seen)
+            yield from _behind(one, seen)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type) and id(value) not in seen:
         seen.add(id(value))
-        yield type(value)
+        yield from keys_of_kind(type(value))
         for field in dataclasses.fields(value):
-            yield from _kinds(getattr(value, field.name), seen)
+            of_field = getattr(value, field.name)
+            if isinstance(of_field, str):
+                yield from BY_WORD.get(field.name, _nothing)(of_field)
+            else:
+                yield from _behind(of_field, seen)
 
 
-def _named(kind: type) -> list[str]:
-    """The keys in the docstrings of a class and of the file that it is in: one paper, one file."""
-    module = sys.modules[kind.__module__].__doc__ or ""
-    texts = (f"{module}\n{kind.__doc__ or ''}").split("[")[1:]
-    return [key for text in texts for key in KEY.findall(text.partition("]")[0])]
+def _nothing(word: str) -> Iterable[str]:
+    return ()
+
+
+def _of_scope(word: str) -> Iterable[str]:
+    from lotterylab.scopes import SCOPES
+
+    return keys_in((SCOPES[word].__doc__ or "") if SCOPES.get(word) else "")
+
+
+def _of_granularity(word: str) -> Iterable[str]:
+    from lotterylab.granularity import granularity_of
+
+    kind = type(granularity_of(word))
+    return keys_of_kind(kind)
+
+
+def _of_init(word: str) -> Iterable[str]:
+    from lotterylab.models.inits import INITS
+
+    return INITS[word].papers if word in INITS else ()
+
+
+def _of_activation(word: str) -> Iterable[str]:
+    from lotterylab.models.activations import ACTIVATIONS
+
+    return ACTIVATIONS[word].papers if word in ACTIVATIONS else ()
+
+
+BY_WORD: Mapping[str, Callable[[str], Iterable[str]]] = {
+    "scope": _of_scope,
+    "granularity": _of_granularity,
+    "init": _of_init,
+    "activation": _of_activation,
+}

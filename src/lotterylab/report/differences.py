@@ -20,14 +20,14 @@ def differences(a: Record, b: Record, store: Store) -> dict[str, Pairs]:
     """
     return {
         "settings": _unequal(settings(a, store), settings(b, store)),
-        "numbers": _unequal(_flat(a.metrics), _flat(b.metrics)),
-        "facts": _unequal(_flat({**a.facts, "seconds": a.seconds}), _flat({**b.facts, "seconds": b.seconds})),
+        "numbers": _unequal(flat(a.metrics), flat(b.metrics)),
+        "facts": _unequal(flat({**a.facts, "seconds": a.seconds}), flat({**b.facts, "seconds": b.seconds})),
     }
 
 
 def settings(record: Record, store: Store) -> dict[str, Any]:
     """The fields of the node and of those inside it, by dotted name."""
-    return _flat(_opened(record.spec, store))
+    return flat(_opened(record.spec, store))
 
 
 def lines(a: Record, b: Record, found: Mapping[str, Pairs]) -> Iterator[str]:
@@ -56,14 +56,12 @@ def _opened(value: Any, store: Store) -> Any:
     return value
 
 
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
+def flat(value: Any, name: str = "") -> dict[str, Any]:
     """Nested values by dotted name; a list of plain values stays one value."""
     if isinstance(value, dict):
-        return {key: one for part, inner in value.items() for key, one in _flat(inner, _join(name, part)).items()}
+        return {key: one for part, inner in value.items() for key, one in flat(inner, _join(name, part)).items()}
     if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
-        return {
-            key: one for number, inner in enumerate(value) for key, one in _flat(inner, _join(name, number)).items()
-        }
+        return {key: one for number, inner in enumerate(value) for key, one in flat(inner, _join(name, number)).items()}
     return {name: value}
 
 

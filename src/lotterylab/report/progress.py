@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -85,12 +86,15 @@ class Meter:
 
 
 class Plain:
-    """One line at most every ten seconds, whole lines only: for logs and pipes."""
+    """One line at most every ten seconds, whole lines only: for logs and pipes.  What failed is told at once."""
 
     def __init__(
-        self, meter: Meter, write: Callable[[str], Any] = lambda line: print(line, file=sys.stderr, flush=True)
+        self,
+        meter: Meter,
+        write: Callable[[str], Any] = lambda line: print(line, file=sys.stderr, flush=True),
+        every: float = PLAIN_EVERY_SECONDS,
     ) -> None:
-        self.meter, self.write, self.last = meter, write, 0.0
+        self.meter, self.write, self.every, self.last = meter, write, every, 0.0
 
     def __enter__(self) -> Callable[[Event], None]:
         """Begin."""
@@ -102,7 +106,7 @@ class Plain:
         if event.word == "failed":
             self.write(f"failed: {self.meter.name(event.node)}: {event.detail[0]}")
         now = time.monotonic()
-        if event.word in ("progress", "done") and now - self.last >= PLAIN_EVERY_SECONDS:
+        if event.word in ("progress", "done") and now - self.last >= self.every:
             self.last = now
             meter = self.meter
             where = ""
@@ -177,9 +181,7 @@ def _narrow() -> Any:
 
 
 def progress(kind: str, meter: Meter) -> Progress:
-    """ "auto" is bars on a terminal and plain lines elsewhere; "none" only counts."""
+    """ "auto" is bars on a terminal and plain lines elsewhere; "none" tells what failed, and nothing else."""
     if kind == "bars" or (kind == "auto" and sys.stderr.isatty()):
         return Bars(meter)
-    return Plain(
-        meter, write=(lambda line: None) if kind == "none" else lambda line: print(line, file=sys.stderr, flush=True)
-    )
+    return Plain(meter, every=math.inf if kind == "none" else PLAIN_EVERY_SECONDS)

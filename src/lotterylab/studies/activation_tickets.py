@@ -1,6 +1,7 @@
 """Which activation gives better tickets, is there one to avoid, and how does it change their stability?
 
 Questions 3 and 4 that the activation study left open, by iterative pruning with a reset, held masks, and controls.
+[frankle2019lottery; frankle2019stabilizing]
 """
 
 from __future__ import annotations

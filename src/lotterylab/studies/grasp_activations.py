@@ -3,6 +3,7 @@
 Question 8 that the activation study left open.  The runs are those of its corrected protocol, under the same names, so
 that whoever has one has the other; what is new is the gradient flow that GraSP was made to keep, and how far the
 activation decides which weights it keeps: each seed's initial weights are the same for all activations.
+[wang2020picking]
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Question 1 that the activation study left open.  "How soon": how far the mask that magnitude would give after a part of
 the dense run has gone from the one of the untrained weights to the last one, by Cohen's kappa; large initial weights
 agree with themselves, so that the agreement alone says little.  And how good the ticket of that early mask is.
+[frankle2019lottery; glorot2010understanding]
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Question 5 that the activation study left open: the same iterative pruning with six ways to choose where it goes back
 to, all within the first 7 % of the training.  Where the last round goes back to may matter alone, so that each way that
-changes is held against the fixed point at which it ends.
+changes is held against the fixed point at which it ends.   [frankle2019stabilizing; frankle2020linear]
 """
 
 from __future__ import annotations

@@ -9,11 +9,14 @@ from typing import Any, Protocol
 
 from lotterylab.engine.results import Result
 from lotterylab.errors import UsageError
+from lotterylab.report.differences import flat
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackedRun:
-    """``name``: readable, one a run.  ``group``: the study.  ``settings``: labels and facts.
+    """``name``: readable, one a run.  ``group``: the study.
+
+    ``settings``: labels, fields of the training ("recipe.epochs") and facts.
 
     ``curves``: name -> one value an epoch (None where it was not finite).  ``summary``: name -> number.
     """
@@ -47,7 +50,7 @@ def tracked(study: str, results: Iterable[Result]) -> Iterator[TrackedRun]:
             name=" ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in labels.values()),
             group=study,
             digest=record.digest,
-            settings={**labels, **_plain(record.facts)},
+            settings={**labels, **_plain(flat(record.spec or {})), **_plain(record.facts)},
             curves={
                 name: tuple(values)
                 for name, values in (record.metrics.get("curves") or {}).items()
