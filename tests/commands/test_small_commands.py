@@ -168,6 +168,10 @@ WRONG = {
         ["plan", *TINY, "--granularity", "2:4", "--sparsities", "0.5", "--methods", "synflow"],
         "Of one cut: magnitude",
     ),
+    "a scope that cannot": (
+        ["plan", *TINY, "--scope", "uniform", "--sparsities", "0.9999"],
+        "scope 'uniform' leaves the first tensor",
+    ),
     "no such device": (["plan", *TINY, "--device", "foo"], "--device foo: there is no such device here"),
     "rounds of 0": (["plan", "lth-mnist", "--rounds", "0"], "rounds is 0; it has to be above 0"),
     "no ledger": (["table", *TINY, "--ledger", "nowhere.jsonl"], "no ledger nowhere.jsonl"),

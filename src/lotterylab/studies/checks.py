@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lotterylab.errors import UsageError
+
+if TYPE_CHECKING:
+    from lotterylab.studies.activations_options import Options
 
 FROM_ZERO = ("first_seed", "sparsities")
 
@@ -28,3 +31,24 @@ def check_options(options: Any) -> None:
             number = isinstance(item, int | float) and not isinstance(item, bool)
             if number and item <= 0 and one.name not in FROM_ZERO:
                 raise UsageError(f"{one.name} is {item:g}; it has to be above 0.")
+
+
+def check_scope(options: Options) -> None:
+    """Refuse sparsities that the scope cannot give this model, before a dense network is trained for them.
+
+    Raises:
+        UsageError: the first layer alone is more than is to be kept, as "uniform" would have it.
+    """
+    if options.scope != "uniform":
+        return
+    from torch import zeros
+
+    from lotterylab.network import prunable_names
+    from lotterylab.select import select
+    from lotterylab.types import Scores
+
+    module = options.model.build()
+    shapes = {name: module.get_parameter(name).shape for name in prunable_names(module)}
+    for sparsity in options.sparsities:
+        same = Scores({name: zeros(shape) for name, shape in shapes.items()})
+        select(same, sparsity, scope=options.scope, granularity=options.granularity)

@@ -19,7 +19,7 @@ from lotterylab.patterns import Pattern
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
-from lotterylab.studies.checks import check_options
+from lotterylab.studies.checks import check_options, check_scope
 from lotterylab.studies.choices import data_options, data_spec, model_options, model_spec
 from lotterylab.studies.methods import METHODS, method
 from lotterylab.studies.outline import Outline
@@ -192,6 +192,7 @@ def resolve(request: Request) -> Resolved:
     _check_protocols(options, asked)
     _check_crops(spec, options)
     _check_rounds(options)
+    check_scope(options)
     if isinstance(model, CustomModel):
         for word in options.activations:  # one of a user's own may take none
             dataclasses.replace(model, activation=word).check()
