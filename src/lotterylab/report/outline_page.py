@@ -37,7 +37,7 @@ from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import Number, Point, write
 from lotterylab.report.words import interval_text, p_text, rows_text
 from lotterylab.studies.doubts import held
-from lotterylab.studies.outline import Claim, Difference, Judgement, Outline, differences_of, judged
+from lotterylab.studies.outline import Claim, Difference, Judged, Judgement, Outline, differences_of, judged
 
 
 def outline_report(
@@ -52,14 +52,16 @@ def outline_report(
     folder.mkdir(parents=True, exist_ok=True)
     material = gather(study, results, alarms, folder, context)
     found = differences_of(outline, results)
+    published_said = judged([claim for claim in outline.claims if claim.source], results)
+    our_said = judged([claim for claim in outline.claims if not claim.source], results)
     write(folder / "results.csv", material.numbers, Number)
     write(folder / "curves.csv", material.points, Point)
     parts: tuple[tuple[str, str, Callable[[], Html]], ...] = (
         ("answer", "What this says", lambda: answer(material, outline, found)),
         ("figures", "Figures", lambda: _figures(material, outline)),
         *((("tables", "Tables", lambda: tables(material, outline)),) if outline.tables else ()),
-        ("published", "Published numbers", lambda: published(material, outline)),
-        ("predicted", "Predicted and found", lambda: predicted(material, outline)),
+        ("published", "Published numbers", lambda: published(published_said)),
+        ("predicted", "Predicted and found", lambda: predicted(our_said, outline)),
         ("differences", "Differences", lambda: differences(found)),
         ("costs", "What it cost", lambda: costs(material)),
         ("alarms", "Alarms", lambda: alarm_list(material)),
@@ -69,7 +71,9 @@ def outline_report(
     )
     with material.figures:
         sections = [make() for _, _, make in parts]
-    write_atomically(folder / "README.md", ("\n".join(_readme(material, outline, found)) + "\n").encode())
+    write_atomically(
+        folder / "README.md", ("\n".join(_readme(material, outline, found, published_said, our_said)) + "\n").encode()
+    )
     head = opening(material, [(anchor, title) for anchor, title, _ in parts])
     page = folder / "index.html"
     write_atomically(page, page_html(study.title, head, sections).encode())
@@ -86,7 +90,9 @@ def _figures(material: Material, outline: Outline) -> Html:
     return section("figures", "Figures", shown)
 
 
-def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -> Iterator[str]:
+def _readme(
+    material: Material, outline: Outline, found: Sequence[Difference], published_said: Judged, our_said: Judged
+) -> Iterator[str]:
     study, command = material.study, material.context.command
     yield f"# {study.title}"
     yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
@@ -102,17 +108,17 @@ def _readme(material: Material, outline: Outline, found: Sequence[Difference]) -
     yield "The page is [index.html](index.html); it needs no network. The numbers: results.csv, curves.csv."
     for text in study.notes:
         yield from ("", text)
-    for title, words, of in (
-        ("Published numbers", PUBLISHED, [claim for claim in outline.claims if claim.source]),
-        ("Predicted and found", OURS, [claim for claim in outline.claims if not claim.source]),
+    for title, words, said in (
+        ("Published numbers", PUBLISHED, published_said),
+        ("Predicted and found", OURS, our_said),
     ):
-        if of:
+        if said:
             yield from (
                 "",
                 f"## {title}",
                 "",
                 *((outline.predicted, "") if words is OURS else ()),
-                counted(said := judged(of, material.results), words),
+                counted(said, words),
                 "",
                 "| | claim | measured | n | interval | p, Holm | verdict |",
                 "|---|---|---|---|---|---|---|",

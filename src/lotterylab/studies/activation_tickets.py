@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import tyro
-
 from lotterylab.analysis import Barrier
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
+from lotterylab.studies.arguments import words_of
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.studies.outline import Claim, Difference, Line, Outline
@@ -61,9 +60,7 @@ class Options(small_cnn.Options):
 class Request(small_cnn.SmallCnnRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    activations: Annotated[
-        tuple[str, ...] | None, tyro.conf.arg(metavar="ACTIVATION [ACTIVATION ...]", help_behavior_hint="")
-    ] = None
+    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
     """Words of lotterylab list activations; default relu tanh sigmoid."""
 
     def parts(self) -> Parts:

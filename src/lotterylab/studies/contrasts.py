@@ -13,7 +13,7 @@ from lotterylab.studies.activations_options import TICKET_CONTROLS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
 from lotterylab.studies.caveats import caveat, twice_chance
 from lotterylab.studies.protocols import CORRECTED
-from lotterylab.studies.questions import FEWEST, Word, is_equal
+from lotterylab.studies.questions import FEWEST, Outcome, Word, is_equal, outcome
 from lotterylab.studies.seeds import grouped, in_common, mean, per_seed, where
 
 ACCURACY = "train.test_accuracy"
@@ -25,7 +25,6 @@ DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
 )
 ARM = ("activation", "method", "sparsity", "control")
 OF_THE_TICKET = tuple(word.replace("-", " ") for word in TICKET_CONTROLS)  # of its method and sparsity
-LEVEL = 0.05
 Side: TypeAlias = "tuple[str, tuple[Result, ...]]"  # a name and its rows
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.
@@ -119,13 +118,21 @@ class MethodContrast:
     p_holm: float | None = None
 
     @property
+    def outcome(self) -> Outcome:
+        """Whether a is more accurate than b; equivalence is within the study's margin."""
+        return outcome(self.interval, self.p_holm, self.equal, self.caveat)
+
+    @property
+    def better(self) -> str | None:
+        """The method that is better, where one is said to be."""
+        return {"more": self.a, "less": self.b}.get(self.outcome)
+
+    @property
     def says(self) -> str:
-        """What can be said at the level of 5 % for the whole family; equivalence is within the study's margin."""
-        if self.caveat or self.interval.n < FEWEST:
-            return "cannot be said"
-        if self.p_holm is not None and self.p_holm < LEVEL:
-            return f"{self.a if self.interval.mean > 0 else self.b} is better"
-        return f"equal within {EQUAL_ACCURACY:g}" if self.equal == "confirmed" else "cannot be said"
+        """The outcome in words."""
+        if self.better is not None:
+            return f"{self.better} is better"
+        return f"equal within {EQUAL_ACCURACY:g}" if self.outcome == "equal" else "cannot be said"
 
 
 def between_methods(results: Sequence[Result]) -> list[MethodContrast]:

@@ -10,20 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-import tyro
-
 from lotterylab.analysis import Activations, GradientFlow, JacobianSingularValues
 from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream
 from lotterylab.models import Mlp
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Measure, Node, Train
 from lotterylab.plan.study import Row, Study
+from lotterylab.studies.arguments import WHOLE, words_of
 from lotterylab.studies.glorot_claims import OUTLINE, PREDICTIONS, QUESTION
 from lotterylab.studies.sized import Parts, SizedRequest
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant
 
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 INITS = ("glorot-heuristic", "glorot-normalized")  # the paper's "standard" and its own
 TRIAL_SEED = 1_000  # of the trials of the learning rate; no seed of the study
 SPECS = {
@@ -58,13 +56,11 @@ class Request(SizedRequest):
 
     data: Literal["digits", "mnist", "cifar10"] = "mnist"
     """On which images."""
-    steps: Annotated[int | None, _WHOLE] = None
+    steps: Annotated[int | None, WHOLE] = None
     """Optimizer steps of each run: 500, 20,000, 5,000,000 by size."""
-    width: Annotated[int | None, _WHOLE] = None
+    width: Annotated[int | None, WHOLE] = None
     """Units of each hidden layer: 50, 300, 1,000 by size."""
-    activations: Annotated[
-        tuple[str, ...] | None, tyro.conf.arg(metavar="ACTIVATION [ACTIVATION ...]", help_behavior_hint="")
-    ] = None
+    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
     """Default tanh softsign sigmoid."""
 
     @property

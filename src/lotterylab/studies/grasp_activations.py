@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-import tyro
-
 from lotterylab.analysis import GradientNorm, Overlap
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
@@ -23,6 +21,7 @@ from lotterylab.studies import activations_options
 from lotterylab.studies.activations import corrected_rows
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
+from lotterylab.studies.arguments import WHOLE, words_of
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import at, equal, gains_more, minus, more, nothing, of
 from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
@@ -35,7 +34,6 @@ from lotterylab.studies.ticket_lines import ACCURACY
 QUESTION = "How does the activation function interact with exact GraSP?"
 HIGH = 0.9  # the sparsity at which the comparisons were planned
 FLOW, ALIKE = "flow.log10_ratio", "alike.kappa"
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +74,11 @@ class Options:
 class Request(SizedRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    activations: Annotated[
-        tuple[str, ...] | None, tyro.conf.arg(metavar="ACTIVATION [ACTIVATION ...]", help_behavior_hint="")
-    ] = None
+    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
     """Words of lotterylab list activations; default relu tanh sigmoid."""
-    dense_epochs: Annotated[int | None, _WHOLE] = None
+    dense_epochs: Annotated[int | None, WHOLE] = None
     """Epochs of the dense run that magnitude scores: 4, 50, 160 by size."""
-    pruned_epochs: Annotated[int | None, _WHOLE] = None
+    pruned_epochs: Annotated[int | None, WHOLE] = None
     """Epochs of each pruned run: 4, 20, 160 by size."""
 
     def parts(self) -> Parts:

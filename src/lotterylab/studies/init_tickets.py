@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import tyro
-
 from lotterylab.analysis import Overlap
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.criteria import Magnitude
@@ -22,6 +20,7 @@ from lotterylab.plan.nodes import Data, Measure, Prune, Train
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.procedures import Ticket
 from lotterylab.studies import small_cnn
+from lotterylab.studies.arguments import words_of
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline
@@ -62,7 +61,7 @@ class Options(small_cnn.Options):
 class Request(small_cnn.SmallCnnRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    inits: Annotated[tuple[str, ...] | None, tyro.conf.arg(metavar="INIT [INIT ...]", help_behavior_hint="")] = None
+    inits: Annotated[tuple[str, ...] | None, words_of("INIT")] = None
     """Words of lotterylab list inits; default pytorch glorot-normalized he-normal orthogonal."""
 
     def parts(self) -> Parts:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import tyro
-
 from lotterylab.data import Cifar10
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Study
 from lotterylab.rates import Rate
 from lotterylab.studies import lth_controls
+from lotterylab.studies.arguments import NUMBER, WHOLE
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import less, more
 from lotterylab.studies.lth import recipe, rows
@@ -40,7 +39,6 @@ RATE = Rate(share=0.2, convolution=0.1, output=0.1)
 LEVELS = {"8.8 %": level(11), "4.6 %": level(14)}
 ORDER_ROUND = 11
 MARGIN = 0.01
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +62,11 @@ class Options:
 class Request(SizedRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    steps: Annotated[int | None, _WHOLE] = None
+    steps: Annotated[int | None, WHOLE] = None
     """Optimizer steps of each run: 300, 5,000, 20,000 by size."""
-    rounds: Annotated[int | None, _WHOLE] = None
+    rounds: Annotated[int | None, WHOLE] = None
     """Rounds of pruning, 20 % each (convolutions and output 10 %): 4, 14, 20 by size; 14 leave about 4.6 %."""
-    width: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
+    width: Annotated[float | None, NUMBER] = None
     """Times the channels and units of Conv-2: a quarter, and 1 at the paper's size."""
 
     def parts(self) -> Parts:

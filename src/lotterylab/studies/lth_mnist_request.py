@@ -5,23 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import tyro
-
 from lotterylab.data import Mnist
 from lotterylab.studies import lth_mnist
+from lotterylab.studies.arguments import WHOLE
 from lotterylab.studies.lth_mnist_claims import OUTLINE
 from lotterylab.studies.sized import Parts, SizedRequest
-
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LthMnistRequest(SizedRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    steps: Annotated[int | None, _WHOLE] = None
+    steps: Annotated[int | None, WHOLE] = None
     """Optimizer steps of each run: 1,000, 10,000, 50,000 by size."""
-    rounds: Annotated[int | None, _WHOLE] = None
+    rounds: Annotated[int | None, WHOLE] = None
     """Rounds of pruning, 20 % each: 10, 16, 20 by size; 15 leave 3.6 % of the weights."""
 
     pixels: Literal["unit", "standardised"] = "unit"

@@ -13,10 +13,9 @@ from lotterylab.analysis.statistics import Interval, differences, holm, p_value,
 from lotterylab.engine.results import Result
 from lotterylab.studies.caveats import caveat
 from lotterylab.studies.doubts import Doubt
-from lotterylab.studies.questions import FEWEST, Word, is_equal
+from lotterylab.studies.questions import FEWEST, Outcome, Word, is_equal, outcome
 from lotterylab.studies.seeds import Read, Rows, grouped, per_seed, where
 
-LEVEL = 0.05
 Labels: TypeAlias = Mapping[str, str | float]
 
 
@@ -147,20 +146,23 @@ class Difference:
         return self.versus.planned is None or self.sparsity in self.versus.planned
 
     @property
-    def says(self) -> str:
-        """What can be said at the level of 5 % for the whole family; equality is tested on its own.
+    def outcome(self) -> Outcome:
+        """Whether a is more than b."""
+        return outcome(self.interval, self.p_holm, self.equal, self.caveat)
 
-        Of fewer than three seeds nothing is said, and nothing where there is a caveat.
-        """
-        if self.interval.n < FEWEST or self.caveat:
-            return "unresolved"
-        if self.p_holm is not None and self.p_holm < LEVEL:
-            a_is_more = self.interval.mean > 0
-            better = self.versus.a if a_is_more == (self.versus.more_is == "better") else self.versus.b
-            return f"{better.name} is better"
-        if self.equal == "confirmed":
-            return f"equal within {self.versus.margin:g}"
-        return "unresolved"
+    @property
+    def better(self) -> Line | None:
+        """The side that is better, where one is said to be."""
+        if self.outcome not in ("more", "less"):
+            return None
+        return self.versus.a if (self.outcome == "more") == (self.versus.more_is == "better") else self.versus.b
+
+    @property
+    def says(self) -> str:
+        """The outcome in words."""
+        if self.better is not None:
+            return f"{self.better.name} is better"
+        return f"equal within {self.versus.margin:g}" if self.outcome == "equal" else "unresolved"
 
     @property
     def power(self) -> str:
@@ -244,7 +246,10 @@ def differences_of(outline: Outline, results: Sequence[Result]) -> list[Differen
     return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
 
 
-def judged(claims: Sequence[Claim], results: Sequence[Result]) -> list[tuple[Claim, Judgement]]:
+Judged: TypeAlias = Sequence[tuple[Claim, Judgement]]
+
+
+def judged(claims: Sequence[Claim], results: Sequence[Result]) -> Judged:
     """Each claim with its judgement; their p values are adjusted for the number of those that could be judged."""
     found = [(claim, claim.judge(results)) for claim in claims]
     adjusted = holm({number: one.p for number, (_, one) in enumerate(found) if one.p is not None})

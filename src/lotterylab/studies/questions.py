@@ -8,8 +8,10 @@ from typing import Literal, TypeAlias
 
 from lotterylab.analysis.statistics import Interval, equivalent, t_interval
 
+LEVEL = 0.05  # at which a difference is said, for its whole family
 FEWEST = 3  # seeds that a verdict rests on; two of a coarse quantity may agree by chance, with no spread at all
 Word: TypeAlias = Literal["confirmed", "refuted", "cannot be said", "not run"]
+Outcome: TypeAlias = Literal["more", "less", "equal", "open"]  # of a difference a - b
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,18 @@ def is_equal(values: Iterable[float], margin: float) -> Word:
     if equivalent(values, margin):
         return "confirmed"
     return "refuted" if is_within(t_interval(values), margin) == "refuted" else "cannot be said"
+
+
+def outcome(interval: Interval, p_holm: float | None, equal: Word, caveat: str) -> Outcome:
+    """What can be said of a difference at the level of 5 % for its whole family; equality is tested on its own.
+
+    Of fewer than three seeds nothing is said, and nothing where there is a caveat.
+    """
+    if interval.n < FEWEST or caveat:
+        return "open"
+    if p_holm is not None and p_holm < LEVEL:
+        return "more" if interval.mean > 0 else "less"
+    return "equal" if equal == "confirmed" else "open"
 
 
 def negated(word: Word) -> Word:

@@ -19,6 +19,7 @@ from lotterylab.patterns import Pattern
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
+from lotterylab.studies.arguments import FOLDER, NUMBERS, WHOLE, WORD, shown_as, words_of
 from lotterylab.studies.checks import check_options, check_scope
 from lotterylab.studies.choices import data_options, data_spec, model_options, model_spec
 from lotterylab.studies.methods import METHODS, method
@@ -45,15 +46,6 @@ STUDY_OPTIONS = (
 OF_CORRECTED = ("methods", "controls", "scope", "granularity")  # the other protocols are as the study was run
 SIZES = ("train", "validation", "test")
 
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
-_NUMBERS = tyro.conf.arg(metavar="X [X ...]", help_behavior_hint="")
-_FOLDER = tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
-_WORD = tyro.conf.arg(metavar="WORD", help_behavior_hint="")
-
-
-def _words(kind: str) -> Any:
-    return tyro.conf.arg(metavar=f"{kind} [{kind} ...]", help_behavior_hint="")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -65,47 +57,47 @@ class Request:
     """A name (lotterylab list data), folder:PATH, or package.module:function of your own."""
     preset: Literal["full", "small"] = "full"
     """full: the study's own numbers.  small: minutes on a laptop; what it leaves out is printed."""
-    protocols: Annotated[tuple[str, ...] | None, _words("PROTOCOL")] = None
+    protocols: Annotated[tuple[str, ...] | None, words_of("PROTOCOL")] = None
     """as-published, corrected, ladder; default the first two, of other models than the study's own the second."""
-    activations: Annotated[tuple[str, ...] | None, _words("ACTIVATION")] = None
+    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
     """Of lotterylab list activations; default relu tanh sigmoid."""
-    methods: Annotated[tuple[str, ...] | None, _words("METHOD")] = None
+    methods: Annotated[tuple[str, ...] | None, words_of("METHOD")] = None
     """Of the corrected protocol (lotterylab list methods); default magnitude grasp first-order."""
-    controls: Annotated[tuple[str, ...] | None, _words("CONTROL")] = None
+    controls: Annotated[tuple[str, ...] | None, words_of("CONTROL")] = None
     """random-mask, reinitialised, dense (the default), permuted, reshuffled, inverted; or none."""
-    sparsities: Annotated[tuple[float, ...] | None, _NUMBERS] = None
+    sparsities: Annotated[tuple[float, ...] | None, NUMBERS] = None
     """Fractions to remove; default 0.5 0.8 0.9."""
-    scope: Annotated[str | None, _WORD] = None
+    scope: Annotated[str | None, WORD] = None
     """What competes, in the corrected protocol: global (default), layerwise, uniform, erk."""
-    granularity: Annotated[str | None, _WORD] = None
+    granularity: Annotated[str | None, WORD] = None
     """What is removed, in the corrected protocol: weight (default), filter, block:RxC, N:M."""
-    scoring_images: Annotated[int | None, _WHOLE] = None
+    scoring_images: Annotated[int | None, WHOLE] = None
     """Training images of each class that a criterion sees, where it looks at data; default 10."""
-    init: Annotated[str | None, _WORD] = None
+    init: Annotated[str | None, WORD] = None
     """The initialisation (lotterylab list inits); default the model's own."""
-    seeds: Annotated[int | None, _WHOLE] = None
+    seeds: Annotated[int | None, WHOLE] = None
     """How many seeds, each a unit of its own; default 5."""
-    ladder_seeds: Annotated[int | None, _WHOLE] = None
+    ladder_seeds: Annotated[int | None, WHOLE] = None
     """How many of them climb the ladder; default 2."""
-    first_seed: Annotated[int | None, _WHOLE] = None
+    first_seed: Annotated[int | None, WHOLE] = None
     """The first of them; default 42, the published study's."""
-    dense_epochs: Annotated[int | None, _WHOLE] = None
+    dense_epochs: Annotated[int | None, WHOLE] = None
     """Epochs of a dense run; default 50."""
-    pruned_epochs: Annotated[int | None, _WHOLE] = None
+    pruned_epochs: Annotated[int | None, WHOLE] = None
     """Epochs of a pruned run; default 20."""
-    rates: Annotated[tuple[float, ...] | None, _NUMBERS] = None
+    rates: Annotated[tuple[float, ...] | None, NUMBERS] = None
     """Learning rates to choose from on validation (a single one is taken as it is); default 0.001 to 1."""
-    train: Annotated[int | None, _WHOLE] = None
+    train: Annotated[int | None, WHOLE] = None
     """Training images; default all of the digits' 1197, the first 5000 of a large set, what a folder holds."""
-    validation: Annotated[int | None, _WHOLE] = None
+    validation: Annotated[int | None, WHOLE] = None
     """Validation images: those after the training images; default 200, 1000."""
-    test: Annotated[int | None, _WHOLE] = None
+    test: Annotated[int | None, WHOLE] = None
     """Test images: the first of the set; default 400, 5000."""
-    crop_padding: Annotated[int | None, _WHOLE] = None
+    crop_padding: Annotated[int | None, WHOLE] = None
     """Augmentation: random crops after padding by so many pixels; default 4 for CIFAR, 1 for the digits, else 0."""
-    flip: Annotated[bool | None, tyro.conf.arg(metavar="{True,False}", help_behavior_hint="")] = None
+    flip: Annotated[bool | None, shown_as("{True,False}")] = None
     """Augmentation: flips left to right; default only for CIFAR."""
-    data_dir: Annotated[str | None, _FOLDER] = None
+    data_dir: Annotated[str | None, FOLDER] = None
     """Folder of your data sets; default $LOTTERYLAB_DATA."""
     # those of the model and of the data by name, from Python; on the command line --model.X and --data.X
     model_options: Annotated[Mapping[str, Any], tyro.conf.Suppress] = dataclasses.field(default_factory=dict)

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import tyro
-
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.studies import small_cnn
+from lotterylab.studies.arguments import shown_as
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import apart_from, at, equal, level_reached, more, nothing, percent
 from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
@@ -54,7 +53,7 @@ class Options(small_cnn.Options):
 class Request(small_cnn.SmallCnnRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    activation: Annotated[str | None, tyro.conf.arg(metavar="ACTIVATION", help_behavior_hint="")] = None
+    activation: Annotated[str | None, shown_as("ACTIVATION")] = None
     """A word of lotterylab list activations; default relu."""
 
     def parts(self) -> Parts:

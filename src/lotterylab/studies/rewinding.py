@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-import tyro
-
 from lotterylab.analysis import Barrier
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
@@ -20,6 +18,7 @@ from lotterylab.models import ResNet
 from lotterylab.plan.nodes import Data, Dense, Init, Train
 from lotterylab.plan.study import Row, Study
 from lotterylab.procedures import fine_tuning, iterative, learning_rate_rewinding
+from lotterylab.studies.arguments import NUMBER, WHOLE
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.rewinding_reading import (
     FINE_TUNING,
@@ -41,7 +40,6 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant, FractionDrops, Warmup
 
 APART = Barrier(points=11, statistics="estimated")
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +63,11 @@ class Options:
 class Request(SizedRequest):
     """Options that say what is studied; the same ones name the same results."""
 
-    epochs: Annotated[int | None, _WHOLE] = None
+    epochs: Annotated[int | None, WHOLE] = None
     """Epochs of each run: 2, 40, 85 by size."""
-    rounds: Annotated[int | None, _WHOLE] = None
+    rounds: Annotated[int | None, WHOLE] = None
     """Rounds of pruning, half of what is left each; default 3."""
-    width: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
+    width: Annotated[float | None, NUMBER] = None
     """Times the channels of ResNet-20: a quarter, and 1 at the paper's size."""
 
     def parts(self) -> Parts:

@@ -8,19 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-import tyro
-
 from lotterylab.data import Cifar10
 from lotterylab.data.base import data_dir
 from lotterylab.errors import unknown
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
+from lotterylab.studies.arguments import FOLDER, WHOLE
 from lotterylab.studies.checks import check_options
 from lotterylab.studies.outline import Outline
 from lotterylab.studies.request import Resolved
 
-_WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
-_FOLDER = tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
 OWN = ("size", "data", "data_dir", "pixels")  # all other fields are the study's options
 
 
@@ -52,11 +49,11 @@ class SizedRequest:
 
     size: Literal["quick", "standard", "paper"] = "standard"
     """quick: minutes.  standard: hours on two cores.  paper: the paper's own numbers."""
-    seeds: Annotated[int | None, _WHOLE] = None
+    seeds: Annotated[int | None, WHOLE] = None
     """How many seeds, each a unit of its own; default 2 of the quick size, 3 or 5 of the others (plan says which)."""
-    first_seed: Annotated[int | None, _WHOLE] = None
+    first_seed: Annotated[int | None, WHOLE] = None
     """The first of them; default 0, or 42 where the study extends the activation study."""
-    data_dir: Annotated[str | None, _FOLDER] = None
+    data_dir: Annotated[str | None, FOLDER] = None
     """Folder of your data sets; default $LOTTERYLAB_DATA."""
 
     @abstractmethod

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import tyro
-
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
 from lotterylab.models import ShallowCnn
@@ -19,6 +17,7 @@ from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
 from lotterylab.plan.study import Study
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
 from lotterylab.rates import Rate
+from lotterylab.studies.arguments import WHOLE
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.outline import Outline
 from lotterylab.studies.sized import Parts, SizedRequest
@@ -29,7 +28,6 @@ from lotterylab.training.schedules import FractionDrops
 RATE = Rate(share=0.5)
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 TRIAL_SEED = 1_000  # of the trials of the learning rate; no seed of the studies
-WHOLE = tyro.conf.arg(metavar="N", help_behavior_hint="")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,11 @@ from lotterylab.engine.results import Result
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
-from lotterylab.studies.questions import Verdict, Word, all_of, both, holds, is_below, is_equal, shown
+from lotterylab.studies.questions import LEVEL, Verdict, Word, all_of, both, holds, is_below, is_equal, shown
 from lotterylab.studies.seeds import PerSeed, diverged, grouped, per_seed, seeds_of, where
 
 ACCURACY = "train.test_accuracy"
 PRUNED = ("magnitude", "first-order")
-LEVEL = 0.05  # of the family of all arms
 OPTIMISM = (0.01, 0.03)  # "the best test epoch lies above the last one by 0.01 to 0.03"
 TANH_BELOW_RELU = (-0.06, -0.02)  # "lower than ReLU by 0.02 to 0.06, dense"
 

@@ -11,10 +11,9 @@ from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.contrasts import PLANNED, Contrast, contrasts
 from lotterylab.studies.protocols import CORRECTED
-from lotterylab.studies.questions import Verdict, Word, all_of, both, holds, shown
+from lotterylab.studies.questions import LEVEL, Verdict, Word, all_of, both, holds, shown
 from lotterylab.studies.seeds import grouped, where
 
-LEVEL = 0.05  # of the family of planned contrasts
 REINITIALISED_LOWER = (0.01, 0.03)  # "lower by 0.01 to 0.03 for ReLU at 0.9"
 
 

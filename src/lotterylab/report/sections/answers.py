@@ -11,7 +11,8 @@ from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 from lotterylab.report.words import diverged_text, interval_text, p_text
 from lotterylab.studies.doubts import held
-from lotterylab.studies.outline import LEVEL, Claim, Difference, Judgement, Outline, judged
+from lotterylab.studies.outline import Claim, Difference, Judged, Judgement, Outline
+from lotterylab.studies.questions import LEVEL
 
 PUBLISHED = {  # a verdict on a published claim
     "confirmed": ("agrees", "✓", "good"),
@@ -47,40 +48,24 @@ def answer(material: Material, outline: Outline, found: Sequence[Difference]) ->
     )
 
 
-def published(material: Material, outline: Outline) -> Html:
+def published(found: Judged) -> Html:
     """Each published number, and whether ours agrees."""
-    claims = [claim for claim in outline.claims if claim.source]
-    return _claims(
-        "published",
-        "Published numbers",
-        "Agrees: the interval over our seeds says the same thing. Disagrees: it says the opposite.",
-        claims,
-        material,
-        PUBLISHED,
-    )
+    how = "Agrees: the interval over our seeds says the same thing. Disagrees: it says the opposite."
+    return _claims("published", "Published numbers", how, found, PUBLISHED)
 
 
-def predicted(material: Material, outline: Outline) -> Html:
+def predicted(found: Judged, outline: Outline) -> Html:
     """What we expected, written down before the runs, and what came."""
-    claims = [claim for claim in outline.claims if not claim.source]
-    return _claims("predicted", "Predicted and found", outline.predicted, claims, material, OURS)
+    return _claims("predicted", "Predicted and found", outline.predicted, found, OURS)
 
 
-def _claims(
-    anchor: str,
-    title: str,
-    how: str,
-    claims: Sequence[Claim],
-    material: Material,
-    words: dict[str, tuple[str, str, str]],
-) -> Html:
-    found = judged(claims, material.results)
+def _claims(anchor: str, title: str, how: str, found: Judged, words: dict[str, tuple[str, str, str]]) -> Html:
     rows = [_row(claim, one, words) for claim, one in found]
     lead = sentence(counted(found, words))
     return section(anchor, title, lead, note(how), table(HEAD, rows, kind="prose claims", name=f"{anchor}-table"))
 
 
-def counted(found: Sequence[tuple[Claim, Judgement]], words: dict[str, tuple[str, str, str]]) -> str:
+def counted(found: Judged, words: dict[str, tuple[str, str, str]]) -> str:
     """How many claims have which verdict, and how many of those said would be said of all together."""
     counts = {word: sum(one.word == word for _, one in found) for word in words}
     text = ", ".join(f"{count} {words[word][0]}" for word, count in counts.items() if count)
@@ -132,8 +117,8 @@ def differences(found: Sequence[Difference]) -> Html:
 
 
 def _resolved(kind: str, found: Sequence[Difference]) -> list[str]:
-    resolved = sum(one.says.endswith("better") for one in found)
-    equal = sum(one.says.startswith("equal") for one in found)
+    resolved = sum(one.better is not None for one in found)
+    equal = sum(one.outcome == "equal" for one in found)
     unresolved = len(found) - resolved - equal
     text = (
         f"Of {len(found)} {kind} differences {resolved} are resolved at 5 % for their whole family (Holm), "

@@ -28,7 +28,7 @@ def methods(material: Material) -> Html:
             "diverged, of two methods at chance, of fewer than three seeds."
         ),
         folded(
-            "All pairs", table(_head(), map(_row, pairs), kind="sortable", name="method-pairs"), open_=len(pairs) < 40
+            "All pairs", table(_head(), map(_row, pairs), kind="sortable", name="method-pairs"), open_=len(pairs) < FEW
         ),
     )
 
@@ -39,10 +39,9 @@ def summary(pairs: Sequence[MethodContrast]) -> str:
         return "No two methods have a seed in common yet."
     better: dict[str, int] = {}
     for pair in pairs:
-        if pair.says.endswith("is better"):
-            winner = pair.says.removesuffix(" is better")
-            better[winner] = better.get(winner, 0) + 1
-    equal = sum(pair.says.startswith("equal") for pair in pairs)
+        if pair.better is not None:
+            better[pair.better] = better.get(pair.better, 0) + 1
+    equal = sum(pair.outcome == "equal" for pair in pairs)
     said = [f"{called(name)} is better in {count}" for name, count in sorted(better.items(), key=lambda one: -one[1])]
     seeds = sorted({pair.interval.n for pair in pairs})
     n = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
