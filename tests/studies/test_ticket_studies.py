@@ -109,9 +109,10 @@ def test_the_price_is_said_in_the_runs_own_units(name, tmp_path):
 @pytest.mark.parametrize("size", ["quick", "standard", "paper"])
 def test_every_size_can_be_planned(name, size, tmp_path):
     of = parts(name)
-    found = of.build(of.options(**of.sizes[size]), WHOLE, title=SPEC.title)
+    options = of.options(**of.sizes[size])
+    found = of.build(options, WHOLE, title=SPEC.title)
     trainings = {node.digest for node in found.targets() if isinstance(node, Train)}
-    assert len(trainings) >= 10 and len({row.labels["seed"] for row in found.rows}) == of.sizes[size]["seeds"]
+    assert len(trainings) >= 10 and len({row.labels["seed"] for row in found.rows}) == options.seeds
 
 
 @pytest.mark.parametrize("name", NAMES)

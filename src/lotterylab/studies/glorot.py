@@ -37,7 +37,7 @@ class Options:
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {"steps": 500, "width": 50, "seeds": 2},
-        "standard": {"steps": 20_000, "width": 300, "seeds": 3},
+        "standard": {},  # the defaults
         "paper": {"steps": 5_000_000, "width": 1_000, "seeds": 5},
     }
 

@@ -43,7 +43,7 @@ class Options:
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {"dense_epochs": 4, "pruned_epochs": 4, "seeds": 2},
-        "standard": {"dense_epochs": 50, "pruned_epochs": 20, "seeds": 5},
+        "standard": {},  # the defaults
         "paper": {"dense_epochs": 160, "pruned_epochs": 160, "seeds": 5},  # those of [wang2020picking]
     }
 

@@ -47,7 +47,7 @@ class Options:
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {"steps": 300, "rounds": 4, "seeds": 2, "width": 0.25},
-        "standard": {"steps": 5_000, "rounds": 14, "seeds": 3, "width": 0.25},
+        "standard": {},  # the defaults
         "paper": {"steps": 20_000, "rounds": 20, "seeds": 5, "width": 1.0},
     }
 

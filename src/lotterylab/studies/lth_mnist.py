@@ -25,7 +25,7 @@ class Options:
 
     SIZES: ClassVar[dict[str, dict[str, int]]] = {
         "quick": {"steps": 1_000, "rounds": 10, "seeds": 2},
-        "standard": {"steps": 10_000, "rounds": 16, "seeds": 5},
+        "standard": {},  # the defaults
         "paper": {"steps": 50_000, "rounds": 20, "seeds": 5},
     }
 

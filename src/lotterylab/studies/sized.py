@@ -30,8 +30,11 @@ def cifar10(size: str) -> Cifar10:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a study is made of.  ``sizes``: name -> options; ``options``: their dataclass; ``spec``: the data.
-    ``title``: of the data, if not the spec's own.  ``settings``: what else was asked, for a person to read."""
+    """What a study is made of.
+
+    ``options``: their dataclass, whose defaults are the standard size.  ``sizes``: name -> the options that differ.
+    ``spec``: the data; ``title``: theirs, if not the spec's own.  ``settings``: what else was asked, for a person.
+    """
 
     name: str
     spec: Any
