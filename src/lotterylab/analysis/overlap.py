@@ -14,8 +14,8 @@ class Overlap:
     """Inputs: masks "a" and "b" of one network.  Compared over the tensors that both cover.
 
     ``kappa``: Cohen's kappa of the two labels kept/removed: 1 for equal masks, 0 for what two independent masks of
-    these densities would give.  ``iou``: kept in both over kept in either.  ``hamming``: the share of entries that
-    differ.
+    these densities would give.  Densities over all tensors: masks that agree on how dense each layer is are above
+    chance for that alone.  ``iou``: kept in both over kept in either.  ``hamming``: the share of entries that differ.
     """
 
     version: ClassVar[int] = 1

@@ -210,6 +210,7 @@ OUTLINE = Outline(
     would_change="More seeds; a deeper network, in which a bad scale of the initial weights does more harm.",
     doubts=(
         "The learning rate of each initialisation is chosen for the dense network, by one trial a rate.",
+        "Kappa counts it as agreement, too, where two masks merely remove as much of each layer.",
         "Orthogonal and He weights are larger than the others; tanh saturates with them.",
         if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
     ),
