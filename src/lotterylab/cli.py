@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from textwrap import fill
 
-from lotterylab.errors import LotteryError, unknown
+from lotterylab.errors import LotteryError, UsageError, unknown
 from lotterylab.studies.catalogue import HOMES as STUDY_HOMES
 
 HELP = """\
@@ -106,4 +106,7 @@ def _dispatch(given: list[str]) -> int:
         program = f"{program} {study}"
     from lotterylab.commands import line
 
-    return line.command(kind_of(command), rest, program=program, study=study)()
+    try:
+        return line.command(kind_of(command), rest, program=program, study=study)()
+    except UsageError as error:
+        raise line.placed(error, rest) from error

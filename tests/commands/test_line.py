@@ -111,6 +111,30 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path, text, says):
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("seeds = 1\nmethods = ['magnitude', 'snpi']", "line 2: no method is named 'snpi'. Did you mean 'snip'?"),
+        ("\nsparsities = [0.5, 1.2]", "line 2: sparsity 1.2 was asked for"),
+        ("sparsities = [0.5, 0.5]", "line 1: sparsities names 0.5 twice"),
+        ("seeds = 1\n\ndense-epochs = 0", "line 3: dense_epochs is 0"),
+        ("seeds = 1\n[data]\nname = 'digts'", "line 3: no data set is named 'digts'"),
+    ],
+)
+def test_a_wrong_value_of_a_file_is_told_with_its_line(tmp_path, capsys, text, says):
+    file = tmp_path / "study.toml"
+    file.write_text(text)
+    assert main(["plan", "activations", "--config", str(file)]) == 2
+    assert f"lotterylab: {file}, {says}" in capsys.readouterr().err
+
+
+def test_what_was_typed_is_not_said_to_be_in_the_file(tmp_path, capsys):
+    file = tmp_path / "study.toml"
+    file.write_text("seeds = 1")
+    assert main(["plan", "activations", "--config", str(file), "--methods", "snpi"]) == 2
+    assert capsys.readouterr().err.startswith("lotterylab: no method is named 'snpi'")
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"nowhere\.toml cannot be read"):
         table("--config", str(tmp_path / "nowhere.toml"))

@@ -50,6 +50,15 @@ def command(kind: type, words: Sequence[str], *, program: str, study: str = "act
     return parsed
 
 
+def placed(error: UsageError, words: Sequence[str]) -> UsageError:
+    """The error with the line of the parameters file that it speaks of, where it speaks of one."""
+    file = _take(list(words), CONFIG)[1]
+    if file is None or file in str(error):
+        return error
+    place = parameters.place_of(str(error), Path(file))
+    return type(error)(f"{place}: {error}") if place else error
+
+
 def _asking(kind: type, study: str, typed: Sequence[str], values: dict[str, Any]) -> type:
     """``kind`` with what can be asked of the study, of the model and of the data that are asked for."""
     asked = {name: _typed(typed, f"--{name}") or values.get(name) for name in parameters.TABLES}

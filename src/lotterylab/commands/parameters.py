@@ -11,6 +11,7 @@ from typing import Any
 from lotterylab.commands.fields import Option, fits, takes
 from lotterylab.errors import UsageError, suggestion
 
+STEM = 6  # letters of an option's name that its singular has too: sparsities, a sparsity
 TABLES = ("model", "data")  # [model] with name and the model's own options; likewise [data]
 
 
@@ -93,6 +94,19 @@ def line_of(path: Path, name: str, *, table: bool = False) -> int:
             if in_its_place or (at == key and re.match(r"\s*name\s*=", line)):
                 return number
     return 1
+
+
+def place_of(message: str, path: Path) -> str:
+    """The file and line of the value that a message speaks of, or nothing: it quotes a word, or has a number and the
+    beginning of the option's name."""
+    for name, value in read(path).items():
+        called = name.rpartition(".")[2][:STEM].replace("_", " ")
+        for one in value if isinstance(value, list) else [value]:
+            spelled = f"'{one}'" if isinstance(one, str) else f"{one:g}" if isinstance(one, int | float) else str(one)
+            said = re.search(rf"(?<![\w.]){re.escape(spelled)}(?![\w]|\.\d)", message)
+            if said and (isinstance(one, str) or called in message.replace("_", " ")):
+                return f"{path}, line {line_of(path, name)}"
+    return ""
 
 
 def toml(values: Sequence[tuple[str, Any]]) -> str:
