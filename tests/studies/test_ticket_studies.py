@@ -61,12 +61,15 @@ class Page(HTMLParser):
         super().__init__()
         self.ids: list[str] = []
         self.links: list[str] = []
+        self.files: list[str] = []
         self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag, attrs) -> None:
         self.ids += [value for name, value in attrs if name == "id" and value]
-        self.links += [value[1:] for name, value in attrs if name == "href" and value and value.startswith("#")]
+        targets = [value for name, value in attrs if name == "href" and value]
+        self.links += [value[1:] for value in targets if value.startswith("#")]
+        self.files += [value for value in targets if not value.startswith("#")]
 
     def handle_data(self, data) -> None:
         self.text += data
@@ -89,6 +92,9 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
         assert f"figure-{chart.name}" in page.ids or chart.name in ("order-stability", "instability")
     assert all(prediction.claim in page.text for prediction in found.predictions)
     assert len(page.ids) == len(set(page.ids)) and set(page.links) <= set(page.ids)
+    assert page.files and all((tmp_path / one).is_file() for one in page.files)
+    compared = (tmp_path / "differences.csv").read_text(encoding="utf-8").splitlines()
+    assert len(compared) == 1 + len(differences_of(outline, rows))
     lines = {run_anchor(row.labels) for row in rows}
     assert lines <= set(page.ids) and lines & set(page.links), "from a number to its runs"
     trained = {settings_anchor(run) for row in rows if isinstance(run := row.nodes["train"], Train)}

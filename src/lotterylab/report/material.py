@@ -16,7 +16,7 @@ from lotterylab.report.context import ReportContext
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
 from lotterylab.report.markup import Child, Html
-from lotterylab.report.tidy import Number, Point, Trial, cost_numbers, numbers, points, trials
+from lotterylab.report.tidy import Gap, Number, Point, Trial, cost_numbers, numbers, points, trials, write
 from lotterylab.studies.contrasts import Contrast, MethodContrast, between_methods, contrasts
 from lotterylab.studies.published import METHODS, Comparison, published_comparison
 from lotterylab.studies.questions import Verdict
@@ -48,6 +48,25 @@ class Material:
     contrasts: Sequence[Contrast] = ()
     method_contrasts: Sequence[MethodContrast] = ()
     comparisons: Sequence[Comparison] = ()
+    gaps: Sequence[Gap] = ()
+
+    @property
+    def tables(self) -> dict[str, tuple[type[Any], Sequence[Any]]]:
+        """The files of numbers beside the page: what a line of each is, and its lines."""
+        return {
+            "results.csv": (Number, self.numbers),
+            "curves.csv": (Point, self.points),
+            **({"rates.csv": (Trial, self.trials)} if self.trials else {}),
+            **({"differences.csv": (Gap, self.gaps)} if self.gaps else {}),
+        }
+
+    def write_tables(self, folder: Path) -> None:
+        """Write them; those of an earlier report that there is nothing for now go."""
+        for name in ("rates.csv", "differences.csv"):
+            if name not in self.tables:
+                (folder / name).unlink(missing_ok=True)
+        for name, (kind, lines) in self.tables.items():
+            write(folder / name, lines, kind)
 
     def planned(self, protocol: str) -> bool:
         """Whether the study has rows of a protocol."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lotterylab.audit.alarms import Alarm
@@ -34,7 +35,7 @@ from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.tables import in_markdown, tables
 from lotterylab.report.shell import page_html
-from lotterylab.report.tidy import Number, Point, write
+from lotterylab.report.tidy import gaps
 from lotterylab.report.words import interval_text, p_text, rows_text
 from lotterylab.studies.doubts import held
 from lotterylab.studies.outline import Claim, Difference, Judged, Judgement, Outline, differences_of, judged
@@ -48,14 +49,13 @@ def outline_report(
     context: ReportContext,
     outline: Outline,
 ) -> Path:
-    """Write index.html, README.md, results.csv, curves.csv and figures/; returns the page's path."""
+    """Write index.html, README.md, the numbers as CSV and figures/; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    material = gather(study, results, alarms, folder, context)
     found = differences_of(outline, results)
+    material = replace(gather(study, results, alarms, folder, context), gaps=gaps(found))
     published_said = judged([claim for claim in outline.claims if claim.source], results)
     our_said = judged([claim for claim in outline.claims if not claim.source], results)
-    write(folder / "results.csv", material.numbers, Number)
-    write(folder / "curves.csv", material.points, Point)
+    material.write_tables(folder)
     parts: tuple[tuple[str, str, Callable[[], Html]], ...] = (
         ("answer", "What this says", lambda: answer(material, outline, found)),
         ("figures", "Figures", lambda: _figures(material, outline)),
@@ -105,7 +105,7 @@ def _readme(
         f"    {command.replace('lotterylab run', 'lotterylab report', 1)} --out <here>",
         "",
     )
-    yield "The page is [index.html](index.html); it needs no network. The numbers: results.csv, curves.csv."
+    yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
     for text in study.notes:
         yield from ("", text)
     for title, words, said in (

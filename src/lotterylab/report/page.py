@@ -25,7 +25,6 @@ from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.verdicts import verdict_table
 from lotterylab.report.shell import page_html
-from lotterylab.report.tidy import Number, Point, Trial, write
 from lotterylab.studies.outline import Outline
 
 
@@ -56,11 +55,12 @@ def report(
     context: ReportContext,
     outline: Outline | None = None,
 ) -> Path:
-    """Write index.html, README.md, results.csv, curves.csv, rates.csv and figures/; returns the page's path.
+    """Write index.html, README.md, the numbers as CSV and figures/; returns the page's path.
 
     ``outline``: how the study is read; None of the activation study, whose page is made here.
 
-    ``rates.csv`` is there only where a learning rate was chosen.  Unfinished studies have a report too: what is missing
+    ``results.csv`` and ``curves.csv`` are always there, ``rates.csv`` where a learning rate was chosen,
+    ``differences.csv`` where an outline compares.  Unfinished studies have a report too: what is missing
     is said, and each number carries its n.  Figures are drawn again only where what they show has changed; all else is
     written each time.
     """
@@ -68,12 +68,7 @@ def report(
         return outline_report(study, results, alarms, folder, context, outline)
     folder.mkdir(parents=True, exist_ok=True)
     material = of_activations(gather(study, results, alarms, folder, context))
-    write(folder / "results.csv", material.numbers, Number)
-    write(folder / "curves.csv", material.points, Point)
-    if material.trials:
-        write(folder / "rates.csv", material.trials, Trial)
-    else:
-        (folder / "rates.csv").unlink(missing_ok=True)  # of an earlier report
+    material.write_tables(folder)
     shown = [one for one in SECTIONS if one[3](material)]
     with material.figures:
         sections = [make(material) for _, _, make, _ in shown]

@@ -34,8 +34,7 @@ def _lines(material: Material) -> Iterator[str]:
     yield f"    {context.command}"
     yield f"    {context.command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>"
     yield ""
-    files = ", ".join(["results.csv", "curves.csv", *(["rates.csv"] if material.trials else [])])
-    yield f"The page is [index.html](index.html); it needs no network. The numbers: {files}."
+    yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
     for note in study.notes:
         yield ""
         yield note

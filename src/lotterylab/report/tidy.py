@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
 from lotterylab.studies.costs import costs
+from lotterylab.studies.outline import Difference
 
 
 class Number(NamedTuple):
@@ -53,6 +54,27 @@ class Trial(NamedTuple):
     chosen: bool
 
 
+class Gap(NamedTuple):
+    """One comparison at one sparsity: ``a`` minus ``b`` over the ``n`` seeds that both have, with its 95 % t interval.
+
+    ``p_holm``: adjusted for its family, the planned ones or the others.  ``says``: at 5 % for that family.
+    """
+
+    what: str
+    a: str
+    b: str
+    where: str
+    sparsity: float
+    n: int
+    mean: float
+    low: float | None
+    high: float | None
+    p_holm: float | None
+    planned: bool
+    says: str
+    caveat: str
+
+
 def numbers(results: Iterable[Result]) -> list[Number]:
     """The scalar metrics of every finished part, and the seconds it took (0 where an equal run had finished before)."""
     return [
@@ -90,6 +112,28 @@ def trials(results: Iterable[Result]) -> list[Trial]:
     """The trials behind each choice of a learning rate, each choice once however many rows rest on it."""
     choices = {result.records["rate"].digest: result for result in results if "rate" in result.records}
     return [trial for result in choices.values() for trial in _trials(result)]
+
+
+def gaps(found: Iterable[Difference]) -> list[Gap]:
+    """The comparisons of a study with an outline."""
+    return [
+        Gap(
+            one.versus.what,
+            one.versus.a.name,
+            one.versus.b.name,
+            one.panel,
+            one.sparsity,
+            one.interval.n,
+            one.interval.mean,
+            one.interval.low,
+            one.interval.high,
+            one.p_holm,
+            one.planned,
+            one.says,
+            one.caveat,
+        )
+        for one in found
+    ]
 
 
 def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> None:

@@ -40,5 +40,4 @@ def _state(material: Material) -> Html:
 
 
 def _files(material: Material) -> Html:
-    names = ("results.csv", "curves.csv", *(("rates.csv",) if material.trials else ()))
-    return join([[tag("a", name, href=name)] for name in names], ", ")
+    return join([[tag("a", name, href=name)] for name in material.tables], ", ")
