@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lotterylab.analysis.macs import Macs, effective_macs, macs
-from lotterylab.errors import UsageError
-from lotterylab.models import SPECS, Mlp
+from lotterylab.analysis.macs import Macs, macs
+from lotterylab.models import SPECS
 from lotterylab.network import network, state_of
 
 
@@ -115,27 +114,3 @@ class Chooses(nn.Module):
 
 def test_a_module_whose_way_depends_on_its_values_is_counted_on_a_real_device():
     assert macs(Chooses(), (4,), device="cpu") == {"layer.weight": 8}
-
-
-def test_with_a_mask_each_layer_has_its_density_s_share_and_others_stay():
-    spec = Mlp(widths=(8, 4), shape=(1, 3, 4))
-    dense = macs(spec.build(), spec.shape)
-    assert dense == {"fc.0.weight": 96, "fc.1.weight": 32, "fc.2.weight": 40}
-    kept = torch.zeros(8, 12, dtype=torch.bool)
-    kept[:2, :7] = True
-    mask = {"fc.0.weight": kept, "fc.2.weight": torch.zeros(10, 4, dtype=torch.bool), "fc.0.bias": torch.ones(8) > 2}
-    assert effective_macs(dense, mask) == {"fc.0.weight": 14, "fc.1.weight": 32, "fc.2.weight": 0}
-    ones = {name: torch.ones(size, dtype=torch.bool) for name, size in dense.items()}
-    assert effective_macs(dense, ones) == dense
-
-
-def test_a_convolution_without_some_filters_costs_what_the_smaller_one_does():
-    dense = macs(nn.Conv2d(3, 8, 3, padding=1), (3, 10, 10))
-    kept = torch.ones(8, 3, 3, 3, dtype=torch.bool)
-    kept[5:] = False
-    assert effective_macs(dense, {"weight": kept}) == macs(nn.Conv2d(3, 5, 3, padding=1), (3, 10, 10))
-
-
-def test_a_mask_of_another_model_is_refused():
-    with pytest.raises(UsageError, match="mask of 'weight' has 7 entries"):
-        effective_macs({"weight": 24}, {"weight": torch.ones(7, dtype=torch.bool)})

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError
 from lotterylab.network import modes_kept, network, state_of
 
 if TYPE_CHECKING:
@@ -60,21 +59,3 @@ def _counted(net: Any, state: Mapping[str, Tensor], inputs: Tensor) -> dict[str,
     with torch.no_grad():
         net.layer_calls(state, inputs, net.prunable, look)
     return counts
-
-
-def effective_macs(dense: Mapping[str, int], mask: Mapping[str, Tensor]) -> dict[str, int]:
-    """``dense`` times the density of each layer: what is left if products with pruned weights are skipped.
-
-    Exact, since every entry of a weight is used as often as any other.  A layer without a mask stays dense; a mask of
-    what has no multiplications (biases) says nothing here.
-    """
-    left = dict(dense)
-    for name in mask.keys() & dense.keys():
-        entries, kept = mask[name].numel(), int(mask[name].sum())
-        if dense[name] % entries:
-            raise UsageError(
-                f"the mask of '{name}' has {entries} entries, of which {dense[name]} multiply-accumulates are no "
-                "multiple. Is it the mask of another model?"
-            )
-        left[name] = dense[name] // entries * kept
-    return left

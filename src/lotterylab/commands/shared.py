@@ -14,6 +14,7 @@ import tyro
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
+from lotterylab.plan.study import WHAT
 from lotterylab.studies.request import Resolved
 
 STORE = "LOTTERYLAB_STORE"
@@ -105,7 +106,7 @@ def run_names(resolved: Resolved) -> dict[str, str]:
     """What each training is called, by its digest."""
     names: dict[str, str] = {}
     for row in resolved.study.rows:
-        parts = [row.labels[name] for name in ("protocol", "activation", "method", "control") if row.labels[name]]
+        parts = [row.labels[name] for name in WHAT if row.labels[name]]
         sparsity = [f"{row.labels['sparsity']:g}"] if row.labels["sparsity"] else []
         text = " ".join([*map(str, parts), *sparsity, f"seed {row.labels['seed']}"])
         names.setdefault(row.nodes["train"].digest, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from lotterylab.errors import UsageError
 
@@ -107,14 +107,6 @@ class DataSpec(Protocol):
             UsageError: the files are not there, or are damaged.
         """
         ...
-
-
-def subset_title(called: str, spec: Any, training: int, test: int) -> str:
-    """The name alone when whole; "CIFAR-10@5000" for a subset; "CIFAR-10@5000/1000" when the test images are neither
-    all of them nor as many as the training images."""
-    if spec.train + spec.validation == training and spec.test == test:
-        return called
-    return f"{called}@{spec.train}" + ("" if spec.test in (spec.train, test) else f"/{spec.test}")
 
 
 def data_dir(option: str | None) -> Path | None:

@@ -9,6 +9,9 @@ from typing import Any
 from lotterylab.plan.nodes import Node
 
 Label = str | int | float
+WHAT = ("protocol", "activation", "method", "control")  # the labels that say what an arm is
+ARM = (*WHAT, "sparsity")
+LABELS = (*ARM, "seed")  # of every row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ from lotterylab.audit.run_alarms import (
 from lotterylab.counts import Share
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Init, Prune, Train
+from lotterylab.plan.study import WHAT
 
 
 def alarms_of(results: Sequence[Result]) -> list[Alarm]:
@@ -129,7 +130,7 @@ def _groups(results: Iterable[Result], names: Sequence[str]) -> dict[tuple[Any, 
 
 def _of_targets(results: Sequence[Result]) -> Iterator[Alarm]:
     """One mask for several targets of one method."""
-    for group in _groups(results, ("protocol", "activation", "method", "control", "seed")).values():
+    for group in _groups(results, (*WHAT, "seed")).values():
         there = [one for one in group if "prune" in one.records and not one.labels["control"]]
         masks = {
             f"{one.labels['sparsity']:g}": (_requested(one), str(one.metric("prune.mask_digest"))) for one in there

@@ -9,6 +9,7 @@ from typing import Any
 from lotterylab.engine.results import Result
 from lotterylab.plan.digest import digest
 from lotterylab.plan.nodes import Train
+from lotterylab.plan.study import LABELS
 from lotterylab.report.arms import Arm
 from lotterylab.report.markup import Html, tag
 
@@ -17,8 +18,7 @@ OTHER = re.compile(r"[^a-z0-9.]+")
 
 def run_anchor(labels: Mapping[str, Any]) -> str:
     """The id of a run's line in "All runs"."""
-    names = ("protocol", "activation", "method", "control", "sparsity", "seed")
-    return "run-" + OTHER.sub("-", "_".join(str(labels[name]) for name in names).lower().replace("_", " "))
+    return "run-" + OTHER.sub("-", "_".join(str(labels[name]) for name in LABELS).lower().replace("_", " "))
 
 
 def run_links(rows: Iterable[Result]) -> Html:

@@ -9,9 +9,8 @@ from typing import Any
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
+from lotterylab.plan.study import ARM
 from lotterylab.report.words import lacking_text
-
-ARM = ("protocol", "activation", "method", "control", "sparsity")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
+from lotterylab.plan.study import WHAT
 from lotterylab.studies.costs import costs
 from lotterylab.studies.outline import Difference
 
@@ -148,8 +149,7 @@ def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> No
 def _labels(result: Result) -> tuple[str, str, str, str, float, int]:
     """The first six fields of a number and of a point."""
     labels: Mapping[str, Any] = result.labels
-    names = ("protocol", "activation", "method", "control")
-    protocol, activation, method, control = (str(labels[name]) for name in names)
+    protocol, activation, method, control = (str(labels[name]) for name in WHAT)
     return protocol, activation, method, control, float(labels["sparsity"]), int(labels["seed"])
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from lotterylab.analysis.statistics import Interval
 from lotterylab.engine.results import Result
+from lotterylab.plan.study import ARM
 from lotterylab.studies.seeds import diverged
 
-ARM = ("protocol", "activation", "method", "control", "sparsity")
 FEW = 6  # arms that are named
 
 

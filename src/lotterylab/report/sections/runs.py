@@ -6,13 +6,13 @@ from typing import cast
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Train
+from lotterylab.plan.study import WHAT
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 
-TEXTS = ("protocol", "activation", "method", "control")
 NUMBERS = ("asked", "reached", "seed", "test acc.", "exact acc.", "D", "seconds")
 METRICS = (  # the numbers of a line, as they stand in results.csv
     "train.test_accuracy",
@@ -43,7 +43,7 @@ def runs(material: Material) -> Html:
         ),
         tag("div", class_="tools", data_for="all-runs"),
         table(
-            [*TEXTS, *map(heading, NUMBERS), "digest"],
+            [*WHAT, *map(heading, NUMBERS), "digest"],
             [_row(result) for result in finished],
             kind="sortable",
             name="all-runs",
