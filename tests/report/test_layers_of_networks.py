@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from lotterylab.analysis.statistics import t_interval
 from lotterylab.report.figures_layers import layer_chart
 from lotterylab.studies.outline import LayerChart, Line
 from lotterylab.studies.seeds import by_layer
@@ -29,3 +34,15 @@ def test_a_network_that_diverged_is_left_out_and_the_others_stay():
     (series,) = grid.rows[0][0].series
     assert (series.x, series.y) == ((1.0, 2.0), (2.0, 2.0))
     assert layer_chart(rows[2:], CHART) is None
+
+
+def test_the_bar_is_the_interval_and_only_a_logarithmic_axis_cuts_it_at_a_tenth_of_the_mean():
+    rows = [of("tanh", seed, value, 1.0) for seed, value in enumerate((-0.1, 0.1, 0.3))]
+    interval = t_interval([-0.1, 0.1, 0.3])
+    for log in (False, True):
+        grid = layer_chart(rows, replace(CHART, log=log))
+        assert grid is not None
+        (series,) = grid.rows[0][0].series
+        assert series.low[0] == pytest.approx(0.01 if log else interval.low)
+        assert series.high[0] == pytest.approx(interval.high) and series.low[1] == 1.0
+        assert ("a tenth of the mean" in grid.caption) == log

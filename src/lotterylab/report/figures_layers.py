@@ -13,6 +13,8 @@ from lotterylab.report.grid import Grid, Panel, Series
 from lotterylab.studies.outline import LayerChart
 from lotterylab.studies.seeds import by_layer, where
 
+SHORTEST = 0.1  # of the mean: where the bar of a logarithmic axis ends that would reach 0
+
 
 def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
     """The figure; None where nothing of it is finished."""
@@ -26,7 +28,7 @@ def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
             found = by_layer(own, wanted.metric)
             if found:
                 layers = list(own[0].metric(wanted.metric))
-                series.append(replace(_series(found, layers), look=style.line(number), label=line.name))
+                series.append(replace(_series(found, layers, log=wanted.log), look=style.line(number), label=line.name))
         if not series:  # every network diverged
             continue
         places = range(1, int(max(one.x[-1] for one in series)) + 1)
@@ -47,25 +49,25 @@ def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
         title=wanted.title,
         sentence="",
         caption=f"Layers are counted from the input. Points: mean over seeds, {spell_count([seeds])}; bars: its 95 % t "
-        "interval.",
+        f"interval{', down to a tenth of the mean at the most' if wanted.log else ''}.",
         rows=(tuple(panels),),
         panel_width=3.4,
     )
 
 
-def _series(found: Mapping[str, Sequence[float]], layers: Sequence[str]) -> Series:
+def _series(found: Mapping[str, Sequence[float]], layers: Sequence[str], *, log: bool) -> Series:
     means = [t_interval(values) for values in found.values()]
     return Series(
         x=tuple(float(layers.index(layer) + 1) for layer in found),
         y=tuple(one.mean for one in means),
         look=style.line(0),
-        low=tuple(_bar(one.low, one.mean) for one in means),
+        low=tuple(_bar(one.low, one.mean, log=log) for one in means),
         high=tuple(one.mean if one.high is None else one.high for one in means),
     )
 
 
-def _bar(low: float | None, mean: float) -> float:
-    """The lower end of a bar; of what is positive it stays so, as a logarithmic axis needs."""
+def _bar(low: float | None, mean: float, *, log: bool) -> float:
+    """The lower end of a bar; on a logarithmic axis, which has no 0, it ends at ``SHORTEST`` of the mean."""
     if low is None:
         return mean
-    return max(low, mean / 10) if mean > 0 else low
+    return max(low, mean * SHORTEST) if log else low

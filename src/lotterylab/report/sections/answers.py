@@ -68,7 +68,7 @@ def _claims(anchor: str, title: str, how: str, found: Judged, words: dict[str, t
 def counted(found: Judged, words: dict[str, tuple[str, str, str]]) -> str:
     """How many claims have which verdict, and how many of those said would be said of all together."""
     counts = {word: sum(one.word == word for _, one in found) for word in words}
-    text = ", ".join(f"{count} {words[word][0]}" for word, count in counts.items() if count)
+    text = ", ".join(f"{count} {_verb(words[word][0], count)}" for word, count in counts.items() if count)
     said = [one for _, one in found if one.p is not None and one.word in ("confirmed", "refuted")]
     if not said:
         return f"{text}."
@@ -77,6 +77,11 @@ def counted(found: Judged, words: dict[str, tuple[str, str, str]]) -> str:
         f"{text}. Each is judged on its own, at 5 %; corrected for their number (Holm), {held_together} of the "
         f"{len(said)} that are said stand."
     )
+
+
+def _verb(word: str, count: int) -> str:
+    """One agrees, two agree."""
+    return word.removesuffix("s") if count > 1 and word.endswith("agrees") else word
 
 
 def _row(claim: Claim, one: Judgement, words: dict[str, tuple[str, str, str]]) -> list[Child]:
