@@ -59,10 +59,28 @@ def test_status_tells_done_begun_and_failed(call, ran):
     assert "ValueError: of a kind" in out and "run --failed" in out
     state = json.loads(call("status", *more, "--json")[1])
     assert state["done"] == 0 and state["runs"] == 3 and state["seconds_left"] is None  # nothing of it has run
+    assert sum(group["runs"] for group in state["groups"]) == 3
     with store.lock():
         assert "process" in json.loads(call("status", *more, "--json")[1])["computing"]
     store.drop_partial(digests[0])
     (ran / "failed" / digests[1]).unlink()
+
+
+def test_the_trials_of_a_rate_are_counted_before_they_are_done_and_after(ran, capsys):
+    """The whole does not shrink as they finish, and its parts make it up."""
+    words = ["status", *TINY, "--rates", "0.01", "0.03", "--json", "--store", str(ran)]
+    states = []
+    for _ in range(2):
+        assert main(words) == 0
+        states.append(json.loads(capsys.readouterr().out))
+        assert main(["run", *words[1:-3], "--store", str(ran), "--workers", "1", "--progress", "none"]) == 0
+        capsys.readouterr()
+    before, after = states
+    assert before["runs"] == after["runs"] == after["done"] > before["done"]
+    for state in states:
+        assert sum(group["runs"] for group in state["groups"]) == state["runs"]
+        assert sum(group["done"] for group in state["groups"]) == state["done"]
+    assert [group["seed"] for group in after["groups"]] == [42, None]
 
 
 def test_watching_a_finished_study_ends(call):

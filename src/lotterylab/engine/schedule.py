@@ -34,6 +34,18 @@ def task_inputs(node: Node) -> Iterator[Node]:
         yield from tasks_behind(one)
 
 
+def all_tasks(targets: Iterable[Node]) -> dict[str, Node]:
+    """Every task that the targets rest on, whatever a store has of them, by digest."""
+    found: dict[str, Node] = {}
+    left = [task for target in targets for task in tasks_behind(target)]
+    while left:
+        task = left.pop()
+        if task.digest not in found:
+            found[task.digest] = task
+            left += task_inputs(task)
+    return found
+
+
 def steps_within(targets: Iterable[Node]) -> dict[str, list[At]]:
     """The steps that are tasks, by their run's digest, in the order of training, wherever in the plan they stand."""
     seen: set[str] = set()

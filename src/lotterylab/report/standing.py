@@ -6,20 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.plan.study import Study
 from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work
 
+BEHIND = "behind them"  # trials of learning rates, and runs that others begin from or are compared with
+
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """``runs``: trainings of the study, each once.  ``begun``: digest -> share done, of unfinished runs with a
+    """``runs``: trainings of the study and behind it, each once.  ``groups``: (done, all) of those in its rows, by
+    (protocol, seed), and of the others.  ``begun``: digest -> share done, of unfinished runs with a
     checkpoint.  ``failed``: digest -> message, of missing tasks that failed.  ``holder``: who computes now, or "".
     ``seconds``: of one thread, for what is left; None where no finished run says how fast it is here.
     """
 
-    groups: Mapping[tuple[str, int], tuple[int, int]]  # (protocol, seed) -> (done, all)
+    groups: Mapping[tuple[str, int | None], tuple[int, int]]
     runs: int
     done: int
     begun: Mapping[str, float]
@@ -50,7 +54,8 @@ class Standing:
         width = max((len(protocol) for protocol, _ in self.groups), default=0)
         for (protocol, seed), (done, runs) in self.groups.items():
             bar = "#" * round(20 * done / runs)
-            yield f"  {protocol:{width}}  seed {seed:<5} [{bar:20}] {done} of {runs}"
+            of = "" if seed is None else f"seed {seed}"
+            yield f"  {protocol:{width}}  {of:10} [{bar:20}] {done} of {runs}"
         for digest, share in self.begun.items():
             yield f"begun: {names.get(digest, digest[:12])}, {100 * share:.0f} %"
         for digest, message in self.failed.items():
@@ -68,11 +73,10 @@ def standing(study: Study, store: Store) -> Standing:
     pace = seconds_per_image(study.targets(), store)
     begun = {digest: _share(node, store) for digest, node in todo.items() if isinstance(node, Train)}
     failures = store.failures()
-    trainings = {node.digest for node in study.targets() if isinstance(node, Train)}
-    trainings |= {digest for digest, node in todo.items() if isinstance(node, Train)}
+    trainings = {digest for digest, node in all_tasks(study.targets()).items() if isinstance(node, Train)}
     left = sum(work(node) * (1 - begun.get(digest, 0.0)) for digest, node in todo.items())
     return Standing(
-        groups=_groups(study, todo),
+        groups=_groups(study, trainings, todo),
         runs=len(trainings),
         done=len(trainings - todo.keys()),
         begun={digest: share for digest, share in begun.items() if share},
@@ -82,11 +86,19 @@ def standing(study: Study, store: Store) -> Standing:
     )
 
 
-def _groups(study: Study, todo: Mapping[str, Node]) -> dict[tuple[str, int], tuple[int, int]]:
-    members: dict[tuple[str, int], set[str]] = {}
+def _groups(
+    study: Study, trainings: set[str], todo: Mapping[str, Node]
+) -> dict[tuple[str, int | None], tuple[int, int]]:
+    """Each training once: where its first row is, else with those that choose a rate or that others begin from."""
+    members: dict[tuple[str, int | None], set[str]] = {}
+    left = set(trainings)
     for row in study.rows:
-        key = (str(row.labels["protocol"]), int(row.labels["seed"]))
-        members.setdefault(key, set()).add(row.nodes["train"].digest)
+        run = row.nodes["train"].digest
+        if run in left:
+            left.remove(run)
+            members.setdefault((str(row.labels["protocol"]), int(row.labels["seed"])), set()).add(run)
+    if left:
+        members[BEHIND, None] = left
     return {key: (len(digests - todo.keys()), len(digests)) for key, digests in members.items()}
 
 
