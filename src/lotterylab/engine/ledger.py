@@ -15,7 +15,7 @@ from pathlib import Path
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.facts import deciding
 from lotterylab.engine.records import Record
-from lotterylab.engine.schedule import task_inputs, tasks_behind
+from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
@@ -32,7 +32,7 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = [record for task in _all_tasks(targets) if (record := store.record(task.digest))]
+    found = [record for task in all_tasks(targets).values() if (record := store.record(task.digest))]
     with _alone_in(path.parent):
         known = {record.digest: record for record in (read(path) if path.is_file() else [])}
         known |= {record.digest: record for record in found if _may_stand(record, known.get(record.digest))}
@@ -83,14 +83,3 @@ def bring_in(path: Path, store: Store) -> int:
         if record.digest not in store:  # whoever computes there may have finished it meanwhile, with its tensors
             store.commit(record)
     return len(new)
-
-
-def _all_tasks(targets: Iterable[Node]) -> Iterable[Node]:
-    seen: dict[str, Node] = {}
-    waiting = [task for target in targets for task in tasks_behind(target)]
-    while waiting:
-        task = waiting.pop()
-        if task.digest not in seen:
-            seen[task.digest] = task
-            waiting.extend(task_inputs(task))
-    return seen.values()
