@@ -16,7 +16,7 @@ from lotterylab.select import select
 
 if TYPE_CHECKING:
     from lotterylab import criteria
-    from lotterylab.library import prune, score
+    from lotterylab.library import effective_sparsity, prune, score
     from lotterylab.masks import apply, load_mask, save_mask, sparsity
     from lotterylab.notebook import run_study
     from lotterylab.training.attach import attach
@@ -28,6 +28,7 @@ __all__ = [
     "attach",
     "audit",
     "criteria",
+    "effective_sparsity",
     "load_mask",
     "prune",
     "run_study",
@@ -41,6 +42,7 @@ __all__ = [
 _HOMES = {
     "apply": "lotterylab.masks",
     "attach": "lotterylab.training.attach",
+    "effective_sparsity": "lotterylab.library",
     "load_mask": "lotterylab.masks",
     "prune": "lotterylab.library",
     "run_study": "lotterylab.notebook",

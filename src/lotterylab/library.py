@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from lotterylab import masks
@@ -160,6 +161,25 @@ def prune(
         return select(found, target, mask=earlier, ties=ties, seed=seed, **rule)
 
     return in_rounds(scores, cut, ladder(sparsity, mask, rounds=rounds, schedule=schedule, **rule), mask)[0]
+
+
+def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:
+    """How sparse a network really is: a kept weight on no path from input to output is as good as pruned.
+
+    ``input_shape``: of one input, (C, H, W) or (features,).  Gives "sparsity", removed over all entries; "effective",
+    removed or on no path; "idle", kept and on no path; "idle_by_layer".  How paths are counted, and where they cannot
+    be: ``analysis.EffectiveSparsity``.   [vysogorets2023connectivity, section 3]
+
+    Raises:
+        UsageError: a mask that does not fit, or paths that cannot be counted.
+    """
+    from lotterylab.analysis.effective import effective
+
+    state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
+    here = Mask({name: kept.cpu() for name, kept in mask.items()})
+    masks.check(here, state)
+    copy = deepcopy(module).cpu()  # looked through in evaluation mode
+    return effective(network(copy), state, here, input_shape)
 
 
 def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:

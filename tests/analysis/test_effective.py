@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import lotterylab as ll
 from lotterylab.analysis import EffectiveSparsity
 from lotterylab.errors import UsageError
 from lotterylab.models import ConvN, Mlp, PreResNet, ResNet, ShallowCnn, Vgg
@@ -127,3 +128,17 @@ def test_a_pool_whose_paths_cannot_be_counted_is_refused():
     module(torch.zeros(1, 1, 6, 6))
     with pytest.raises(UsageError, match="dilation"):
         of_module(module, all_of(module), (1, 6, 6))
+
+
+def test_from_python_it_is_asked_of_any_module_which_stays_as_it_is():
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4, 2)).train()
+    mask = all_of(module)
+    mask["0.weight"][1] = False  # unit 1 has no input: its two outgoing weights are idle
+    before = state_of(module)
+    found = ll.effective_sparsity(module, mask, (3,))
+    assert (found["sparsity"], found["effective"]) == (3 / 20, 5 / 20)
+    assert found["idle_by_layer"] == {"0.weight": 0.0, "4.weight": 2 / 8}
+    assert all(layer.training for layer in module.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in state_of(module).items())
+    with pytest.raises(UsageError, match=r"names '0\.weigth'"):
+        ll.effective_sparsity(module, {"0.weigth": mask["0.weight"]}, (3,))

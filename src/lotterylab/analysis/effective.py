@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
-from lotterylab.types import State
+from lotterylab.types import Mask, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lotterylab.network import Network
 
 # activations and norms: what they do to an entry does not change whether a path goes through it
 BY_ENTRY = (
@@ -43,27 +48,36 @@ class EffectiveSparsity:
         Raises:
             UsageError: the paths of the network cannot be counted.
         """
-        import torch
+        shape = tuple(dataset.train.images.shape[1:])
+        return effective(models["mask"], values["state"], values["mask"], shape)
 
-        from lotterylab import masks
 
-        mask, net = values["mask"], models["mask"]
-        theta = {name: _alike(kept).requires_grad_() for name, kept in mask.items()}
-        inputs = torch.ones(dataset.train.images[:1].shape, dtype=torch.float64)
-        with _paths():
-            logits, _ = net.forward(cast(State, {**_ones(values["state"]), **theta}), inputs, False)
-            slopes = torch.autograd.grad(logits.sum(), list(theta.values()), materialize_grads=True)
-        if not all(bool(slope.isfinite().all()) for slope in slopes):
-            raise UsageError("the paths of this network cannot be counted: their number is beyond float64.")
-        used = {name: mask[name] & (slope != 0) for name, slope in zip(theta, slopes, strict=True)}
-        idle = {name: int((mask[name] & ~used[name]).sum()) for name in mask}
-        entries = {name: kept.numel() for name, kept in mask.items()}
-        return {
-            "sparsity": masks.sparsity(mask),
-            "effective": masks.sparsity(cast(Any, used)),
-            "idle": sum(idle.values()) / sum(entries.values()),
-            "idle_by_layer": {name: idle[name] / entries[name] for name in mask},
-        }
+def effective(net: Network, state: Mapping[str, Tensor], mask: Mask, shape: tuple[int, ...]) -> dict[str, Any]:
+    """The shares that ``EffectiveSparsity`` gives, for one input of ``shape``.
+
+    Raises:
+        UsageError: the paths of the network cannot be counted.
+    """
+    import torch
+
+    from lotterylab import masks
+
+    theta = {name: _alike(kept).requires_grad_() for name, kept in mask.items()}
+    inputs = torch.ones((1, *shape), dtype=torch.float64)
+    with _paths():
+        logits, _ = net.forward(cast(State, {**_ones(state), **theta}), inputs, False)
+        slopes = torch.autograd.grad(logits.sum(), list(theta.values()), materialize_grads=True)
+    if not all(bool(slope.isfinite().all()) for slope in slopes):
+        raise UsageError("the paths of this network cannot be counted: their number is beyond float64.")
+    used = {name: mask[name] & (slope != 0) for name, slope in zip(theta, slopes, strict=True)}
+    idle = {name: int((mask[name] & ~used[name]).sum()) for name in mask}
+    entries = {name: kept.numel() for name, kept in mask.items()}
+    return {
+        "sparsity": masks.sparsity(mask),
+        "effective": masks.sparsity(cast(Any, used)),
+        "idle": sum(idle.values()) / sum(entries.values()),
+        "idle_by_layer": {name: idle[name] / entries[name] for name in mask},
+    }
 
 
 def _alike(kept: Any) -> Any:
