@@ -129,7 +129,7 @@ def test_the_model_of_a_node_is_that_of_the_state_or_mask_it_came_from():
         (lambda: prune(scope="layer-wise"), "scope.*'layer-wise'.*Did you mean 'layerwise'"),
         (lambda: prune(granularity="filters"), "granularity.*'filters'.*Did you mean 'filter'"),
         (lambda: prune(schedule="lineal"), "schedule.*'lineal'.*Did you mean 'linear'"),
-        (lambda: prune(rounds=0), "rounds=0: at least 1"),
+        (lambda: prune(rounds=0), "rounds=0: a whole number, at least 1"),
         (lambda: prune(rounds=2, granularity="2:4"), "rounds=2 with granularity '2:4'"),
         (lambda: prune(mode="evaluate"), "mode.*'evaluate'.*Known: eval, train"),
         (lambda: At(run=train(), point="last"), "point.*'last'.*Known: best, final, start"),  # type: ignore[arg-type]

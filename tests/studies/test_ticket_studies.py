@@ -85,6 +85,7 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     )
     page = Page(report(found, rows, alarms_of(rows), tmp_path, context, outline).read_text(encoding="utf-8"))
     assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
+    assert ("published" in page.ids) == any(claim.source for claim in outline.claims)
     assert outline.conclude(rows, differences_of(outline, rows)) in page.text
     assert all(f"figure-{chart.name}" in page.ids for chart in (*outline.layer_charts, *outline.histograms))
     assert all(f"table-{one.name}" in page.ids for one in outline.tables)

@@ -60,7 +60,7 @@ def outline_report(
         ("answer", "What this says", lambda: answer(material, outline, found)),
         ("figures", "Figures", lambda: _figures(material, outline)),
         *((("tables", "Tables", lambda: tables(material, outline)),) if outline.tables else ()),
-        ("published", "Published numbers", lambda: published(published_said)),
+        *((("published", "Published numbers", lambda: published(published_said)),) if published_said else ()),
         ("predicted", "Predicted and found", lambda: predicted(our_said, outline)),
         ("differences", "Differences", lambda: differences(found)),
         ("costs", "What it cost", lambda: costs(material)),
