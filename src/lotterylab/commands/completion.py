@@ -24,7 +24,7 @@ class Completion:
 
         of = {name: options(kind_of(name)) for name in COMMANDS}
         flags = {name: [option.flag for option in own if not option.positional] for name, own in of.items()}
-        words = {name: _words(own) for name, own in of.items() if _words(own)} | dict.fromkeys(OF_A_STUDY, STUDIES)
+        words = {name: found for name, own in of.items() if (found := _words(own))} | dict.fromkeys(OF_A_STUDY, STUDIES)
         print(SCRIPTS[self.shell](flags, words), end="")
         return 0
 

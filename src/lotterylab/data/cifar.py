@@ -21,7 +21,8 @@ STD = (0.2470, 0.2435, 0.2616)
 class Cifar10(Published):
     """Photographs of 10 kinds of things, 32 x 32 in colour.
 
-    The fields are those of ``Published``."""
+    The fields are those of ``Published``.
+    """
 
     name: ClassVar[str] = "cifar10"
     about: ClassVar[About] = About(

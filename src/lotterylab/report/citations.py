@@ -73,14 +73,10 @@ def _behind(value: Any, seen: set[int]) -> Iterator[str]:
         yield from keys_of_kind(type(value))
         for field in dataclasses.fields(value):
             of_field = getattr(value, field.name)
-            if isinstance(of_field, str):
-                yield from BY_WORD.get(field.name, _nothing)(of_field)
+            if isinstance(of_field, str) and field.name in BY_WORD:
+                yield from BY_WORD[field.name](of_field)
             else:
                 yield from _behind(of_field, seen)
-
-
-def _nothing(word: str) -> Iterable[str]:
-    return ()
 
 
 def _of_scope(word: str) -> Iterable[str]:
@@ -92,8 +88,7 @@ def _of_scope(word: str) -> Iterable[str]:
 def _of_granularity(word: str) -> Iterable[str]:
     from lotterylab.granularity import granularity_of
 
-    kind = type(granularity_of(word))
-    return keys_of_kind(kind)
+    return keys_of_kind(type(granularity_of(word)))
 
 
 def _of_init(word: str) -> Iterable[str]:

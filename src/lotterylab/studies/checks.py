@@ -47,8 +47,7 @@ def check_scope(options: Options) -> None:
     from lotterylab.select import select
     from lotterylab.types import Scores
 
-    module = options.model.build()
-    shapes = {name: module.get_parameter(name).shape for name in prunable_names(module)}
+    module = options.model.build()  # not on "meta", where a user's code may ask a tensor for its value
+    same = Scores({name: zeros(module.get_parameter(name).shape) for name in prunable_names(module)})
     for sparsity in options.sparsities:
-        same = Scores({name: zeros(shape) for name, shape in shapes.items()})
         select(same, sparsity, scope=options.scope, granularity=options.granularity)
