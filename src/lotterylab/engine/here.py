@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lotterylab.engine.exact import exact
 from lotterylab.engine.local import Summary
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
@@ -47,7 +48,8 @@ def run_here(
         torch.set_num_threads(1)
         try:
             # trainings seed torch's own generators, which are the caller's
-            with torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)]):
+            own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
+            with own, exact(device):
                 _all_of(schedule, context, summary)
         finally:
             torch.set_num_threads(threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from lotterylab.engine.exact import exact
 from lotterylab.plan.nodes import Train
 
 STEPS = 12
@@ -39,18 +40,19 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cp
     try:
         times, images = [], 0
         epoch = 0
-        while len(times) < STEPS:
-            for batch in loader.batches(epoch):
-                began = time.perf_counter()
-                logits, _ = net.forward({**state, **leaves}, batch.inputs, True)  # type: ignore[arg-type]
-                torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()), allow_unused=True)
-                if device != "cpu":
-                    torch.cuda.synchronize(device)
-                times.append(time.perf_counter() - began)
-                images = max(images, len(batch.targets))
-                if len(times) == STEPS:
-                    break
-            epoch += 1
+        with exact(device):
+            while len(times) < STEPS:
+                for batch in loader.batches(epoch):
+                    began = time.perf_counter()
+                    logits, _ = net.forward({**state, **leaves}, batch.inputs, True)  # type: ignore[arg-type]
+                    torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()), allow_unused=True)
+                    if device != "cpu":
+                        torch.cuda.synchronize(device)
+                    times.append(time.perf_counter() - began)
+                    images = max(images, len(batch.targets))
+                    if len(times) == STEPS:
+                        break
+                epoch += 1
     finally:
         torch.set_num_threads(threads)
     return sorted(times)[len(times) // 2] / images

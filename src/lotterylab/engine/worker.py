@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lotterylab.engine.exact import CUBLAS, exact
+
 # glibc gives large blocks back to the system after each step by default, and every step then pays for fresh pages
 # (3,600 page faults a step of the shallow CNN at batch 64, none with these; 32 MiB is the largest value it accepts)
 ENVIRONMENT = {
@@ -17,6 +19,7 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
+    **CUBLAS,
 }
 
 # terminals, `timeout` and batch systems send these to all processes; the parent hears them, and asks the workers
@@ -56,15 +59,16 @@ def work(pipe: Connection, settings: Settings) -> None:
         progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
         stopping=link.stopping,
     )
-    while (node := link.next()) is not None:
-        try:
-            record = execute(node, context)
-        except Stopped:
-            link.say("stopped", node.digest, None)
-        except Exception as error:
-            link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
-        else:
-            link.say("done", node.digest, (record.seconds, record.same_as))
+    with exact(settings.device):
+        while (node := link.next()) is not None:
+            try:
+                record = execute(node, context)
+            except Stopped:
+                link.say("stopped", node.digest, None)
+            except Exception as error:
+                link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
+            else:
+                link.say("done", node.digest, (record.seconds, record.same_as))
 
 
 class Link:
