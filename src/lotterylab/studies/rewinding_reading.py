@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
@@ -186,60 +186,43 @@ def _orders(name: str, read: str, what: str, margin: float, digits: int) -> Vers
     )
 
 
-def _stability(name: str, ticket: Line, random: Line, orders: tuple[Line, Line], paper: str) -> tuple:
-    """A row of the table: each stability of the ticket and of the random mask, and the paper's."""
-    pairs = (
-        (orders, "order.masked_l2", 1),
-        (orders, ANGLE, 1),
-        ((ticket, random), L2, 1),
-        ((ticket, random), "distances.masked_angle", 1),
-        (orders, INSTABILITY, 3),
-        ((ticket, random), ACCURACY, 3),
+# for each column of the table: ticket and random mask, once, and each in two data orders
+STARTS = {name: ((LINES[name], RANDOM[name]), (ORDERS[name], RANDOM_ORDERS[name])) for name in POINTS} | {
+    f"{START}, {name.partition(', ')[2]}": (
+        (OTHERS[name], OTHER_RANDOM[name]),
+        (OTHER_ORDERS[name], OTHER_RANDOM_ORDERS[name]),
     )
-    entries = (Entry(line=one, read=read, sparsity=LOW, digits=digits) for two, read, digits in pairs for one in two)
-    return name, (*entries, paper)
+    for name in OTHERS
+}
+MEASURES = (  # the number, whether it is of two orders, its digits, and the paper's of START, LOW_RATE, WARM_UP
+    ("order, L2", "order.masked_l2", True, 1, ("66.4 / 66.7", "7.1 / 28.9", "9.5 / 37.4")),
+    ("order, degrees", ANGLE, True, 1, ()),
+    ("pruning, L2", L2, False, 1, ("54.4 / 53.4", "19.8 / 26.6", "24.8 / 34.6")),
+    ("pruning, degrees", "distances.masked_angle", False, 1, ()),
+    ("instability", INSTABILITY, True, 3, ()),
+    ("accuracy", ACCURACY, False, 3, ("0.877 / 0.877", "0.891 / 0.861", "0.903 / 0.868")),
+)
+
+
+def _stability() -> Iterator[tuple[str, tuple[Entry | str, ...]]]:
+    """The rows of the table: each number of the ticket and of the random mask, and the paper's."""
+    for what, read, of_orders, digits, paper in MEASURES:
+        for which, side in enumerate(("ticket", "random mask")):
+            lines = (pairs[of_orders][which] for pairs in STARTS.values())
+            yield f"{what}: {side}", tuple(Entry(line=one, read=read, sparsity=LOW, digits=digits) for one in lines)
+        if paper:
+            reset, *others = paper
+            yield f"{what}: the paper's", (reset, "", "", *others)
 
 
 STABILITY = NumberTable(
     name="stability",
     title="Stability to the data order and to pruning, 12.5 % of the weights",
     how="Distances at the end of training over the kept weights: between two data orders, and between the pruned "
-    "network and the dense one of the same order. Smaller is more stable. The paper's, at 16.7 % and the whole width: "
-    "L2 to the order, L2 to pruning and accuracy, each of ticket / random mask.",
-    columns=(
-        "start, recipe",
-        *(
-            f"{what}, {side}"
-            for what in ("order, L2", "order, degrees", "pruning, L2", "pruning, degrees", "instability", "accuracy")
-            for side in ("ticket", "random")
-        ),
-        "paper",
-    ),
-    rows=(
-        *(
-            _stability(
-                name,
-                LINES[name],
-                RANDOM[name],
-                (ORDERS[name], RANDOM_ORDERS[name]),
-                "66.4 / 66.7; 54.4 / 53.4; 0.877 / 0.877" if name == START else "",
-            )
-            for name in POINTS
-        ),
-        *(
-            _stability(
-                f"{START}, {name.partition(', ')[2]}",
-                OTHERS[name],
-                OTHER_RANDOM[name],
-                (OTHER_ORDERS[name], OTHER_RANDOM_ORDERS[name]),
-                paper,
-            )
-            for name, paper in (
-                (LOW_RATE, "7.1 / 28.9; 19.8 / 26.6; 0.891 / 0.861"),
-                (WARM_UP, "9.5 / 37.4; 24.8 / 34.6; 0.903 / 0.868"),
-            )
-        ),
-    ),
+    "network and the dense one of the same order. Smaller is more stable. The paper's: ticket / random mask, at 16.7 % "
+    "and the whole width.",
+    columns=("", *STARTS),
+    rows=tuple(_stability()),
 )
 OUTLINE = Outline(
     tables=(STABILITY,),

@@ -46,10 +46,10 @@ def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
 
 def _cell(entry: Entry | str, results: Sequence[Result]) -> Html:
     if isinstance(entry, str):
-        return cell(entry)
+        return cell(entry, kind="number")
     found = at(entry.line, results, entry.read, entry.sparsity)
     if not found:
-        return cell("not run")
+        return cell("not run", kind="number")
     behind = [row for row in rows_at(entry.line, results, entry.sparsity) if row.labels["seed"] in found]
     return cell(tag("div", _text(entry, results)), run_links(behind), kind="number")
 
