@@ -16,13 +16,17 @@ from torch import nn
 from lotterylab import tickets
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.criteria import Grasp, Magnitude
+from lotterylab.engine.context import Context
+from lotterylab.engine.facts import facts
 from lotterylab.engine.here import run_here
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.plan.nodes import Prune, Train
+from lotterylab.plan.nodes import Dense, Init, Prune, Train
+from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.procedures import control, iterative, learning_rate_rewinding, one_shot
 from lotterylab.rates import Rate
 from lotterylab.training.named import code_of
+from lotterylab.training.user import UserModel, UserTraining
 from some_loop import ENGINE, ENGINE_ADAM, SPARSITIES, K, T, ends, eval_fn, find, init_fn, train_fn, train_fn_adam
 from some_plans import DENSE, INIT, train
 
@@ -232,3 +236,16 @@ def test_the_output_layer_is_the_modules_last_in_every_round_whatever_its_name(t
     assert [one["head.weight"] for one in kept] == [36, 32, 29], "of 40: a tenth a round, rounded half up"
     assert [one["layer2.weight"] for one in kept] == [200, 100, 50]
     assert not any(alarm.code == "reached-is-not-requested" for alarm in found.alarms), str(found)
+
+
+def elsewhere(seed):
+    return nn.Linear(2, 2, device="meta")  # stands for a GPU: a device that is not the CPU
+
+
+def test_the_device_of_a_user_s_training_is_that_of_the_network(tmp_path):
+    context = Context(store=Store(tmp_path))
+    for function, device in ((init_fn, "cpu"), (elsewhere, "meta")):
+        model = UserModel(label="", code=code_of(function), function=function)
+        recipe = UserTraining(label="", code="", steps=1, train=train_fn, evaluate=eval_fn)
+        run = UserTrain(start=Init(model=model, seed=0), mask=Dense(model=model), recipe=recipe, order_seed=0)
+        assert context.device_of(run) == facts(context.device_of(run))["device"] == device

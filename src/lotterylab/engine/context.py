@@ -16,7 +16,8 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
-from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, model_of
+from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, model_of
+from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.types import Mask, State
 
 
@@ -36,6 +37,7 @@ class Context:
     stopping: Callable[[], bool] = lambda: False
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
+    _devices: dict[str, str] = field(default_factory=dict)
 
     def record(self, node: Node) -> Record:
         """The record of a finished node."""
@@ -110,6 +112,15 @@ class Context:
             seed=order_seed,
             batch_size=recipe.batch_size,
         )
+
+    def device_of(self, run: Train) -> str:
+        """Where a run is trained: on the device that was asked for; a user's own training where its network is."""
+        if not isinstance(run, UserTrain):
+            return self.device
+        key = encode(run.model)
+        if key not in self._devices:  # kept, since it builds the module
+            self._devices[key] = str(next(iter(run.model.build().parameters())).device)
+        return self._devices[key]
 
     def path_name(self, model: Any) -> str:
         """The execution path of a training, a fact of its result."""

@@ -28,7 +28,7 @@ def _lasting(device: str) -> dict[str, Any]:
     return {
         "lotterylab": lotterylab.__version__,
         "torch": torch.__version__,
-        "device": "cpu" if device == "cpu" else torch.cuda.get_device_name(device),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "instruction_set": torch.backends.cpu.get_cpu_capability(),
         "machine": platform.machine(),
         "processor": processor(),

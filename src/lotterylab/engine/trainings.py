@@ -154,7 +154,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
 
 def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
     """The facts on which the bits of this training depend."""
-    return deciding({**facts(context.device), "path": context.path_name(node.model)})
+    return deciding({**facts(context.device_of(node)), "path": context.path_name(node.model)})
 
 
 def on_cpu(state: Mapping[str, Tensor]) -> State:
