@@ -13,6 +13,7 @@ from lotterylab.studies.outline import Chart, Line
 
 SHARES = ("accuracy", "kappa")  # metrics that end at 1
 KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+FEW = 6  # places that each have a tick of their own
 
 
 def chart(arms: Arms, wanted: Chart) -> Grid | None:
@@ -96,8 +97,14 @@ def _levels(arms: Arms, wanted: Chart, name: str) -> tuple[Level, ...]:
 
 
 def _ticks(series: Sequence[Series]) -> tuple[tuple[float, str], ...]:
-    low = min((x for one in series for x in one.x), default=0.01)
-    return tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= low * 0.7)
+    """Where the runs are, if these are few places; else round numbers."""
+    found = sorted({x for one in series for x in one.x}, reverse=True)
+    apart = [
+        x for before, x in zip([math.inf, *found], found, strict=False) if x < before * 0.95
+    ]  # rounding differs by procedure
+    if len(apart) <= FEW:
+        return tuple((x, f"{x:.3g}") for x in apart)
+    return tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= found[-1] * 0.7)
 
 
 def _falling(series: Sequence[Series]) -> tuple[float, float]:
