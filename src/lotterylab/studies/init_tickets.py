@@ -23,7 +23,7 @@ from lotterylab.studies import small_cnn
 from lotterylab.studies.arguments import words_of
 from lotterylab.studies.doubts import if_below
 from lotterylab.studies.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
-from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline
+from lotterylab.studies.outline import Claim, Difference, Entry, Line, NumberTable, Outline
 from lotterylab.studies.questions import shown
 from lotterylab.studies.seeds import in_common, mean
 from lotterylab.studies.sized import Parts
@@ -188,19 +188,32 @@ def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
     return f"Tickets with {percent(low)} of the weights, test accuracy: {best_first}."
 
 
+def _how_soon() -> Iterator[tuple[str, tuple[Entry, ...]]]:
+    """The rows of the table: agreement, and the way that it says the mask has gone."""
+    for share in SOON:
+        kappa = f"{part(share)}.kappa"
+        yield f"kappa, {_when(share)}", tuple(Entry(line=_dense(init), read=kappa) for init in INITS)
+    for share in SOON[1:]:
+        yield f"of the way, {_when(share)}", tuple(Entry(line=_dense(init), read=settled(share)) for init in INITS)
+
+
+def _when(share: float) -> str:
+    return f"after {100 * share:g} % of the training" if share else "untrained"
+
+
+HOW_SOON = NumberTable(
+    name="how-soon",
+    title="How soon the mask of 6.25 % is found, by initialisation",
+    how="Cohen's kappa (0 chance, 1 equal) of the mask that magnitude gives then and the last one; and how far it has "
+    "gone from the mask of the untrained weights (0) to the last one (1).",
+    columns=("", *INITS),
+    rows=tuple(_how_soon()),
+)
 OUTLINE = Outline(
+    tables=(HOW_SOON,),
     charts=(
         accuracy_chart("protocol", (TICKET, LATE_TICKET, EARLY_TICKET, REINIT, RANDOM)),
         pruning_chart("protocol"),
-        Chart(
-            name="how-soon",
-            title="Agreement with the last mask after a fifth of the training, by initialisation",
-            lines=(DENSE,),
-            y=f"{part(EARLY)}.kappa",
-            y_axis="kappa: 0 chance, 1 equal",
-            x="train.epochs",
-            x_axis="epochs of the dense run",
-        ),
         cost_chart("protocol", (TICKET, LATE_TICKET, EARLY_TICKET)),
         paths_chart("protocol", (TICKET, RANDOM)),
     ),
