@@ -261,6 +261,7 @@ OUTLINE = Outline(
     doubts=(
         if_below("width", 1, "The network has {value} of the papers' width: their ResNet-20 reaches 90 %, it cannot."),
         if_below("images", 45_000, "It sees {value} training images, the papers' at least 45,000."),
+        if_below("steps", 20_000, "It trains for {value} steps, the papers' for 30,000: the low rates do not get far."),
         "Along the line between two networks the statistics of batch norms are estimated anew; interpolated ones "
         "would give higher barriers.",
         "Rewinding trains T - k steps, learning-rate rewinding and fine-tuning as many; the reset trains T.",
