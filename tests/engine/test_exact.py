@@ -58,6 +58,18 @@ def test_who_wants_errors_instead_of_warnings_keeps_them():
         torch.use_deterministic_algorithms(False)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_it_is_one_thread_for_as_long_as_it_lasts(device):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with exact(device):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 @needs_gpu
 def test_float32_on_a_gpu_has_all_its_bits():
     draw = torch.Generator().manual_seed(0)

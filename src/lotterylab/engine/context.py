@@ -113,13 +113,15 @@ class Context:
             batch_size=recipe.batch_size,
         )
 
-    def device_of(self, run: Train) -> str:
-        """Where a run is trained: on the device that was asked for; a user's own training where its network is."""
+    def device_of(self, node: Node) -> str:
+        """Where a node is computed: a training on the device that was asked for, a user's own where its network is,
+        all else on the CPU."""
+        run = node.run if isinstance(node, At) else node
         if not isinstance(run, UserTrain):
-            return self.device
+            return self.device if isinstance(run, Train) else "cpu"
         key = encode(run.model)
         if key not in self._devices:  # kept, since it builds the module
-            self._devices[key] = str(next(iter(run.model.build().parameters())).device)
+            self._devices[key] = str(next(run.model.build().parameters()).device)
         return self._devices[key]
 
     def path_name(self, model: Any) -> str:

@@ -1,4 +1,4 @@
-"""On a GPU: float32 that is float32, and the same bits each time.
+"""The same bits each time: one thread; on a GPU also float32 that is float32.
 
 Left alone, cuDNN rounds the factors of a convolution to TensorFloat-32, 10 bits of mantissa instead of 23, and chooses
 kernels whose sums depend on which thread came first.  Neither is what a recipe of precision "float32" says, or what
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 # what cuBLAS needs for the same bits; read when a process begins to use the GPU
@@ -18,14 +18,25 @@ CUBLAS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 @contextmanager
 def exact(device: str) -> Iterator[None]:
-    """While it lasts, torch's switches stand so that equal work on ``device`` gives equal bits, in full float32.
+    """While it lasts, torch computes with one thread, and its switches stand so that equal work on ``device`` gives
+    equal bits, in full float32.  Afterwards all is as it was, but for cuBLAS's variable of the environment.
 
     torch warns of an operation that has no kernel with this property (as the gradient of adaptive pooling has not).
-    On the CPU nothing is changed: it computes like this anyway.
+    On the CPU no switch is touched: it computes like this anyway.
     """
-    if device == "cpu":
-        yield
-        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with nullcontext() if device == "cpu" else _switched():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _switched() -> Iterator[None]:
     import torch
     from torch.utils import deterministic
 

@@ -38,21 +38,16 @@ def run_here(
     if not Schedule(targets, store):
         return summary
     store.create()
-    threads = torch.get_num_threads()
     with store.lock():
         store.sweep()
         schedule = Schedule(targets, store)
         context = Context(
             store=store, data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
         )
-        torch.set_num_threads(1)
-        try:
-            # trainings seed torch's own generators, which are the caller's
-            own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
-            with own, exact(device):
-                _all_of(schedule, context, summary)
-        finally:
-            torch.set_num_threads(threads)
+        # trainings seed torch's own generators, which are the caller's
+        own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
+        with own, exact(device):
+            _all_of(schedule, context, summary)
         summary.skipped = len(schedule.skipped)
     return summary
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count, islice
 from pathlib import Path
 
 from lotterylab.engine.exact import exact
@@ -35,24 +36,15 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cp
     state = {name: one.to(device) for name, one in state.items()}
     state = {name: one.contiguous(memory_format=layout) if one.dim() == 4 else one for name, one in state.items()}
     leaves = {name: state[name].requires_grad_() for name in net.trainable}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        times, images = [], 0
-        epoch = 0
-        with exact(device):
-            while len(times) < STEPS:
-                for batch in loader.batches(epoch):
-                    began = time.perf_counter()
-                    logits, _ = net.forward({**state, **leaves}, batch.inputs, True)  # type: ignore[arg-type]
-                    torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()), allow_unused=True)
-                    if device != "cpu":
-                        torch.cuda.synchronize(device)
-                    times.append(time.perf_counter() - began)
-                    images = max(images, len(batch.targets))
-                    if len(times) == STEPS:
-                        break
-                epoch += 1
-    finally:
-        torch.set_num_threads(threads)
+    batches = (batch for epoch in count() for batch in loader.batches(epoch))
+    times, images = [], 0
+    with exact(device):
+        for batch in islice(batches, STEPS):
+            began = time.perf_counter()
+            logits, _ = net.forward({**state, **leaves}, batch.inputs, True)  # type: ignore[arg-type]
+            torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()), allow_unused=True)
+            if device != "cpu":
+                torch.cuda.synchronize(device)
+            times.append(time.perf_counter() - began)
+            images = max(images, len(batch.targets))
     return sorted(times)[len(times) // 2] / images

@@ -43,7 +43,7 @@ def execute(node: Node, context: Context) -> Record:
     record = Record(
         **known,
         metrics=dict(outcome.metrics),
-        facts={**facts(_device(node, context)), **outcome.facts},
+        facts={**facts(context.device_of(node)), **outcome.facts},
         blobs={part: store.put(tensors) for part, tensors in outcome.tensors.items()},
         seconds=round(outcome.facts.get("earlier_seconds", 0.0) + time.perf_counter() - began, 3),
     )
@@ -51,16 +51,6 @@ def execute(node: Node, context: Context) -> Record:
     if key:
         store.remember_same(key, node.digest)
     return record
-
-
-def _device(node: Node, context: Context) -> str:
-    """Where a node is computed: trainings on their device, all else on the CPU."""
-    match node:
-        case Train():
-            return context.device_of(node)
-        case At(run=run):
-            return context.device_of(run)
-    return "cpu"
 
 
 def _twin(key: str, store: Store) -> Record | None:

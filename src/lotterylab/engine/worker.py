@@ -42,13 +42,10 @@ def work(pipe: Connection, settings: Settings) -> None:
     for one in ASKS_TO_STOP:
         signal.signal(one, signal.SIG_IGN)
     os.nice(5)  # a laptop stays usable
-    import torch
-
     from lotterylab.engine.context import Context
     from lotterylab.engine.rules import Stopped, execute
     from lotterylab.engine.store import Store
 
-    torch.set_num_threads(1)
     link = Link(pipe)
     context = Context(
         store=Store(settings.store),

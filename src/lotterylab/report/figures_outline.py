@@ -99,9 +99,8 @@ def _levels(arms: Arms, wanted: Chart, name: str) -> tuple[Level, ...]:
 def _ticks(series: Sequence[Series]) -> tuple[tuple[float, str], ...]:
     """Where the runs are, if these are few places; else round numbers."""
     found = sorted({x for one in series for x in one.x}, reverse=True)
-    apart = [
-        x for before, x in zip([math.inf, *found], found, strict=False) if x < before * 0.95
-    ]  # rounding differs by procedure
+    # one-shot and iterative pruning round their counts differently
+    apart = [x for before, x in zip([math.inf, *found], found, strict=False) if x < before * 0.95]
     if len(apart) <= FEW:
         return tuple((x, f"{x:.3g}") for x in apart)
     return tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= found[-1] * 0.7)

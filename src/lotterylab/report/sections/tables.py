@@ -45,13 +45,11 @@ def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
 
 
 def _cell(entry: Entry | str, results: Sequence[Result]) -> Html:
-    if isinstance(entry, str):
-        return cell(entry, kind="number")
-    found = at(entry.line, results, entry.read, entry.sparsity)
-    if not found:
-        return cell("not run", kind="number")
+    text = _text(entry, results)
+    if isinstance(entry, str) or not (found := at(entry.line, results, entry.read, entry.sparsity)):
+        return cell(text, kind="number")
     behind = [row for row in rows_at(entry.line, results, entry.sparsity) if row.labels["seed"] in found]
-    return cell(tag("div", _text(entry, results)), run_links(behind), kind="number")
+    return cell(tag("div", text), run_links(behind), kind="number")
 
 
 def _text(entry: Entry | str, results: Sequence[Result]) -> str:
