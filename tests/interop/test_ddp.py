@@ -5,10 +5,15 @@ from __future__ import annotations
 import socket
 import time
 from datetime import timedelta
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 import torch
+
+# Its functions keep the group that stands when it is first imported, which making an optimizer does. Imported here it
+# keeps none; otherwise a destroyed group lives on, with threads that now and then abort the interpreter as it ends.
+import torch.distributed.nn.functional
 from torch import distributed, multiprocessing, nn
 from torch.nn.functional import cross_entropy
 
@@ -33,7 +38,7 @@ def sgd(net: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-2)
 
 
-def rank_of_two(rank: int, port: int, out: str, job: str) -> None:
+def rank_of_two(rank: int, port: int, out: str, job: str, both: Barrier) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo",
@@ -44,6 +49,7 @@ def rank_of_two(rank: int, port: int, out: str, job: str) -> None:
     )
     try:
         JOBS[job](rank, Path(out))
+        both.wait(SECONDS)  # who leaves first closes what the other may still read
     finally:
         distributed.destroy_process_group()
 
@@ -90,7 +96,8 @@ def spawn(job: str, out: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    context = multiprocessing.spawn(rank_of_two, args=(port, str(out), job), nprocs=WORLD, join=False)
+    both = multiprocessing.get_context("spawn").Barrier(WORLD)
+    context = multiprocessing.spawn(rank_of_two, args=(port, str(out), job, both), nprocs=WORLD, join=False)
     assert context is not None
     try:
         ends = time.monotonic() + SECONDS
