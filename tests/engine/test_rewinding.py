@@ -100,7 +100,7 @@ def test_a_rewound_ticket_begins_with_the_masked_checkpoint_and_trains_the_rest(
     compute([ticket, ticket.at("start")], store)
     context = Context(store=store)
     mask, begin = context.mask(MAGNITUDE), beginning(ticket, context)
-    assert begin is not None and begin.step == K
+    assert begin.step == K
     at = store.record(RUN.at(K).digest)
     assert at is not None
     state, slots = store.get(at.blobs["state"]), store.get(at.blobs["optimizer"])
@@ -140,7 +140,7 @@ def test_learning_rate_rewinding_keeps_the_weights_and_rewinds_the_schedule(stor
     compute([rewound], store)
     context = Context(store=store)
     begin = beginning(rewound, context)
-    assert begin is not None and begin.step == K
+    assert begin.step == K
     mask, end = context.mask(MAGNITUDE), context.state(RUN.final)
     for name, tensor in begin.state.items():
         assert torch.equal(tensor, end[name] * mask[name] if name in mask else end[name])
@@ -156,7 +156,7 @@ def test_adam_counts_the_updates_that_its_state_has_seen(store, start, restored,
     compute([ticket.at(K + 1)], store)
     context = Context(store=store)
     begin, after = beginning(ticket, context), context.state(ticket.at(K + 1))
-    assert begin is not None and int(begin.optimizer["updates"]) == updates
+    assert int(begin.optimizer["updates"]) == updates
     module = run.model.build()
     module.load_state_dict(begin.state)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)

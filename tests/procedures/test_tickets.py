@@ -126,7 +126,7 @@ def test_masks_only_shrink_and_a_reset_ticket_begins_with_the_initial_weights(co
 def test_each_round_rewinds_to_its_own_step(context):
     for round, ticket in enumerate(REWOUND, start=1):
         begin = beginning(ticket.run, context)
-        assert begin is not None and begin.step == 3 * round
+        assert begin.step == 3 * round
         checkpoint = context.state(RUN.at(3 * round))
         for name, kept in context.mask(ticket.mask).items():
             assert torch.equal(begin.state[name], checkpoint[name] * kept)
@@ -139,7 +139,9 @@ def test_learning_rate_rewinding_and_fine_tuning_keep_the_weights(context):
         start = context.state(second.run.at("start"))
         assert all(torch.equal(start[name], end[name] * kept) for name, kept in mask.items())
     tuned = PROCEDURES["fine-tuned"][0].run
-    assert tuned.total_steps == 4 and beginning(tuned, context) is None
+    begin = beginning(tuned, context)
+    assert tuned.total_steps == 4 and begin.step == 0
+    assert begin.optimizer and not any(bool(slot.any()) for slot in begin.optimizer.values()), "a fresh optimizer"
 
 
 # controls

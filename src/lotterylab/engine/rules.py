@@ -65,26 +65,20 @@ def _inputs(node: Node) -> dict[str, str]:
 
 def _content_key(node: Train, context: Context) -> str:
     """Runs with equal keys give equal bits: an identical mask from another target is not trained again."""
+    begin = beginning(node, context)
     parts = (
         f"train/{Train.version}",
         encode(node.model),
-        masks.digest(context.state(node.start)),
+        f"from step {begin.step}",
+        masks.digest(begin.state),
+        masks.digest(begin.optimizer),
         masks.digest(context.mask(node.mask)),
         encode(node.data),
         encode(context.resolve(node.recipe)),
         str(node.order_seed),
         encode(facts_that_decide(node, context)),
-        *_position(node, context),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _position(node: Train, context: Context) -> list[str]:
-    """Where a training that goes on from a checkpoint begins, and with what."""
-    begin = beginning(node, context)
-    if begin is None:
-        return []
-    return [f"from step {begin.step}", masks.digest(begin.state), masks.digest(begin.optimizer)]
 
 
 def _to_step(node: At, context: Context) -> Outcome:

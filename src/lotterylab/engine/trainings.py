@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
-from lotterylab import masks
 from lotterylab.engine.facts import deciding, facts
 from lotterylab.network import network
 from lotterylab.plan.nodes import At, Train, first_of
@@ -79,38 +78,29 @@ def train_to_step(node: At, context: Context) -> Outcome:
     return Outcome(tensors=tensors, metrics={"step": found.last.step}, facts=facts)
 
 
-def beginning(node: Train, context: Context) -> Checkpoint | None:
-    """The checkpoint that a training goes on from, masked; None where it begins at step 0 with a fresh optimizer."""
+def beginning(node: Train, context: Context) -> Checkpoint:
+    """Where a training begins: its masked start, and an optimizer that has seen nothing unless it is restored."""
+    recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
+    net = network(node.model.build())
+    begin = replace(first(net, context.state(node.start), mask, recipe), step=node.first_step)
     if not isinstance(node.start, At) or node.start.step is None:
-        return None if node.from_step is None else fresh(node, context)
-    found = checkpoint_at(node.start, context)
-    if found is None:
-        return None if node.from_step is None else fresh(node, context)
-    mask = context.mask(node.mask)
-    state = masks.masked(found.state, mask)
-    if "buffers" not in node.restored:
-        names = network(node.model.build()).parameters
-        own = context.state(first_of(node.start))
-        state = cast(State, {name: tensor if name in names else own[name] for name, tensor in state.items()})
-    restored = "optimizer" in node.restored
-    optimizer = slots.masked(found.optimizer, mask) if restored else fresh(node, context).optimizer
-    return Checkpoint(step=node.first_step, state=state, optimizer=optimizer, kept={}, metrics={})
+        return begin
+    if "optimizer" in node.restored:
+        begin = replace(begin, optimizer=slots.masked(checkpoint_at(node.start, context).optimizer, mask))
+    if "buffers" in node.restored:
+        return begin
+    own = context.state(first_of(node.start))
+    state = {name: tensor if name in net.parameters else own[name] for name, tensor in begin.state.items()}
+    return replace(begin, state=cast(State, state))
 
 
-def checkpoint_at(point: At, context: Context) -> Checkpoint | None:
-    """The checkpoint at a step of a run; None at step 0 of one that begins there."""
+def checkpoint_at(point: At, context: Context) -> Checkpoint:
+    """The checkpoint at a step of a run."""
     if point.begins:
         return beginning(point.run, context)
     blobs = context.record(point).blobs
     state, optimizer = context.store.get(blobs["state"]), context.store.get(blobs["optimizer"])
     return Checkpoint(step=point.step or 0, state=cast(State, state), optimizer=optimizer, kept={}, metrics={})
-
-
-def fresh(node: Train, context: Context) -> Checkpoint:
-    """The start as a state with a fresh optimizer, at the step where the training begins."""
-    recipe = cast(Recipe, context.resolve(node.recipe))
-    begin = first(network(node.model.build()), context.state(node.start), context.mask(node.mask), recipe)
-    return Checkpoint(step=node.first_step, state=begin.state, optimizer=begin.optimizer, kept={}, metrics={})
 
 
 def _advance(node: Train, context: Context, until: int) -> Trained:
@@ -120,14 +110,14 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     loader = context.loader(node.data, recipe, node.order_seed)
     resume, earlier = resume_of(node, context, until)
     began = saved = time.perf_counter()
-    last = resume = resume or beginning(node, context)
+    last = begin = resume or beginning(node, context)
     steps = train(
         net,
         context.state(node.start),
         context.mask(node.mask),
         loader,
         recipe,
-        resume=resume,
+        resume=begin,
         until=until,
         channels_last=context.fast,
     )
@@ -141,7 +131,6 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
             saved = now
             if stopping:
                 raise Stopped(node.digest)
-    assert last is not None, "a training has at least one step"
     return Trained(
         last=last,
         net=net,

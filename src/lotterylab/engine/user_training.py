@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lotterylab import masks
 from lotterylab.audit.alarms import listed
-from lotterylab.engine.trainings import Outcome, beginning, checkpoint_at, fresh, resume_of, save_if_ahead
+from lotterylab.engine.trainings import Outcome, beginning, checkpoint_at, resume_of, save_if_ahead
 from lotterylab.errors import UsageError
 from lotterylab.network import modes_kept, state_of
 from lotterylab.plan.nodes import At, first_of
@@ -126,7 +126,6 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
     if node.rewound is None or not found["repeats"] or not found["goes_on"]:
         return found
     point = checkpoint_at(node.rewound, context)
-    assert point is not None, "a step behind the first is a checkpoint"
     rest = call(run, point, mask, run.total_steps).last
     ends_alike = masks.digest(rest.state) == masks.digest(context.state(run.final))
     return {**found, "steps": run.total_steps, "goes_on": ends_alike}
@@ -172,14 +171,14 @@ def train_to_step_by_user(node: At, context: Context) -> Outcome:
 
 def check_promises(node: Promises, context: Context) -> Outcome:
     """The rule of ``Promises``."""
-    begin = beginning(node.run, context) or fresh(node.run, context)
+    begin = beginning(node.run, context)
     return Outcome(metrics=promises(node, context, begin))
 
 
 def _advance(node: UserTrain, context: Context, until: int, *, goes_on: bool) -> tuple[Called, float, float]:
     """The call, seconds spent before it, and in it.  ``goes_on``: from the last step that was wanted before."""
     resume, earlier = resume_of(node, context, until) if goes_on else (None, 0.0)
-    begin = resume or beginning(node, context) or fresh(node, context)
+    begin = resume or beginning(node, context)
     began = time.perf_counter()
     if begin.step == until:  # a step of the run was its last
         return Called(last=begin, broken=()), earlier, 0.0
