@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from lotterylab.cli import main
+from lotterylab.engine import ledger
 
 
 @pytest.fixture
@@ -90,6 +93,14 @@ SHORT = (
 )
 
 
+def of_elsewhere(book: Path) -> None:
+    """Let one training of the ledger be that of another machine, with another outcome."""
+    first, *others = sorted(ledger.read(book), key=lambda one: one.kind != "Train")
+    metrics = {**first.metrics, "test_accuracy": first.metrics["test_accuracy"] + 0.25}
+    first = replace(first, facts={**first.facts, "processor": "another"}, metrics=metrics)
+    book.write_text("".join(f"{one.line()}\n" for one in (first, *others)))
+
+
 def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     code, planned, _ = call("plan", *TINY, *SHORT)
     assert code == 0
@@ -112,6 +123,11 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     assert code == 0 and "Nothing is left to train" in planned
     code, _, err = call("plan", *TINY, *SHORT, "--known", book, f"{book}x")
     assert code == 2 and f"no ledger {book}x" in err
+
+    of_elsewhere(Path(book))
+    code, _, err = call("run", *TINY, *SHORT, "--ledger", book)
+    assert code == 0 and f"1 result of {book}, run again here for the tensors, came out otherwise (in test acc" in err
+    assert "by 0.2500 at the most). Of another machine or torch: 1; the ledger keeps its own" in err
 
     folder = tmp_path / "checkpoints"
     assert call("checkpoints", *TINY, *SHORT, "--out", str(folder))[0] == 0

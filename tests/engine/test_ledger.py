@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lotterylab.engine.ledger import bring_in, export, read
+from lotterylab.engine.ledger import bring_in, export, otherwise, read
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
@@ -61,8 +61,25 @@ def test_one_of_another_machine_stays_as_it_is(computed, empty, tmp_path):
     assert record
     elsewhere = {**record.facts, "processor": "another"}
     empty.create().commit(replace(record, facts=elsewhere, metrics={**record.metrics, "test_accuracy": 0.123}))
+    (found,) = otherwise([RUN], empty, path)
+    assert found.known == record and not found.under_equal_facts
+    assert found.gap == abs(record.metrics["test_accuracy"] - 0.123)
     export([RUN], empty, path)
     assert {one.digest: one for one in read(path)}[RUN.digest] == record
+
+
+def test_other_bits_under_equal_facts_are_told_from_those_of_another_machine(computed, empty, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    export([RUN], computed, path)
+    assert otherwise([RUN], computed, path) == []
+    record = computed.record(RUN.digest)
+    assert record
+    measured_since = {**record.metrics, "new": 1.0}
+    empty.create().commit(replace(record, seconds=1.0, metrics=measured_since))
+    assert otherwise([RUN], empty, path) == [], "seconds, and what was not measured before, are no difference"
+    empty.commit(replace(record, metrics={**record.metrics, "test_loss": 0.5}))
+    (found,) = otherwise([RUN], empty, path)
+    assert found.under_equal_facts and found.gap == 0
 
 
 def test_a_study_goes_on_from_it_in_an_empty_store_to_the_same_bits(computed, empty, tmp_path):

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
+from lotterylab.engine.ledger import Otherwise
 from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError
 from lotterylab.plan.nodes import Node
@@ -83,7 +84,7 @@ class Run:
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
         print("\n".join(price), file=sys.stderr, flush=True)
         meter = Meter(waiting, run_names(resolved))
-        summary = local.Summary()
+        summary, otherwise = local.Summary(), []
         with progress(self.how.progress, meter) as listen:
             for targets in batches:
                 summary += local.run(
@@ -96,7 +97,9 @@ class Run:
                     listen=listen,
                 )
                 if self.place.ledger:
-                    ledger.export(targets, store, self.place.ledger.expanduser())
+                    file = self.place.ledger.expanduser()
+                    otherwise += ledger.otherwise(targets, store, file)
+                    ledger.export(targets, store, file)
                 self._track(resolved, store)
                 if summary.interrupted:
                     break
@@ -104,6 +107,8 @@ class Run:
             print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
             return 128 + summary.interrupted
         print(_table(resolved, store))
+        if otherwise:
+            print(_otherwise(otherwise, self.place.ledger), file=sys.stderr)
         if summary.failed:
             print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
         damaged = any(message.startswith(DamageError.__name__) for message in summary.failed.values())
@@ -127,6 +132,18 @@ class Run:
         if not again:
             print("No task of this study has failed.", file=sys.stderr)
         return [again]
+
+
+def _otherwise(found: Sequence[Otherwise], file: Path | None) -> str:
+    """What of the ledger came out otherwise in this store, whose numbers the table shows."""
+    same = sum(one.under_equal_facts for one in found)
+    text = f"{len(found)} result{'s' * (len(found) > 1)} of {file}, run again here for the tensors, came out otherwise"
+    text += f" (in test accuracy by {max(one.gap for one in found):.4f} at the most)."
+    if kept := len(found) - same:
+        text += f" Of another machine or torch: {kept}; the ledger keeps its own, the table shows those of here."
+    if same:
+        text += f" Of the same torch and processor: {same}; the bits should be the same: please report that."
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)

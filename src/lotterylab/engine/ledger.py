@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from lotterylab.blobs import write_atomically
@@ -19,6 +20,8 @@ from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
+
+GAP = "test_accuracy"
 
 
 def export(targets: Iterable[Node], store: Store, path: Path) -> int:
@@ -44,6 +47,38 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
 def _may_stand(record: Record, known: Record | None) -> bool:
     """Whether a record of the store takes the place of the file's."""
     return known is None or deciding(known.facts) == deciding(record.facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Otherwise:
+    """A task whose numbers are not the same in a ledger and in a store: run again there for its tensors."""
+
+    known: Record
+    here: Record
+
+    @property
+    def under_equal_facts(self) -> bool:
+        """Whether torch, processor and threads are the same, so that the numbers should be."""
+        return deciding(self.known.facts) == deciding(self.here.facts)
+
+    @property
+    def gap(self) -> float:
+        """How far the test accuracies are from each other; 0 of tasks that have none."""
+        return abs((self.known.metrics.get(GAP) or 0.0) - (self.here.metrics.get(GAP) or 0.0))
+
+
+def otherwise(targets: Iterable[Node], store: Store, path: Path) -> list[Otherwise]:
+    """What the ledger has and the store has otherwise, of the tasks behind ``targets``; to be asked before ``export``.
+
+    Metrics that only one of them has are not compared: an older version may not have measured them.
+    """
+    known = {record.digest: record for record in (read(path) if path.is_file() else [])}
+    found = []
+    for digest in all_tasks(targets):
+        old, new = known.get(digest), store.record(digest)
+        if old and new and any(old.metrics[name] != new.metrics[name] for name in {*old.metrics} & {*new.metrics}):
+            found.append(Otherwise(known=old, here=new))
+    return found
 
 
 @contextmanager
