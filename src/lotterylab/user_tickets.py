@@ -71,7 +71,8 @@ def tickets(
         init_fn: ``init_fn(seed) -> nn.Module``, the same for the same seed.
         train_fn: ``train_fn(module, run)`` trains ``module`` in place for the optimizer steps ``run.steps``, its
             optimizer inside ``with run.hold(optimizer)``; the batch of a step is a function of ``run.seed`` and the
-            step, and so is the learning rate of the step.
+            step, and so is the learning rate of the step.  ``run.batches(loader)`` and ``run.hold(optimizer,
+            schedule)`` see to both.
         eval_fn: ``eval_fn(module) -> float`` (the test accuracy), or a dict of numbers by name.
         steps: T, optimizer steps of a training.
         sparsities: what each round cuts to: shares of all weights, or ``Rate``s of those left.

@@ -153,11 +153,15 @@ def forgetful(
         alarms += one("seed-ignored", message, where, "fault")
     if not repeats:
         message = (
-            f"two calls of train_fn for {steps} steps, from the same state with the same seed, gave different bits"
+            f"two calls of train_fn for {steps} steps, from the same state with the same seed, gave different bits: "
+            "seed what each step draws (run.batches does)"
         )
         alarms += one("seed-forgotten", message, where, "fault")
     elif not goes_on:
-        message = f"{steps} steps in two calls are not those of one: make a step's batch and rate from seed and step"
+        message = (
+            f"{steps} steps in two calls are not those of one: make a step's batch and rate from seed and step "
+            "(run.batches, and run.hold of the schedule, do)"
+        )
         alarms += one("steps-not-continued", message, where, "fault")
     if repeats and not order_varies:
         message = "train_fn gives the same bits for another run.seed: the seeds differ in their initial weights alone"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
 from lotterylab.training.slots import by_parameter, flat
+from lotterylab.training.user_batches import advance, batches
 from lotterylab.types import Mask, State
 from lotterylab.words import PLACE
 
@@ -88,14 +89,28 @@ class Run:
         self.weights = tuple(name for name, _ in module.named_parameters())
         self.left: str | None = None  # the digest of the weights when it ended
 
+    def batches(self, loader: Any) -> Iterator[tuple[int, Any]]:
+        """``(step, batch)`` for each of ``steps``, from a ``DataLoader`` (shuffling or not) or anything with a length
+        that ``iter`` begins anew; the batch, and what is drawn at random until the next one, are functions of ``seed``
+        and the step.
+
+        Raises:
+            UsageError: the loader has no length, no batch, fewer batches than its length, or persistent workers.
+        """
+        return batches(loader, seed=self.seed, steps=self.steps)
+
     @contextmanager
-    def hold(self, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    def hold(self, optimizer: torch.optim.Optimizer, schedule: Any = None, *, every: int = 1) -> Iterator[None]:
         """Train inside this block: it brings back the optimizer's state where the training goes on from a checkpoint,
         holds the mask after every step (``attach``), and keeps the optimizer's state at its end.
 
+        ``schedule``: a new one of ``torch.optim.lr_scheduler``, which is brought to the step where the training
+        begins.  ``every``: the optimizer steps from one of its steps to the next, ``len(loader)`` where it moves once
+        an epoch.
+
         Raises:
-            UsageError: what ``attach`` refuses, and an optimizer whose state is more than tensors or that has a
-                parameter from outside the module.
+            UsageError: what ``attach`` refuses, an optimizer whose state is more than tensors or that has a parameter
+                from outside the module, and a schedule that goes by what was measured.
         """
         from lotterylab import masks
         from lotterylab.network import state_of
@@ -104,6 +119,10 @@ class Run:
         names = {id(parameter): name for name, parameter in self._module.named_parameters()}
         _check_parameters(optimizer, names)
         _restore(optimizer, names, self._slots)
+        if every < 1:
+            raise UsageError(f"every={every}: a schedule moves every 1 or more optimizer steps.")
+        if schedule is not None:
+            advance(schedule, optimizer, self.steps.start // every)
         with attach(self._module, optimizer, self.mask):
             yield
         self.saved = _slots(optimizer, names)
