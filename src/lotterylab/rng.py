@@ -49,3 +49,19 @@ def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = 
         for generator in (torch.default_generator, *(torch.cuda.default_generators[index] for index in indices)):
             generator.manual_seed(number)  # these alone: torch.manual_seed would seed every other device too
         yield
+
+
+def seed_globals(seed: int, *names: str | int) -> None:
+    """Seed every global generator (torch's on all devices, NumPy's, Python's) for one purpose.
+
+    For what a user's own code draws; nothing of ours draws from them unseeded.
+    """
+    import random
+
+    import numpy
+    import torch
+
+    number = key(seed, *names)
+    torch.manual_seed(number % 2**63)
+    numpy.random.seed(number % 2**32)
+    random.seed(number)

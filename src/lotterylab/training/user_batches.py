@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ def batches(loader: Any, *, seed: int, steps: range) -> Iterator[tuple[int, Any]
         fetched = iter(loader)
         for step in range(epoch * per_epoch, min((epoch + 1) * per_epoch, steps.stop)):
             if step % per_epoch:  # with an epoch's first batch its order is drawn, unless workers drew it before
-                _seed(rng.key(seed, "batch", step))
+                rng.seed_globals(seed, "batch", step)
             try:
                 batch = next(fetched)
             except StopIteration:
@@ -40,7 +39,7 @@ def batches(loader: Any, *, seed: int, steps: range) -> Iterator[tuple[int, Any]
                     "length is that of every epoch."
                 ) from None
             if step in steps:
-                _seed(rng.key(seed, "forward", step))
+                rng.seed_globals(seed, "forward", step)
                 yield step, batch
 
 
@@ -85,22 +84,12 @@ def _length(loader: Any) -> int:
 
 def _begin(loader: Any, seed: int, epoch: int) -> None:
     """Seed what an epoch's order is drawn from: the global generators, and those that the loader has of its own."""
-    number = rng.key(seed, "order", epoch)
-    _seed(number)
+    rng.seed_globals(seed, "order", epoch)
     sampler = getattr(loader, "sampler", None)
     for own in (getattr(loader, "generator", None), getattr(sampler, "generator", None)):
         if own is not None:
-            own.manual_seed(number % 2**63)
+            own.manual_seed(rng.key(seed, "order", epoch) % 2**63)
     if sampler is not None and hasattr(
         sampler, "set_epoch"
     ):  # a DistributedSampler's order is a function of its seed and the epoch
         sampler.set_epoch(epoch)
-
-
-def _seed(number: int) -> None:
-    import numpy
-    import torch
-
-    torch.manual_seed(number % 2**63)
-    numpy.random.seed(number % 2**32)
-    random.seed(number)
