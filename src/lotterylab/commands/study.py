@@ -84,7 +84,7 @@ class Run:
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
         print("\n".join(price), file=sys.stderr, flush=True)
         meter = Meter(waiting, run_names(resolved))
-        summary, otherwise = local.Summary(), []
+        summary, changed = local.Summary(), []
         with progress(self.how.progress, meter) as listen:
             for targets in batches:
                 summary += local.run(
@@ -98,7 +98,7 @@ class Run:
                 )
                 if self.place.ledger:
                     file = self.place.ledger.expanduser()
-                    otherwise += ledger.otherwise(targets, store, file)
+                    changed += ledger.otherwise(targets, store, file)
                     ledger.export(targets, store, file)
                 self._track(resolved, store)
                 if summary.interrupted:
@@ -107,8 +107,8 @@ class Run:
             print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
             return 128 + summary.interrupted
         print(_table(resolved, store))
-        if otherwise:
-            print(_otherwise(otherwise, self.place.ledger), file=sys.stderr)
+        if changed:
+            print(_otherwise(changed, self.place.ledger), file=sys.stderr)
         if summary.failed:
             print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
         damaged = any(message.startswith(DamageError.__name__) for message in summary.failed.values())

@@ -89,7 +89,5 @@ def _begin(loader: Any, seed: int, epoch: int) -> None:
     for own in (getattr(loader, "generator", None), getattr(sampler, "generator", None)):
         if own is not None:
             own.manual_seed(rng.key(seed, "order", epoch) % 2**63)
-    if sampler is not None and hasattr(
-        sampler, "set_epoch"
-    ):  # a DistributedSampler's order is a function of its seed and the epoch
+    if sampler is not None and hasattr(sampler, "set_epoch"):  # as a DistributedSampler has, which draws by it
         sampler.set_epoch(epoch)
