@@ -171,6 +171,18 @@ def test_limits_hold_every_point_and_what_is_left_out_of_a_bar_is_said():
     assert fit([[replace(panel, series=(short,))]], bounds=(0.0, 1.0), shared=True)[1] == ""
 
 
+def test_of_nearly_equal_values_at_the_least_one_that_there_can_be_little_is_drawn_below():
+    flat = Series(x=(0.0, 1.0), y=(0.0, 0.0003), look=LOOK)
+    panel = Panel(title="", x_label="", y_label="", series=(flat,))
+    ((fitted,),), _ = fit([[panel]], bounds=(0.0, math.inf), shared=True)
+    assert fitted.y_limits is not None
+    low, high = fitted.y_limits
+    assert high > 0.002, "they are nearly equal, and look so"
+    assert -0.1 * high < low < 0
+    ((free,),), _ = fit([[panel]], bounds=(-math.inf, math.inf), shared=True)
+    assert free.y_limits is not None and free.y_limits[0] < -0.002
+
+
 def test_values_that_lie_very_far_apart_have_a_logarithmic_scale():
     far = Series(x=(1.0, 2.0), y=(0.5, 5e16), low=(-0.1, -3e17), high=(1.1, 4e17), look=LOOK)
     near = Series(x=(1.0, 2.0), y=(0.5, 4_000.0), look=LOOK)

@@ -125,7 +125,8 @@ def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float
     high = max(high, min(max(bars, default=high), high + LONGEST_BAR * span))
     low, high = max(low, bounds[0]), min(high, bounds[1])
     pad = 0.06 * max(high - low, span)
-    return low - pad, high + pad
+    # nothing lies below the least value that there can be, so of nearly equal ones it is near the edge, not the middle
+    return low - (pad if low > bounds[0] else min(pad, 0.06 * (high + pad - low))), high + pad
 
 
 def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:
