@@ -13,6 +13,7 @@ from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.study import Study
+from lotterylab.report import figure_style as style
 from lotterylab.report.alarms import alarms_of
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.context import ReportContext
@@ -52,6 +53,12 @@ def computed(request, tmp_path_factory) -> tuple[str, Study, Store]:
     found, store = study(request.param), Store(tmp_path_factory.mktemp(request.param) / "store").create()
     compute(found.targets(), store)
     return request.param, found, store
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_lines_of_a_chart_look_alike(name):
+    for chart in parts(name).outline.charts:
+        assert len({style.line(number) for number, _ in enumerate(chart.lines)}) == len(chart.lines), chart.name
 
 
 class Page(HTMLParser):

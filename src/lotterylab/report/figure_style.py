@@ -68,6 +68,10 @@ LINES = (  # of a study's own figures, in the order in which it names them
     Look(colour=PURPLE, marker="D", line="--", size=4.5),
     Look(colour=SKY, marker="h", line="-."),
     Look(colour=WINE, marker="P", line=":"),
+    Look(colour=BLUE, marker="o", line=":", hollow=True),
+    Look(colour=VERMILLION, marker="s", line="-.", hollow=True),
+    Look(colour=GREEN, marker="^", line=":", hollow=True),
+    Look(colour=PURPLE, marker="D", line="-", size=4.5, hollow=True),
 )
 CHANCE = Look(colour=GREY, line=":", width=0.9)
 REFERENCE = Look(colour=GREY, line="--", width=0.9)
