@@ -22,7 +22,7 @@ from lotterylab.report import (
 )
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import fit
-from lotterylab.report.figure_style import METHODS, RC
+from lotterylab.report.figure_style import METHODS, RC, line
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
 from lotterylab.report.tidy import Number, Trial, numbers, points, trials
@@ -75,8 +75,24 @@ NAMES = ("as-published-accuracy", "as-published-curves", "corrected-rates", "pro
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_is_cut_and_no_two_texts_overlap(grids, name):
+    all_texts_are_apart(grids[name])
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 5, 11])
+def test_a_legend_of_long_names_is_not_cut(panels, count):
+    names = [f"random mask, ResNet-20, warm-up{' again' * (number % 3)}" for number in range(count)]
+    series = tuple(
+        Series(x=(0.0, 1.0), y=(0.0, number + 1.0), look=line(number), label=f"{name} {number}")
+        for number, name in enumerate(names)
+    )
+    one = Panel(title="ResNet-20", x_label="kept", y_label="accuracy", series=series)
+    all_texts_are_apart(replace(SMALL, rows=((one,) * panels,), panel_width=3.6))
+
+
+def all_texts_are_apart(grid: Grid) -> None:
     with matplotlib.rc_context(cast(Any, RC)):
-        figure = figure_draw._figure(grids[name])
+        figure = figure_draw._figure(grid)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         whole = figure.bbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lotterylab.report.arms import Arms
-from lotterylab.report.figures_outline import chart
+from lotterylab.report.figures_outline import chart, looks
 from lotterylab.report.tidy import Number
 from lotterylab.studies.outline import Chart, Line
 
@@ -31,7 +31,7 @@ def numbers(metric: str, values: dict[float, tuple[float, ...]]) -> list[Number]
 )
 def test_no_point_lies_outside_its_panel_and_a_share_does_not_go_far_below_0(metric, values, low, high):
     wanted = Chart(name="one", title="One", lines=(TICKET,), y=metric, y_axis="it")
-    grid = chart(Arms(numbers(metric, values)), wanted)
+    grid = chart(Arms(numbers(metric, values)), wanted, looks([wanted]))
     assert grid is not None
     ((panel,),) = grid.rows
     assert panel.y_limits is not None

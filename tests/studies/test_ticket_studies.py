@@ -13,10 +13,10 @@ from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.study import Study
-from lotterylab.report import figure_style as style
 from lotterylab.report.alarms import alarms_of
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.context import ReportContext
+from lotterylab.report.figures_outline import looks
 from lotterylab.report.page import report
 from lotterylab.report.price import lines
 from lotterylab.report.table import render
@@ -56,9 +56,9 @@ def computed(request, tmp_path_factory) -> tuple[str, Study, Store]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_two_lines_of_a_chart_look_alike(name):
-    for chart in parts(name).outline.charts:
-        assert len({style.line(number) for number, _ in enumerate(chart.lines)}) == len(chart.lines), chart.name
+def test_no_two_lines_of_a_page_look_alike(name):
+    found = looks(parts(name).outline.charts)
+    assert len(set(found.values())) == len(found)
 
 
 class Page(HTMLParser):

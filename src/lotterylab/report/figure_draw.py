@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.report.figure_style import RC
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 DPI = 160
 LEGEND_HEIGHT = 0.26  # inches for one line of the legend
-LEGEND_ENTRY = 1.9  # inches for one entry
+LEGEND_KEY = 0.75  # inches for an entry's line and the gaps about it
+LETTER = 0.072  # inches, of the legend's font on average
 
 
 def draw(grid: Grid) -> tuple[bytes, bytes]:
@@ -35,7 +38,7 @@ def _figure(grid: Grid) -> Figure:
     rows, columns = len(grid.rows), len(grid.rows[0])
     width = max(4.6, columns * grid.panel_width + 0.5)
     entries = _legend_entries(grid)
-    legend_columns = max(1, min(len(entries), int(width / LEGEND_ENTRY)))
+    legend_columns = _legend_columns(list(entries), width)
     legend = LEGEND_HEIGHT * -(-len(entries) // legend_columns) + 0.15
     figure = Figure(figsize=(width, rows * grid.panel_height + legend + 0.3), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)  # type: ignore[union-attr]
@@ -125,6 +128,18 @@ def _legend_entries(grid: Grid) -> dict[str, Look]:
         if one.label:
             entries.setdefault(one.label, one.look)
     return entries
+
+
+def _legend_columns(labels: Sequence[str], width: float) -> int:
+    """The most columns, each as wide as its longest entry, that fit; filled from the top, the first ones longer by
+    one."""
+    for count in range(len(labels), 1, -1):
+        short, longer = divmod(len(labels), count)
+        ends = list(accumulate(short + (column < longer) for column in range(count)))
+        columns = [labels[begin:end] for begin, end in pairwise([0, *ends])]
+        if sum(LEGEND_KEY + LETTER * max(map(len, column)) for column in columns) <= width:
+            return count
+    return 1
 
 
 def _handle(look: Look) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
@@ -16,15 +16,21 @@ KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 FEW = 6  # places that each have a tick of their own
 
 
-def chart(arms: Arms, wanted: Chart) -> Grid | None:
-    """The figure; None where nothing of it is finished."""
+def looks(charts: Iterable[Chart]) -> dict[str, Look]:
+    """One look for each line, whichever of the charts it is in, by its name."""
+    names = dict.fromkeys(line.name for chart in charts for line in chart.lines)
+    return {name: style.line(number) for number, name in enumerate(names)}
+
+
+def chart(arms: Arms, wanted: Chart, look: Mapping[str, Look]) -> Grid | None:
+    """The figure; None where nothing of it is finished.  ``look``: of each line."""
     panels, shown = [], []
     for name in panel_names(arms, wanted):
         series, own = [], []
-        for number, line in enumerate(wanted.lines):
+        for line in wanted.lines:
             of = placed(arms, wanted, line, name)
             own += [arm for _, arm in of]
-            series += mean_and_seeds(arms, of, wanted.y, style.line(number), line.name)
+            series += mean_and_seeds(arms, of, wanted.y, look[line.name], line.name)
         if own:
             shown += own
             panels.append(

@@ -14,7 +14,7 @@ from lotterylab.report.blocks import section
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.figures_layers import layer_chart
-from lotterylab.report.figures_outline import chart
+from lotterylab.report.figures_outline import chart, looks
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
 from lotterylab.report.sections.alarms import alarm_list
@@ -81,7 +81,8 @@ def outline_report(
 
 
 def _figures(material: Material, outline: Outline) -> Html:
-    drawn = ((wanted, chart(material.arms, wanted)) for wanted in outline.charts)
+    look = looks(outline.charts)
+    drawn = ((wanted, chart(material.arms, wanted, look)) for wanted in outline.charts)
     shown = [material.show(grid, numbers_behind(material, wanted)) for wanted, grid in drawn if grid is not None]
     layered = ((wanted, layer_chart(material.results, wanted)) for wanted in outline.layer_charts)
     shown += [material.show(grid, layers_behind(material, wanted)) for wanted, grid in layered if grid is not None]
