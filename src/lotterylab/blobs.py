@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import platform
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lotterylab.errors import UsageError
 
@@ -16,27 +20,89 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
 WRITING = ".writing-"  # how the names of files begin that are not whole yet
+CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Write, fsync, rename, fsync the folder: a reader sees the old file or the whole new one."""
+    with written_whole(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def written_whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write into, which takes its name when the block ends well; after an error nothing is left of it."""
     path = Path(path)
-    temporary = path.parent / f"{WRITING}{secrets.token_hex(8)}"  # tempfile's would be readable by its owner alone
+    # a name of our own, since a file of tempfile's would be readable by its owner alone
+    temporary = path.parent / f"{WRITING}{_system()}-{os.getpid()}-{secrets.token_hex(4)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    # The file is there now, so nothing after this may say that it is not.  Some file systems cannot fsync a folder.
+    with contextlib.suppress(OSError):
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files that killed writes left in ``folder``; those of living processes stay."""
+    for file in cut_off(folder):
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def cut_off(folder: Path) -> Iterator[Path]:
+    """The unfinished files in ``folder`` (not in folders below it) whose writer has died.
+
+    Another machine's processes cannot be asked, so its files count as left after an hour.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(WRITING) and not entry.is_dir(follow_symlinks=False) and _is_left(entry):
+                yield Path(entry.path)
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    system, _, rest = entry.name.removeprefix(WRITING).partition("-")
+    process = rest.partition("-")[0]
+    if system == _system() and process.isdecimal():
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            return False
+        return False
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > CUT_OFF_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+@cache
+def _system() -> str:
+    """Eight digits for the running system in which a process number means one process: this boot, this container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        name = f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        name = platform.node()
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
 def serialize(tensors: Mapping[str, Tensor]) -> bytes:

@@ -22,7 +22,10 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab cite STUDY         BibTeX of the works behind it
   lotterylab diff A B           two results side by side
   lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
-  lotterylab verify             check the store's blobs against their hashes
+  lotterylab verify             compare all files of the store with their hashes
+  lotterylab store gc           remove what nothing needs; also reindex
+  lotterylab store export STUDY the study with its tensors as one file
+  lotterylab store import FILE  such a file into your store
   lotterylab data fetch NAME    a data set from its own site, checked
   lotterylab list WHAT          methods, models, data, studies, activations...
   lotterylab completion SHELL   completion for bash, zsh or fish
@@ -46,6 +49,7 @@ HOMES = {  # command -> module of commands and class
     "diff": ("compare", "Diff"),
     "audit": ("checks", "Audit"),
     "verify": ("checks", "Verify"),
+    "store": ("store", "Upkeep"),
     "data": ("data", "Data"),
     "list": ("listing", "List"),
     "completion": ("completion", "Completion"),
@@ -95,8 +99,12 @@ def _dispatch(given: list[str]) -> int:
     command, rest = given[0], given[1:]
     if command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
-    program, study = f"lotterylab {command}", STUDIES[0]
-    if command in OF_A_STUDY:
+    program, study, kind = f"lotterylab {command}", STUDIES[0], kind_of(command)
+    if command == "store" and rest[:1] == ["export"]:
+        from lotterylab.commands.store import Export
+
+        program, rest, kind = f"{program} export", rest[1:], Export
+    if command in OF_A_STUDY or program.endswith(" export"):
         if not rest or rest[0] in ("-h", "--help"):
             print(f"usage: {program} STUDY [options]\n\n{_studies()}")
             return 0 if rest else 2
@@ -107,6 +115,6 @@ def _dispatch(given: list[str]) -> int:
     from lotterylab.commands import line
 
     try:
-        return line.command(kind_of(command), rest, program=program, study=study)()
+        return line.command(kind, rest, program=program, study=study)()
     except UsageError as error:
         raise line.placed(error, rest) from error

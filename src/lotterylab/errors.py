@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 MOST_SUGGESTED = 3  # words at the same distance
 
@@ -21,9 +22,13 @@ class UsageError(LotteryError, ValueError):
 
 
 class DamageError(LotteryError):
-    """A stored blob or manifest is not what its hash says."""
+    """A stored file is not what its checksum says.  ``path``: the file, where the error is about one."""
 
     exit_code = 5
+
+    def __init__(self, message: str, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class RefusedError(LotteryError):

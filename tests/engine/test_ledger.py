@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lotterylab.engine.ledger import bring_in, export, otherwise, read
+from lotterylab.engine.ledger import bring_in, export, keep_needed, otherwise, read
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
+from lotterylab.engine.verify import verify
 from lotterylab.errors import UsageError
 from some_plans import FAR, INIT, MAGNITUDE, RUN, TICKET, compute, hashes
 
@@ -153,17 +154,25 @@ def test_a_link_stays_one_and_what_it_points_to_is_written(computed, tmp_path):
     assert link.is_symlink() and len(read(target)) == 3
 
 
-def test_what_is_finished_while_a_ledger_comes_in_keeps_its_tensors(computed, empty, tmp_path, monkeypatch):
+def test_what_is_finished_here_wins_over_the_ledger(computed, empty, tmp_path):
     path = tmp_path / "ledger.jsonl"
     export([RUN], computed, path)
-    newer = {record.digest: replace(record, seconds=12345.0) for record in read(path)}
-    commit = Store.commit
-
-    def slow(store: Store, record: Record) -> None:
-        for other in newer.values():  # another process finishes all of them as soon as the first comes in
-            commit(store, other)
-        monkeypatch.setattr(Store, "commit", commit)
-
-    monkeypatch.setattr(Store, "commit", slow)
     bring_in(path, empty)
+    empty.create()
+    for record in read(path):  # another process finishes all of them after the ledger was read
+        Store(empty.path).commit(replace(record, seconds=12345.0))
     assert {record.seconds for record in empty.records()} == {12345.0}
+
+
+def test_reading_a_ledger_writes_nothing_and_what_a_plan_needs_is_kept_in_one_file(computed, empty, tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    export([FAR], computed, path)
+    bring_in(path, empty)
+    assert not empty.path.exists() and empty.record(RUN.digest) == computed.record(RUN.digest)
+    keep_needed([RUN], empty.create())
+    elsewhere = Store(empty.path)
+    assert {record.digest for record in elsewhere.records()} == {record.digest for record in read(path)} & {
+        record.digest for record in elsewhere.records()
+    }
+    assert len(list(elsewhere.records())) == 3 and not list(verify(elsewhere))
+    assert not any((empty.path / "runs").iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,12 +18,13 @@ from torch import Tensor
 
 from lotterylab import blobs, masks
 from lotterylab.engine.records import Record
-from lotterylab.engine.store import FORMAT, Store
+from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
 from lotterylab.errors import DamageError, RefusedError
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.tensor([True, False])}
 RECORD = Record(digest="d" * 64, kind="Train", metrics={"test_accuracy": 0.5, "curves": [1.0]}, facts={"torch": "x"})
+KEY = "c" * 64
 
 
 @pytest.fixture
@@ -88,50 +88,10 @@ def test_a_damaged_blob_is_named_and_never_returned(store, harm, said):
         path.unlink()
     else:
         path.write_bytes(harm(path.read_bytes()))
-        assert list(verify(store)) == [f"{path} is not what its name says: delete it and run again."]
+        assert list(map(str, verify(store))) == [f"{path}: its bytes are not those it was named for"]
     with pytest.raises(DamageError, match=said) as error:
         store.get(name)
     assert str(path) in str(error.value) and error.value.exit_code == 5
-
-
-# records
-
-
-def test_a_record_comes_back_as_it_was_with_null_for_what_is_not_finite(store):
-    store.commit(RECORD)
-    assert RECORD.digest in store and store.record(RECORD.digest) == RECORD == next(store.records())
-    store.commit(replace(RECORD, metrics={"loss": float("nan"), "curve": (1, float("inf"))}))
-    found = store.record(RECORD.digest)
-    assert found and found.metrics == {"loss": None, "curve": [1, None]}
-    assert store.record("e" * 64) is None and "e" * 64 not in store
-
-
-@pytest.mark.parametrize("text", [b"", b"{", b'{"digest": 1}', b"[1]", b"null", b"\xff\xfe"])
-def test_a_damaged_manifest_is_named(store, text):
-    store.commit(RECORD)
-    manifest = store.path / "runs" / RECORD.digest / "manifest"
-    manifest.write_bytes(text)
-    with pytest.raises(DamageError, match=RECORD.digest):
-        store.record(RECORD.digest)
-    assert any(RECORD.digest in line for line in verify(store))
-
-
-def test_a_flipped_bit_anywhere_in_a_manifest_is_noticed(store):
-    store.commit(RECORD)
-    manifest = store.path / "runs" / RECORD.digest / "manifest"
-    whole = manifest.read_bytes()
-    for place in range(len(whole)):
-        manifest.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(DamageError, match=RECORD.digest):
-            store.record(RECORD.digest)
-
-
-def test_a_result_whose_tensors_are_partly_lost_is_damage_and_one_from_a_ledger_is_not(store):
-    here, lost = store.put(TENSORS), "f" * 64
-    store.commit(replace(RECORD, blobs={"final": here, "best": lost}))
-    assert ["has lost best" in line for line in verify(store)] == [True]
-    store.commit(replace(RECORD, blobs={"final": lost}))
-    assert list(verify(store)) == []
 
 
 # whole or not at all
@@ -141,7 +101,7 @@ def test_nothing_is_left_beside_what_was_written(store):
     store.put(TENSORS)
     store.save_partial(RECORD.digest, TENSORS, {"step": 1})
     store.commit(RECORD)
-    store.remember_same("key", RECORD.digest)
+    store.remember_same(KEY, RECORD.digest)
     assert leftovers(store) == []
 
 
@@ -171,7 +131,7 @@ number = 0
 while True:
     blob = store.put({"x": torch.full((50_000,), float(number))})
     store.commit(Record(digest="d" * 64, kind="Train", metrics={"n": number}, facts={}, blobs={"x": blob}))
-    store.save_partial("p" * 64, {"x": torch.full((50_000,), float(number))}, {"n": number})
+    store.save_partial("a" * 64, {"x": torch.full((50_000,), float(number))}, {"n": number})
     number += 1
 """
 
@@ -181,17 +141,17 @@ def test_killed_at_any_instant_of_writing_it_holds_one_whole_result_and_one_whol
         command = [sys.executable, "-c", WRITER, str(store.path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as writer:
             assert writer.stdout and writer.stdout.readline() == b"ready\n"
-            while not (store.path / "partial" / ("p" * 64) / "checkpoint").is_file():
+            while not (store.path / "partial" / ("a" * 64) / "checkpoint").is_file():
                 time.sleep(0.01)
             with pytest.raises(subprocess.TimeoutExpired):
                 writer.wait(wait)
             writer.kill()
-        record, partial = store.record("d" * 64), store.load_partial("p" * 64)
+        record, partial = store.record("d" * 64), store.load_partial("a" * 64)
         assert record and partial
         assert float(store.get(record.blobs["x"])["x"][-1]) == record.metrics["n"]
         assert float(partial[0]["x"][-1]) == partial[1]["n"]
         assert list(verify(store)) == []
-        store.drop_partial("p" * 64)
+        store.drop_partial("a" * 64)
 
 
 # unfinished runs
@@ -255,26 +215,14 @@ def test_a_damaged_checkpoint_counts_as_none(store, cut):
 
 
 def test_the_index_of_equal_content_gives_the_record_or_nothing(store):
-    assert store.same("key") is None
-    store.remember_same("key", RECORD.digest)
-    assert store.same("key") is None  # the result it names is gone
+    assert store.same(KEY) is None
+    store.remember_same(KEY, RECORD.digest)
+    assert store.same(KEY) is None  # the result it names is gone
     store.commit(RECORD)
-    assert store.same("key") == RECORD
+    assert store.same(KEY) == RECORD
 
 
 # who may
-
-
-def test_a_newer_store_is_refused_and_a_damaged_format_named(store):
-    (store.path / "format.json").write_text(json.dumps({"format": FORMAT + 1}))
-    with pytest.raises(RefusedError, match=f"has format {FORMAT + 1}.*Use a newer lotterylab") as refused:
-        Store(store.path)
-    assert refused.value.exit_code == 6
-    for text in ("", "{}", "[]", '{"format": "x"}'):
-        (store.path / "format.json").write_text(text)
-        with pytest.raises(DamageError, match=r"format\.json is damaged"):
-            Store(store.path)
-
 
 HOLDER = """
 import sys, time

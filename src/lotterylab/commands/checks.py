@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from lotterylab.commands.shared import Json, Place, print_json
+
+if TYPE_CHECKING:
+    from lotterylab.engine.verify import Damage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +45,29 @@ class Audit:
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
-    """Check every blob and manifest of the store against its hash."""
+    """Compare every file of the store with its checksum and its name."""
 
     place: Place = field(default_factory=Place)
+    repair: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Set damaged files aside, so that run computes again what they held; needs the lock."""
 
     def __call__(self) -> int:
-        """Print what is damaged; 5 when something is."""
-        from lotterylab.engine.verify import verify
+        """Print what is damaged; 5 if something is, and was not repaired."""
+        from lotterylab.engine import verify
 
         store = self.place.open(to_read=True)
-        damage = list(verify(store))
-        print("\n".join([*damage, f"{len(damage)} damaged." if damage else "All blobs and manifests are whole."]))
+        damage = list(verify.verify(store))
+        print("\n".join([*map(str, damage), *self._verdict(damage)]))
+        if damage and self.repair:
+            with store.lock():
+                verify.repair(store, damage)
+            print("\n".join(store.files.moved))
+            damage = list(verify.verify(store))
+            print("Repaired; run computes again what is needed." if not damage else f"{len(damage)} are left.")
         return 5 if damage else 0
+
+    def _verdict(self, damage: list[Damage]) -> list[str]:
+        if not damage:
+            return ["All blobs and manifests are whole."]
+        advice = "" if self.repair else " verify --repair sets them aside; run computes again what it needs."
+        return [f"{len(damage)} damaged.{advice}"]

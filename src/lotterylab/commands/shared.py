@@ -33,7 +33,9 @@ class Place:
     """Ledgers of other studies, which are only read: a run that two studies have in common is not computed again."""
 
     def open(self, *, to_read: bool = False) -> Store:
-        """The store, with what the ledgers hold.  ``to_read``: nothing new comes in.
+        """The store, with what the ledgers hold in memory beside it; nothing is written.
+
+        ``to_read``: there has to be something to read.
 
         Raises:
             UsageError: one of ``known`` is not there, or a ledger is damaged or no file; there is nothing to read.
@@ -46,7 +48,7 @@ class Place:
             ledger.bring_in(own, store)
         for path in self.known:
             ledger.bring_in(path.expanduser(), store)
-        if to_read and not (store.path / "runs").is_dir():
+        if to_read and not own and not self.known and not (store.path / "runs").is_dir():
             raise UsageError(f"no store {store.path}: nothing was run there. Name yours: --store, or ${STORE}.")
         return store
 

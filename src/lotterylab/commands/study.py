@@ -107,6 +107,9 @@ class Run:
             print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
             return 128 + summary.interrupted
         print(_table(resolved, store))
+        if store.files.moved:
+            print("\n".join(store.files.moved), file=sys.stderr)
+            print("What the damaged files held was computed again if it was needed.", file=sys.stderr)
         if changed:
             print(_otherwise(changed, self.place.ledger), file=sys.stderr)
         if summary.failed:

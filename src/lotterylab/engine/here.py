@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lotterylab.engine.exact import exact
-from lotterylab.engine.local import Summary
+from lotterylab.engine.local import ATTEMPTS, Summary, prepared, put_in_order
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
-from lotterylab.errors import LotteryError
+from lotterylab.errors import DamageError, LotteryError
 from lotterylab.plan.nodes import Node
 from lotterylab.user_code import described
 
@@ -34,13 +36,12 @@ def run_here(
 
     from lotterylab.engine.context import Context
 
-    targets, summary = list(targets), Summary()
+    targets = list(targets)
     if not Schedule(targets, store):
-        return summary
+        return put_in_order(store)
     store.create()
     with store.lock():
-        store.sweep()
-        schedule = Schedule(targets, store)
+        schedule, summary = prepared(targets, store), Summary()
         context = Context(
             store=store, data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
         )
@@ -55,15 +56,31 @@ def run_here(
 def _all_of(schedule: Schedule, context: Context, summary: Summary) -> None:
     from lotterylab.engine.rules import execute
 
+    attempts: Counter[str] = Counter()
     while (node := schedule.next()) is not None:
+        attempts[node.digest] += 1
         try:
             execute(node, context)
+        except DamageError as error:
+            message = f"{type(error).__name__}: {error}"
+            if error.path:
+                context.store.files.set_aside(error.path, "a task could not read it")
+            if attempts[node.digest] < ATTEMPTS:
+                schedule.again(node.digest)
+                continue
+            _fail(node, message, schedule, context, summary)
         except Exception as error:
             ours = isinstance(error, LotteryError)
             message = f"{type(error).__name__}: {error}" if ours else described(error)
-            schedule.fail(node.digest)
-            summary.failed[node.digest] = message
-            context.store.remember_failure(node.digest, message, traceback.format_exc())
+            _fail(node, message, schedule, context, summary)
         else:
             schedule.done(node.digest)
             summary.done += 1
+
+
+def _fail(node: Node, message: str, schedule: Schedule, context: Context, summary: Summary) -> None:
+    """Note the error that is being handled."""
+    schedule.fail(node.digest)
+    summary.failed[node.digest] = message
+    with contextlib.suppress(OSError):  # a full disk, perhaps why it failed: all others go on
+        context.store.remember_failure(node.digest, message, traceback.format_exc())

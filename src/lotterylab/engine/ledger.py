@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lotterylab.blobs import write_atomically
+from lotterylab.blobs import sweep, write_atomically
 from lotterylab.engine.facts import deciding
-from lotterylab.engine.records import Record
+from lotterylab.engine.files import read_bytes
+from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.schedule import all_tasks
+from lotterylab.engine.shapes import check_metrics
 from lotterylab.engine.store import Store
-from lotterylab.errors import UsageError
+from lotterylab.errors import DamageError, RefusedError, UsageError
 from lotterylab.plan.nodes import Node
 
 GAP = "test_accuracy"
@@ -37,6 +39,7 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     found = [record for task in all_tasks(targets).values() if (record := store.record(task.digest))]
     with _alone_in(path.parent):
+        sweep(path.parent)
         known = {record.digest: record for record in (read(path) if path.is_file() else [])}
         known |= {record.digest: record for record in found if _may_stand(record, known.get(record.digest))}
         lines = [known[digest].line() for digest in sorted(known)]
@@ -93,28 +96,48 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a ledger.
+    """The records of a ledger, each compared with its checksum, its name with its spec, its metrics with their kind.
 
     Raises:
-        UsageError: for a file that is not there, and for a line that is not what its checksum says.
+        UsageError: the file is not there, or a line does not hold a record.
+        RefusedError: a newer version of lotterylab has written a line.
     """
-    if not path.is_file():
+    try:
+        data = read_bytes(path)
+    except DamageError as error:
+        raise UsageError(f"no ledger {path}: something else than a file has that name.") from error
+    if data is None:
         raise UsageError(f"no ledger {path}.")
+    return parsed(data, path)
+
+
+def parsed(data: bytes, path: Path) -> list[Record]:
+    """The records in the bytes of a ledger, which ``path`` names in errors; raises as ``read`` does."""
     records = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(data.splitlines(), start=1):
         try:
-            records.append(Record.parse(line.decode()))
+            record = Record.parse(line.decode())
+            record.check_spec()
+            check_metrics(record.kind, record.metrics)
+        except NewerError as error:
+            raise RefusedError(f"{path}, line {number}: {error}. Use a newer lotterylab.") from error
         except ValueError as error:
             raise UsageError(f"{path}, line {number}, is damaged: {error}. Restore the file.") from error
+        records.append(record)
     return records
 
 
 def bring_in(path: Path, store: Store) -> int:
-    """Put the records of a ledger into the store, but for those it has; returns how many were new."""
-    new = [record for record in read(path) if record.digest not in store]
-    if new:
-        store.create()
-    for record in new:
-        if record.digest not in store:  # whoever computes there may have finished it meanwhile, with its tensors
-            store.commit(record)
-    return len(new)
+    """Answer from the records of a ledger, unless the store has them; returns how many were new.
+
+    They are held in memory.  ``keep_needed`` writes those that a plan needs into the store.
+    """
+    return store.know(read(path))
+
+
+def keep_needed(targets: Iterable[Node], store: Store) -> None:
+    """Write what a ledger knows of the tasks behind ``targets`` into the store, where workers read it.
+
+    For the holder of the lock.
+    """
+    store.keep_known(store.only_in_memory(all_tasks(targets)))

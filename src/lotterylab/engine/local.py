@@ -14,10 +14,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from lotterylab.engine.ledger import keep_needed
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.engine.worker import ASKS_TO_STOP, ENVIRONMENT, Settings, work
-from lotterylab.errors import UsageError
+from lotterylab.errors import RefusedError, UsageError
 from lotterylab.plan.nodes import Node
 
 ATTEMPTS = 3  # how often a task whose worker died is handed out in all
@@ -72,20 +73,29 @@ def run(
         raise UsageError(f"{workers} workers: at least 1 is needed.")
     targets = list(targets)
     if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
-        return Summary()
+        return put_in_order(store)
     store.create()
     settings = Settings(
         store=store.path.resolve(), data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
     )
     with store.lock():
-        store.sweep()
-        schedule, summary = Schedule(targets, store), Summary()
+        schedule, summary = prepared(targets, store), Summary()
         count = min(workers or (1 if device != "cpu" else os.cpu_count() or 1), len(schedule.waiting))
         with _signals() as caught, _Pool(count, settings) as pool:
             _serve(schedule, pool, store, summary, listen, caught)
         summary.interrupted = caught[0] if caught else 0
         summary.skipped = len(schedule.skipped)
         return summary
+
+
+def prepared(targets: list[Node], store: Store) -> Schedule:
+    """The schedule of what is missing from a store, after damage in it was set aside.  For the holder of the lock."""
+    store.damage.clear()  # what was read without the lock may have been mended since
+    store.sweep()
+    keep_needed(targets, store)
+    schedule = Schedule(targets, store)
+    store.set_aside_damage()
+    return schedule
 
 
 def _serve(
@@ -117,6 +127,14 @@ def _serve(
                     schedule.give_back(node.digest)
                     continue
                 word, detail = "failed", (f"its worker died {attempts[node.digest]} times (out of memory?)", "")
+            if word == "damaged":
+                path, message = detail
+                if isinstance(path, Path):
+                    store.files.set_aside(path, "a task could not read it")
+                if attempts[node.digest] < ATTEMPTS:
+                    schedule.again(node.digest)
+                    continue
+                word, detail = "failed", (message, "")
             if word == "done":
                 schedule.done(node.digest)
                 summary.done += 1
@@ -128,6 +146,15 @@ def _serve(
             elif word == "stopped":
                 schedule.running.pop(node.digest)
             listen(Event(word=word, node=node, detail=detail))
+
+
+def put_in_order(store: Store) -> Summary:
+    """Remove what kills left and set damage aside, if there is a store in which nobody computes."""
+    if (store.path / "runs").is_dir():
+        with contextlib.suppress(RefusedError, OSError), store.create().lock():
+            store.sweep()
+            store.set_aside_damage()
+    return Summary()
 
 
 class _Pool:

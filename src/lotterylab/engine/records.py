@@ -5,19 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, NoReturn
+
+from lotterylab.engine.files import checksum, is_name
+
+LATER = ("spec", "key")  # fields that older records lack; left out of the line while they are empty
+
+
+class NewerError(ValueError):
+    """The line holds fields that only a newer version knows: whole, but not for this version to judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """What is known of a finished node.
 
-    ``blobs``: part ("final", "best", "mask") -> SHA-256; a record that came from a ledger names blobs that are not
-    here.
-    ``same_as``: the run whose result this is, where a run of the same content had finished.
-    ``spec``: the node as canonical JSON (``plan.digest``), nodes inside it as their digests; empty in older records.
-    ``metrics``: JSON values; a number that is not finite (the run diverged) stands as null.
+    Args:
+        digest: the node's name, 64 hexadecimal digits.
+        kind: the node's class ("Train").
+        metrics: JSON values; a number that is not finite (the run diverged) stands as null.
+        facts: torch's version, processor, threads and the like.
+        blobs: part ("final", "best", "mask") -> SHA-256.  The blobs of a record from a ledger are not in the store.
+        inputs: number -> digest of each node that the node was made from.
+        spec: the node as canonical JSON (``plan.digest``), nodes inside it as their digests.  Its SHA-256 is the
+            digest.  Empty in older records.
+        seconds: how long it took, on one thread.
+        same_as: the run whose result this is, if a run of the same content had finished before.
+        key: the SHA-256 of the run's content, by which such runs find each other.  Empty in older records.
     """
 
     digest: str
@@ -29,31 +44,85 @@ class Record:
     spec: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     same_as: str = ""
+    key: str = ""
 
     def line(self) -> str:
         """The record as one line: the first 16 digits of the SHA-256 of its JSON, a space, the JSON."""
-        fields = {name: value for name, value in asdict(self).items() if value or name != "spec"}
-        text = json.dumps(finite(fields), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return f"{_check(text)} {text}"
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        written = {name: value for name, value in values.items() if value or name not in LATER}
+        text = json.dumps(finite(written), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return f"{checksum(text)} {text}"
 
     @classmethod
     def parse(cls, line: str) -> Record:
         """The record of a line.
 
         Raises:
-            ValueError: for a line that is not what its checksum says, or holds no record.
+            NewerError: the line is whole, but has fields that this version does not know.
+            ValueError: the line is not what its checksum says, or does not hold a record.
         """
         check, _, text = line.rstrip("\n").partition(" ")
-        if check != _check(text):
+        if check != checksum(text):
             raise ValueError("it is not what its checksum says")
         try:
-            return cls(**json.loads(text))
-        except TypeError as error:  # a key of a newer record
-            raise ValueError(str(error)) from error
+            values = json.loads(text, parse_constant=_not_json)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        if not isinstance(values, dict):
+            raise ValueError(f"it holds a {type(values).__name__}, not a record")
+        if unknown := sorted(values.keys() - TYPES.keys()):
+            raise NewerError(f"it was written by a newer version (it has the field '{unknown[0]}')")
+        for name, value in values.items():
+            if not isinstance(value, TYPES[name]) or isinstance(value, bool):
+                raise ValueError(f"its {name} is a {type(value).__name__}")
+        try:
+            record = cls(**values)
+        except TypeError as error:  # a field is missing
+            raise ValueError(str(error).partition("() ")[2]) from error
+        record._check_names()
+        return record
+
+    def _check_names(self) -> None:
+        """Every name is a SHA-256: a name becomes part of a path."""
+        named = {"digest": self.digest, **self.blobs, **self.inputs}
+        named |= {name: text for name, text in (("same_as", self.same_as), ("key", self.key)) if text}
+        for what, name in named.items():
+            if not is_name(name):
+                raise ValueError(f"its {what} is {str(name)[:80]!r}, which is not a SHA-256 in 64 hexadecimal digits")
+        if not (math.isfinite(self.seconds) and self.seconds >= 0):
+            raise ValueError(f"its seconds are {self.seconds}")
+
+    def check_spec(self) -> None:
+        """Compare the digest with the spec, if there is one; for records that come from elsewhere.
+
+        Raises:
+            ValueError: the SHA-256 of the canonical spec is another, or the spec is of another kind of node.
+        """
+        if not self.spec:
+            return
+        text = json.dumps(self.spec, sort_keys=True, separators=(",", ":"))
+        if hashlib.sha256(text.encode()).hexdigest() != self.digest:
+            raise ValueError("its digest is not the SHA-256 of its spec")
+        if self.spec.get("is") != self.kind:
+            raise ValueError(f"its kind is {self.kind!r}, its spec is of another")
 
 
-def _check(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "digest": str,
+    "kind": str,
+    "metrics": dict,
+    "facts": dict,
+    "blobs": dict,
+    "inputs": dict,
+    "spec": dict,
+    "seconds": (int, float),
+    "same_as": str,
+    "key": str,
+}
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"it holds {constant}, which is not JSON")
 
 
 def finite(value: Any) -> Any:

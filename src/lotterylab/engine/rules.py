@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -33,8 +34,9 @@ def execute(node: Node, context: Context) -> Record:
     """Compute a node whose inputs are in the store, and commit its record."""
     began = time.perf_counter()
     store = context.store
-    known = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node), "spec": canonical(node)}
     key = _content_key(node, context) if isinstance(node, Train) else ""
+    known: dict[str, Any] = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node)}
+    known |= {"spec": canonical(node), "key": key}
     if key and (twin := _twin(key, store)):
         record = Record(**known, metrics=twin.metrics, facts=twin.facts, blobs=twin.blobs, same_as=twin.digest)
         store.commit(record)
@@ -49,7 +51,8 @@ def execute(node: Node, context: Context) -> Record:
     )
     store.commit(record)
     if key:
-        store.remember_same(key, node.digest)
+        with contextlib.suppress(OSError):  # the result exists; the index can be rebuilt
+            store.remember_same(key, node.digest)
     return record
 
 

@@ -84,14 +84,14 @@ class Schedule:
                 self._want(task, blobs=False)
 
     def _want(self, task: Node, *, blobs: bool) -> None:
-        if task.digest in self.waiting or self._is_here(task, blobs=blobs):
+        if task.digest in self.waiting or task.digest in self.running or self._is_here(task, blobs=blobs):
             return
         inputs, before = list(task_inputs(task)), self._before(task)
         for one in inputs:
             self._want(one, blobs=not isinstance(task, Choose))
         for one in before:
             self._want(one, blobs=False)
-        self._needs[task.digest] = {one.digest for one in (*inputs, *before)} & self.waiting.keys()
+        self._needs[task.digest] = {one.digest for one in (*inputs, *before)} & {*self.waiting, *self.running}
         self.waiting[task.digest] = task  # after its inputs, so that the order is a valid one
 
     def _before(self, task: Node) -> list[At]:
@@ -122,6 +122,10 @@ class Schedule:
     def give_back(self, digest: str) -> None:
         """A running task was not finished (its worker died); it is handed out again, first."""
         self.waiting = {digest: self.running.pop(digest), **self.waiting}
+
+    def again(self, digest: str) -> None:
+        """A running task found an input damaged or lost; it is handed out again, after what that input takes."""
+        self._want(self.running.pop(digest), blobs=False)
 
     def fail(self, digest: str) -> None:
         """A running task failed; all that need it are skipped."""

@@ -3,229 +3,267 @@
     <store>/format.json                 the version of this layout
     <store>/objects/ab/<sha256>         blobs (safetensors), named by their bytes
     <store>/runs/<digest>/manifest      the ONE file that makes a result exist: hashes, metrics, facts, own checksum
-    <store>/partial/<digest>/           the last checkpoint of a run that has not finished
+    <store>/known.jsonl                 records that came from ledgers: numbers without tensors, a line each
+    <store>/partial/<digest>/checkpoint the last checkpoint of a run that has not finished
     <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
     <store>/failed/<digest>             why a task failed when it was last tried; gone when it succeeds
+    <store>/quarantine/                 damaged files that were set aside
     <store>/lock                        held by the one process that computes
 
 A blob is written before the manifest that names it; the manifest is written whole or not at all.  Whatever a kill
 leaves behind is either a finished result or nothing.
+
+Every byte that is read is under a checksum, and every file is compared with the name that it was asked by.  A damaged
+file counts as absent: its result is computed again.  ``damage`` lists what was found so far.  Names are SHA-256 in 64
+hexadecimal digits, and no path leads through a link, so that nothing is ever written outside the store.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import shutil
-import time
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.blobs import WRITING, deserialize, serialize, write_atomically
+from lotterylab.blobs import deserialize, serialize
+from lotterylab.engine import partials
+from lotterylab.engine.files import Files, checked_name, is_name, plain_fields, sealed, unsealed
+from lotterylab.engine.known import Known
+from lotterylab.engine.layout import FORMAT, read_format, write_format
 from lotterylab.engine.lock import Lock
-from lotterylab.engine.records import Record
+from lotterylab.engine.records import NewerError, Record
 from lotterylab.errors import DamageError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
-CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
+FOLDERS = ("objects", "runs", "partial", "same", "failed")
 
 
 class Store:
-    """A folder of results.  Reading needs no lock; computing takes ``lock()``."""
+    """A folder of results.  Reading needs no lock and writes nothing; computing takes ``lock()``."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._check_format()
-
-    def _check_format(self) -> None:
-        file = self.path / "format.json"
-        if file.is_file():
-            try:
-                found = int(json.loads(file.read_bytes())["format"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise DamageError(
-                    f"{file} is damaged: it should say {json.dumps({'format': FORMAT})}. Write that into it."
-                ) from error
-            if found > FORMAT:
-                raise RefusedError(
-                    f"the store {self.path} has format {found}; this lotterylab knows up to {FORMAT}. "
-                    "Use a newer lotterylab, or another --store."
-                )
+        self.files = Files(self.path)
+        self.damage = self.files.damage
+        self._known = Known(self.files, self.path / "known.jsonl")
+        self._parsed: dict[str, tuple[tuple[int, int, int], Record]] = {}
+        self.format = read_format(self.files)
 
     def create(self) -> Store:
         """Make the folders, if they are not there."""
-        for name in ("objects", "runs", "partial", "same", "failed"):
-            (self.path / name).mkdir(parents=True, exist_ok=True)
-        if not (self.path / "format.json").is_file():
-            write_atomically(self.path / "format.json", json.dumps({"format": FORMAT}).encode())
+        for name in FOLDERS:
+            self.files.make_folder(self.path / name)
+        if not self.format:
+            # a store that has lost its version may hold what format 1 left
+            self.format = 1 if os.listdir(self.path / "runs") else FORMAT
+            write_format(self.files, self.format)
         return self
 
     # -- records -------------------------------------------------------------------------------------------------
 
     def __contains__(self, digest: str) -> bool:
-        return self._manifest(digest).is_file()
+        return self.record(digest) is not None
 
     def record(self, digest: str) -> Record | None:
-        """The record of a finished node, or None.
+        """The record of a finished node, or None; a damaged manifest counts as absent and is noted in ``damage``.
 
         Raises:
-            DamageError: when its manifest is there but does not hold a record.
+            RefusedError: a newer version of lotterylab has written it.
         """
+        return self.computed(digest) or self._known.get(digest)
+
+    def computed(self, digest: str) -> Record | None:
+        """The record of a node that was computed in this store: all its blobs have been here."""
+        if not is_name(digest):
+            return None
+        path = self._manifest(digest)
         try:
-            data = self._manifest(digest).read_bytes()
+            state = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        stamp = (state.st_mtime_ns, state.st_ino, state.st_size)  # a manifest is only ever replaced by another file
+        if digest in self._parsed and self._parsed[digest][0] == stamp:
+            return self._parsed[digest][1]
+        data = self.files.read(path)
+        if data is None:
+            return None
         try:
-            return Record.parse(data.decode())
+            record = Record.parse(data.decode())
+            if record.digest != digest:
+                raise ValueError(f"it is the manifest of {record.digest[:12]}")
+        except NewerError as error:
+            raise RefusedError(f"{path}: {error}. Use a newer lotterylab, or another --store.") from error
         except ValueError as error:
-            raise DamageError(f"{self._manifest(digest)} is damaged ({error}); delete it and run again.") from error
+            self.damage[path] = str(error)
+            return None
+        self._parsed[digest] = (stamp, record)
+        return record
 
     def records(self) -> Iterator[Record]:
         """All records, in the order of their digests."""
-        for folder in sorted((self.path / "runs").glob("*")):
-            if record := self.record(folder.name):
+        for digest in sorted({*self.digests(), *self._known}):
+            if record := self.record(digest):
                 yield record
 
+    def digests(self) -> Iterator[str]:
+        """The digests of what was computed here."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.path / "runs") as entries:
+            yield from (entry.name for entry in entries if is_name(entry.name))
+
     def commit(self, record: Record) -> None:
-        """Make a result exist.  Its blobs must have been put before."""
-        folder = self.path / "runs" / record.digest
-        folder.mkdir(exist_ok=True)
-        write_atomically(folder / "manifest", record.line().encode())
-        self.drop_partial(record.digest)
-        self._failure(record.digest).unlink(missing_ok=True)
+        """Make a result exist.  Its blobs must have been put before.  For the holder of the lock and its workers."""
+        path = self._manifest(record.digest)
+        self.files.write(path, record.line().encode())
+        with contextlib.suppress(OSError):  # the result exists: what is left over is swept later
+            self.drop_partial(record.digest)
+            self.files.inside(self._failure(record.digest)).unlink(missing_ok=True)
+
+    def forget(self, digest: str) -> None:
+        """Remove a manifest.  For the holder of the lock."""
+        self.files.remove(self._manifest(digest).parent)
+
+    def know(self, records: Iterable[Record]) -> int:
+        """Answer from these records too, in this process alone, if the store has nothing under their digests.
+
+        Returns how many were new.
+        """
+        return self._known.add(record for record in records if self.record(record.digest) is None)
+
+    def keep_known(self, records: Iterable[Record]) -> None:
+        """Write records without tensors into the store, for its workers.  For the holder of the lock."""
+        self._known.keep(records)
+
+    def only_in_memory(self, digests: Iterable[str]) -> list[Record]:
+        """The records among ``digests`` that only a ledger of this process has."""
+        return self._known.only_in_memory(digests)
+
+    def set_aside_damage(self) -> None:
+        """Move every file in ``damage`` into quarantine/ (``files.moved`` says so).  For the holder of the lock."""
+        if self._known.path in self.damage:
+            self._known.mend()
+        for path, why in list(self.damage.items()):
+            self.files.set_aside(path, why)
 
     def _manifest(self, digest: str) -> Path:
-        return self.path / "runs" / digest / "manifest"
+        return self.path / "runs" / checked_name(digest) / "manifest"
 
     # -- blobs ---------------------------------------------------------------------------------------------------
 
     def put(self, tensors: Mapping[str, Tensor]) -> str:
         """Store tensors; returns the SHA-256 that names them.  Equal tensors are stored once."""
-        data = serialize(tensors)
+        return self.put_bytes(serialize(tensors))
+
+    def put_bytes(self, data: bytes) -> str:
+        """Store the bytes of a blob; returns the SHA-256 that names them.  A damaged blob is written anew."""
         name = hashlib.sha256(data).hexdigest()
         path = self.blob_path(name)
-        if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
-            write_atomically(path, data)
+        if self.files.read(path) != data:
+            self.files.write(path, data)
         return name
 
     def has_blob(self, name: str) -> bool:
         """Whether the blob is here."""
-        return self.blob_path(name).is_file()
+        return is_name(name) and self.blob_path(name).is_file()
 
     def has_blobs_of(self, record: Record) -> bool:
-        """Whether all blobs of the record are here; of one that came from a ledger they are not."""
+        """Whether all blobs of the record are here; those of a record from a ledger are not."""
         return all(map(self.has_blob, record.blobs.values()))
 
     def get(self, name: str) -> dict[str, Tensor]:
-        """The tensors of a blob, in the order of their names, its bytes checked against its name.
+        """The tensors of a blob, in the order of their names; raises as ``get_bytes`` does."""
+        return deserialize(self.get_bytes(name))
+
+    def get_bytes(self, name: str) -> bytes:
+        """The bytes of a blob, checked against its name.
 
         Raises:
-            DamageError: when the blob is missing or its bytes are not what its name says.
+            DamageError: the blob is missing, or its bytes are not what its name says.
         """
         path = self.blob_path(name)
-        if not path.is_file():
+        data = self.files.read(path)
+        if data is None and path not in self.damage:
             raise DamageError(
                 f"the store has no {path}: it was lost, or its record came from a ledger. Run the study: what is "
-                "needed is computed again."
+                "needed is computed again.",
+                path,
             )
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != name:
-            raise DamageError(f"{path} is damaged: its bytes are not those it was named for. Delete it and run again.")
-        return deserialize(data)
+        if data is None or hashlib.sha256(data).hexdigest() != name:
+            self.damage[path] = "its bytes are not those it was named for"
+            raise DamageError(
+                f"{path} is damaged: its bytes are not those it was named for. Run the study: what is needed is "
+                "computed again.",
+                path,
+            )
+        return data
 
     def blob_path(self, name: str) -> Path:
         """Where the blob of that SHA-256 lies."""
-        return self.path / "objects" / name[:2] / name
+        return self.path / "objects" / checked_name(name)[:2] / name
 
-    # -- unfinished runs -----------------------------------------------------------------------------------------
+    # -- unfinished runs (``partials`` knows the file) -------------------------------------------------------------
 
     def save_partial(self, digest: str, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
         """Keep a checkpoint of an unfinished run: one file, so that tensors and notes always belong together."""
-        folder = self.path / "partial" / digest
-        folder.mkdir(exist_ok=True)
-        body = serialize(tensors)
-        head = json.dumps({**notes, "sha256": hashlib.sha256(body).hexdigest()}, sort_keys=True).encode()
-        write_atomically(folder / "checkpoint", len(head).to_bytes(8, "little") + head + body)
+        data = partials.packed(digest, tensors, notes)
+        try:
+            self.files.write(partials.place(self.path, digest), data)
+        except (
+            FileNotFoundError
+        ):  # a process that outlived its killed parent has finished the run, and swept the folder
+            self.files.write(partials.place(self.path, digest), data)
 
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The last checkpoint of an unfinished run; None where there is none or it is damaged (the run starts
-        again)."""
-        try:
-            data = (self.path / "partial" / digest / "checkpoint").read_bytes()
-        except FileNotFoundError:
-            return None
-        size = int.from_bytes(data[:8], "little")
-        try:
-            notes = json.loads(data[8 : 8 + size])
-        except ValueError:
-            return None
-        body = data[8 + size :]
-        return (deserialize(body), notes) if hashlib.sha256(body).hexdigest() == notes.pop("sha256") else None
-
-    def drop_partial(self, digest: str) -> None:
-        """Forget the checkpoint of a run."""
-        # a worker that has outlived its killed parent may be writing there too: what it leaves does no harm
-        shutil.rmtree(self.path / "partial" / digest, ignore_errors=True)
-
-    def sweep(self) -> None:
-        """Remove what kills left: checkpoints of runs that have finished, and files whose writing was cut off.
-
-        For the holder of the lock.  A young unfinished file may be another command's, which brings in a ledger.
-        """
-        for folder in (self.path / "partial").iterdir():
-            record = self.record(folder.name)
-            if record and self.has_blobs_of(record):
-                self.drop_partial(folder.name)
-        for file in self.path.rglob(f"{WRITING}*"):
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - file.stat().st_mtime > CUT_OFF_SECONDS:
-                    file.unlink()
+        """The last checkpoint of an unfinished run; None if there is none or it is damaged (the run starts again)."""
+        return partials.unpacked(digest, self.files.read(partials.place(self.path, digest)))
 
     def partial_notes(self, digest: str) -> dict[str, Any] | None:
         """The notes of that checkpoint alone, for those who only look: its step, metrics, seconds."""
-        try:
-            with open(self.path / "partial" / digest / "checkpoint", "rb") as file:
-                return json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        except (FileNotFoundError, ValueError):
-            return None
+        return partials.notes_of(digest, partials.place(self.path, digest))
+
+    def sweep(self) -> None:
+        """Remove what kills left.  For the holder of the lock."""
+        from lotterylab.engine.upkeep import sweep
+
+        sweep(self)
+
+    def drop_partial(self, digest: str) -> None:
+        """Forget the checkpoint of a run."""
+        self.files.remove(partials.place(self.path, digest).parent)
 
     # -- tasks that failed ---------------------------------------------------------------------------------------
 
     def remember_failure(self, digest: str, message: str, trace: str) -> None:
         """Keep why a task failed, until it succeeds."""
-        self._failure(digest).parent.mkdir(exist_ok=True)  # a store of an earlier version has no such folder
-        text = json.dumps({"message": message, "trace": trace}, sort_keys=True)
-        write_atomically(self._failure(digest), text.encode())
+        self.files.write(self._failure(digest), sealed({"digest": digest, "message": message, "trace": trace}))
 
     def failures(self) -> dict[str, dict[str, str]]:
         """Message and trace of each task that failed when it was last tried, by digest."""
-        found = {}
+        failures = {}
         for file in sorted((self.path / "failed").glob("[0-9a-f]*")):
-            with contextlib.suppress(FileNotFoundError, ValueError):
-                found[file.name] = json.loads(file.read_bytes())
-        return found
+            data = self.files.read(file)
+            fields = unsealed(data) or (self.format == 1 and plain_fields(data, digest=file.name)) or {}
+            if fields.pop("digest", None) == file.name:
+                failures[file.name] = fields
+        return failures
 
     def _failure(self, digest: str) -> Path:
-        return self.path / "failed" / digest
+        return self.path / "failed" / checked_name(digest)
 
     # -- the index of equal content ------------------------------------------------------------------------------
 
     def same(self, key: str) -> Record | None:
         """A finished run whose start, mask, data, recipe, seed and facts are the same."""
-        try:
-            return self.record((self.path / "same" / key).read_text())
-        except FileNotFoundError:
-            return None
+        fields = unsealed(self.files.read(self.path / "same" / checked_name(key))) or {}
+        record = self.computed(fields.get("digest", "")) if fields.get("key") == key else None
+        return record if record and record.key in ("", key) else None
 
     def remember_same(self, key: str, digest: str) -> None:
         """Enter a finished run in the index."""
-        write_atomically(self.path / "same" / key, digest.encode())
+        self.files.write(self.path / "same" / checked_name(key), sealed({"key": key, "digest": digest}))
 
     # -- who computes --------------------------------------------------------------------------------------------
 
@@ -239,11 +277,12 @@ class Store:
         Raises:
             UsageError: when none does, or several do.
         """
-        folders = sorted((self.path / "runs").glob(f"{beginning}*")) if beginning.isalnum() else []
-        found = [folder.name for folder in folders]
-        record = self.record(found[0]) if len(found) == 1 else None
+        digests = sorted({digest for digest in (*self.digests(), *self._known) if digest.startswith(beginning)})
+        digests = digests if beginning else []
+        record = self.record(digests[0]) if len(digests) == 1 else None
         if record is None:
-            what = f"{len(found)} begin so: {', '.join(one[:16] for one in found[:5])}" if found else "none begins so"
+            shown = ", ".join(digest[:16] for digest in digests[:5])
+            what = f"{len(digests)} begin so: {shown}" if digests else "none begins so"
             raise UsageError(
                 f"a result of {self.path} was asked for by '{beginning}', the first digits of its digest; {what}. "
                 "The report's table of runs, and table --json, show the digests."

@@ -192,7 +192,9 @@ def save_if_ahead(node: Train, context: Context, last: Checkpoint, seconds: floa
     """Keep a checkpoint of a run that is not finished, unless there is one that is further on."""
     notes = context.store.partial_notes(node.digest)
     ahead = notes and notes["facts"] == facts_that_decide(node, context) and notes["step"] > last.step
-    if node.digest not in context.store and not ahead:
+    record = context.store.record(node.digest)
+    finished = record is not None and context.store.has_blobs_of(record)
+    if not finished and not ahead:
         save(node, context, last, seconds)
 
 

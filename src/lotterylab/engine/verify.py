@@ -1,33 +1,188 @@
-"""Looking for damage in a store."""
+"""Looking for damage in a store, and repairing what can be computed again."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-from lotterylab.engine.store import Store
+from lotterylab.engine import partials
+from lotterylab.engine.files import is_name, read_bytes, unsealed
+from lotterylab.engine.layout import FORMAT, write_format
+from lotterylab.engine.records import NewerError, Record
+from lotterylab.engine.store import FOLDERS, Store
 from lotterylab.errors import DamageError
 
+OWN_FILES = ("format.json", "known.jsonl", "lock")
 
-def verify(store: Store) -> Iterator[str]:
-    """One line for each damaged blob or manifest, and for each blob that a manifest names and the store has lost.
 
-    A record that was brought in from a ledger names blobs that never were here; that is no damage as long as none of
-    them is.
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """Something in a store that is not as it should be, and what ``repair`` does about it.
+
+    "set aside": it goes to ``quarantine/``, and what it held is computed again when it is needed.  "know": the result
+    keeps its numbers, and its lost tensors are computed again when they are needed.  "format" and "mend":
+    the file is written again without its damage.
     """
-    for path in sorted((store.path / "objects").glob("*/*")):
-        if path.name.startswith("."):
-            continue  # what a kill left of a write; never read
-        if hashlib.sha256(path.read_bytes()).hexdigest() != path.name:
-            yield f"{path} is not what its name says: delete it and run again."
-    for folder in sorted((store.path / "runs").glob("*")):
+
+    path: Path
+    what: str
+    remedy: Literal["set aside", "know", "format", "mend"] = "set aside"
+
+    def __str__(self) -> str:
+        """One line: the path, and what is wrong."""
+        return f"{self.path}: {self.what}"
+
+
+def verify(store: Store) -> Iterator[Damage]:
+    """Everything in the store that is damaged, lost or out of place; nothing is changed.
+
+    A record that came from a ledger names blobs that never were here, which is not damage.  Neither are unfinished
+    files that a killed write left: nothing reads them, and the next run removes them.
+    """
+    yield from _format(store)
+    yield from _objects(store)
+    yield from _runs(store)
+    yield from _known(store)
+    if store.format != 1:  # in that one, these files had no checksum; the next run brings the store to today's layout
+        yield from _partials(store)
+        yield from _sealed_files(store, "same", "key")
+        yield from _sealed_files(store, "failed", "digest")
+    yield from _strangers(store)
+
+
+def repair(store: Store, damages: Iterable[Damage]) -> None:
+    """Set damaged files aside, so that what they held is computed again; ``store.files.moved`` says which.
+
+    For the holder of the lock.
+    """
+    for damage in damages:
+        match damage.remedy:
+            case "set aside":
+                store.files.set_aside(damage.path, damage.what)
+            case "format":
+                write_format(store.files, FORMAT)
+            case "mend":
+                store.damage[damage.path] = damage.what
+                store.set_aside_damage()
+            case "know":
+                if record := store.computed(damage.path.parent.name):
+                    store.keep_known([record])
+                    store.forget(record.digest)
+    # a blob that was set aside is lost now: its records keep their numbers
+    if lost := [damage for damage in _runs(store) if damage.remedy == "know"]:
+        repair(store, lost)
+
+
+def _format(store: Store) -> Iterator[Damage]:
+    path = store.path / "format.json"
+    if (store.path / "runs").is_dir() and not store.format:
+        yield Damage(path=path, what=store.damage.get(path, "it is missing"), remedy="format")
+
+
+def _objects(store: Store) -> Iterator[Damage]:
+    for folder in _children(store.path / "objects"):
+        for path in _children(folder):
+            data, wrong = _read(path)
+            if wrong:
+                yield Damage(path=path, what=wrong)
+            elif not is_name(path.name) or path != store.blob_path(path.name):
+                yield Damage(path=path, what="no blob has such a name or place")
+            elif hashlib.sha256(data).hexdigest() != path.name:
+                yield Damage(path=path, what="its bytes are not those it was named for")
+
+
+def _runs(store: Store) -> Iterator[Damage]:
+    for folder in _children(store.path / "runs"):
+        path = folder / "manifest"
+        if not is_name(folder.name):
+            yield Damage(path=folder, what="no result has such a name")
+            continue
+        yield from (Damage(path=file, what="no result has such a file") for file in _children(folder) if file != path)
+        if not os.path.lexists(path):
+            continue  # killed between the folder and the manifest; the next result fills it
+        data, wrong = _read(path)
         try:
-            record = store.record(folder.name)
-        except DamageError as error:
-            yield str(error)
+            record = None if wrong else Record.parse(data.decode())
+            wrong = wrong or ("" if record and record.digest == folder.name else "it is the manifest of another result")
+            if record and not wrong:
+                record.check_spec()
+        except NewerError:
+            continue  # whole, but not for this version to judge
+        except ValueError as error:
+            record, wrong = None, str(error)
+        if wrong:
+            yield Damage(path=path, what=wrong)
+        elif record and (lost := [part for part, blob in record.blobs.items() if not store.has_blob(blob)]):
+            whole = store.format == 1 and len(lost) == len(record.blobs)  # from a ledger, as far as one can tell
+            if not whole:
+                what = f"{record.kind} {record.digest[:12]} has lost {', '.join(lost)}"
+                yield Damage(path=path, what=what, remedy="know")
+
+
+def _known(store: Store) -> Iterator[Damage]:
+    path = store.path / "known.jsonl"
+    data, wrong = _read(path) if os.path.lexists(path) else (b"", "")
+    if wrong:
+        yield Damage(path=path, what=wrong)
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            Record.parse(line.decode()).check_spec()
+        except NewerError:
             continue
-        if record is None:
+        except ValueError as error:
+            yield Damage(path=path, what=f"line {number}: {error}", remedy="mend")
+
+
+def _partials(store: Store) -> Iterator[Damage]:
+    for folder in _children(store.path / "partial"):
+        path = folder / "checkpoint"
+        if not is_name(folder.name) or not folder.is_dir() or folder.is_symlink():
+            yield Damage(path=folder, what="no checkpoint has such a name")
             continue
-        lost = [part for part, blob in record.blobs.items() if not store.has_blob(blob)]
-        if lost and len(lost) < len(record.blobs):
-            yield f"{record.kind} {record.digest[:12]} has lost {', '.join(lost)}: delete {folder} and run again."
+        yield from (Damage(path=file, what="no run has such a file") for file in _children(folder) if file != path)
+        if os.path.lexists(path):
+            data, wrong = _read(path)
+            if wrong or not partials.is_whole(folder.name, data):
+                yield Damage(path=path, what=wrong or "it is not what its checksum says, or another run's")
+
+
+def _sealed_files(store: Store, name: str, names_itself: str) -> Iterator[Damage]:
+    for path in _children(store.path / name):
+        data, wrong = _read(path)
+        fields = unsealed(data)
+        if wrong or fields is None:
+            yield Damage(path=path, what=wrong or "it is not what its checksum says")
+        elif fields.get(names_itself) != path.name:
+            yield Damage(path=path, what="it belongs under another name")
+
+
+def _strangers(store: Store) -> Iterator[Damage]:
+    """Links, and other things than folders in the place of folders."""
+    for name in FOLDERS:
+        folder = store.path / name
+        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+            yield Damage(path=folder, what="it is not a folder")
+    for name in OWN_FILES:
+        if (path := store.path / name).is_symlink():
+            yield Damage(path=path, what="it is a link")
+
+
+def _children(folder: Path) -> list[Path]:
+    """What is in a folder of the store but hidden files, in the order of the names; a link is not followed."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(folder / name for name in os.listdir(folder) if not name.startswith("."))
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """The bytes of a file, or what is wrong with it."""
+    if path.is_symlink():
+        return b"", "it is a link"
+    try:
+        return read_bytes(path) or b"", ""
+    except DamageError as error:
+        return b"", str(error).removeprefix(f"{path} ").rstrip(".")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lotterylab.engine.exact import CUBLAS, exact
+from lotterylab.errors import DamageError
 
 # glibc gives large blocks back to the system after each step by default, and every step then pays for fresh pages
 # (3,600 page faults a step of the shallow CNN at batch 64, none with these; 32 MiB is the largest value it accepts)
@@ -62,6 +63,8 @@ def work(pipe: Connection, settings: Settings) -> None:
                 record = execute(node, context)
             except Stopped:
                 link.say("stopped", node.digest, None)
+            except DamageError as error:
+                link.say("damaged", node.digest, (error.path, f"{type(error).__name__}: {error}"))
             except Exception as error:
                 link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
             else:

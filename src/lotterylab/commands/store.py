@@ -1,0 +1,89 @@
+"""The commands that keep a store: gc, reindex, export, import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from lotterylab.commands.shared import Place
+from lotterylab.errors import UsageError
+from lotterylab.studies.request import Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upkeep:
+    """Keep a store: remove what nothing needs, build its index again, or take in what another store has exported."""
+
+    what: Annotated[Literal["gc", "reindex", "import"], tyro.conf.Positional]
+    """gc: remove blobs that no result names, and damaged files that were set aside.  reindex: build the index of equal
+    runs from the results.  import FILE: put the results of an exported study into this store.  (export has a page of
+    its own: lotterylab store export STUDY --help)"""
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    """The file to import."""
+    place: Place = field(default_factory=Place)
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """With gc: say what would be removed, and remove nothing."""
+
+    def __call__(self) -> int:
+        """Do it, and say what was done."""
+        if (self.what == "import") != (self.file is not None):
+            found = f"'{self.file}' was given" if self.file else "none was given"
+            raise UsageError(f"store {self.what} takes {'a' if self.what == 'import' else 'no'} file; {found}.")
+        if self.dry_run and self.what != "gc":
+            raise UsageError(f"--dry-run goes with gc, not with {self.what}.")
+        {"gc": self._gc, "reindex": self._reindex, "import": self._import}[self.what]()
+        return 0
+
+    def _gc(self) -> None:
+        from lotterylab.engine import upkeep
+
+        store = self.place.open(to_read=True)
+        if self.dry_run:
+            items = list(upkeep.garbage(store))
+        else:
+            with store.lock():
+                items = upkeep.collect(store)
+        for item in items:
+            print(f"{item.path}: {item.why} ({item.bytes:,} bytes)")
+        verb = "would be" if self.dry_run else "were"
+        print(f"{len(items)} files of {sum(item.bytes for item in items) / 1e6:.1f} MB {verb} removed.")
+
+    def _reindex(self) -> None:
+        from lotterylab.engine.upkeep import reindex
+
+        store = self.place.open(to_read=True)
+        with store.lock():
+            print(f"{reindex(store)} runs are in the index of equal content.")
+
+    def _import(self) -> None:
+        from lotterylab.engine.bundle import read_bundle
+
+        assert self.file
+        store = self.place.open().create()
+        with store.lock():
+            store.sweep()
+            counts = read_bundle(self.file.expanduser(), store)
+        print(f"{counts.results} results and {counts.blobs} blobs were new and are in {store.path} now.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write the finished results of this study with their tensors into one file, for store import elsewhere."""
+
+    request: Request = field(default_factory=Request)
+    place: Place = field(default_factory=Place)
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """The file to write; a tar archive in which every byte is under a checksum."""
+
+    def __call__(self) -> int:
+        """Write the file, and say what it holds."""
+        from lotterylab.engine.bundle import write_bundle
+
+        resolved, store = self.request.resolve(), self.place.open(to_read=True)
+        out = self.out.expanduser()
+        counts = write_bundle(resolved.study.targets(), store, out)
+        print(f"{counts.results} results and {counts.blobs} blobs of {resolved.study.title} are in {out}.")
+        return 0

@@ -1,0 +1,87 @@
+"""Records that came from ledgers: in memory for a command that only reads, in one file of the store for its workers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from lotterylab.engine.files import Files
+from lotterylab.engine.records import NewerError, Record
+from lotterylab.errors import RefusedError
+
+DIGEST = re.compile(rb'"digest":"([0-9a-f]{64})"')
+
+
+class Known:
+    """Records without tensors by their digests; those of the file first, so that a store does not change its mind."""
+
+    def __init__(self, files: Files, path: Path) -> None:
+        self.files, self.path = files, path
+        self._added: dict[str, Record] = {}
+        self._parsed: dict[str, Record | None] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        yield from {**self._lines, **self._added}
+
+    def get(self, digest: str) -> Record | None:
+        """The record of that name, or None; a damaged line counts as absent."""
+        return self._of_file(digest) or self._added.get(digest)
+
+    def _of_file(self, digest: str) -> Record | None:
+        if digest in self._lines and digest not in self._parsed:
+            self._parsed[digest] = self._parse(digest)
+        return self._parsed.get(digest)
+
+    def add(self, records: Iterable[Record]) -> int:
+        """Keep records in memory; returns how many were new."""
+        before = len(self._added)
+        for record in records:
+            self._added.setdefault(record.digest, record)
+        return len(self._added) - before
+
+    def only_in_memory(self, digests: Iterable[str]) -> list[Record]:
+        """The records among ``digests`` that are not in the file."""
+        return [self._added[digest] for digest in digests if digest in self._added and digest not in self._lines]
+
+    def keep(self, records: Iterable[Record]) -> None:
+        """Write these records into the file too, unless it has a whole one of that name."""
+        new = {record.digest: record for record in records}
+        if new := {digest: record for digest, record in new.items() if not self._of_file(digest)}:
+            self._write(self._whole() | new)
+
+    def mend(self) -> None:
+        """Write the file again without its damaged lines, after a copy."""
+        whole, data = self._whole(), self.files.read(self.path)
+        if data is not None:
+            lines = len(data.splitlines())
+            self.files.copy_aside(self.path, data, f"{lines - len(whole)} of its {lines} lines cannot be read")
+            self._write(whole)
+
+    def _write(self, records: dict[str, Record]) -> None:
+        lines = (f"{records[digest].line()}\n" for digest in sorted(records))
+        self.files.write(self.path, "".join(lines).encode())
+        self._parsed = {}
+        self.__dict__.pop("_lines", None)
+
+    def _whole(self) -> dict[str, Record]:
+        return {digest: record for digest in self._lines if (record := self._of_file(digest))}
+
+    @cached_property
+    def _lines(self) -> dict[str, bytes]:
+        """The lines by the digest that each seems to have; a line is parsed when it is asked for."""
+        lines = (self.files.read(self.path) or b"").splitlines()
+        return {match[1].decode(): line for line in lines if (match := DIGEST.search(line))}
+
+    def _parse(self, digest: str) -> Record | None:
+        try:
+            record = Record.parse(self._lines[digest].decode())
+            if record.digest != digest:
+                raise ValueError(f"it is the record of {record.digest[:12]}")
+        except ValueError as error:
+            if isinstance(error, NewerError):
+                raise RefusedError(f"{self.path}: {error}. Use a newer lotterylab, or another --store.") from error
+            self.files.damage[self.path] = f"the line of {digest[:12]}: {error}"
+            return None
+        return record
