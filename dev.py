@@ -5,7 +5,7 @@
     python3 dev.py test       the tests, without the long ones      (more for pytest: test -- -k select)
     python3 dev.py nightly    the tests, with the long ones         (more for pytest: nightly -- -x)
     python3 dev.py check      ruff, the format, pyright
-    python3 dev.py setup      only the set-up: .venv, with the versions that constraints.txt pins
+    python3 dev.py setup      only the set-up: .venv, with the versions and hashes of requirements.lock
 
 `make study` is the same as `python3 dev.py study`, and so on; ARGS="-k select" adds arguments for pytest.
 `--here` uses the running Python as it is and makes no .venv: for a machine without network that has torch.
@@ -17,6 +17,7 @@ import difflib
 import hashlib
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -36,6 +37,18 @@ STUDY = (
 )
 COMMANDS = ("study", "test", "nightly", "check", "setup")
 PYTEST = ("test", "nightly")
+
+LOCK = "requirements.lock"
+# what a set-up with the lock depends on: "cpython 3.11 linux x86_64 glibc"; "3.14t" is a Python of another kind
+PLATFORM = (
+    "import platform, sys; version = '{}.{}'.format(*sys.version_info) + getattr(sys, 'abiflags', '');"
+    " print(sys.implementation.name, version, sys.platform, platform.machine(), platform.libc_ver()[0] or '-')"
+)
+NETWORK = (
+    "check the network and pip's settings (`pip config list`), then run the same command again; it starts afresh. If"
+    " hashes differ, somebody may have changed a file: do not use it. Without network, but with torch: add --here."
+)
+SOURCES = ("pyproject.toml", "constraints.txt", LOCK)  # what the .venv is made from
 
 # What `--here` asks of the running Python before it starts: modules, by the name that is imported.
 TESTED = ("torch", "pytest", "xdist", "hypothesis")
@@ -114,8 +127,9 @@ def venv_python(root: Path, system: str = os.name) -> Path:
 
 
 def digest(root: Path) -> str:
-    """SHA-256 of all that the .venv depends on: both files, and the folder, because a moved .venv is a broken one."""
-    parts = [str(root).encode(), (root / "pyproject.toml").read_bytes(), (root / "constraints.txt").read_bytes()]
+    """SHA-256 of all that the .venv depends on: its files, and the folder, because a moved .venv is a broken one."""
+    files = [root / name for name in SOURCES]
+    parts = [str(root).encode(), *(file.read_bytes() if file.exists() else b"" for file in files)]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -123,6 +137,27 @@ def is_ready(root: Path) -> bool:
     """Whether a set-up from just these files once ran to its end, and its Python is still there."""
     stamp = stamp_of(root)
     return stamp.exists() and stamp.read_text() == digest(root) and venv_python(root).exists()
+
+
+def lock_fits(root: Path, python: str) -> bool:
+    """Whether requirements.lock has the hashes for that Python: its comment "# fits:" has every word of PLATFORM."""
+    text = (root / LOCK).read_text() if (root / LOCK).exists() else ""
+    fits = " ".join(re.findall("^# fits: (.*)$", text, re.MULTILINE)).split()
+    words = subprocess.run([python, "-c", PLATFORM], stdout=subprocess.PIPE, encoding="utf-8").stdout.split()
+    return bool(words) and set(words) <= set(fits)
+
+
+def installs(locked: bool, python: str) -> "list[list[str]]":
+    """The commands that fill the .venv, whose Python is given.  With the lock, pip refuses a file of another hash;
+    torch comes after it, by its version alone: which of its files fits depends on the accelerator."""
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    if not locked:
+        return [[*pip, "-c", "constraints.txt", "-e", ".[test]"]]
+    return [
+        [*pip, "--require-hashes", "--no-deps", "-r", LOCK],
+        [*pip, "-c", "constraints.txt", "torch"],
+        [*pip, "--no-deps", "--no-build-isolation", "-e", "."],
+    ]
 
 
 def install(command: "list[str]", root: Path, advice: str) -> None:
@@ -143,6 +178,9 @@ def set_up(root: Path, python: str) -> None:
     if venv.exists() and not stamp.exists() and any(venv.iterdir()):
         raise Stop(2, f"{venv} was not made by dev.py and is left alone. Move it away, or use its Python with --here.")
     print("Setting up .venv (about a minute, once; longer where torch has to be downloaded) ...", flush=True)
+    locked = lock_fits(root, python)
+    if not locked:
+        print(f"{LOCK} has no hashes for this Python and machine: pip chooses the versions, unchecked.", flush=True)
     started = time.monotonic()
     venv.mkdir(exist_ok=True)
     stamp.write_text("unfinished")
@@ -156,13 +194,8 @@ def set_up(root: Path, python: str) -> None:
         root,
         "some systems ship Python without venv; there it is a package of its own (Debian, Ubuntu: python3-venv).",
     )
-    pip = [str(venv_python(root)), "-m", "pip", "--disable-pip-version-check"]
-    install(
-        [*pip, "install", "-q", "-c", "constraints.txt", "-e", ".[test]"],
-        root,
-        "check the network and pip's settings (`pip config list`), then run the same command again; it starts afresh."
-        " Without network, but with a Python that has torch: add --here.",
-    )
+    for command in installs(locked, str(venv_python(root))):
+        install(command, root, NETWORK)
     stamp.write_text(wanted)
     print(f"Setting up .venv: done in {time.monotonic() - started:.0f} s.", flush=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import re
 import shutil
@@ -12,37 +11,15 @@ import subprocess
 import sys
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-FILE = ROOT / "dev.py"
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("dev", FILE)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-dev = load()
+from some_dev import FILE, ROOT, dev, make_checkout, pretend_done
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    (tmp_path / "pyproject.toml").write_text("[project]\n")
-    (tmp_path / "constraints.txt").write_text("torch==2.13.0\n")
-    return tmp_path
-
-
-def pretend_done(root: Path) -> None:
-    python = dev.venv_python(root)
-    python.parent.mkdir(parents=True)
-    python.touch()
-    dev.stamp_of(root).write_text(dev.digest(root))
+    return make_checkout(tmp_path)
 
 
 def refusal(*words: str):
@@ -119,7 +96,7 @@ def test_help_after_two_dashes_is_pytests():
 # The stamp
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", "requirements.lock"])
 def test_the_set_up_is_stale_once_a_file_behind_it_changes(checkout, name):
     pretend_done(checkout)
     assert dev.is_ready(checkout)
