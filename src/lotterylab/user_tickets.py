@@ -67,6 +67,10 @@ def tickets(
     What is finished is in ``store``; the same call goes on after a stop, at the first training that was not finished,
     and a change of a function's source begins anew.
 
+    Each call of a function finds torch as a new process has it: dtype float32, device CPU, no autocast, products in
+    full float32, one thread.  What a notebook has set elsewhere would change the results and stands in no name, so it
+    does not count; it is active again afterwards.  Functions that need another setting make it themselves.
+
     Args:
         init_fn: ``init_fn(seed) -> nn.Module``, the same for the same seed.
         train_fn: ``train_fn(module, run)`` trains ``module`` in place for the optimizer steps ``run.steps``, its

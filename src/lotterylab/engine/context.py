@@ -25,6 +25,8 @@ from lotterylab.types import Mask, State
 class Context:
     """``fast``: channels-last layout and pooling before a monotone activation, where the model allows it.
 
+    ``walked``: digests of the nodes whose references to a user's code have been looked up.
+
     ``device``: where trainings run; states and masks are read, scored and measured on the CPU.
     """
 
@@ -35,6 +37,7 @@ class Context:
     save_every_seconds: float = 20.0
     progress: Callable[[Node, int, int], None] = lambda node, epoch, epochs: None
     stopping: Callable[[], bool] = lambda: False
+    walked: set[str] = field(default_factory=set)
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
@@ -118,11 +121,16 @@ class Context:
         all else on the CPU."""
         run = node.run if isinstance(node, At) else node
         if not isinstance(run, UserTrain):
-            return self.device if isinstance(run, Train) else "cpu"
+            return self.loop_device_of(node)
         key = encode(run.model)
         if key not in self._devices:  # kept, since it builds the module
             self._devices[key] = str(next(run.model.build().parameters()).device)
         return self._devices[key]
+
+    def loop_device_of(self, node: Node) -> str:
+        """Where the engine's own loop trains a node; "cpu" for every other task, a user's own training too."""
+        run = node.run if isinstance(node, At) else node
+        return self.device if isinstance(run, Train) and not isinstance(run, UserTrain) else "cpu"
 
     def path_name(self, model: Any) -> str:
         """The execution path of a training, a fact of its result."""

@@ -1,67 +1,108 @@
-"""The same bits each time: one thread; on a GPU also float32 that is float32.
+"""The same bits each time: a task finds torch as a new process has it, with one thread, whatever ran before.
 
-Left alone, cuDNN rounds the factors of a convolution to TensorFloat-32, 10 bits of mantissa instead of 23, and chooses
-kernels whose sums depend on which thread came first.  Neither is what a recipe of precision "float32" says, or what
-a continued run may do.
+Float32 matrix products of lower precision, an active autocast, another default dtype or oneDNN switched off change the
+bits of a result.  A notebook sets them, and a user's module may do so while it is imported or while it runs.  So each
+task sets them all, and puts back what it found.
+
+On a GPU, float32 is float32 besides.  Left alone, cuDNN rounds the factors of a convolution to TensorFloat-32, 10 bits
+of mantissa instead of 23, and chooses kernels whose sums depend on which thread came first.  Neither is what a recipe
+of precision "float32" says, or what a continued run may do.
 """
 
 from __future__ import annotations
 
 import os
+import random
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
+
+from lotterylab.engine.modes import no_modes
+from lotterylab.engine.switches import switches
 
 # what cuBLAS needs for the same bits; read when a process begins to use the GPU
 CUBLAS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+TORCH_SEED = 67280421310721  # of torch's generators in a new process
 
 
 @contextmanager
 def exact(device: str) -> Iterator[None]:
-    """While it lasts, torch computes with one thread, and its switches stand so that equal work on ``device`` gives
-    equal bits, in full float32.  Afterwards all is as it was, but for cuBLAS's variable of the environment.
+    """While it lasts, torch computes with one thread, and equal work on ``device`` gives equal bits in full float32.
 
-    torch warns of an operation that has no kernel with this property (as the gradient of adaptive pooling has not).
-    On the CPU no switch is touched: it computes like this anyway.
+    Every switch of ``switches`` has its standard value, no mode is active, and the generators of torch (the CPU's),
+    numpy and Python start from a fixed state.  Afterwards all is as it was, also after an exception or Ctrl-C, but for
+    cuBLAS's variable of the environment.
+
+    torch warns of an operation on a GPU that has no kernel with equal bits (as the gradient of adaptive pooling).
+
+    Args:
+        device: "cpu", or the GPU on which the engine trains.  A user's own training has "cpu" wherever its network is:
+            it finds torch as a new process has it, and sets what it needs inside ``train_fn``.
     """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if device != "cpu":
+        for name, value in CUBLAS.items():
+            os.environ.setdefault(name, value)
+    stack = ExitStack()
     try:
-        with nullcontext() if device == "cpu" else _switched():
-            yield
+        with _interrupts_wait():
+            for each in (no_modes(), _generators(), _switched(device)):
+                stack.enter_context(each)
+        yield
     finally:
-        torch.set_num_threads(threads)
+        try:
+            with _interrupts_wait():
+                stack.close()
+        except KeyboardInterrupt:  # it may have come just before interrupts wait; to close again does no harm
+            stack.close()
+            raise
 
 
 @contextmanager
-def _switched() -> Iterator[None]:
-    import torch
-    from torch.utils import deterministic
-
-    for name, value in CUBLAS.items():
-        os.environ.setdefault(name, value)
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    switches: tuple[tuple[Any, str, Any], ...] = (
-        (cudnn, "deterministic", True),
-        (cudnn, "benchmark", False),  # kernels chosen by rule, not by a race that another may win next time
-        (cudnn.conv, "fp32_precision", "ieee"),
-        (cudnn.rnn, "fp32_precision", "ieee"),
-        (matmul, "fp32_precision", "ieee"),
-        (deterministic, "fill_uninitialized_memory", False),  # it costs time and finds nothing here
-    )
-    before = [(place, name, getattr(place, name)) for place, name, _ in switches]
-    strict, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+def _switched(device: str) -> Iterator[None]:
+    before = [(switch, switch.read()) for switch in switches()]
     try:
-        for place, name, value in switches:
-            setattr(place, name, value)
-        torch.use_deterministic_algorithms(True, warn_only=not strict or warn_only)
+        for switch, value in before:
+            if (needed := switch.value_for(device, value)) != value:
+                switch.write(needed)
         yield
     finally:
-        for place, name, value in before:
-            setattr(place, name, value)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        for switch, value in before:
+            if switch.read() != value:
+                switch.write(value)
+
+
+@contextmanager
+def _generators() -> Iterator[None]:
+    """The state of a new process for what a user's module draws unasked, so that the tasks before do not matter."""
+    import numpy
+    import torch
+
+    before = torch.default_generator.get_state(), numpy.random.get_state(legacy=False), random.getstate()
+    torch.default_generator.manual_seed(TORCH_SEED)
+    numpy.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(before[0])
+        numpy.random.set_state(before[1])
+        random.setstate(before[2])
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C inside the block is heard at its end."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield  # other threads never hear it, and workers ignore it
+        return
+    arrived: list[tuple[Any, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: arrived.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if arrived:
+        handler(*arrived[0])

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lotterylab.engine.exact import exact
 from lotterylab.engine.local import ATTEMPTS, Summary, prepared, put_in_order
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
+from lotterylab.engine.tasks import compute
 from lotterylab.errors import DamageError, LotteryError
 from lotterylab.plan.nodes import Node
 from lotterylab.user_code import described
@@ -30,8 +30,9 @@ def run_here(
     device: str = "cpu",
     save_every_seconds: float = 20.0,
 ) -> Summary:
-    """As ``local.run``, with the same bits: one thread while it computes.  Ctrl-C ends it at once; the last checkpoint
-    is kept, and the same call goes on."""
+    """As ``local.run``, with the same bits: one thread while it computes, and torch's switches as a new process has
+    them.  Ctrl-C ends it at once; the last checkpoint is kept, and the same call goes on.
+    """
     import torch
 
     from lotterylab.engine.context import Context
@@ -47,20 +48,18 @@ def run_here(
         )
         # trainings seed torch's own generators, which are the caller's
         own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
-        with own, exact(device):
+        with own:
             _all_of(schedule, context, summary)
         summary.skipped = len(schedule.skipped)
     return summary
 
 
 def _all_of(schedule: Schedule, context: Context, summary: Summary) -> None:
-    from lotterylab.engine.rules import execute
-
     attempts: Counter[str] = Counter()
     while (node := schedule.next()) is not None:
         attempts[node.digest] += 1
         try:
-            execute(node, context)
+            compute(node, context)
         except DamageError as error:
             message = f"{type(error).__name__}: {error}"
             if error.path:

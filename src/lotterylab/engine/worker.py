@@ -44,8 +44,9 @@ def work(pipe: Connection, settings: Settings) -> None:
         signal.signal(one, signal.SIG_IGN)
     os.nice(5)  # a laptop stays usable
     from lotterylab.engine.context import Context
-    from lotterylab.engine.rules import Stopped, execute
+    from lotterylab.engine.rules import Stopped
     from lotterylab.engine.store import Store
+    from lotterylab.engine.tasks import compute
 
     link = Link(pipe)
     context = Context(
@@ -57,18 +58,17 @@ def work(pipe: Connection, settings: Settings) -> None:
         progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
         stopping=link.stopping,
     )
-    with exact(settings.device):
-        while (node := link.next()) is not None:
-            try:
-                record = execute(node, context)
-            except Stopped:
-                link.say("stopped", node.digest, None)
-            except DamageError as error:
-                link.say("damaged", node.digest, (error.path, f"{type(error).__name__}: {error}"))
-            except Exception as error:
-                link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
-            else:
-                link.say("done", node.digest, (record.seconds, record.same_as))
+    while (node := link.next()) is not None:
+        try:
+            record = compute(node, context)
+        except Stopped:
+            link.say("stopped", node.digest, None)
+        except DamageError as error:
+            link.say("damaged", node.digest, (error.path, f"{type(error).__name__}: {error}"))
+        except Exception as error:
+            link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
+        else:
+            link.say("done", node.digest, (record.seconds, record.same_as))
 
 
 class Link:
@@ -81,7 +81,8 @@ class Link:
     def next(self) -> Any:
         """The next node, or None when there will be no more."""
         try:
-            return None if self.asked_to_stop else self.pipe.recv()
+            with exact("cpu"):  # it may import the user's module that defines a spec
+                return None if self.asked_to_stop else self.pipe.recv()
         except EOFError:
             return None
 

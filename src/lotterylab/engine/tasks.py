@@ -1,0 +1,56 @@
+"""One task in a state of its own, whatever ran before it in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from lotterylab.engine.exact import exact
+from lotterylab.errors import UsageError
+from lotterylab.plan.nodes import Node
+from lotterylab.user_code import find
+
+if TYPE_CHECKING:
+    from lotterylab.engine.context import Context
+    from lotterylab.engine.records import Record
+
+
+def compute(node: Node, context: Context) -> Record:
+    """Compute a node whose inputs are in the store, and commit its record.
+
+    The modules of a user that it names are imported before: one that sets a switch while it is imported would else
+    change the task that happens to be the first, and no other.
+    """
+    from lotterylab.engine.rules import execute
+
+    for reference in references(node, context.walked):
+        with exact("cpu"), suppress(UsageError):  # the task itself says what is wrong with it
+            find(reference)
+    with exact(context.loop_device_of(node)):
+        return execute(node, context)
+
+
+def references(node: Node, walked: set[str]) -> Iterator[str]:
+    """References to a user's code in a node and in those it needs, without nodes that have been walked before.
+
+    Args:
+        node: where to begin.
+        walked: digests of nodes, to which those that are walked now are added.
+    """
+    waiting: list[Any] = [node]
+    while waiting:
+        spec = waiting.pop()
+        if isinstance(spec, Node):
+            if spec.digest in walked:
+                continue
+            walked.add(spec.digest)
+        if isinstance(spec, Mapping):
+            waiting += spec.values()
+        elif isinstance(spec, list | tuple):
+            waiting += spec
+        elif dataclasses.is_dataclass(spec) and not isinstance(spec, type):
+            waiting += [getattr(spec, field.name) for field in dataclasses.fields(spec)]
+            if hasattr(spec, "code") and isinstance(reference := getattr(spec, "source", None), str):
+                yield reference
