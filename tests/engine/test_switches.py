@@ -1,7 +1,8 @@
-"""The same name gives the same bits, whatever a caller or a user's module has set in torch."""
+"""The same name gives the same bits, whatever a caller or a user's module has set in torch or in the environment."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from lotterylab.engine import switches as table
+from lotterylab.engine.environment import CHOOSE_KERNELS, KNOWN_OTHERWISE, cleared
 from lotterylab.engine.exact import exact
 from lotterylab.engine.facts import deciding
 from lotterylab.engine.here import run_here
@@ -20,19 +22,22 @@ from lotterylab.engine.local import run
 from lotterylab.engine.store import Store
 from lotterylab.engine.switches import PRECISIONS, switches
 from lotterylab.engine.tasks import references
+from lotterylab.engine.worker import ENVIRONMENT, environment
 from lotterylab.models.custom import custom
 from lotterylab.plan.nodes import Dense, Init
 from some_loop import K, find, train_fn
 from some_plans import RECIPE, hashes, train
 from some_switches import NEEDS_GPU, OTHER, PUBLIC, TARGETS, WIDE, state
 
+CHOOSING = {"ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_DEFAULT_FPMATH_MODE": "BF16", "MKL_CBWR": "COMPATIBLE"}
 NAMES = [switch.name for switch in switches() if switch.name not in NEEDS_GPU or torch.cuda.is_available()]
 ENDINGS = {"the block ends": None, "an error": ZeroDivisionError, "Ctrl-C": KeyboardInterrupt}
 
 # sets switches when it is imported and when it runs, and puts nothing back
 RUDE = """
-import torch
+import os, torch
 
+os.environ["ONEDNN_MAX_CPU_ISA"] = "SSE41"
 torch.set_float32_matmul_precision("medium")
 torch.set_flush_denormal(True)
 torch.set_grad_enabled(False)
@@ -125,12 +130,13 @@ def test_precisions_are_read_as_they_were_set_also_where_the_old_and_the_new_swi
         table.set_precisions(own)
 
 
-def child(code: str) -> str:
-    """What a new process prints."""
+def child(code: str, **variables: str) -> str:
+    """What a new process prints, with these variables of the environment and no others that choose kernels."""
+    kept = {name: value for name, value in os.environ.items() if name not in cleared(os.environ)}
     paths = os.pathsep.join(path for path in sys.path if path)
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**kept, "PYTHONPATH": paths, **variables},
         capture_output=True,
         text=True,
         timeout=300,
@@ -180,6 +186,7 @@ def test_a_users_module_that_sets_switches_changes_no_other_task_of_its_worker_a
     monkeypatch.syspath_prepend(tmp_path)
     with exact("cpu"):  # planning imports it here too
         model = custom("rude:net", shape=(1, 8, 8))
+    os.environ.pop("ONEDNN_MAX_CPU_ISA", None)
     start = Init(model=model, seed=0)
     rude = train(Dense(model=model), start=start, recipe=RECIPE)
     assert set(references(rude, set())) == {"rude:net"}
@@ -196,6 +203,15 @@ def test_a_users_module_that_sets_switches_changes_no_other_task_of_its_worker_a
     assert {digest: found[digest] for digest in hashes(apart)} == hashes(apart)
 
 
+def test_workers_give_the_same_bits_and_facts_whatever_the_environment_says(plain, tmp_path, monkeypatch):
+    for name, value in {**CHOOSING, "ATEN_CPU_CAPABILITY": "default"}.items():
+        monkeypatch.setenv(name, value)
+    before, store = dict(os.environ), Store(tmp_path)
+    assert not run(TARGETS, store, workers=1).failed
+    assert hashes(store) == hashes(plain) and facts_of(store) == facts_of(plain)
+    assert dict(os.environ) == before
+
+
 def train_in_bfloat16(module, run):
     with torch.autocast("cpu", cache_enabled=False):  # its own, which counts
         train_fn(module, run)
@@ -210,3 +226,37 @@ def test_a_users_own_training_gives_the_same_bits_in_a_notebook_with_other_setti
         found = find(tmp_path / "set", train_fn=function, rewind_to=K)
     assert not plain.failed and not found.failed and not [alarm for alarm in found.alarms if alarm.severity == "fault"]
     assert hashes(found.store) == hashes(plain.store)
+
+
+HERE = """
+import json
+from lotterylab.engine.facts import deciding
+from lotterylab.engine.here import run_here
+from lotterylab.engine.store import Store
+from some_plans import hashes
+from some_switches import TARGETS
+
+store = Store(STORE)
+run_here(TARGETS, store)
+print(json.dumps({record.digest: deciding(record.facts) for record in store.records()}))
+"""
+
+
+def test_in_a_callers_process_a_variable_that_chooses_kernels_is_a_deciding_fact(plain, tmp_path):
+    found = json.loads(child(HERE.replace("STORE", repr(str(tmp_path))), **CHOOSING))
+    assert found == {digest: {**facts, "environment": CHOOSING} for digest, facts in facts_of(plain).items()}
+
+
+def test_in_a_callers_process_a_variable_that_chooses_no_kernel_changes_neither_bits_nor_facts(plain, tmp_path):
+    harmless = {"ONEDNN_VERBOSE": "0", "GLIBC_TUNABLES": "glibc.malloc.arena_max=1", "MKL_DYNAMIC": "FALSE"}
+    found = json.loads(child(HERE.replace("STORE", repr(str(tmp_path))), **harmless))
+    assert found == facts_of(plain) and hashes(Store(tmp_path)) == hashes(plain)
+
+
+def test_workers_are_started_without_every_variable_that_chooses_kernels_and_with_all_others():
+    choosing = {
+        name + "X" * name.endswith("_"): "glibc.cpu.hwcaps=-AVX2" for name in (*CHOOSE_KERNELS, *KNOWN_OTHERWISE)
+    }
+    others = {"PATH": "/bin", "OPENBLAS_CORETYPE": "Haswell", "DNNL_VERBOSE": "1", "MKL_NUM_THREADS": "8"}
+    assert environment({**others, **choosing}) == {**ENVIRONMENT, **dict.fromkeys(choosing)}
+    assert environment({}) == ENVIRONMENT

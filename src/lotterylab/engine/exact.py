@@ -33,7 +33,8 @@ def exact(device: str) -> Iterator[None]:
 
     Every switch of ``switches`` has its standard value, no mode is active, and the generators of torch (the CPU's),
     numpy and Python start from a fixed state.  Afterwards all is as it was, also after an exception or Ctrl-C, but for
-    cuBLAS's variable of the environment.
+    cuBLAS's variable of the environment.  Variables that choose kernels are read once in the life of a process and
+    cannot be set here: see ``environment``.
 
     torch warns of an operation on a GPU that has no kernel with equal bits (as the gradient of adaptive pooling).
 

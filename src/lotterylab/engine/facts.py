@@ -9,9 +9,14 @@ from typing import Any
 
 
 def facts(device: str = "cpu") -> dict[str, Any]:
-    """torch, device, threads, instruction set, machine.  Two runs with equal facts give the same bits.
+    """torch, device, threads, instruction set, machine, and variables of the environment that choose kernels.
 
-    ``device``: where the result is computed; of a GPU, its name is the fact.
+    Two results of one name have the same bits if the facts in ``DECIDING`` are equal.  ``exact`` sets every switch
+    that can be set, and what cannot be set is a fact.  This does not hold for a user's function whose result depends
+    on more than its source and its seed (a file, a clock, kernels of a GPU without equal bits), or for a process in
+    which a user's module replaces parts of torch.
+
+    ``device``: where the result is computed.  A GPU's fact is its name.
     """
     import torch
 
@@ -24,7 +29,9 @@ def _lasting(device: str) -> dict[str, Any]:
     import torch
 
     import lotterylab
+    from lotterylab.engine.environment import deviating
 
+    variables = deviating(device)
     return {
         "lotterylab": lotterylab.__version__,
         "torch": torch.__version__,
@@ -33,11 +40,12 @@ def _lasting(device: str) -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": processor(),
         "python": platform.python_version(),
+        **({"environment": variables} if variables else {}),
     }
 
 
 # the facts on which the bits of a training depend; with others an unfinished run starts again
-DECIDING = ("torch", "device", "threads", "instruction_set", "processor", "path")
+DECIDING = ("torch", "device", "threads", "instruction_set", "processor", "path", "environment")
 
 
 def deciding(all_facts: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,9 @@ def run_here(
 ) -> Summary:
     """As ``local.run``, with the same bits: one thread while it computes, and torch's switches as a new process has
     them.  Ctrl-C ends it at once; the last checkpoint is kept, and the same call goes on.
+
+    Variables of the environment that choose kernels (``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR`` ...) cannot be cleared in a
+    process that runs.  They are a fact of the results, under which an unfinished run of others starts again.
     """
     import torch
 

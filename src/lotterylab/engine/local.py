@@ -6,7 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -17,7 +17,7 @@ from typing import Any
 from lotterylab.engine.ledger import keep_needed
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
-from lotterylab.engine.worker import ASKS_TO_STOP, ENVIRONMENT, Settings, work
+from lotterylab.engine.worker import ASKS_TO_STOP, Settings, environment, work
 from lotterylab.errors import RefusedError, UsageError
 from lotterylab.plan.nodes import Node
 
@@ -184,7 +184,7 @@ class _Pool:
         ours, theirs = multiprocessing.Pipe()
         spawn = multiprocessing.get_context("spawn")
         process = spawn.Process(target=work, args=(theirs, self.settings), daemon=True)
-        with _environment(ENVIRONMENT), _deaf_to(ASKS_TO_STOP):
+        with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP):
             process.start()
         theirs.close()
         self.idle.append((ours, process))
@@ -224,18 +224,22 @@ class _Pool:
 
 
 @contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """The variables, for processes started inside."""
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """The variables, for processes started inside.  None: without it."""
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
     try:
+        _set(variables)
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @contextlib.contextmanager

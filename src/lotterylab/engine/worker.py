@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from lotterylab.engine.environment import cleared
 from lotterylab.engine.exact import CUBLAS, exact
 from lotterylab.errors import DamageError
 
@@ -22,6 +25,12 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     **CUBLAS,
 }
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str | None]:
+    """What to change in these variables before a worker is started; None: to remove."""
+    return {**dict.fromkeys(cleared(variables)), **ENVIRONMENT}
+
 
 # terminals, `timeout` and batch systems send these to all processes; the parent hears them, and asks the workers
 ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM)
@@ -43,7 +52,11 @@ def work(pipe: Connection, settings: Settings) -> None:
     for one in ASKS_TO_STOP:
         signal.signal(one, signal.SIG_IGN)
     os.nice(5)  # a laptop stays usable
+    if "torch" not in sys.modules:  # the caller's script, which Python imports here first, may have set some again
+        for name in cleared(os.environ):
+            del os.environ[name]
     from lotterylab.engine.context import Context
+    from lotterylab.engine.facts import facts
     from lotterylab.engine.rules import Stopped
     from lotterylab.engine.store import Store
     from lotterylab.engine.tasks import compute
@@ -58,6 +71,7 @@ def work(pipe: Connection, settings: Settings) -> None:
         progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
         stopping=link.stopping,
     )
+    facts()  # before a user's module is imported: the libraries read their variables of the environment now
     while (node := link.next()) is not None:
         try:
             record = compute(node, context)
