@@ -134,3 +134,13 @@ def test_a_damaged_format_is_found_and_written_anew(store, text):
     assert [damage.path for damage in verify(damaged)] == [file]
     damaged.create().sweep()
     assert not list(verify(Store(store.path))) and Store(store.path).format == FORMAT
+
+
+def test_one_who_looked_before_there_was_a_store_does_not_take_it_for_an_older_one(tmp_path):
+    early = Store(tmp_path / "store")
+    store = Store(tmp_path / "store").create()
+    store.commit(RECORD)
+    store.save_partial("e" * 64, TENSORS, {"step": 1})
+    assert not list(verify(early))
+    early.create().sweep()
+    assert early.format == FORMAT and early.load_partial("e" * 64) and early.record(RECORD.digest) == RECORD

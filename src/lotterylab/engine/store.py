@@ -54,13 +54,14 @@ class Store:
         self.format = read_format(self.files)
 
     def create(self) -> Store:
-        """Make the folders, if they are not there."""
-        for name in FOLDERS:
-            self.files.make_folder(self.path / name)
+        """Make the folders, if they are not there; first of all the file that says which layout they have."""
+        self.format = read_format(self.files)  # another process may have made the store since
         if not self.format:
             # a store that has lost its version may hold what format 1 left
-            self.format = 1 if os.listdir(self.path / "runs") else FORMAT
+            self.format = 1 if any(True for _ in self.digests()) else FORMAT
             write_format(self.files, self.format)
+        for name in FOLDERS:
+            self.files.make_folder(self.path / name)
         return self
 
     # -- records -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def sweep(store: Store) -> None:
 
     Kills leave checkpoints of runs that have finished, and files whose writing was cut off.
     """
-    if store.format < FORMAT:
+    if store.create().format < FORMAT:
         _upgrade(store)
     for folder in _entries(store.path / "partial"):
         if not is_name(folder.name):

@@ -43,6 +43,7 @@ def verify(store: Store) -> Iterator[Damage]:
     A record that came from a ledger names blobs that never were here, which is not damage.  Neither are unfinished
     files that a killed write left: nothing reads them, and the next run removes them.
     """
+    store = Store(store.path)  # as it is now
     yield from _format(store)
     yield from _objects(store)
     yield from _runs(store)
