@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lotterylab.errors import UsageError
+from lotterylab.refusals import naming
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +38,7 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
     temporary = path.parent / f"{WRITING}{_system()}-{os.getpid()}-{secrets.token_hex(4)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

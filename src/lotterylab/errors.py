@@ -31,6 +31,12 @@ class DamageError(LotteryError):
         self.path = path
 
 
+class SystemRefusal(LotteryError):
+    """The operating system refused: the disk is full or read-only, files cannot be locked, no process can start."""
+
+    exit_code = 4
+
+
 class RefusedError(LotteryError):
     """The store is in use by another process, or was written by a newer version."""
 

@@ -1,0 +1,166 @@
+"""Errors of the operating system as sentences: which path, what the system says, what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from lotterylab.errors import LotteryError, SystemRefusal, UsageError
+
+_AGAIN = "what is finished is kept, and the same command goes on"
+_ROOM = f"Free some space, or use another --store; {_AGAIN}."
+_DISK = "The disk or its connection may be failing: read the system's log, and copy the store to another disk."
+_RIGHTS = "Make the place writable for you, or use another --store."
+_FILES = f"Raise the limit of open files (ulimit -n), or use fewer --workers; {_AGAIN}."
+_LOCKS = "This file system cannot lock files, so nothing would keep two processes apart. Use --store on another one."
+_PROCESSES = (
+    "The system allows no more processes or memory now. Close other programs, raise the limit (ulimit -u), or use "
+    f"fewer --workers; {_AGAIN}."
+)
+_MEMORY = f"Close other programs, or use fewer --workers; {_AGAIN}."
+_SIZE = f"Raise the largest size of a file (ulimit -f), or use --store on another file system; {_AGAIN}."
+_CONNECTION = f"Connect the file system again; {_AGAIN}."
+
+# errors that speak of the machine, whatever was asked of it
+REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _RIGHTS,
+    errno.EIO: _DISK,
+    errno.ENXIO: _DISK,
+    errno.ENODEV: _DISK,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.ENOMEM: _MEMORY,
+    errno.EAGAIN: _PROCESSES,
+    errno.EFBIG: _SIZE,
+    errno.ENOLCK: _LOCKS,
+    errno.ENOSYS: _LOCKS,
+    errno.EOPNOTSUPP: _LOCKS,
+    errno.ENAMETOOLONG: "Use a --store with a shorter path.",
+    errno.EMLINK: "Use --store on another file system.",
+    errno.ESTALE: _CONNECTION,
+    errno.ENOTCONN: _CONNECTION,
+    errno.ETIMEDOUT: _CONNECTION,
+}
+# the remedy depends on whose the path is
+OF_A_PATH = {
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.ENOENT: f"Something removed it; {_AGAIN}.",
+    errno.ENOTDIR: "Move what has that name away, or use another --store.",
+    errno.EISDIR: "Move what has that name away, or use another --store.",
+    errno.EEXIST: "Move what has that name away, or use another --store.",
+    errno.ENOTEMPTY: "Move what has that name away, or use another --store.",
+    errno.ELOOP: "A link leads back to itself: remove it, or use another --store.",
+    errno.EBADF: "It is closed: open it, or let it lead to /dev/null.",
+    errno.EBUSY: f"Another program holds it: close that; {_AGAIN}.",
+    errno.ETXTBSY: f"Another program holds it: close that; {_AGAIN}.",
+}
+_OF_ANOTHER_KIND = (FileExistsError, NotADirectoryError, IsADirectoryError)  # a file in the place of a folder
+_IN_WORDS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def is_of_the_system(error: BaseException) -> bool:
+    """Whether an error speaks of the machine (a full disk, no memory) and not of what was asked of it."""
+    return isinstance(error, MemoryError) or _number(error) in REMEDIES
+
+
+def refusal(error: BaseException, doing: str = "") -> SystemRefusal:
+    """The error of the operating system as a ``SystemRefusal``.
+
+    Args:
+        error: an ``OSError`` or ``MemoryError``, or an error of an extension that quotes the system's words.
+        doing: what was refused ("a worker process"), for errors that name no path.
+
+    Examples:
+        >>> print(refusal(OSError(28, "No space left on device", "/data/s/runs")))
+        the system refused /data/s/runs: No space left on device (ENOSPC). Free some space, or use another --store; \
+what is finished is kept, and the same command goes on.
+    """
+    number = errno.ENOMEM if isinstance(error, MemoryError) else _number(error)
+    if number is None:
+        words, remedy = str(error) or type(error).__name__, f"Mend that; {_AGAIN}."
+    else:
+        words = f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"
+        remedy = REMEDIES.get(number) or OF_A_PATH.get(number) or f"Mend that; {_AGAIN}."
+    what = " -> ".join(paths(error)) or doing or "a call"
+    return SystemRefusal(f"the system refused {what}: {words}. {remedy}")
+
+
+def explained(error: BaseException, written: Iterable[str] = ()) -> LotteryError:
+    """An error of the operating system that ends a command, as the error that says so.
+
+    Args:
+        error: the error.
+        written: the files and folders that the command writes.  An error about another path that the person gave
+            (no such file, no right to read it) is wrong usage.
+    """
+    named = paths(error)
+    written = list(written)
+    if not named or not isinstance(error, OSError):
+        return refusal(error, f"to write below {' or '.join(written)}" if written else "")
+    ours = any(_is_inside(named[0], path) for path in written)
+    if isinstance(error, _OF_ANOTHER_KIND) or (isinstance(error, PermissionError | FileNotFoundError) and not ours):
+        return UsageError(f"{named[0]}: {error.strerror}.")
+    return refusal(error)
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    path, folder = os.path.abspath(path), os.path.abspath(folder)
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def paths(error: BaseException) -> list[str]:
+    """The paths that an ``OSError`` names: none, one, or both of a rename."""
+    if not isinstance(error, OSError):
+        return []
+    return [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+
+
+def failure(error: BaseException) -> str:
+    """Kind and words of the error with which a task failed; an error of the system is a ``SystemRefusal``."""
+    if is_of_the_system(error) and not isinstance(error, LotteryError):
+        error = refusal(error)
+    return f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def naming(path: object) -> Iterator[None]:
+    """Errors of the system that are raised inside name ``path``, if they name none: a full disk is noticed by a write,
+    which knows no path."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def refusals(doing: str = "") -> Iterator[None]:
+    """Errors of the machine that are raised inside become a ``SystemRefusal``.
+
+    Raises:
+        SystemRefusal: for each of them.
+    """
+    try:
+        yield
+    except LotteryError:
+        raise
+    except Exception as error:
+        if is_of_the_system(error):
+            raise refusal(error, doing) from error
+        raise
+
+
+def _number(error: BaseException) -> int | None:
+    """The errno of an error, also of an extension's that only quotes the system's words."""
+    if isinstance(error, OSError):
+        return error.errno if isinstance(error.errno, int) else None
+    if isinstance(error, ImportError | RuntimeError):  # a library that cannot be opened; torch without memory
+        text = str(error)
+        return next((number for number in _IN_WORDS if os.strerror(number) in text), None)
+    return None
