@@ -27,6 +27,7 @@ from lotterylab.engine.local import Event, run
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
 from lotterylab.errors import RefusedError
+from some_endings import is_alone
 from some_plans import DENSE, FAILS, FINE, INIT, PLANS, RUN, TICKET, TWIN, hashes
 
 WHOLE = PLANS["whole"]
@@ -150,23 +151,45 @@ def test_a_worker_that_is_killed_is_replaced_and_the_run_finishes(store):
 # interrupted
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_signal_to_the_group_ends_it_and_leaves_a_store_that_goes_on(store, number):
+ENDINGS = [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("numbers", ENDINGS, ids=lambda numbers: numbers[0].name)
+def test_a_signal_to_the_group_ends_it_and_leaves_a_store_that_goes_on(store, numbers):
     long = PLANS["long"][0]
     with script(store, plan="long") as process:
         epochs = (words for words in lines(process) if words[0] == "progress")
         first = next(epochs)
-        os.killpg(process.pid, number)
-        assert process.stdout
+        for number in numbers:  # a terminal that closes may send its signal twice, and a batch system more
+            os.killpg(process.pid, number)
+        assert process.stdout and process.stderr
         rest = process.stdout.read()
-        assert process.wait(60) == 0
+        assert process.wait(60) == 0 and process.stderr.read() == "" and is_alone(process)
         found = literal_eval(rest.splitlines()[-1].removeprefix("summary "))
-    assert found == {"done": 2, "failed": {}, "skipped": 0, "interrupted": int(number)}
+    assert found == {"done": 2, "failed": {}, "skipped": 0, "interrupted": found["interrupted"]}
+    assert found["interrupted"] in numbers
     assert first[2] == long.digest and long.digest not in store
     partial = store.load_partial(long.digest)
     assert partial and partial[1]["step"] > 0
     with store.lock():
         pass
+
+
+def test_a_second_interrupt_ends_it_at_once_and_under_nohup_a_closed_terminal_does_not(store):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does, for the process that starts now
+    with script(store, plan="long") as process:
+        signal.signal(signal.SIGHUP, before)
+        next(words for words in lines(process) if words[0] == "progress")
+        os.killpg(process.pid, signal.SIGHUP)
+        for _ in range(20):
+            assert next(lines(process))[0] == "progress"
+        began = time.monotonic()
+        for _ in range(2):
+            os.kill(process.pid, signal.SIGINT)
+            time.sleep(0.01)  # else the system may deliver one for both
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - began < 10 and is_alone(process)
+    assert "'interrupted': 2" in out and err == ""
 
 
 def test_interrupted_while_its_workers_start_it_ends_without_a_word_from_them(store):

@@ -3,6 +3,7 @@
 import pytest
 
 from lotterylab.engine.local import Event
+from lotterylab.engine.patience import Doubt
 from lotterylab.report.progress import Bars, Meter, Plain, progress
 from some_plans import MAGNITUDE, RUN, TICKET, TWIN
 
@@ -52,6 +53,21 @@ def test_plain_lines_are_whole_and_rare_but_failures_always_show():
         hear(Event(word="failed", node=TICKET, detail=("out of memory", "trace")))
     assert said[0].endswith("left; dense run, epoch 1 of 4") and said[0].startswith("8%, 0 of 3 runs")
     assert said[1:] == ["failed: ticket: out of memory"]
+
+
+def silent(node, *, replaced):
+    doubt = Doubt(seconds=61.0, process=7, computes=False, replaced=replaced, replaced_after=120.0)
+    return Event(word="silent", node=node, detail=doubt)
+
+
+@pytest.mark.parametrize("kind", ["plain", "bars", "none"])
+def test_a_worker_that_stands_still_and_workers_that_are_missing_are_told_of_at_once(capsys, kind):
+    with progress(kind, meter()) as hear:
+        hear(silent(RUN, replaced=False))
+        hear(Event(word="fewer", node=RUN, detail=(1, 4, "the system refused [more]")))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "waiting: dense run: worker process 7 has said nothing for 61 s" in said
+    assert "after 120 s it is replaced" in said and "1 of 4 workers: the system refused [more]" in said
 
 
 def test_bars_take_every_kind_of_event(capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,7 @@ from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, model_of
 from lotterylab.plan.user_nodes import UserTrain
-from lotterylab.types import Mask, State
+from lotterylab.types import Batch, Mask, State
 
 
 @dataclass(kw_only=True)
@@ -38,6 +38,7 @@ class Context:
     progress: Callable[[Node, int, int], None] = lambda node, epoch, epochs: None
     stopping: Callable[[], bool] = lambda: False
     walked: set[str] = field(default_factory=set)
+    beat: Callable[[], object] = lambda: None  # called for each batch
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
@@ -108,7 +109,8 @@ class Context:
 
     def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
         """Batches of the data in the recipe's way."""
-        return Loader(
+        return _HeardLoader(
+            self.beat,
             self.dataset(data).to(self.device),
             augment=recipe.augment,
             stream=recipe.stream,
@@ -140,6 +142,26 @@ class Context:
         if key not in self._paths:  # kept, since it builds the module
             self._paths[key] = fast_path(model)
         return self._paths[key]
+
+
+class _HeardLoader(Loader):
+    """Calls ``beat`` for each batch, trained or evaluated: the sign that a training goes on."""
+
+    def __init__(self, beat: Callable[[], object], dataset: Dataset, **options: Any) -> None:
+        super().__init__(dataset, **options)
+        self._beat = beat
+
+    def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
+        """As of ``Loader``."""
+        for batch in super().batches(epoch, start=start):
+            self._beat()
+            yield batch
+
+    def evaluation_batches(self, name: str, size: int = 500) -> Iterator[Batch]:
+        """As of ``Loader``."""
+        for batch in super().evaluation_batches(name, size):
+            self._beat()
+            yield batch
 
 
 def fast_path(model: Any) -> str:

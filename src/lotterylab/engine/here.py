@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lotterylab.engine.local import ATTEMPTS, Summary, prepared, put_in_order
+from lotterylab.engine.local import ATTEMPTS, Summary, finished, prepared, put_in_order
+from lotterylab.engine.lock import Lock
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.engine.tasks import compute
 from lotterylab.errors import DamageError, LotteryError
 from lotterylab.plan.nodes import Node
+from lotterylab.refusals import failure, is_of_the_system, refusals
 from lotterylab.user_code import described
 
 if TYPE_CHECKING:
@@ -35,46 +37,55 @@ def run_here(
 
     Variables of the environment that choose kernels (``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR`` ...) cannot be cleared in a
     process that runs.  They are a fact of the results, under which an unfinished run of others starts again.
+
+    Raises:
+        SystemRefusal: the operating system refuses to let the store be opened or locked.
+        RefusedError: another process computes in the store.
     """
     import torch
 
     from lotterylab.engine.context import Context
 
     targets = list(targets)
-    if not Schedule(targets, store):
-        return put_in_order(store)
-    store.create()
-    with store.lock():
-        schedule, summary = prepared(targets, store), Summary()
-        context = Context(
-            store=store, data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
-        )
-        # trainings seed torch's own generators, which are the caller's
-        own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
-        with own:
-            _all_of(schedule, context, summary)
-        summary.skipped = len(schedule.skipped)
+    with refusals(f"to use the store {store.path}"):
+        if not Schedule(targets, store):
+            return put_in_order(store)
+        store.create()
+        with store.lock() as lock:
+            schedule, summary = prepared(targets, store), Summary()
+            context = Context(
+                store=store, data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
+            )
+            # trainings seed torch's own generators, which are the caller's
+            own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
+            with own:
+                _all_of(schedule, context, lock, summary)
+            summary.skipped = len(schedule.skipped)
     return summary
 
 
-def _all_of(schedule: Schedule, context: Context, summary: Summary) -> None:
+def _all_of(schedule: Schedule, context: Context, lock: Lock, summary: Summary) -> None:
     attempts: Counter[str] = Counter()
     while (node := schedule.next()) is not None:
+        lock.check()
         attempts[node.digest] += 1
         try:
             compute(node, context)
         except DamageError as error:
-            message = f"{type(error).__name__}: {error}"
             if error.path:
-                context.store.files.set_aside(error.path, "a task could not read it")
+                with contextlib.suppress(OSError):
+                    context.store.files.set_aside(error.path, "a task could not read it")
             if attempts[node.digest] < ATTEMPTS:
                 schedule.again(node.digest)
                 continue
-            _fail(node, message, schedule, context, summary)
+            _fail(node, failure(error), schedule, context, summary)
         except Exception as error:
-            ours = isinstance(error, LotteryError)
-            message = f"{type(error).__name__}: {error}" if ours else described(error)
-            _fail(node, message, schedule, context, summary)
+            if finished(node, context.store):  # what came after the commit is no failure of the task
+                schedule.done(node.digest)
+                summary.done += 1
+                continue
+            ours = isinstance(error, LotteryError) or is_of_the_system(error)
+            _fail(node, failure(error) if ours else described(error), schedule, context, summary)
         else:
             schedule.done(node.digest)
             summary.done += 1
@@ -84,5 +95,5 @@ def _fail(node: Node, message: str, schedule: Schedule, context: Context, summar
     """Note the error that is being handled."""
     schedule.fail(node.digest)
     summary.failed[node.digest] = message
-    with contextlib.suppress(OSError):  # a full disk, perhaps why it failed: all others go on
+    with contextlib.suppress(OSError, LotteryError):  # a full disk, perhaps why it failed: all others go on
         context.store.remember_failure(node.digest, message, traceback.format_exc())

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from lotterylab.engine.ledger import keep_needed
+from lotterylab.engine.lock import Lock
+from lotterylab.engine.patience import Doubt
+from lotterylab.engine.pool import Pool as _Pool
+from lotterylab.engine.pool import cannot_begin
+from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
-from lotterylab.engine.worker import ASKS_TO_STOP, Settings, environment, work
-from lotterylab.errors import RefusedError, UsageError
+from lotterylab.engine.worker import ASKS_TO_STOP, Settings
+from lotterylab.errors import LotteryError, RefusedError, SystemRefusal, UsageError
 from lotterylab.plan.nodes import Node
+from lotterylab.refusals import refusals
 
 ATTEMPTS = 3  # how often a task whose worker died is handed out in all
+HOPELESS = 3  # tasks whose workers all died before any task was heard of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened: "started", "progress" (epoch, epochs), "done" (seconds, twin), "failed" (message,
-    trace), "stopped"."""
+    """Something that happened to a task.
+
+    ``word``, and in brackets its ``detail``: "started", "progress" (epoch, epochs), "done" (seconds, twin), "failed"
+    (message, trace), "stopped"; "silent" (a ``Doubt`` about its worker, which may be replaced); "fewer" (how many
+    workers there are, how many were wanted, why), told with the task that is handed out then.
+    """
 
     word: str
     node: Node
@@ -62,30 +70,47 @@ def run(
     fast: bool = True,
     device: str = "cpu",
     save_every_seconds: float = 20.0,
+    patience_seconds: float = 60.0,
     listen: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
     """Compute what is missing of ``targets`` and return what became of it.  ``device``: "cpu", "cuda" or "cuda:N".
 
-    An interrupt (SIGINT, SIGTERM) lets each worker save a checkpoint at the end of its epoch and returns; a second one
-    ends them at once.  In both cases, as after a kill, the same call goes on from there.
+    An interrupt (SIGINT, SIGTERM, SIGHUP) lets each worker save a checkpoint at the end of its epoch and returns; a
+    second one ends them at once.  In both cases, as after a kill, the same call goes on from there.
+
+    ``patience_seconds``: how long a worker may neither speak nor use the processor until ``listen`` hears of it; after
+    twice as long it is replaced, and its task goes on from its last checkpoint.  It is ten times the longest silence of
+    the task so far, where that is more.
+
+    Raises:
+        SystemRefusal: the operating system refuses: a full disk, no locks, no process can be started.
+        RefusedError: another process computes in the store.
+        LotteryError: the workers die before they can begin.
     """
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers: at least 1 is needed.")
     targets = list(targets)
-    if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
-        return put_in_order(store)
-    store.create()
-    settings = Settings(
-        store=store.path.resolve(), data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
-    )
-    with store.lock():
-        schedule, summary = prepared(targets, store), Summary()
-        count = min(workers or (1 if device != "cpu" else os.cpu_count() or 1), len(schedule.waiting))
-        with _signals() as caught, _Pool(count, settings) as pool:
-            _serve(schedule, pool, store, summary, listen, caught)
-        summary.interrupted = caught[0] if caught else 0
-        summary.skipped = len(schedule.skipped)
-        return summary
+    with refusals(f"to use the store {store.path}"):
+        if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
+            return put_in_order(store)
+        store.create()
+        settings = Settings(
+            store=store.path.resolve(),
+            data_dir=data_dir,
+            fast=fast,
+            device=device,
+            save_every_seconds=save_every_seconds,
+        )
+        with store.lock() as lock:
+            schedule = prepared(targets, store)
+            count = min(workers or (1 if device != "cpu" else os.cpu_count() or 1), len(schedule.waiting))
+            pool = _Pool(count=count, settings=settings, patience_seconds=patience_seconds)
+            with _signals() as caught, pool:
+                serving = _Serving(schedule=schedule, pool=pool, store=store, lock=lock, listen=listen, caught=caught)
+                summary = serving.serve()
+            summary.interrupted = caught[0] if caught else 0
+            summary.skipped = len(schedule.skipped)
+            return summary
 
 
 def prepared(targets: list[Node], store: Store) -> Schedule:
@@ -98,172 +123,142 @@ def prepared(targets: list[Node], store: Store) -> Schedule:
     return schedule
 
 
-def _serve(
-    schedule: Schedule,
-    pool: _Pool,
-    store: Store,
-    summary: Summary,
-    listen: Callable[[Event], None],
-    caught: list[int],
-) -> None:
-    attempts: dict[str, int] = {}
-    asked_to_stop = False
-    while schedule.running or (schedule.waiting and not caught):
-        while not caught and pool.idle and (node := schedule.next()) is not None:
-            pool.give(node)
-            attempts[node.digest] = attempts.get(node.digest, 0) + 1
-            listen(Event(word="started", node=node))
-        if caught and not asked_to_stop:
-            asked_to_stop = True
-            pool.ask_to_stop()
-        if len(caught) > 1:
-            return
-        for word, node, detail in pool.hear():
-            if word == "died" and caught:  # killed while it stopped; its last checkpoint is in the store
-                word = "stopped"
-            elif word == "died":
-                pool.add()
-                if attempts[node.digest] < ATTEMPTS:
-                    schedule.give_back(node.digest)
-                    continue
-                word, detail = "failed", (f"its worker died {attempts[node.digest]} times (out of memory?)", "")
-            if word == "damaged":
-                path, message = detail
-                if isinstance(path, Path):
-                    store.files.set_aside(path, "a task could not read it")
-                if attempts[node.digest] < ATTEMPTS:
-                    schedule.again(node.digest)
-                    continue
-                word, detail = "failed", (message, "")
-            if word == "done":
-                schedule.done(node.digest)
-                summary.done += 1
-            elif word == "failed":
-                schedule.fail(node.digest)
-                summary.failed[node.digest] = detail[0]
-                with contextlib.suppress(OSError):  # a full disk, perhaps why it failed: all others go on
-                    store.remember_failure(node.digest, *detail)
-            elif word == "stopped":
-                schedule.running.pop(node.digest)
-            listen(Event(word=word, node=node, detail=detail))
-
-
 def put_in_order(store: Store) -> Summary:
     """Remove what kills left and set damage aside, if there is a store in which nobody computes."""
     if (store.path / "runs").is_dir():
-        with contextlib.suppress(RefusedError, OSError), store.create().lock():
+        with contextlib.suppress(RefusedError, SystemRefusal, OSError), store.create().lock():
             store.sweep()
             store.set_aside_damage()
     return Summary()
 
 
-class _Pool:
-    """Worker processes and who works on what."""
+@dataclass(kw_only=True)
+class _Serving:
+    """Hands out tasks until none is left or a signal asks to stop."""
 
-    def __init__(self, count: int, settings: Settings) -> None:
-        self.settings = settings
-        self.busy: dict[Connection, tuple[BaseProcess, Node]] = {}
-        self.idle: list[tuple[Connection, BaseProcess]] = []
-        self.count = count
+    schedule: Schedule
+    pool: _Pool
+    store: Store
+    lock: Lock
+    listen: Callable[[Event], None]
+    caught: list[int]
+    summary: Summary = field(default_factory=Summary)
+    attempts: dict[str, int] = field(default_factory=dict)
+    hopeless: int = 0
 
-    def __enter__(self) -> _Pool:
-        for _ in range(self.count):
-            self.add()
-        return self
+    def serve(self) -> Summary:
+        """Serve the pool; returns what became of the tasks."""
+        asked_to_stop = False
+        while self.schedule.running or (self.schedule.waiting and not self.caught):
+            self.lock.check()
+            if not self.caught:
+                self.pool.fill(len(self.schedule.running) + len(self.schedule.waiting))
+                self._hand_out()
+            elif not asked_to_stop:
+                asked_to_stop = True
+                self.pool.ask_to_stop()
+            if sum(number != signal.SIGHUP for number in self.caught) > 1:
+                self.pool.urgent = True
+                break
+            for word, node, detail in self.pool.hear():
+                self._take(word, node, detail)
+        return self.summary
 
-    def __exit__(self, *_: object) -> None:
-        for pipe, process in [*self.idle, *((pipe, process) for pipe, (process, _) in self.busy.items())]:
-            pipe.close()  # an idle worker ends at this
-            process.join(timeout=0.5 if any(pipe is one for one in self.busy) else 5)
-            if process.is_alive():
-                process.kill()
-                process.join()
-
-    def add(self) -> None:
-        """Start one more worker."""
-        ours, theirs = multiprocessing.Pipe()
-        spawn = multiprocessing.get_context("spawn")
-        process = spawn.Process(target=work, args=(theirs, self.settings), daemon=True)
-        with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP):
-            process.start()
-        theirs.close()
-        self.idle.append((ours, process))
-
-    def give(self, node: Node) -> None:
-        pipe, process = self.idle.pop()
-        try:
-            pipe.send(node)
-        except BrokenPipeError:  # it died while it had nothing to do
-            process.join()
-            self.add()
-            self.give(node)
-        else:
-            self.busy[pipe] = (process, node)
-
-    def ask_to_stop(self) -> None:
-        for pipe in self.busy:
-            with contextlib.suppress(OSError):
-                pipe.send(None)
-
-    def hear(self) -> Iterator[tuple[str, Node, Any]]:
-        """What the workers say, waiting at most half a second for the first word."""
-        for pipe in wait(list(self.busy), timeout=0.5):
-            assert isinstance(pipe, Connection)
-            process, node = self.busy[pipe]
-            try:
-                word, _, detail = pipe.recv()
-            except (EOFError, OSError):
-                del self.busy[pipe]
-                process.join()
-                yield "died", node, None
+    def _hand_out(self) -> None:
+        while not self.caught and self.pool.idle and (node := self.schedule.next()) is not None:
+            if not self.pool.give(node):
+                self.schedule.give_back(node.digest)
                 continue
-            if word != "progress":
-                del self.busy[pipe]
-                self.idle.append((pipe, process))
-            yield word, node, detail
+            self.attempts[node.digest] = self.attempts.get(node.digest, 0) + 1
+            self.listen(Event(word="started", node=node))
+            if self.pool.refused:
+                count = len(self.pool.workers)
+                self.listen(Event(word="fewer", node=node, detail=(count, self.pool.wanted, self.pool.refused)))
+                self.pool.refused = ""
 
+    def _take(self, word: str, node: Node | None, detail: Any) -> None:
+        """Account for one word of the pool, and pass it on."""
+        if node is None:  # of a worker that is still starting
+            node = next(iter(self.schedule.waiting.values()), None)
+            if node and word in ("silent", "hung"):
+                self.listen(Event(word="silent", node=node, detail=detail))
+            return
+        if word in ("died", "hung"):
+            if word == "hung":
+                self.listen(Event(word="silent", node=node, detail=detail))
+            word, detail = self._after_death(node, detail)
+        elif word == "damaged":
+            word, detail = self._after_damage(node, *detail)
+        elif word == "failed" and (record := finished(node, self.store)):
+            word, detail = "done", (record.seconds, record.same_as)
+        if word == "done":
+            self.schedule.done(node.digest)
+            self.summary.done += 1
+        elif word == "failed":
+            self.schedule.fail(node.digest)
+            self.summary.failed[node.digest] = detail[0]
+            with contextlib.suppress(OSError, LotteryError):  # a full disk, perhaps why it failed: all others go on
+                self.store.remember_failure(node.digest, *detail)
+        elif word == "stopped":
+            self.schedule.running.pop(node.digest)
+        elif word == "handed out again":
+            return
+        self.listen(Event(word=word, node=node, detail=detail))
 
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """The variables, for processes started inside.  None: without it."""
-    before = {name: os.environ.get(name) for name in variables}
-    try:
-        _set(variables)
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
+    def _after_death(self, node: Node, doubt: Doubt | None) -> tuple[str, Any]:
+        """What becomes of a task whose worker died, or was ended because it stood still (``doubt``)."""
+        if record := finished(node, self.store):  # it died before it could say so
+            return "done", (record.seconds, record.same_as)
+        if self.caught:  # killed while it stopped; its last checkpoint is in the store
+            return "stopped", None
+        attempts = self.attempts[node.digest]
+        if attempts < ATTEMPTS:
+            self.schedule.give_back(node.digest)
+            return "handed out again", None
+        if not self.pool.has_spoken:
+            self.hopeless += 1
+            if self.hopeless == HOPELESS:
+                raise LotteryError(cannot_begin(ATTEMPTS * HOPELESS, "they came as far as taking a task"))
+        if doubt:
+            why = f"its worker stood still and was replaced {attempts} times (the last: {doubt})"
         else:
-            os.environ[name] = value
+            why = f"its worker died {attempts} times (out of memory?)"
+        return "failed", (why, "")
+
+    def _after_damage(self, node: Node, path: Path | None, message: str) -> tuple[str, Any]:
+        """What becomes of a task that could not read an input: the damage is set aside, and the input made again."""
+        if path:
+            with contextlib.suppress(OSError, LotteryError):
+                self.store.files.set_aside(path, "a task could not read it")
+        if self.attempts[node.digest] < ATTEMPTS:
+            self.schedule.again(node.digest)
+            return "handed out again", None
+        return "failed", (message, "")
 
 
-@contextlib.contextmanager
-def _deaf_to(signals: tuple[signal.Signals, ...]) -> Iterator[None]:
-    """Processes started inside never hear these signals, not even while they start."""
-    resource_tracker.ensure_running()  # started in between, it would end the blocking
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def finished(node: Node, store: Store) -> Record | None:
+    """The record of a task that is in the store with its tensors, whatever its worker came to say of it."""
+    with contextlib.suppress(OSError, LotteryError):
+        record = store.record(node.digest)
+        if record and store.has_blobs_of(record):
+            return record
+    return None
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
     """The list into which the signals that ask to stop are written while inside."""
     caught: list[int] = []
-    try:
-        before = {one: signal.signal(one, lambda number, _: caught.append(number)) for one in ASKS_TO_STOP}
-    except ValueError:  # not in the main thread (a notebook's executor): signals stay whose they were
+    if threading.current_thread() is not threading.main_thread():  # a notebook's executor: signals stay whose they were
         yield caught
         return
+    before: dict[signal.Signals, Any] = {}
     try:
+        for number in ASKS_TO_STOP:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:  # nohup
+                continue
+            before[number] = signal.signal(number, lambda number, _: caught.append(number))
         yield caught
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

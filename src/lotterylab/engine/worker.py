@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 from lotterylab.engine.environment import cleared
 from lotterylab.engine.exact import CUBLAS, exact
 from lotterylab.errors import DamageError
+from lotterylab.refusals import failure
+from lotterylab.streams import guarded
 
 # glibc gives large blocks back to the system after each step by default, and every step then pays for fresh pages
 # (3,600 page faults a step of the shallow CNN at batch 64, none with these; 32 MiB is the largest value it accepts)
@@ -33,7 +36,8 @@ def environment(variables: Mapping[str, str]) -> dict[str, str | None]:
 
 
 # terminals, `timeout` and batch systems send these to all processes; the parent hears them, and asks the workers
-ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM)
+ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BEAT_SECONDS = 1.0  # at most so often, a worker says that steps pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +51,11 @@ class Settings:
     save_every_seconds: float
 
 
-def work(pipe: Connection, settings: Settings) -> None:
-    """Take nodes from the pipe until it closes.  Replies: (word, digest, detail)."""
+def work(pipe: Connection, settings: Settings, stderr: Connection | None = None) -> None:
+    """Take nodes from the pipe until it closes.  Replies: (word, digest, detail), first of all "ready".
+
+    ``stderr``: where to write errors from then on; until then the parent keeps them, to show them if this fails.
+    """
     for one in ASKS_TO_STOP:
         signal.signal(one, signal.SIG_IGN)
     os.nice(5)  # a laptop stays usable
@@ -61,7 +68,7 @@ def work(pipe: Connection, settings: Settings) -> None:
     from lotterylab.engine.store import Store
     from lotterylab.engine.tasks import compute
 
-    link = Link(pipe)
+    link, beat = Link(pipe), Beat()
     context = Context(
         store=Store(settings.store),
         data_dir=settings.data_dir,
@@ -70,19 +77,42 @@ def work(pipe: Connection, settings: Settings) -> None:
         save_every_seconds=settings.save_every_seconds,
         progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
         stopping=link.stopping,
+        beat=lambda: beat.is_due() and link.say("alive", "", beat.count),
     )
+    if stderr:
+        os.dup2(stderr.fileno(), 2)
+        stderr.close()
     facts()  # before a user's module is imported: the libraries read their variables of the environment now
-    while (node := link.next()) is not None:
-        try:
-            record = compute(node, context)
-        except Stopped:
-            link.say("stopped", node.digest, None)
-        except DamageError as error:
-            link.say("damaged", node.digest, (error.path, f"{type(error).__name__}: {error}"))
-        except Exception as error:
-            link.say("failed", node.digest, (f"{type(error).__name__}: {error}", traceback.format_exc()))
-        else:
-            link.say("done", node.digest, (record.seconds, record.same_as))
+    with guarded():
+        link.say("ready", "", None)
+        while (node := link.next()) is not None:
+            try:
+                record = compute(node, context)
+            except Stopped:
+                link.say("stopped", node.digest, None)
+            except DamageError as error:
+                link.say("damaged", node.digest, (error.path, f"{type(error).__name__}: {error}"))
+            except Exception as error:
+                link.say("failed", node.digest, (failure(error), traceback.format_exc()))
+            else:
+                link.say("done", node.digest, (record.seconds, record.same_as))
+
+
+class Beat:
+    """The steps of a worker, and when to speak of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Count a step; True if the last word about steps was long enough ago."""
+        self.count += 1
+        now = time.monotonic()
+        if now - self.last < BEAT_SECONDS:
+            return False
+        self.last = now
+        return True
 
 
 class Link:

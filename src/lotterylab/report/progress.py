@@ -85,6 +85,20 @@ class Meter:
         return self.names.get(node.digest, type(node).__name__)
 
 
+def news(event: Event, meter: Meter) -> tuple[str, ...]:
+    """What is told of an event at once, in parts: a failure, a worker that stands still, workers that are missing."""
+    match event.word:
+        case "failed":
+            return "failed", meter.name(event.node), str(event.detail[0])
+        case "silent":
+            return "waiting", meter.name(event.node), str(event.detail)
+        case "fewer":
+            have, wanted, why = event.detail
+            return f"{have} of {wanted} workers", why
+        case _:
+            return ()
+
+
 class Plain:
     """One line at most every ten seconds, whole lines only: for logs and pipes.  What failed is told at once."""
 
@@ -103,8 +117,8 @@ class Plain:
     def hear(self, event: Event) -> None:
         """Take one event; print when it is time, and always for a failure."""
         self.meter.take(event)
-        if event.word == "failed":
-            self.write(f"failed: {self.meter.name(event.node)}: {event.detail[0]}")
+        if words := news(event, self.meter):
+            self.write(": ".join(words))
         now = time.monotonic()
         if event.word in ("progress", "done") and now - self.last >= self.every:
             self.last = now
@@ -147,11 +161,12 @@ class Bars:
         """Take one event and redraw."""
         self.meter.take(event)
         node = event.node
-        if event.word == "failed":
+        if words := news(event, self.meter):
             from rich.markup import escape
 
-            told = escape(f"{self.meter.name(node)}: {event.detail[0]}")  # a path in brackets is no markup
-            self.bars.console.print(f"[red]failed[/red]: {told}")
+            kind, *rest = words
+            text = escape(": ".join(rest))  # a path in brackets is no markup
+            self.bars.console.print(f"[{'red' if kind == 'failed' else 'yellow'}]{kind}[/]: {text}")
         if isinstance(node, Train):
             if event.word == "progress":
                 row = self.rows.get(node.digest)

@@ -1,0 +1,153 @@
+"""A worker process as its parent sees it: how it is started, what its last words were, how it is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import BinaryIO
+
+from lotterylab.engine.patience import Patience
+from lotterylab.engine.worker import ASKS_TO_STOP, Settings, environment, work
+from lotterylab.plan.nodes import Node
+
+LAST_LINES = 12  # of what a worker wrote before it died
+SAVE_SECONDS = 0.5  # for a busy worker to end by itself
+END_SECONDS = 5.0  # for an idle one
+START_SECONDS = 60.0  # a worker imports torch, perhaps from a slow disk, before its first word
+PIPE_SECONDS = 20  # for a message that has begun: longer, and its other end stands still
+
+
+@dataclass(kw_only=True, eq=False)
+class Worker:
+    """A process, our end of its pipe, and what it works on.  ``words``: what it wrote before it was ready."""
+
+    pipe: Connection
+    process: BaseProcess
+    words: BinaryIO | None
+    patience: Patience
+    ready: bool = False
+    node: Node | None = None
+    text: str = ""
+
+    def end(self, seconds: float = 0.0) -> None:
+        """Wait for its end, then kill it."""
+        with contextlib.suppress(OSError):
+            self.pipe.close()
+        self.process.join(timeout=seconds)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join(timeout=END_SECONDS)  # one that waits for a broken disk cannot even be killed
+        self.close_words()
+
+    def close_words(self) -> None:
+        """Keep what it wrote until now, and let go of the file."""
+        if self.words:
+            with contextlib.suppress(OSError):
+                self.words.seek(0)
+                self.text = self.words.read().decode(errors="replace")
+            self.words.close()
+            self.words = None
+
+    def last_words(self) -> str:
+        """The end of what it wrote before it was ready; how it ended, if it wrote nothing."""
+        lines = ["".join(filter(str.isprintable, line)) for line in self.text.strip().splitlines()]
+        code = self.process.exitcode or 0
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        return "\n".join(lines[-LAST_LINES:]) or f"it said nothing ({how})"
+
+
+def start(settings: Settings, patience_seconds: float) -> Worker:
+    """Start a worker; nothing is left open if that fails.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    with contextlib.ExitStack() as after, contextlib.ExitStack() as after_failure:
+        ours, theirs = multiprocessing.Pipe()
+        after.callback(theirs.close)
+        after_failure.callback(ours.close)
+        _limit(ours)
+        words = _file_for_words()
+        if words:
+            after_failure.callback(words.close)
+        with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP), _stderr_into(words) as stderr:
+            spawn = multiprocessing.get_context("spawn")
+            process = spawn.Process(target=work, args=(theirs, settings, stderr), daemon=True)
+            process.start()
+        after_failure.pop_all()
+        patience = Patience(floor=max(START_SECONDS, patience_seconds), process=process.pid or 0)
+        return Worker(pipe=ours, process=process, words=words, patience=patience)
+
+
+def _limit(pipe: Connection) -> None:
+    """Let no message that has begun be waited for without end: a stopped worker may be in the middle of it."""
+    with socket.socket(fileno=os.dup(pipe.fileno())) as ours:
+        seconds = struct.pack("ll", PIPE_SECONDS, 0)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+
+
+def _file_for_words() -> BinaryIO | None:
+    """Where a worker writes until it is ready; None without a place for it, or without a stderr to go back to."""
+    try:
+        os.fstat(2)
+        if hasattr(os, "memfd_create"):
+            return os.fdopen(os.memfd_create("words"), "w+b")
+        return tempfile.TemporaryFile()  # type: ignore[return-value]
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _stderr_into(words: BinaryIO | None) -> Iterator[Connection | None]:
+    """Processes started inside write their errors into ``words``; yields what they are to write to afterwards."""
+    if words is None:
+        yield None
+        return
+    before = Connection(os.dup(2), readable=False)  # as a connection, which a process that starts can be given
+    try:
+        os.dup2(words.fileno(), 2)
+        yield before
+    finally:
+        os.dup2(before.fileno(), 2)
+        before.close()
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """The variables, for processes started inside.  None: without it."""
+    before = {name: os.environ.get(name) for name in variables}
+    try:
+        _set(variables)
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _deaf_to(signals: tuple[signal.Signals, ...]) -> Iterator[None]:
+    """Processes started inside never hear these signals, not even while they start."""
+    resource_tracker.ensure_running()  # started in between, it would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
