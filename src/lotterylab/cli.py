@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from textwrap import fill
+from typing import Any
 
+from lotterylab import streams
 from lotterylab.errors import LotteryError, UsageError, unknown
+from lotterylab.refusals import explained, is_of_the_system, refusal
 from lotterylab.studies.catalogue import HOMES as STUDY_HOMES
 
 HELP = """\
@@ -34,8 +40,9 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
 Options: lotterylab run activations --help. Version: lotterylab --version.
 
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 some runs failed, or an
-audit found faults; 5 damage in the store; 6 refused (store in use, or newer);
-130 or 143 interrupted: the same command goes on.
+audit found faults; 4 the system refused (disk full or read-only, no locks, no
+processes); 5 damage in the store; 6 refused (store in use, or newer); 129, 130
+or 143 interrupted: the same command goes on; 141 nobody reads the output.
 """
 STUDIES = tuple(STUDY_HOMES)
 HOMES = {  # command -> module of commands and class
@@ -55,6 +62,7 @@ HOMES = {  # command -> module of commands and class
     "completion": ("completion", "Completion"),
 }
 COMMANDS = tuple(HOMES)
+TELL = ("run", "report", "checkpoints", "store", "data")  # what they print only tells of their work
 OF_A_STUDY = ("plan", "run", "status", "table", "report", "checkpoints", "cite")
 
 
@@ -65,21 +73,96 @@ def kind_of(command: str) -> type:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit code.  ``arguments``: those of the process, if they are None."""
+    if arguments is None:
+        streams.open_standard_streams()
+        arguments = sys.argv[1:]
+        signals = _interruptible()
+        try:
+            code = _guarded(list(arguments), signals)
+            if threading.current_thread() is threading.main_thread():
+                # nothing is left to do: an interrupt ends the interpreter while it ends, and prints nothing
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+        except KeyboardInterrupt:
+            code = 128 + (signals[0] if signals else signal.SIGINT)
+        return code
+    return _guarded(list(arguments), [])
+
+
+def _guarded(given: list[str], signals: list[int]) -> int:
+    """The exit code of a command whose output may be lost, and which may be interrupted.
+
+    What only tells of the command's work may be lost in silence: all of stderr, and stdout of the commands in ``TELL``.
+    Output that is the result of a command ends it, with 141 for a closed pipe, as a program ends that has no Python.
+    """
+    silent = streams.has_no_reader if given and given[0] in TELL else lambda error: False
+    try:
+        with streams.guarded(out=silent):
+            try:
+                code = _reported(given)
+            finally:
+                sys.stdout.flush()
+            return code
+    except streams.OutputLost as lost:
+        if streams.is_closed_pipe(lost.error):
+            return 128 + signal.SIGPIPE
+        refused = refusal(lost.error, "to write to the standard output")
+        with streams.guarded():
+            print(f"lotterylab: {refused}", file=sys.stderr)
+        return refused.exit_code
+    except KeyboardInterrupt:
+        return 128 + (signals[0] if signals else signal.SIGINT)
+    except Exception:
+        if signals:  # a library has made another error of the interrupt
+            return 128 + signals[0]
+        raise
+
+
+def _reported(given: list[str]) -> int:
+    """The exit code of a command; an error that is not a fault of the program becomes a message."""
     try:
         return _dispatch(given)
     except LotteryError as error:
-        print(f"lotterylab: {error}", file=sys.stderr)
-        return error.exit_code
-    except (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        print(f"lotterylab: {error.filename}: {error.strerror}.", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # whoever reads our output has gone (| head)
-        sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        return 130
+        failed = error
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_of_the_system(error):
+            raise
+        failed = explained(error)
+    print(f"lotterylab: {failed}", file=sys.stderr)
+    return failed.exit_code
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the command to stop.
+
+    After a plain KeyboardInterrupt inside ``exec``, which makes dataclasses, CPython ends the process by a signal, even
+    where the interrupt was handled.
+    """
+
+
+def _interruptible() -> list[int]:
+    """From now on the signals that ask to stop raise ``Interrupted``, and are listed.  Computing has its own way."""
+    signals: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        return signals
+
+    def hear(number: int, frame: object) -> None:
+        signals.append(number)
+        raise Interrupted
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, hear)
+    return signals
+
+
+def _written_by(command: Any, store: str | None) -> list[str]:
+    """The files and folders that a command writes.  ``store``: the folder that the environment names."""
+    place = getattr(command, "place", None)
+    paths = [getattr(command, "out", None)]
+    if place:
+        paths += [place.store or store or "lotterylab-store", place.ledger]
+    return [os.path.expanduser(path) for path in paths if path]
 
 
 def _studies() -> str:
@@ -113,8 +196,13 @@ def _dispatch(given: list[str]) -> int:
             raise unknown("study", study, STUDIES)
         program = f"{program} {study}"
     from lotterylab.commands import line
+    from lotterylab.commands.shared import STORE
 
     try:
-        return line.command(kind, rest, program=program, study=study)()
+        chosen = line.command(kind, rest, program=program, study=study)
+        try:
+            return chosen()
+        except OSError as error:
+            raise explained(error, _written_by(chosen, os.environ.get(STORE))) from error
     except UsageError as error:
         raise line.placed(error, rest) from error

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from lotterylab.commands.copies import Copies
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
 from lotterylab.engine.store import Store
-from lotterylab.errors import DamageError
+from lotterylab.errors import DamageError, SystemRefusal
 from lotterylab.plan.nodes import Node
 from lotterylab.report.price import missing
 from lotterylab.studies.request import Request, Resolved
@@ -62,7 +63,7 @@ class Run:
 
     def __call__(self) -> int:
         """Compute, seed by seed, and print the table."""
-        from lotterylab.engine import ledger, local
+        from lotterylab.engine import local
         from lotterylab.engine.schedule import Schedule
         from lotterylab.report.price import cost
         from lotterylab.report.progress import Meter, progress
@@ -84,7 +85,7 @@ class Run:
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
         print("\n".join(price), file=sys.stderr, flush=True)
         meter = Meter(waiting, run_names(resolved))
-        summary, changed = local.Summary(), []
+        summary, copies = local.Summary(), Copies(resolved=resolved, store=store, ledger=self.place.ledger)
         with progress(self.how.progress, meter) as listen:
             for targets in batches:
                 summary += local.run(
@@ -96,35 +97,24 @@ class Run:
                     device=self.how.device,
                     listen=listen,
                 )
-                if self.place.ledger:
-                    file = self.place.ledger.expanduser()
-                    changed += ledger.otherwise(targets, store, file)
-                    ledger.export(targets, store, file)
-                self._track(resolved, store)
+                copies.write(targets, self.track)
                 if summary.interrupted:
                     break
         if summary.interrupted:
             print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
             return 128 + summary.interrupted
         print(_table(resolved, store))
+        sys.stdout.flush()
         if store.files.moved:
             print("\n".join(store.files.moved), file=sys.stderr)
             print("What the damaged files held was computed again if it was needed.", file=sys.stderr)
-        if changed:
-            print(_otherwise(changed, self.place.ledger), file=sys.stderr)
+        if copies.changed:
+            print(_otherwise(copies.changed, self.place.ledger), file=sys.stderr)
         if summary.failed:
             print(f"{len(summary.failed)} tasks failed; the same command tries them again.", file=sys.stderr)
-        damaged = any(message.startswith(DamageError.__name__) for message in summary.failed.values())
-        return DamageError.exit_code if damaged else 3 if summary.failed else 0
-
-    def _track(self, resolved: Resolved, store: Store) -> None:
-        if self.track:
-            from lotterylab.engine.results import results
-            from lotterylab.tracking import track
-            from lotterylab.tracking.runs import tracked
-
-            study = resolved.study
-            track(tracked(study.name, results(study, store)), self.track, store.path / "tracking")
+        for text in copies.lost:
+            print(text, file=sys.stderr)
+        return _exit_code(summary.failed.values(), lost=bool(copies.lost))
 
     def _batches(self, resolved: Resolved, store: Store) -> list[list[Node]]:
         """The targets, seed by seed; of ``--failed``, the tasks that failed."""
@@ -135,6 +125,18 @@ class Run:
         if not again:
             print("No task of this study has failed.", file=sys.stderr)
         return [again]
+
+
+def _exit_code(failures: Iterable[str], *, lost: bool) -> int:
+    """Of a run that came to its end, from the messages of the tasks that failed.
+
+    ``lost``: a ledger or a tracker could not be written.
+    """
+    kinds = {message.partition(":")[0] for message in failures}
+    for error in (DamageError, SystemRefusal):
+        if error.__name__ in kinds:
+            return error.exit_code
+    return 3 if kinds else SystemRefusal.exit_code if lost else 0
 
 
 def _otherwise(found: Sequence[Otherwise], file: Path | None) -> str:

@@ -1,0 +1,63 @@
+"""What ``run`` writes beside the store after each seed: a ledger, and trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lotterylab.engine.ledger import Otherwise
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import Node
+from lotterylab.refusals import refusal
+from lotterylab.studies.request import Resolved
+
+
+@dataclass(kw_only=True)
+class Copies:
+    """Copies of what the store has.  One that cannot be written never ends the computing: the store has it all.
+
+    ``changed``: results that the ledger has otherwise.  ``lost``: a sentence for each copy that could not be written.
+    """
+
+    resolved: Resolved
+    store: Store
+    ledger: Path | None
+    changed: list[Otherwise] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    pending: list[Node] = field(default_factory=list)
+
+    def write(self, targets: Sequence[Node], trackers: Sequence[str]) -> None:
+        """Write the results of ``targets`` into the ledger, and all results into the trackers."""
+        self.lost = []  # whoever fails now and succeeds after the next seed has lost nothing
+        if self.ledger:
+            file = self.ledger.expanduser()
+            self.pending += targets
+            try:
+                self._write_ledger(file)
+            except OSError as error:
+                self._lose(f"the ledger {file}", error)
+        if trackers:
+            try:
+                self._write_trackers(trackers)
+            except OSError as error:
+                self._lose(f"the folder {self.store.path / 'tracking'}", error)
+
+    def _lose(self, what: str, error: OSError) -> None:
+        self.lost.append(f"{what} could not be written: {refusal(error)} Every result is in the store.")
+
+    def _write_ledger(self, file: Path) -> None:
+        from lotterylab.engine import ledger
+
+        changed = ledger.otherwise(self.pending, self.store, file)
+        ledger.export(self.pending, self.store, file)
+        self.changed += changed
+        self.pending = []
+
+    def _write_trackers(self, trackers: Sequence[str]) -> None:
+        from lotterylab.engine.results import results
+        from lotterylab.tracking import track
+        from lotterylab.tracking.runs import tracked
+
+        study = self.resolved.study
+        track(tracked(study.name, results(study, self.store)), trackers, self.store.path / "tracking")
