@@ -53,7 +53,7 @@ class Patience:
     def __init__(self, *, floor: float, process: int) -> None:
         self.floor, self.process = floor, process
         self.longest = 0.0
-        self.is_said = False
+        self.is_said = self.has_spoken = False
         self.last = self.moved = self.looked = time.monotonic()
         self.used = processor_seconds(process)
 
@@ -63,7 +63,7 @@ class Patience:
         self.longest = max(self.longest, now - self.last - BEAT_SECONDS)
         self.last = self.moved = now
         self.used = processor_seconds(self.process)
-        self.is_said = False
+        self.is_said, self.has_spoken = False, True
 
     def doubt(self, node: Node | None) -> Doubt | None:
         """What is to be said now, if anything.  ``node``: its task; None for a worker that is still starting."""
@@ -71,15 +71,17 @@ class Patience:
         if now - self.last < self.floor:
             return None
         used = processor_seconds(self.process)
-        if used is not None and self.used is not None and used - self.used > LEAST_SHARE * (now - self.moved):
+        if used is not None and (
+            used - (self.used or 0.0) > LEAST_SHARE * (now - self.moved) or self._waits_for_disk()
+        ):
             self.moved, self.used = now, used
         limit = max(self.floor, MULTIPLE * self.longest)
         stands = (now - self.moved) / limit if used is not None else 0.0
         silent = (now - self.last) / (limit * WHILE_COMPUTING)
-        waits_for_ever = _is_of_a_user(node)
-        computes = stands < silent or stands < 1
-        ends = not waits_for_ever and (not computes or node is None or _has_steps(node))
-        replaced = ends and max(stands, silent if node is None or _has_steps(node) else 0.0) >= 2
+        computes = stands < 1
+        has_steps = node is None or (self.has_spoken and isinstance(node, Train | At))
+        ends = not _is_of_a_user(node) and (has_steps or not computes)
+        replaced = ends and max(stands, silent if has_steps else 0.0) >= 2
         if not replaced and (self.is_said or max(stands, silent) < 1):
             return None
         self.is_said = True
@@ -90,6 +92,10 @@ class Patience:
             replaced=replaced,
             replaced_after=2 * limit * (WHILE_COMPUTING if computes else 1) if ends else None,
         )
+
+    def _waits_for_disk(self) -> bool:
+        fields = _fields(self.process)
+        return bool(fields) and fields[0] == b"D"
 
     def _now(self) -> float:
         """The time, after forgiving the worker what the parent itself has missed."""
@@ -104,19 +110,20 @@ class Patience:
 
 def processor_seconds(process: int) -> float | None:
     """Processor time that a process has used, in seconds; None where the system does not tell."""
+    fields = _fields(process)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else None
+
+
+def _fields(process: int) -> list[bytes]:
+    """What Linux says of a process, from its state on; nothing on other systems."""
     try:
         with open(f"/proc/{process}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError):
-        return None
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def _is_of_a_user(node: Node | None) -> bool:
     """Whether a user's own function trains in this task."""
     run = node.run if isinstance(node, At | Promises) else node
     return isinstance(run, UserTrain)
-
-
-def _has_steps(node: Node | None) -> bool:
-    return isinstance(node, Train | At)
