@@ -15,7 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Site:
     """``files`` by name.  ``ranges``: whether parts are given.  ``etag``: whether files are told apart.  ``cut``: bytes
     after which each answer breaks off; ``hold``: an event for which it then waits, the connection open.  ``status``: an
-    error for every request.  ``length``: whether sizes are said.  ``seen`` are (name, Range, If-Range) of the requests.
+    error for every request, ``reason``: its words.  ``length``: whether sizes are said.  ``seen`` are (name, Range,
+    If-Range) of the requests.
     """
 
     files: dict[str, bytes]
@@ -24,6 +25,7 @@ class Site:
     cut: int | None = None
     hold: threading.Event | None = None
     status: int | None = None
+    reason: str | None = None
     length: bool = True
     seen: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
@@ -44,7 +46,7 @@ def serving(site: Site) -> Iterator[Site]:
             asked, condition = self.headers.get("Range"), self.headers.get("If-Range")
             site.seen.append((name, asked, condition))
             if site.status or name not in site.files:
-                return self.send_error(site.status or 404)
+                return self.send_error(site.status or 404, site.reason)
             content = site.files[name]
             total, start = len(content), 0
             found = re.fullmatch(r"bytes=(\d+)-", asked or "")

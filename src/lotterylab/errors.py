@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
+LONGEST, MOST_COMPARED = 100, 1000  # letters of a word that is compared, and words
 MOST_SUGGESTED = 3  # words at the same distance
+MOST_LETTERS = 4000  # of a message
 
 
 class LotteryError(Exception):
     """Base of all errors that are the program's to explain.  ``exit_code`` is documented in docs/command.md."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """The message as one harmless line, since names and texts in it may be other people's."""
+        from lotterylab.foreign import shown
+
+        return shown(super().__str__(), most=MOST_LETTERS)
 
 
 class UsageError(LotteryError, ValueError):
@@ -49,7 +58,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     Nearest by edits first (a letter changed, missing, too many, or two swapped), so that a short word with one wrong
     letter finds its way; words at the same distance are both named.  Else by the letters in common.
     """
-    names = list(known)
+    # who wrote the word may be a stranger, and the time grows with the product of the lengths
+    names = [name for name in islice(known, MOST_COMPARED) if len(name) <= LONGEST] if len(word) <= LONGEST else []
     by_edits: dict[int, list[str]] = {}
     for name in names:
         by_edits.setdefault(edits(word.lower(), name.lower()), []).append(name)

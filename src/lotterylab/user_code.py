@@ -15,10 +15,12 @@ from functools import cache, reduce
 from typing import Any
 
 from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.foreign import shown
 from lotterylab.user_options import Option, converted, options_of, takes, takes_any
 
 __all__ = ["Option", "check_options", "check_unchanged", "code_hash", "described", "find", "options_of", "takes"]
 
+MOST_LETTERS = 1000  # of what an error says
 REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -116,7 +118,11 @@ def described(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if "importlib" not in frame.filename and not frame.filename.startswith(ours)]
     where = f", {theirs[-1].filename}:{theirs[-1].lineno}" if theirs else ""
-    return f"{type(error).__name__}: {error}{where}"
+    try:
+        words = shown(str(error), most=MOST_LETTERS)
+    except Exception:  # the user's own class of errors may fail to spell itself
+        words = "(its message could not be spelled)"
+    return f"{type(error).__name__}: {words}{shown(where, most=None)}"
 
 
 def _broken(reference: str, module_name: str, error: BaseException) -> UsageError:

@@ -211,3 +211,13 @@ def test_a_full_disk_is_named_and_not_taken_for_the_network(tmp_path):
     with serving(Site(files={"images.gz": CONTENT})) as site:
         refused(site, tmp_path, r"images\.gz\.part: No space left on device\. Make room")
     assert len(site.seen) == 1
+
+
+def test_a_servers_words_are_shown_without_their_escape_sequences(tmp_path):
+    with (
+        serving(Site(files={}, status=404, reason="\x1b[2J\x1b]0;owned\x07" + "x" * 500)) as site,
+        pytest.raises(UsageError) as refused,
+    ):
+        get(site, tmp_path)
+    (message,) = refused.value.args
+    assert "404 \\x1b[2J\\x1b]0;owned\\x07xxx" in message and "\x1b" not in message and len(message) < 600

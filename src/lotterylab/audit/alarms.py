@@ -13,6 +13,9 @@ from typing import Literal
 
 from lotterylab.counts import Share, as_fraction, removal_count
 from lotterylab.errors import UsageError
+from lotterylab.foreign import shown
+
+MOST_LETTERS = 2000  # of a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,13 +195,14 @@ def mask_inferred(*, source: str, removed: int, entries: int, where: str = "") -
 
 def listed(names: Sequence[str]) -> str:
     """The first four names, and how many more there are."""
-    shown = ", ".join(names[:4])
-    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
+    first = ", ".join(shown(name, most=80) for name in names[:4])
+    return first if len(names) <= 4 else f"{first} and {len(names) - 4} more"
 
 
 def one(code: str, message: str, where: str, severity: Literal["fault", "caution"]) -> list[Alarm]:
-    """A list of one alarm."""
-    return [Alarm(code=code, message=message, where=where, severity=severity)]
+    """A list of one alarm; names in it are other people's and become harmless here."""
+    where = shown(where, most=None)
+    return [Alarm(code=code, message=shown(message, most=MOST_LETTERS), where=where, severity=severity)]
 
 
 def _is_count(requested: Share, removed: int, entries: int) -> bool:

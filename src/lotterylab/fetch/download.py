@@ -15,6 +15,7 @@ from typing import Any
 from lotterylab.errors import UsageError
 from lotterylab.fetch.disk import disk, settle, sha256
 from lotterylab.fetch.sources import File, Progress
+from lotterylab.foreign import shown
 
 ATTEMPTS = 3  # at each address without getting further; each goes on where the one before broke off
 TIMEOUT_SECONDS = 30  # without a byte
@@ -137,9 +138,12 @@ def _advance(url: str, file: File, part: _Part, report: Callable[[Progress], Non
                 part.remove()
             report(Progress(what="starting over", file=file.name, done=0, total=file.size))
             raise _Failed("it is shorter there than what has arrived", again=True) from error
-        raise _Failed(f"{error.code} {error.reason}", again=error.code in (408, 429) or error.code >= 500) from error
+        raise _Failed(
+            shown(f"{error.code} {error.reason}"), again=error.code in (408, 429) or error.code >= 500
+        ) from error
     except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
-        raise _Failed(f"{getattr(error, 'reason', None) or error or type(error).__name__}", again=True) from error
+        reason = getattr(error, "reason", None) or error or type(error).__name__
+        raise _Failed(shown(str(reason)), again=True) from error
     if part.size < file.size:
         raise _Failed(f"it ended after {part.size} of {file.size} bytes", again=True)
     return start > 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
+from lotterylab.foreign import shown
 
 Pairs = dict[str, tuple[Any, Any]]
 ABSENT = "-"
@@ -32,15 +33,16 @@ def settings(record: Record, store: Store) -> dict[str, Any]:
 
 def lines(a: Record, b: Record, found: Mapping[str, Pairs]) -> Iterator[str]:
     """For a person: one line a difference."""
-    yield f"a: {a.kind} {a.digest[:12]}"
-    yield f"b: {b.kind} {b.digest[:12]}"
+    yield f"a: {shown(a.kind)} {a.digest[:12]}"
+    yield f"b: {shown(b.kind)} {b.digest[:12]}"
     if not (a.spec and b.spec):
         yield "The settings of one of them were not recorded: it was made by an earlier version."
     for part, pairs in found.items():
         yield ""
         yield f"{part}: {'no difference' if not pairs else ''}".rstrip()
-        wide = max(map(len, pairs), default=0)
-        for name, (one, other) in pairs.items():
+        named = {shown(name): pair for name, pair in pairs.items()}
+        wide = max(map(len, named), default=0)
+        for name, (one, other) in named.items():
             yield f"  {name:{wide}}  {_spell(one)}  |  {_spell(other)}"
 
 
@@ -79,5 +81,4 @@ def _spell(value: Any) -> str:
         return ABSENT
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return shown(str(value), most=40)

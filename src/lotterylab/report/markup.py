@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
 
+from lotterylab.foreign import shown_lines
+
 VOID = ("meta", "input", "br")
 
 
@@ -33,7 +35,7 @@ def join(children: Child, between: str = "") -> Html:
     if children is None:
         return Html("")
     if isinstance(children, str | int | float):
-        return Html(escape(str(children)))
+        return Html(escape(shown_lines(str(children))))
     return Html(between.join(join(child) for child in children))
 
 
@@ -41,4 +43,4 @@ def _attribute(key: str, value: str | int | float | bool | None) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+    return f" {name}" if value is True else f' {name}="{escape(shown_lines(str(value)))}"'

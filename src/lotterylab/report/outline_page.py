@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lotterylab import foreign
 from lotterylab.audit.alarms import Alarm
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
@@ -94,8 +95,8 @@ def _figures(material: Material, outline: Outline) -> Html:
 def _readme(
     material: Material, outline: Outline, found: Sequence[Difference], published_said: Judged, our_said: Judged
 ) -> Iterator[str]:
-    study, command = material.study, material.context.command
-    yield f"# {study.title}"
+    study, command = material.study, foreign.shown(material.context.command, most=None)
+    yield f"# {foreign.in_markdown(study.title)}"
     yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
     yield f"{rows_text(material.results)}. This page is written by the program."
     if lost := without_diverged(material.results):
@@ -108,7 +109,7 @@ def _readme(
     )
     yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
     for text in study.notes:
-        yield from ("", text)
+        yield from ("", foreign.shown(text, most=None))
     for title, words, said in (
         ("Published numbers", PUBLISHED, published_said),
         ("Predicted and found", OURS, our_said),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lotterylab.engine.local import Event
+from lotterylab.foreign import shown
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.report.price import spell_seconds, work
 
@@ -82,19 +83,19 @@ class Meter:
 
     def name(self, node: Node) -> str:
         """What a run is, in words."""
-        return self.names.get(node.digest, type(node).__name__)
+        return shown(self.names.get(node.digest, type(node).__name__))
 
 
 def news(event: Event, meter: Meter) -> tuple[str, ...]:
     """What is told of an event at once, in parts: a failure, a worker that stands still, workers that are missing."""
     match event.word:
         case "failed":
-            return "failed", meter.name(event.node), str(event.detail[0])
+            return "failed", meter.name(event.node), shown(str(event.detail[0]), most=1000)
         case "silent":
             return "waiting", meter.name(event.node), str(event.detail)
         case "fewer":
             have, wanted, why = event.detail
-            return f"{have} of {wanted} workers", why
+            return f"{have} of {wanted} workers", shown(why, most=1000)
         case _:
             return ()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
+from lotterylab.foreign import in_markdown, shown
 from lotterylab.report.figure_style import called
 from lotterylab.report.material import Material
 from lotterylab.report.sections.methods import summary
@@ -25,19 +27,20 @@ def readme(material: Material) -> str:
 
 def _lines(material: Material) -> Iterator[str]:
     study, context = material.study, material.context
-    yield f"# {study.title}"
+    yield f"# {in_markdown(study.title)}"
     yield ""
     yield f"{study.question}"
     yield ""
     yield (f"{rows_text(material.results)}. This page is written by the program and changes when the numbers do.")
     yield ""
-    yield f"    {context.command}"
-    yield f"    {context.command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>"
+    command = shown(context.command, most=None)
+    yield f"    {command}"
+    yield f"    {command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>"
     yield ""
     yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
     for note in study.notes:
         yield ""
-        yield note
+        yield shown(note, most=None)
     if lost := diverged_text(material.results):
         yield from ("", lost)
     if material.judged:
@@ -56,12 +59,18 @@ def _accuracies(material: Material) -> Iterator[str]:
         dense = per_seed(where(own, method="dense"), ACCURACY)
         text = f"; dense {interval_text(t_interval(dense.values()))}" if dense else ""
         mark = " *: a run diverged." if diverged(own) else ""
-        yield from ("", f"Test accuracy, {activation}, means with 95 % t intervals over seeds{text}.{mark}", "")
+        yield from (
+            "",
+            f"Test accuracy, {in_markdown(str(activation))}, means with 95 % t intervals over seeds{text}.{mark}",
+            "",
+        )
         yield _table_row(["method", *(f"{level:g}" for level in levels)])
         yield "|---|" + "---|" * len(levels)
         for method, of_method in grouped(own, "method").items():
             if method != "dense":
-                yield _table_row([called(method), *(_accuracy(where(of_method, sparsity=level)) for level in levels)])
+                yield _table_row(
+                    [in_markdown(called(method)), *(_accuracy(where(of_method, sparsity=level)) for level in levels)]
+                )
 
 
 def _accuracy(rows: Sequence[Result]) -> str:
@@ -127,5 +136,10 @@ def _word(verdict: bool | None) -> str:
     return {True: "yes", False: "no", None: ""}[verdict]
 
 
+def _cell(text: str) -> str:
+    """Markdown for a cell; a bar that is escaped already stays so."""
+    return re.sub(r"(?<!\\)\|", r"\|", shown(text.replace("\n", " "), most=None))
+
+
 def _table_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(map(_cell, cells)) + " |"

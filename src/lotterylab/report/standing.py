@@ -8,10 +8,12 @@ from typing import Any
 
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
+from lotterylab.foreign import shown
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.plan.study import Study
 from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work
 
+MOST_LETTERS = 1000  # of a message
 BEHIND = "behind them"  # trials of learning rates, and runs that others begin from or are compared with
 
 
@@ -50,7 +52,8 @@ class Standing:
 
     def lines(self, names: Mapping[str, str], workers: int) -> Iterator[str]:
         """As lines for a person."""
-        yield f"{self.done} of {self.runs} trainings finished; {self.holder or 'nobody'} computes in this store now."
+        holder = shown(self.holder) or "nobody"
+        yield f"{self.done} of {self.runs} trainings finished; {holder} computes in this store now."
         width = max((len(protocol) for protocol, _ in self.groups), default=0)
         for (protocol, seed), (done, runs) in self.groups.items():
             bar = "#" * round(20 * done / runs)
@@ -59,7 +62,7 @@ class Standing:
         for digest, share in self.begun.items():
             yield f"begun: {names.get(digest, digest[:12])}, {100 * share:.0f} %"
         for digest, message in self.failed.items():
-            yield f"failed: {names.get(digest, digest[:12])}: {message}"
+            yield f"failed: {names.get(digest, digest[:12])}: {shown(str(message), most=MOST_LETTERS)}"
         if self.failed:
             yield "run --failed tries these again; the store's folder failed/ holds their traces."
         if self.seconds:

@@ -9,6 +9,7 @@ from typing import Any
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
+from lotterylab.foreign import shown
 from lotterylab.plan.study import ARM
 from lotterylab.report.words import lacking_text
 
@@ -98,9 +99,9 @@ def render(
                 table[heading] = cells
             elif any(cells):
                 dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
-        parts += [" | ".join(filter(None, (protocol, activation))), *_aligned(table), ""]
+        parts += [shown(" | ".join(filter(None, (protocol, activation)))), *_aligned(table), ""]
     done = sum(result.complete for result in results)
-    parts += [f"{title}: {done} of {len(results)} rows finished."]
+    parts += [f"{shown(title)}: {done} of {len(results)} rows finished."]
     if lacking := lacking_text(results):
         parts += [fill(f"{lacking.removeprefix('; ')}.", width)]
     parts += _told(alarms, width) if messages else _summed(alarms, width)
@@ -135,7 +136,7 @@ def _told(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
 def _labels(line: Line) -> tuple[str, str, str]:
     _, _, method, control, sparsity = line.labels
     what = f"{method}, {control}" if control else str(method)
-    return what, f"{sparsity:g}" if sparsity else "", str(len(line.seeds))
+    return shown(what), f"{sparsity:g}" if sparsity else "", str(len(line.seeds))
 
 
 def _width(table: dict[str, list[str]]) -> int:

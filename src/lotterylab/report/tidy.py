@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
+from lotterylab.foreign import in_csv
 from lotterylab.plan.study import WHAT
 from lotterylab.studies.costs import costs
 from lotterylab.studies.outline import Difference
@@ -138,11 +139,11 @@ def gaps(found: Iterable[Difference]) -> list[Gap]:
 
 
 def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> None:
-    """A CSV file with the fields of ``kind`` as its header; None is an empty field."""
+    """A CSV file with the fields of ``kind`` as its header; None is an empty field, and no text is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(kind._fields)
-    writer.writerows(lines)
+    writer.writerows(map(in_csv, line) for line in lines)
     write_atomically(path, text.getvalue().encode())
 
 
