@@ -11,15 +11,18 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from lotterylab import foreign
 from lotterylab.errors import UsageError
+from lotterylab.foreign import shown
 from lotterylab.refusals import naming
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
+MOST_HEADER = 10 << 20  # bytes of the list of tensors of a safetensors file; the largest models have 1 MB a file
 WRITING = ".writing-"  # how the names of files begin that are not whole yet
 CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
 
@@ -129,40 +132,72 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """A flat dict of tensors from a ``.safetensors``, ``.pt`` or ``.pth`` file; no code in it is ever run."""
-    path = Path(path)
-    if not path.is_file():
-        raise UsageError(f"no file {path}.")
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+    """A flat dict of tensors from a ``.safetensors``, ``.pt`` or ``.pth`` file; no code in it is ever run.
 
+    The memory it takes is a small multiple of the bytes of the file, whatever the file says.
+
+    Raises:
+        UsageError: no regular file, no dict of tensors in it, or a tensor that is not dense or of a known type; by
+            the file's name, and the tensor's.
+    """
+    path = Path(path)
+    tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    admitted = foreign.admitted(tensors, where=shown(str(path)), size=foreign.regular(path))
+    return {name: _truth(tensor) for name, tensor in admitted.items()}
+
+
+def _truth(tensor: Tensor) -> Tensor:
+    """A bool tensor whose bytes are 0 and 1: a file may hold any, and torch compares them as they are."""
+    import torch
+
+    return tensor if tensor.dtype != torch.bool else tensor.view(torch.uint8) != 0
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    import warnings
+
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    named = shown(str(path))
+    with foreign.opened(path) as file:
+        start = int.from_bytes(file.read(8), "little")
+        if start > MOST_HEADER:
+            raise UsageError(f"{named} is not a whole safetensors file (a header of {start:,} bytes).")
         try:
-            return dict(sorted(load_file(path).items()))
+            with warnings.catch_warnings(action="ignore"):
+                return dict(sorted(load_file(path).items()))
         except SafetensorError as error:
-            raise UsageError(f"{path} is not a whole safetensors file ({error}).") from error
-    return _read_pickle(path)
+            raise UsageError(f"{named} is not a whole safetensors file ({shown(str(error))}).") from error
+        except Exception as error:  # types that this torch lacks, shapes that no tensor can have
+            reason = shown(f"{type(error).__name__}: {error}")
+            raise UsageError(f"{named} holds a tensor that cannot be read ({reason}).") from error
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
-    import warnings
+    from lotterylab.pickles import Refused
+    from lotterylab.torch_files import Described, look
 
-    import torch
-
-    try:
-        with warnings.catch_warnings(action="ignore"):  # torch warns of pickles that it then refuses
-            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle can raise nearly anything; whatever it is, no weights were read
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if "weights only load failed" in first.lower():  # torch goes on to explain how to run the code in it
-            first = "it holds more than tensors: a module, or an optimizer's objects"
-        raise UsageError(f"{path} cannot be read as weights alone ({first}). Save module.state_dict().") from error
-    for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
-        if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
-            loaded = loaded[wrapper]
-    tensors = (
-        {name: value for name, value in loaded.items() if torch.is_tensor(value)} if isinstance(loaded, dict) else {}
-    )
-    if not tensors:
-        raise UsageError(f"{path} holds no dict of tensors but a {type(loaded).__name__}. Save module.state_dict().")
-    return tensors
+    named = shown(str(path))
+    with foreign.opened(path) as file:
+        try:
+            saved = look(file)
+            loaded = saved.value
+            for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
+                if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
+                    loaded = loaded[wrapper]
+            described = loaded if isinstance(loaded, dict) else {}
+            described = {name: one for name, one in described.items() if isinstance(one, Described)}
+            if described:
+                return saved.tensors(described, where=named)
+        except UsageError:
+            raise
+        except Exception as error:  # a damaged pickle can raise nearly anything; whatever it is, no weights were read
+            first = str(error).strip() or type(error).__name__
+            if isinstance(error, Refused):
+                first = f"it holds more than tensors: a module, or an optimizer's objects; it names {first}"
+            raise UsageError(
+                f"{named} cannot be read as weights alone ({shown(first)}). Save module.state_dict()."
+            ) from error
+    kind = type(loaded).__name__
+    raise UsageError(f"{named} holds no dict of tensors but a {kind}. Save module.state_dict().")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from lotterylab import masks
 from lotterylab.counts import Share, as_fraction, same_names
 from lotterylab.errors import UsageError, suggestion
+from lotterylab.foreign import admitted
 from lotterylab.pools import complete, pools
 from lotterylab.types import Mask, Scores, State
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STATES = ("init", "dense", "start", "end")
+ORDERED = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8")  # weights
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # buffers of batch norm, which no one prunes
 
 
@@ -65,6 +67,8 @@ def gather(requested: Share | None = None, **given: Mapping[str, Tensor] | None)
         raise UsageError("the mask has no entries.")
     for role in ("mask", *tensors):
         _fits(found.mask, role, found.mask if role == "mask" else tensors[role])
+    for role in (role for role in STATES if role in tensors):
+        _ordered(found.mask, role, tensors[role])
     for role, other in (("scores", found.scores), ("earlier mask", found.earlier)):
         if other is not None:
             same_names(role, other, found.mask)
@@ -223,7 +227,7 @@ def _plain(role: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise UsageError(f"{role} is a {type(tensors).__name__}; it has to be a dict of tensors: module.state_dict().")
     if not tensors:
         raise UsageError(f"{role} is an empty dict: there is nothing to audit in it.")
-    return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu() for name, tensor in admitted(tensors, where=role).items()}
 
 
 def _fits(mask: Mask, role: str, tensors: Mapping[str, Tensor]) -> None:
@@ -231,6 +235,14 @@ def _fits(mask: Mask, role: str, tensors: Mapping[str, Tensor]) -> None:
         masks.check(mask, tensors)
     except UsageError as error:
         raise UsageError(f"{role}: {error}") from None
+
+
+def _ordered(mask: Mask, role: str, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that cannot be compared by size and sign."""
+    for name in mask:
+        kind = str(tensors[name].dtype).removeprefix("torch.")
+        if kind not in ORDERED:
+            raise UsageError(f"{role}: '{name}' is {kind}, and a mask is of real numbers. Save it as float32.")
 
 
 def _same_shapes(states: Mapping[str, Mapping[str, Tensor]]) -> None:

@@ -24,8 +24,9 @@ SHARED = ("init", "dense")  # what arms may have in common with an arm above the
 
 
 def tensor_files(folder: Path) -> list[Path]:
-    """The files that may hold tensors, by their suffix, sorted."""
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    """The files that may hold tensors, by their suffix, sorted; a pipe or a broken link among them is for the reader
+    to refuse."""
+    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.is_dir())
 
 
 def exact(folder: Path, role: str) -> Path | None:

@@ -29,6 +29,7 @@ from lotterylab.audit.runs import Run, read_run
 from lotterylab.blobs import SUFFIXES, read_tensors
 from lotterylab.counts import Share
 from lotterylab.errors import UsageError
+from lotterylab.foreign import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,12 +53,13 @@ class Report:
 
     def lines(self) -> list[str]:
         """One line an alarm, or one that says in what none was found; and one of files that were left aside."""
-        told = [f"{one.severity.upper()} {one.code} {self.where}: {one.message}" for one in self.alarms]
+        where = shown(self.where)
+        told = [f"{one.severity.upper()} {one.code} {where}: {shown(one.message, most=None)}" for one in self.alarms]
         if not told:
             blind = "" if "reached" in self.facts else "; no mask is known"
-            told.append(f"OK {self.where}: no alarm from {', '.join(self.facts['evidence'])}{blind}")
+            told.append(f"OK {where}: no alarm from {', '.join(self.facts['evidence'])}{blind}")
         if self.facts.get("unread"):
-            told.append(f"NOTE not-read {self.where}: {', '.join(self.facts['unread'])}")
+            told.append(f"NOTE not-read {where}: {', '.join(map(shown, self.facts['unread']))}")
         return told
 
 
@@ -154,12 +156,20 @@ def _report(
             *states.inspect_run(found, judged, where=where),
             *_scored_on(run, where),
         ]
+        described = states.describe(found)
     except UsageError as error:
         raise UsageError(f"{arm}: {error}") from error
+    except (
+        RuntimeError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:  # torch's own
+        reason = shown(f"{type(error).__name__}: {error}")
+        raise UsageError(f"{arm}: its tensors cannot be compared ({reason}). Save them as float32.") from error
     unread = sorted(path.name for path in tensor_files(arm) if path not in files.values())
     known = (*found.known(), *judged.known(), *(["scored_on"] if "scored_on" in run else []))
     facts = {**run, "requested": asked, "evidence": known if asked is None else (*known, "requested"), "unread": unread}
-    return Report(where=where, facts={**facts, **states.describe(found)}, alarms=tuple(alarms.ordered(told)))
+    return Report(where=where, facts={**facts, **described}, alarms=tuple(alarms.ordered(told)))
 
 
 def _read(role: str, path: Path) -> Mapping[str, Tensor]:
@@ -205,7 +215,7 @@ def _name(root: Path, arm: Path) -> str:
 
 
 def _expected(root: Path) -> str:
-    names = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir())
+    names = sorted(shown(f"{path.name}/" if path.is_dir() else path.name, most=80) for path in root.iterdir())
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     return (
         f"no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}) and, there or "

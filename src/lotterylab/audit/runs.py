@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.foreign import content, shown
 
 SPLITS = ("train", "validation", "test")
+MOST_BYTES = 1 << 20  # of run.json; ours have some hundred
+LARGEST = 2**53  # up to which JSON's numbers are whole numbers everywhere
 NUMBER, COUNT, TEXT = (int, float), (int,), (str,)
 KEYS: dict[str, tuple[type, ...]] = {
     "requested": NUMBER,
@@ -58,10 +62,13 @@ class Run:
 
 def read_run(path: Path) -> dict[str, Any]:
     """The facts in the file, checked; none where there is no file.  A null is a fact that is not known."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    data = content(path, most=MOST_BYTES)
     try:
-        facts = json.loads(path.read_bytes())
+        facts = json.loads(data)
+    except RecursionError as error:
+        raise UsageError(f"{path} is not JSON that can be read (lists or objects are nested too deeply).") from error
     except ValueError as error:
         raise UsageError(f"{path} is not JSON ({error}).") from error
     if not isinstance(facts, dict):
@@ -71,7 +78,10 @@ def read_run(path: Path) -> dict[str, Any]:
             raise unknown(f"key of {path}", key, KEYS)
         if value is not None and (isinstance(value, bool) or not isinstance(value, KEYS[key])):
             kinds = " or ".join(kind.__name__ for kind in KEYS[key])
-            raise UsageError(f"{path}: '{key}' is {value!r}; it has to be {kinds}.")
+            spelled = f"a {type(value).__name__}" if isinstance(value, list | dict) else shown(repr(value), most=80)
+            raise UsageError(f"{path}: '{key}' is {spelled}; it has to be {kinds}.")
+        if isinstance(value, int | float) and not abs(value) <= LARGEST:
+            raise UsageError(f"{path}: '{key}' is {shown(str(value), most=40)}; it has to be from 0 to {LARGEST:,}.")
     facts = {key: value for key, value in facts.items() if value is not None}
     if facts.get("scored_on", "init") not in ("init", "trained"):
         raise unknown(f"'scored_on' of {path}", facts["scored_on"], ("init", "trained"))
