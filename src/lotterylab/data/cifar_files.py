@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from lotterylab.data.arrays import Arrays, joined
 from lotterylab.data.cifar_layouts import Records
 from lotterylab.data.copies import Checksums
 from lotterylab.errors import UsageError
+from lotterylab.foreign import shown, text
 
 LIST = "approximate_images.csv"
+MOST_LIST, MOST_DIGITS = 8 << 20, 9  # bytes of the list, which can name 60,000 images; digits of an index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,17 +167,21 @@ class CifarCopy:
         marks: dict[str, list[int]] = {}
         if not path.is_file():
             return marks
-        with path.open(newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                batch, index = Path(row.get("file") or "").stem, row.get("index_in_file") or ""
-                below = self.published.records.of.get(batch, 0)
-                if not index.isdecimal() or int(index) >= below:
-                    raise UsageError(
-                        f"{path}, line {number}: columns file and index_in_file must name a batch of "
-                        f"{self.published.called} and an index of a record in it; found {row.get('file')!r} and "
-                        f"{row.get('index_in_file')!r}."
-                    )
-                marks.setdefault(batch, []).append(int(index))
+        lines = io.StringIO(text(path, most=MOST_LIST), newline="")
+        try:
+            rows = list(csv.DictReader(lines))
+        except csv.Error as error:
+            raise UsageError(f"{path} is not CSV ({error}).") from error
+        for number, row in enumerate(rows, start=2):
+            batch, index = Path(row.get("file") or "").stem, row.get("index_in_file") or ""
+            below = self.published.records.of.get(batch, 0)
+            if not index.isdecimal() or len(index) > MOST_DIGITS or int(index) >= below:
+                raise UsageError(
+                    f"{path}, line {number}: columns file and index_in_file must name a batch of "
+                    f"{self.published.called} and an index of a record in it; found {shown(repr(row.get('file')))} and "
+                    f"{shown(repr(row.get('index_in_file')))}."
+                )
+            marks.setdefault(batch, []).append(int(index))
         return marks
 
 

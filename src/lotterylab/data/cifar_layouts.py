@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lotterylab.errors import UsageError
+from lotterylab.foreign import content
+from lotterylab.pickles import Plain, Refused
 
 PIXELS = 3 * 32 * 32
-
-_RECONSTRUCT: Any = np.empty(0).__reduce__()[0]  # what builds a pickled array, whatever NumPy calls its module
+DTYPES = ("b1", "i1", "u1", "i2", "i4", "i8", "u2", "u4", "u8")
 
 Read = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (count, 3, 32, 32), labels (count,)
 
@@ -61,14 +63,21 @@ def python(path: Path, count: int, records: Records) -> Read:
     """
     n = records.of[path.stem]
     try:
-        with path.open("rb") as file:
-            batch: Any = _ArraysOnly(file, encoding="latin1").load()  # the encoding in which Python 2's arrays survive
+        # a file of Python 3 has longer numbers than one of Python 2, and no more than that
+        raw = io.BytesIO(content(path, most=2 * n * (PIXELS + 128)))
+        # latin1 is the encoding in which Python 2's arrays survive
+        batch: Any = Plain(raw, _KNOWN, build=_set_state, encoding="latin1", most=len(raw.getbuffer())).load()
         data, labels = batch["data"], np.asarray(batch[records.label_key])
+        if not isinstance(data, np.ndarray):
+            raise pickle.UnpicklingError(f"its data are a {type(data).__name__}")
         whole = data.shape == (n, PIXELS) and data.dtype == np.uint8 and labels.shape == (n,)
+    except UsageError:
+        raise
     except Exception as error:  # a damaged pickle can raise anything
+        reason = f"it names {error}, which no file of CIFAR does" if isinstance(error, Refused) else error
         raise UsageError(
             f"{path} ({path.stat().st_size} bytes) cannot be read as a batch of {records.called} "
-            f"({type(error).__name__}: {error}). Unpack {records.archive}-python again."
+            f"({type(error).__name__}: {reason}). Unpack {records.archive}-python again."
         ) from error
     if not whole:
         raise UsageError(
@@ -89,20 +98,30 @@ def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.integer],
 
 
 def _dtype(code: str, align: int = 0, copy: int = 0) -> np.dtype[Any]:
-    # Python 2 wrote the flags as integers, which newer NumPy warns about
-    return np.dtype(code, align=bool(align), copy=bool(copy))
+    if code not in DTYPES:
+        raise pickle.UnpicklingError(f"an array of {code}, which no file of CIFAR has")
+    return np.dtype(code)
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that can build NumPy arrays and plain values, and call nothing else."""
+def _empty(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
+    """What a pickled array is before it gets its state; a pickle may not ask for a larger one."""
+    if tuple(shape) != (0,):
+        raise pickle.UnpicklingError("an array that is large before it has values")
+    return np.empty(0, dtype=np.uint8)
 
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        """One of the three things that a pickled array names."""
-        match module, name:
-            case "numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct":
-                return _RECONSTRUCT
-            case "numpy", "ndarray":
-                return np.ndarray
-            case "numpy", "dtype":
-                return _dtype
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which no file of CIFAR does")
+
+def _set_state(instance: Any, state: Any) -> None:
+    """The values of an array; of a type, only that it is of this machine's byte order."""
+    if isinstance(instance, np.ndarray):
+        instance.__setstate__(state)
+    elif isinstance(instance, np.dtype) and state[1] == ">":
+        raise pickle.UnpicklingError("an array of big-endian numbers")
+
+
+# the three things that a pickled array names
+_KNOWN: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _empty,
+    ("numpy._core.multiarray", "_reconstruct"): _empty,
+    ("numpy", "ndarray"): "ndarray",
+    ("numpy", "dtype"): _dtype,
+}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from lotterylab.data.base import ENVIRONMENT
 from lotterylab.errors import UsageError
+from lotterylab.foreign import opened, regular
 
 if TYPE_CHECKING:
     from lotterylab.data.arrays import Arrays
 
+MOST_BYTES = 1 << 30  # of a file; the largest of a published set has 154 MB
 Checksums = tuple[tuple[str, str], ...]  # (file name, "md5:...") each
 
 
@@ -43,10 +46,12 @@ class Copy(Protocol):
 
 
 def file(folder: Path, name: str, *, called: str) -> Path:
-    """A file of a copy, which must be there."""
+    """A file of a copy, which must be there and be a file of a possible size."""
     path = folder / name
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"{called} in {folder} is not whole: {name} is missing. Unpack or download it again.")
+    if (size := regular(path)) > MOST_BYTES:
+        raise UsageError(f"{path} has {size:,} bytes, far more than any file of {called}. Download it again.")
     return path
 
 
@@ -57,8 +62,10 @@ def checksums(copy: Copy, names: Iterable[str], *, called: str) -> Checksums:
 
 def md5(path: Path) -> str:
     """The MD5 sum of a file, in hexadecimal: the kind that is published for these data sets."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    with opened(path) as file:
+        return hashlib.file_digest(
+            cast(io.BufferedReader, file), lambda: hashlib.md5(usedforsecurity=False)
+        ).hexdigest()
 
 
 def differing(files: Checksums, canonical: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.data.base import Dataset, Fingerprint
 from lotterylab.errors import UsageError
+from lotterylab.foreign import shown
 from lotterylab.words import PLACE
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Folder:
         from lotterylab.data.splits import titled
 
         parts = chosen(self._listing, self)
-        name = Path(self.path).expanduser().resolve().name
+        name = shown(Path(self.path).expanduser().resolve().name, most=80)
         return titled(f"{name}@{len(parts['train'])}/{len(parts['test'])}", self.split_seed or None)
 
     def load(self, data_dir: Path | None) -> Dataset:
@@ -111,4 +112,4 @@ class Folder:
         mean, std = mean_and_std(root, parts["train"].images)
         dataset = ArrayDataset(**parts, classes=classes, mean=mean, std=std, scale=255.0)
         count = sum(map(len, parts.values()))
-        return dataset, ((f"{root.resolve().name} ({count} files)", f"sha256:{checksum}"),)
+        return dataset, ((f"{shown(root.resolve().name)} ({count} files)", f"sha256:{checksum}"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from lotterylab.errors import UsageError
 if TYPE_CHECKING:
     from lotterylab.data.folder import Folder
 
+MOST_BYTES = 256 << 20  # of an image file
 SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
 
@@ -44,8 +46,15 @@ def listed(root: Path) -> Listing:
 
     Raises:
         UsageError: no folder, not one of the two layouts, fewer than two classes, an empty class, or classes that
-            differ between the splits.
+            differ between the splits; a pipe, a device or a broken link among the images, or what the system refuses.
     """
+    try:
+        return _listed(root)
+    except OSError as error:
+        raise UsageError(f"{error.filename or root} cannot be read ({error.strerror or error}).") from error
+
+
+def _listed(root: Path) -> Listing:
     if not root.is_dir():
         raise UsageError(f"no folder {root}, where images in class folders were to be read.")
     names = _folders(root)
@@ -141,6 +150,10 @@ def _images(root: Path, split: str, classes: tuple[str, ...]) -> tuple[Image, ..
             if one.is_dir():
                 raise UsageError(f"{folder} has the folder {one.name} in it; a class folder holds images alone.")
             state = one.stat()
+            if not stat.S_ISREG(state.st_mode):
+                raise UsageError(f"{one.path} is a pipe, a socket or a device, not a file. Move it away.")
+            if state.st_size > MOST_BYTES:
+                raise UsageError(f"{one.path} has {state.st_size:,} bytes; an image has at most {MOST_BYTES:,}.")
             path = (Path(split) / name / one.name).as_posix()
             images.append(Image(path=path, label=label, bytes=state.st_size, modified_ns=state.st_mtime_ns))
     return tuple(images)

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lotterylab.data.arrays import Arrays, exact
-from lotterylab.data.folder_listing import Image
+from lotterylab.data.folder_listing import MOST_BYTES, Image
 from lotterylab.errors import UsageError
+from lotterylab.foreign import content
 
+MOST_PIXELS = (1 << 28) // 3  # 256 MiB of RGB, which is Pillow's own limit
 FORMATS = ("PNG", "JPEG")
 # 8 bits a channel or fewer; a file of 16 bits would lose what it says without a word
 PNG_BIT_DEPTH = 24  # where the file says it; Pillow reads colours of 16 bits as 8
@@ -79,6 +81,8 @@ def decoded(path: Path, raw: bytes, *, size: int, channels: int) -> NDArray[np.u
             warnings.catch_warnings(action="error", category=PIL.Image.DecompressionBombWarning),
             PIL.Image.open(io.BytesIO(raw), formats=FORMATS) as image,
         ):
+            if math.prod(image.size) > MOST_PIXELS:  # also where a program has switched Pillow's own limit off
+                raise ValueError(f"{math.prod(image.size):,} pixels, which could be a decompression bomb")
             image.info.pop("transparency", None)
             if image.mode not in MODES or (image.format == "PNG" and raw[PNG_BIT_DEPTH] > 8):
                 raise ValueError(f"its mode is {image.mode}, with more than 8 bits a channel")
@@ -100,10 +104,7 @@ def _all_decoded(root: str, images: tuple[Image, ...], size: int, channels: int)
     total = hashlib.sha256()
     for place, image in enumerate(images):
         path = Path(root, image.path)
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raw = content(path, most=MOST_BYTES)
         pixels[place] = decoded(path, raw, size=size, channels=channels)
         total.update(os.fsencode(f"{image.path}\0") + hashlib.sha256(raw).digest())
     pixels.flags.writeable = False

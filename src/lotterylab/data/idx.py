@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lotterylab.errors import UsageError
+from lotterylab.foreign import opened
 
 UNSIGNED_BYTE = 0x08
 GZIP = b"\x1f\x8b"  # no idx file begins so: its first two bytes are zero
@@ -30,18 +31,16 @@ def read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises:
         UsageError: no idx file of unsigned bytes, another shape, cut short, too long, or damaged compression.
     """
-    try:
-        with path.open("rb") as file:
-            zipped = file.read(len(GZIP)) == GZIP
-            file.seek(0)
-            if not zipped:
-                return _values(path, file, shape)
+    with opened(path) as file:
+        zipped = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        if not zipped:
+            return _values(path, file, shape)
+        try:
             with gzip.open(file) as unzipped:
                 return _values(path, cast(BinaryIO, unzipped), shape)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _damaged(path, f"its gzip stream is damaged or cut short ({error})") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror or error}).") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise _damaged(path, f"its gzip stream is damaged or cut short ({error})") from error
 
 
 def _values(path: Path, file: BinaryIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
