@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +12,13 @@ from typing import Any
 
 from lotterylab.commands.fields import Option, fits, takes
 from lotterylab.errors import UsageError, suggestion
+from lotterylab.foreign import shown, text
 
+MOST_BYTES = 256 << 10  # of a file; one with all options has 3 kB
+LARGEST, LONGEST = 2**63, 4096  # of a whole number; letters of a text, as many as a path may have
 STEM = 6  # letters of an option's name that its singular has too: sparsities, a sparsity
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{16,}}")  # tomllib's time grows with their square
 TABLES = ("model", "data")  # [model] with name and the model's own options; likewise [data]
 
 
@@ -19,15 +26,28 @@ def read(path: Path) -> dict[str, Any]:
     """The values of a file by option name: ``{"seeds": 3, "model": "vgg-11", "model.width": 0.25}``.
 
     Raises:
-        UsageError: no file, or no TOML, with the line.
+        UsageError: no file, or no TOML, with the line; a value that a command line would take for an option.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the parameters file {path} cannot be read: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
+        written = text(path, most=MOST_BYTES)
+    except UsageError as error:
+        raise UsageError(f"the parameters file {path} cannot be read: {error}") from error
+    if deep := _DEEP.search(written):
+        raise UsageError(
+            f"{path} is not TOML that can be read: the key {shown(deep.group(), most=40)} has too many parts."
+        )
+    try:
+        content = tomllib.loads(written)
+    except RecursionError as error:
+        raise UsageError(f"{path} is not TOML that can be read: its lists or tables are nested too deeply.") from error
+    except ValueError as error:  # a TOMLDecodeError, or Python's own of a number with thousands of digits
         raise UsageError(f"{path} is not TOML: {error}.") from error
-    return dict(_flat(path, content))
+    values = dict(_flat(path, content))
+    for name, value in values.items():
+        if reason := _no_value(value):
+            where = f"{path}, line {line_of(path, name)}"
+            raise UsageError(f"{where}: {shown(name)} = {_quoted(value)} was found; {reason}.")
+    return values
 
 
 def _flat(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -67,7 +87,7 @@ def words(
             )
         option = known[name]
         if not fits(value, option.hint):
-            raise UsageError(f"{where}: {name} = {value!r} was found; it takes {takes(option.hint)}.")
+            raise UsageError(f"{where}: {name} = {_quoted(value)} was found; it takes {takes(option.hint)}.")
         found += _words(option, value)
     return found
 
@@ -78,13 +98,40 @@ def _words(option: Option, value: Any) -> list[str]:
     return [option.flag, *map(str, value if isinstance(value, list) else [value])]
 
 
+def _no_value(value: Any) -> str:
+    """Why a value must not stand on a command line, or nothing: there it could be an option, or no number."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, float) and not math.isfinite(one):
+            return "a number has to be finite"
+        if isinstance(one, int) and abs(one) >= LARGEST:
+            return f"a whole number has to be below {LARGEST:,}"
+        if isinstance(one, str) and one.startswith("-"):
+            return f"a text begins with '-', as options do. Write a path as './{shown(one, most=40)}'"
+        if isinstance(one, str) and len(one) > LONGEST:
+            return f"a text has at most {LONGEST:,} letters"
+        if isinstance(one, str) and "\0" in one:
+            return "a text has no NUL in it"
+        if isinstance(one, list | dict):
+            return "a value is a number, a text, true or false, or a list of such"
+    return ""
+
+
+def _quoted(value: Any) -> str:
+    """The value as it may stand in a message; a list or table by its kind alone, since it can be nested deeply."""
+    if isinstance(value, list | dict) and any(isinstance(one, list | dict) for one in value):
+        return "a nested list" if isinstance(value, list) else "a table"
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        return "a very large number"  # which Python may refuse to spell
+    return shown(repr(value), most=80)
+
+
 def line_of(path: Path, name: str, *, table: bool = False) -> int:
     """The line (from 1) where a key stands; 1 where it is not found (a key spelled in an unusual way)."""
     within, _, key = name.rpartition(".")
     at = ""
     parts = map(re.escape, re.split("[-_]", key))
     key_here = rf"[\"']?{'[-_]'.join(parts)}[\"']?"
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text(path, most=MOST_BYTES).splitlines(), start=1):
         if header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
             at = header.group(1)
             if table and re.fullmatch(key_here, at):
@@ -102,7 +149,8 @@ def place_of(message: str, path: Path) -> str:
     for name, value in read(path).items():
         called = name.rpartition(".")[2][:STEM].replace("_", " ")
         for one in value if isinstance(value, list) else [value]:
-            spelled = f"'{one}'" if isinstance(one, str) else f"{one:g}" if isinstance(one, int | float) else str(one)
+            text_or_other = f"'{shown(one, most=None)}'" if isinstance(one, str) else str(one)
+            spelled = f"{one:g}" if isinstance(one, int | float) else text_or_other
             said = re.search(rf"(?<![\w.]){re.escape(spelled)}(?![\w]|\.\d)", message)
             if said and (isinstance(one, str) or called in message.replace("_", " ")):
                 return f"{path}, line {line_of(path, name)}"
@@ -132,5 +180,5 @@ def _spell(value: Any) -> str:
         return repr(value)
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_spell, value))}]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    quoted = json.dumps(str(value), ensure_ascii=False)  # whose escapes are TOML's too
+    return re.sub(r"[^\S ]|[\x7f-\x9f]", lambda letter: f"\\u{ord(letter.group()):04x}", quoted)
