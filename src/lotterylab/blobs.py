@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from lotterylab import foreign
 from lotterylab.errors import UsageError
-from lotterylab.foreign import shown
+from lotterylab.foreign import shown, shown_path
 from lotterylab.refusals import naming
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    admitted = foreign.admitted(tensors, where=shown(str(path)), size=foreign.regular(path))
+    admitted = foreign.admitted(tensors, where=shown_path(path), size=foreign.regular(path))
     return {name: _truth(tensor) for name, tensor in admitted.items()}
 
 
@@ -159,7 +159,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    named = shown(str(path))
+    named = shown_path(path)
     with foreign.opened(path) as file:
         start = int.from_bytes(file.read(8), "little")
         if start > MOST_HEADER:
@@ -178,7 +178,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     from lotterylab.pickles import Refused
     from lotterylab.torch_files import Described, look
 
-    named = shown(str(path))
+    named = shown_path(path)
     with foreign.opened(path) as file:
         try:
             saved = look(file)

@@ -16,7 +16,7 @@ from lotterylab.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_LETTERS = 200
+MOST_LETTERS, MOST_OF_A_PATH = 200, 1000
 MOST_DIMENSIONS = 64  # torch's own loops over elements end there
 TIMES, SPARE = 3, 64 << 20  # a file's tensors have at most so many times its bytes, and so many more: tied names
 # complex and unsigned buffers are read because networks carry some; no mask is made of them
@@ -60,6 +60,11 @@ def shown(text: str, *, most: int | None = MOST_LETTERS) -> str:
     return text if most is None or len(text) <= most else f"{text[: most - 3]}..."
 
 
+def shown_path(path: str | Path) -> str:
+    """Return a path for a message: harmless, and long enough for its last part to be seen."""
+    return shown(str(path), most=MOST_OF_A_PATH)
+
+
 def shown_lines(text: str) -> str:
     r"""Return text of several lines with each line harmless; the line ends stay.
 
@@ -79,7 +84,7 @@ def in_markdown(text: str) -> str:
         >>> in_markdown("a|b <i> [x](y)")
         'a\\|b \\<i\\> \\[x\\](y)'
     """
-    return _MARKDOWN.sub(lambda sign: "\\" + sign.group(), shown(text))
+    return _MARKDOWN.sub(lambda sign: "\\" + sign.group(), shown(text, most=None))
 
 
 def in_csv(value: Any) -> Any:
@@ -108,7 +113,7 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
             raise _not_regular(path, kind)
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
-        raise UsageError(f"no file {shown(str(path))}.") from None
+        raise UsageError(f"no file {shown_path(path)}.") from None
     except UsageError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -142,7 +147,7 @@ def content(path: str | Path, *, most: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         data = b"" if size > most else file.read(most + 1)
     if max(size, len(data)) > most:
-        raise UsageError(f"{shown(str(path))} has {max(size, len(data)):,} bytes; at most {most:,} are read.")
+        raise UsageError(f"{shown_path(path)} has {max(size, len(data)):,} bytes; at most {most:,} are read.")
     return data
 
 
@@ -155,7 +160,7 @@ def text(path: str | Path, *, most: int) -> str:
     try:
         return content(path, most=most).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{shown(str(path))} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+        raise UsageError(f"{shown_path(path)} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
 
 
 def admitted(tensors: Mapping[Any, Any], *, where: str, size: int | None = None) -> dict[str, Tensor]:
@@ -243,8 +248,8 @@ def _visible(letter: str) -> str:
 def _not_regular(path: str | Path, mode: int) -> UsageError:
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
-    return UsageError(f"{shown(str(path))} is {kind}, not a file. Move it away, or name a file.")
+    return UsageError(f"{shown_path(path)} is {kind}, not a file. Move it away, or name a file.")
 
 
 def _unread(path: str | Path, error: Exception) -> UsageError:
-    return UsageError(f"{shown(str(path))} cannot be read ({shown(str(getattr(error, 'strerror', None) or error))}).")
+    return UsageError(f"{shown_path(path)} cannot be read ({shown(str(getattr(error, 'strerror', None) or error))}).")

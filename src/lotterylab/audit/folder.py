@@ -29,7 +29,7 @@ from lotterylab.audit.runs import Run, read_run
 from lotterylab.blobs import SUFFIXES, read_tensors
 from lotterylab.counts import Share
 from lotterylab.errors import UsageError
-from lotterylab.foreign import shown
+from lotterylab.foreign import shown, shown_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """One line an alarm, or one that says in what none was found; and one of files that were left aside."""
-        where = shown(self.where)
+        where = shown_path(self.where)
         told = [f"{one.severity.upper()} {one.code} {where}: {shown(one.message, most=None)}" for one in self.alarms]
         if not told:
             blind = "" if "reached" in self.facts else "; no mask is known"

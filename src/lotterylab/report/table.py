@@ -101,7 +101,7 @@ def render(
                 dropped |= dict.fromkeys(list(COLUMNS)[list(COLUMNS).index(heading) :])
         parts += [shown(" | ".join(filter(None, (protocol, activation)))), *_aligned(table), ""]
     done = sum(result.complete for result in results)
-    parts += [f"{shown(title)}: {done} of {len(results)} rows finished."]
+    parts += [f"{shown(title, most=None)}: {done} of {len(results)} rows finished."]
     if lacking := lacking_text(results):
         parts += [fill(f"{lacking.removeprefix('; ')}.", width)]
     parts += _told(alarms, width) if messages else _summed(alarms, width)
