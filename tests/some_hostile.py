@@ -26,7 +26,7 @@ from some_hostile_texts import texts
 
 MEGABYTE = 1 << 20
 SPARE = 320 * MEGABYTE  # memory that reading may take besides three times the bytes of the file
-SECONDS = 20
+SECONDS, WAITING = 20, 120  # of work, and of waiting on a busy machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,8 @@ def _read_bounded(path: Path, how: str) -> tuple[str, str]:
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = virtual + 3 * min(size, 1 << 33) + SPARE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    signal.alarm(SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    signal.alarm(WAITING)
     try:
         return "harmless", READERS[how](path)
     except LotteryError as error:

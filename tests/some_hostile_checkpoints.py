@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import json
 import os
@@ -105,6 +106,8 @@ def _pickles() -> Iterator[tuple[str, bytes]]:
     yield "a name that is nothing", pickled({None: tensor((2,), (1,))})
     yield "a name that is a pair", pickled({("a", 1): tensor((2,), (1,))})
     yield "names that collide", pickled({i * ((1 << 61) - 1): i for i in range(30_000)})
+    pairs = [[i * ((1 << 61) - 1), i] for i in range(30_000)]
+    yield "pairs whose names collide", pickled({"w": Call(collections.OrderedDict, pairs)})
     yield "code by a function", pickled({"w": Call(os.system, "touch owned")})
     yield "code by eval", pickled({"w": Call(eval, "open('owned', 'w')")})
     yield "code in the storage", pickled({"w": tensor((2,), (1,), 0, Call(os.mkdir, "owned"))})

@@ -24,7 +24,7 @@ def outcomes(folder: Path) -> list[Outcome]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1800,
     )
     assert run.returncode == 0, run.stderr
     return [Outcome(**json.loads(line)) for line in run.stdout.splitlines()]

@@ -66,16 +66,19 @@ class Plain(_PYTHON):
     def load_setitem(self) -> None:
         """SETITEM."""
         value, key = self.stack.pop(), self.stack.pop()
-        _set(self.stack[-1], [key, value])
+        put(self.stack[-1], [key, value])
 
     def load_setitems(self) -> None:
         """SETITEMS."""
         items = self.pop_mark()
-        _set(self.stack[-1], items)
+        put(self.stack[-1], items)
 
 
-def _set(target: Any, items: list[Any]) -> None:
-    """Only into dicts.  Keys that are neither words nor small numbers are left out: they can be made to collide."""
+def put(target: Any, items: list[Any]) -> None:
+    """Put keys and values, in turn, into a dict, and into nothing else.
+
+    Keys that are neither words nor small numbers are left out: they can be made to collide.
+    """
     if type(target) is not dict:
         raise pickle.UnpicklingError("entries for something that is not a dict")
     for key, value in zip(items[::2], items[1::2], strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from lotterylab import foreign
-from lotterylab.pickles import Plain
+from lotterylab.pickles import Plain, put
 
 _STORAGES = {
     "DoubleStorage": "float64",
@@ -122,7 +122,10 @@ def _layout(name: Any) -> str:
 
 
 def _dict(items: Iterable[Any] = (), *_: Any) -> dict[Any, Any]:
-    return dict(items)
+    made: dict[Any, Any] = {}
+    for key, value in items.items() if isinstance(items, dict) else items:
+        put(made, [key, value])
+    return made
 
 
 def _nothing(*_: Any) -> None:
