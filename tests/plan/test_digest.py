@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import subprocess
@@ -11,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +24,7 @@ from lotterylab.data import Augment, Cifar10, Digits, NamedStream, TorchGlobalSt
 from lotterylab.data.scoring import FirstOfStream, PerClass
 from lotterylab.errors import UsageError
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.digest import ADDED_LATER, digest, encode
+from lotterylab.plan.digest import ADDED_LATER, canonical, digest, encode
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Prune, Shuffle, Train
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe
@@ -221,6 +224,56 @@ def spelled(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ",".join(f"{key!r}:{spelled(value[key])}" for key in sorted(value)) + "}"
     return f"({','.join(map(spelled, value))})" if isinstance(value, tuple) else repr(value)
+
+
+# the text, which is written in one pass, is that of the canonical values
+
+
+def text_of_canonical(spec: Any) -> str:
+    return json.dumps(canonical(spec), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    zebra: Any
+    alpha: Any = None
+    later: Any = field(default=None, metadata=ADDED_LATER)
+
+
+odd = st.sampled_from([np.float64(0.5), Fraction(1, 3), TRAIN, TRAIN.final, DATA, RECIPE, CHOOSE, PUBLISHED])
+
+
+@given(values | odd, values | odd, values | odd)
+@settings(max_examples=200, deadline=None)
+def test_the_text_of_any_spec_is_that_of_its_canonical_values(one, other, third):
+    spec = Holding(zebra=one, alpha=(other, {"deep": [third]}), later=third)
+    for value in (one, [one, other], {"é": other}, spec, Data(spec=spec, content="ü")):
+        assert encode(value) == text_of_canonical(value)
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_a_spec_keeps_its_text_and_gives_the_same_one_again(name):
+    spec = PINNED[name][0]
+    assert encode(spec) == encode(spec) == encode(replace(spec)) == text_of_canonical(spec)
+
+
+@dataclass
+class Changing:
+    rate: float
+
+
+def test_a_text_is_not_kept_where_something_inside_can_change():
+    schedule, table = Changing(rate=0.1), {"rate": 0.1}
+    recipe, data = replace(RECIPE, schedule=schedule), Data(spec=Holding(zebra=table), content="ab")
+    before = digest(recipe), digest(data)
+    schedule.rate = table["rate"] = 0.2
+    assert digest(recipe) == hashlib.sha256(text_of_canonical(recipe).encode()).hexdigest() != before[0]
+    assert digest(data) == hashlib.sha256(text_of_canonical(data).encode()).hexdigest() != before[1]
+
+
+def test_equal_values_of_unequal_types_have_texts_of_their_own():
+    whole, broken = Augment(crop_padding=1), Augment(crop_padding=1.0)  # type: ignore[arg-type]
+    assert whole == broken and encode(whole) != encode(broken)
 
 
 def test_a_fraction_is_not_its_float():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 from lotterylab.plan.digest import digest
@@ -48,20 +48,37 @@ class Node:
 
     def inputs(self) -> Iterator[Node]:
         """The nodes whose values this node needs, wherever in its fields they stand."""
-        for one in dataclasses.fields(self):
-            yield from nodes_in(getattr(self, one.name))
+        return iter(self._inputs)
+
+    @cached_property
+    def _inputs(self) -> tuple[Node, ...]:
+        return tuple(node for name in _field_names(type(self)) for node in _standing_in(getattr(self, name)))
 
 
 def nodes_in(value: Any) -> Iterator[Node]:
     """The nodes that stand directly in a value, without going into the nodes themselves."""
+    return iter(_standing_in(value))
+
+
+def _standing_in(value: Any) -> Sequence[Node]:
+    kind = type(value)
+    if kind in _PLAIN:
+        return ()
     if isinstance(value, Node):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from nodes_in(item)
+        return (value,)
+    if isinstance(value, Mapping):
+        parts = value.values()
     elif isinstance(value, tuple | list):
-        for item in value:
-            yield from nodes_in(item)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for one in dataclasses.fields(value):
-            yield from nodes_in(getattr(value, one.name))
+        parts = value
+    else:
+        parts = [getattr(value, name) for name in _field_names(kind)]
+    return [node for part in parts if type(part) not in _PLAIN for node in _standing_in(part)]
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})  # most fields: nothing can stand inside
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass; none for other types."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()

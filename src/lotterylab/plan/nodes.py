@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from lotterylab.errors import UsageError, unknown
@@ -124,12 +125,12 @@ class Train(Node):
         """A point of the run: by name a state, by its step a checkpoint."""
         return At(run=self, point=point)
 
-    @property
+    @cached_property
     def final(self) -> At:
         """The state after the last step."""
         return self.at("final")
 
-    @property
+    @cached_property
     def best(self) -> At:
         """The state at the moment that the recipe's ``pick`` names."""
         return self.at("best")

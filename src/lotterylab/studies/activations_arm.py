@@ -24,6 +24,10 @@ class Arm:
 
     def __init__(self, protocol: Protocol, options: Options, data: Data, activation: str, seed: int) -> None:
         self.protocol, self.options, self.data, self.seed = protocol, options, data, seed
+        # rows share values, so that each is made and named once
+        self._dense: dict[int, Train] = {}
+        self._tickets: dict[tuple[str, float], Ticket] = {}
+        self._recipes: dict[tuple[int, bool, bool], Any] = {}
         own_init = {"init": options.init} if options.init else {}
         self.model = replace(
             options.model, activation=activation, shape=data.spec.shape, classes=data.spec.classes, **own_init
@@ -54,6 +58,13 @@ class Arm:
         stream = self.stream(BATCH if after_scoring else 0)
         return self.protocol.recipe(epochs=epochs, rate=rate, augment=self.options.augment, stream=stream, hold=hold)
 
+    def recipe_at_rate(self, epochs: int, *, hold: bool, after_scoring: bool = False) -> Any:
+        """The protocol's recipe at this arm's learning rate."""
+        key = (epochs, hold, after_scoring)
+        if key not in self._recipes:
+            self._recipes[key] = self.recipe(epochs, self.rate, hold=hold, after_scoring=after_scoring)
+        return self._recipes[key]
+
     def stream(self, scoring_batch: int) -> Any:
         """The data stream; the shared one, which only the study's own model has, begins behind the initial weights."""
         drawn = self.model.parameters if self.protocol.streams == "torch-global" else 0
@@ -61,8 +72,11 @@ class Arm:
 
     def train_dense(self, epochs: int) -> Train:
         """A dense run; a mask of ones has nothing to hold, so that every rung shares it."""
-        recipe = self.recipe(epochs, self.rate, hold=True)
-        return Train(start=self.init, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=self.seed)
+        if epochs not in self._dense:
+            mask, recipe = Dense(model=self.model), self.recipe_at_rate(epochs, hold=True)
+            run = Train(start=self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
+            self._dense[epochs] = run
+        return self._dense[epochs]
 
     def batch(self) -> Any:
         """What gradients are taken on: as published, the first batch of the shared stream; else some images of each
@@ -95,6 +109,11 @@ class Arm:
     def ticket(self, method: str, sparsity: float) -> Ticket:
         """As corrected: found at initialisation, or in the network that was trained to its last epoch and then reset to
         its initial weights, as the method says."""
+        if (method, sparsity) not in self._tickets:
+            self._tickets[method, sparsity] = self._found(method, sparsity)
+        return self._tickets[method, sparsity]
+
+    def _found(self, method: str, sparsity: float) -> Ticket:
         chosen = method_named(method)
         cut = {
             "criterion": chosen.criterion,
@@ -106,16 +125,15 @@ class Arm:
             **({"data": self.data, "batch": self.batch()} if chosen.criterion.needs_batch else {}),
         }
         if chosen.scores == "initial":
-            (found,) = at_initialisation(self.train_dense(self.options.pruned_epochs), [sparsity], **cut)
-            return found
+            (ticket,) = at_initialisation(self.train_dense(self.options.pruned_epochs), [sparsity], **cut)
+            return ticket
         mask = Prune(of=self.dense.final, sparsity=sparsity, **cut)
         return Ticket(round=1, run=self.retrain(mask), found_by=(self.dense,))
 
     def retrain(self, mask: Node, *, after_scoring: bool = False) -> Train:
         """Reset to the initial weights and train for the pruned arm's epochs."""
-        recipe = self.recipe(
-            self.options.pruned_epochs, self.rate, hold=self.protocol.hold, after_scoring=after_scoring
-        )
+        epochs, hold = self.options.pruned_epochs, self.protocol.hold
+        recipe = self.recipe_at_rate(epochs, hold=hold, after_scoring=after_scoring)
         return Train(start=self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
 
     def dead_units_if_layers_follow(self) -> dict[str, Node]:
