@@ -81,42 +81,42 @@ def _text(value: Any, *, top: bool = False) -> str:
         return _CONSTANTS[kind][value]
     if kind is tuple or kind is list:
         return f"[{','.join(map(_text, value))}]"
+    if kind is dict:
+        pairs = [f"[{_text(key)},{_text(value[key])}]" for key in sorted(value)]
+        return f'{{"map":[{",".join(pairs)}]}}'
     spelling = _spelling(kind)
     if spelling:
         name = getattr(value, "digest", None) if spelling.named and not top else None
         return f'{{"node":{_text(name)}}}' if name else _fields_text(value, spelling)
-    if isinstance(value, Mapping):
-        pairs = (f"[{_text(key)},{_text(value[key])}]" for key in sorted(value))
-        return f'{{"map":[{",".join(pairs)}]}}'
-    # rare kinds, and all that is refused
+    # other kinds, and all that is refused
     return json.dumps(canonical(value, top=top), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _fields_text(spec: Any, spelling: _Spelling) -> str:
-    if spelling.ours and (kept := spec.__dict__.get(_KEPT)):
+    keeps = spelling.ours and not spelling.named
+    if keeps and (kept := spec.__dict__.get(_KEPT)):
         return kept
-    parts, values = [], []
-    for entry in spelling.entries:
-        if entry.name is None:
-            parts.append(entry.key)
+    parts = []
+    for key, name, of_class, later, default in spelling.entries:
+        if name is None:
+            parts.append(key)
             continue
-        value = getattr(type(spec), "version", 1) if entry.of_class else getattr(spec, entry.name)
-        if not (entry.later and value == entry.default):
-            parts.append(entry.key + _text(value))
-        values.append(value)
+        value = getattr(type(spec), "version", 1) if of_class else getattr(spec, name)
+        if not (later and value == default):
+            parts.append(key + _text(value))
     text = f"{{{','.join(parts)}}}"
-    if spelling.ours and not spelling.named and all(map(_is_lasting, values)):
+    if keeps and all(is_lasting(getattr(spec, name)) for name in spelling.inside):
         spec.__dict__[_KEPT] = text  # thousands of nodes have the same recipe, model and data
     return text
 
 
-def _is_lasting(value: Any) -> bool:
-    """Whether nothing can change inside ``value``."""
+def is_lasting(value: Any) -> bool:
+    """Whether ``value`` has had its text written and nothing can change inside it."""
     kind = type(value)
     if kind in _PLAIN:
         return True
     if kind is tuple:
-        return all(map(_is_lasting, value))
+        return all(map(is_lasting, value))
     spelling = _spelling(kind)
     return bool(spelling and spelling.ours and (_KEPT in value.__dict__ or "digest" in value.__dict__))
 
@@ -143,11 +143,12 @@ class _Entry(NamedTuple):
 class _Spelling(NamedTuple):
     """How the values of a dataclass are written.
 
-    ``entries``: sorted by key.  ``named``: a value may have a digest of its own.  ``ours``: a frozen class of this
-    package, whose values keep their text if nothing inside them can change.
+    ``entries``: sorted by key; ``inside``: the fields among them.  ``named``: a value may have a digest of its own.
+    ``ours``: a frozen class of this package, whose values keep their text if nothing inside them can change.
     """
 
     entries: tuple[_Entry, ...]
+    inside: tuple[str, ...]
     named: bool
     ours: bool
 
@@ -165,7 +166,8 @@ def _spelling(kind: type) -> _Spelling | None:
     named = hasattr(kind, "digest") or "digest" in entries
     frozen = kind.__dataclass_params__.frozen and kind.__dictoffset__ != 0  # type: ignore[attr-defined]
     ours = frozen and kind.__module__.startswith("lotterylab.")
-    return _Spelling(tuple(entries[name] for name in sorted(entries)), named, ours)
+    inside = tuple(entry.name for entry in entries.values() if entry.name and not entry.of_class)
+    return _Spelling(tuple(entries[name] for name in sorted(entries)), inside, named, ours)
 
 
 def _name(kind: type) -> str:

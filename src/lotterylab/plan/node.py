@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
-from lotterylab.plan.digest import digest
+from lotterylab.plan.digest import digest, is_lasting
 from lotterylab.words import check_words
 
 
@@ -67,14 +67,25 @@ def _standing_in(value: Any) -> Sequence[Node]:
     if isinstance(value, Node):
         return (value,)
     if isinstance(value, Mapping):
-        parts = value.values()
-    elif isinstance(value, tuple | list):
-        parts = value
-    else:
-        parts = [getattr(value, name) for name in _field_names(kind)]
-    return [node for part in parts if type(part) not in _PLAIN for node in _standing_in(part)]
+        return _standing_in_all(value.values())
+    if isinstance(value, tuple | list):
+        return _standing_in_all(value)
+    names = _field_names(kind)
+    if not names:
+        return ()
+    kept = vars(value).get(_INSIDE) if hasattr(value, "__dict__") else None
+    if kept is None:
+        kept = _standing_in_all([getattr(value, name) for name in names])
+        if is_lasting(value):
+            vars(value)[_INSIDE] = kept
+    return kept
 
 
+def _standing_in_all(parts: Iterable[Any]) -> tuple[Node, ...]:
+    return tuple(node for part in parts if type(part) not in _PLAIN for node in _standing_in(part))
+
+
+_INSIDE = "_nodes_inside"  # in the ``__dict__`` of a frozen spec of ours
 _PLAIN = frozenset({str, int, float, bool, type(None)})  # most fields: nothing can stand inside
 
 
