@@ -33,10 +33,11 @@ class Plan:
 
     def __call__(self) -> int:
         """Print the plan."""
+        from lotterylab.engine.results import Snapshot
         from lotterylab.report import price
 
         self.how.check()
-        resolved, store = self.request.resolve(), self.place.open()
+        resolved, store = self.request.resolve(), Snapshot(self.place.open())
         pace, measured = _pace(missing(resolved.study, store), resolved, store, self.how)
         if self.json:
             print_json(price.as_json(resolved.study, store, workers=self.how.count, pace=pace))

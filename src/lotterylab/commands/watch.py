@@ -38,9 +38,9 @@ class Status:
         if self.every <= 0:
             raise UsageError(f"--every {self.every:g}: more than 0 seconds are needed.")
         resolved, store = self.request.resolve(), self.place.open()
-        names = run_names(resolved)
         while True:
             now = standing(resolved.study, store)
+            names = run_names(resolved) if now.begun or now.failed else {}
             if self.json:
                 print_json(now.as_json(names))
             else:

@@ -37,16 +37,36 @@ class Result:
         return None if record is None else record.metrics.get(metric)
 
 
+class Snapshot(Store):
+    """A store as one command sees it: each record is read once, when it is first asked for.
+
+    What the command says then fits together, also while another process computes in the store.  It is for one command:
+    later results are not in it.
+    """
+
+    def __init__(self, store: Store) -> None:
+        vars(self).update(vars(store))  # the same folder and ledgers, opened and checked already
+        self._seen: dict[str, Record | None] = {}
+
+    def record(self, digest: str) -> Record | None:
+        """See ``Store.record``."""
+        if digest not in self._seen:
+            self._seen[digest] = super().record(digest)
+        return self._seen[digest]
+
+
 def results(study: Study, store: Store) -> list[Result]:
     """All rows of the study, in its order, each with what is known so far."""
-    return [_result(row, store) for row in study.rows]
+    snapshot = Snapshot(store)
+    return [_result(row, snapshot) for row in study.rows]
 
 
 def _result(row: Row, store: Store) -> Result:
-    found = {part: store.record(node.digest) for part, node in row.nodes.items()}
-    return Result(
-        labels=row.labels,
-        records={part: record for part, record in found.items() if record is not None},
-        missing=tuple(part for part, record in found.items() if record is None),
-        nodes=row.nodes,
-    )
+    records, missing = {}, []
+    for part, node in row.nodes.items():
+        record = store.record(node.digest)
+        if record is None:
+            missing.append(part)
+        else:
+            records[part] = record
+    return Result(labels=row.labels, records=records, missing=tuple(missing), nodes=row.nodes)

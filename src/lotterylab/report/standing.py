@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lotterylab.engine.results import Snapshot
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.foreign import shown
@@ -72,6 +73,7 @@ class Standing:
 
 def standing(study: Study, store: Store) -> Standing:
     """The state of a study; reads the store and needs no lock."""
+    store = Snapshot(store)
     todo = {node.digest: node for node in missing(study, store)}
     pace = seconds_per_image(study.targets(), store)
     begun = {digest: _share(node, store) for digest, node in todo.items() if isinstance(node, Train)}
