@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from lotterylab.errors import UsageError, suggestion
@@ -36,12 +37,17 @@ def alive_rate_counts(alive: Mapping[str, int], rate: Mapping[str, Share]) -> di
 def as_fraction(sparsity: Share) -> Fraction:
     """The exact number that is written, 9/10 for 0.9; ``UsageError`` unless it is in [0, 1]."""
     try:
-        fraction = Fraction(str(sparsity))
+        fraction = sparsity if type(sparsity) is Fraction else _written(str(sparsity))
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"a sparsity is a number from 0 to 1, not {sparsity!r}.") from None
     if not 0 <= fraction <= 1:
         raise UsageError(f"a sparsity is the fraction removed, from 0 to 1; {sparsity} is not.")
     return fraction
+
+
+@lru_cache(maxsize=4096)  # a study asks for the same few sparsities thousands of times
+def _written(text: str) -> Fraction:
+    return Fraction(text)
 
 
 def check_target(sparsity: float) -> None:

@@ -28,6 +28,8 @@ def check_words(spec: Any) -> None:
     """
     for name, words in _words_by_field(type(spec)).items():
         value = getattr(spec, name)
+        if type(value) is not tuple and value in words:
+            continue
         for one in value if isinstance(value, tuple) else (value,):
             if one not in words:
                 raise unknown(name, str(one), (word for word in words if word is not None))

@@ -206,7 +206,7 @@ def one(code: str, message: str, where: str, severity: Literal["fault", "caution
 
 
 def _is_count(requested: Share, removed: int, entries: int) -> bool:
-    removal_count(requested, entries)  # says what is wrong with a request that is no fraction
+    asked = as_fraction(requested)  # says what is wrong with a request that is no fraction
     if not 0 <= removed <= entries or not entries:
         raise UsageError(f"{removed} entries of {entries} cannot have been removed.")
-    return abs(as_fraction(requested) * entries - removed) <= Fraction(1, 2)
+    return 2 * abs(asked.numerator * entries - removed * asked.denominator) <= asked.denominator

@@ -150,11 +150,13 @@ def _requested(result: Result) -> Share:
 def _of_orders(results: Sequence[Result]) -> Iterator[Alarm]:
     """Arms of one activation and seed whose data order differs; controls that are about the order are left out."""
     for group in _groups(results, ("protocol", "activation", "seed")).values():
-        orders = {}
+        orders: dict[str, str] = {}
         for one in group:
-            node = one.nodes.get("train")
-            if isinstance(node, Train) and "train" in one.records and one.labels["protocol"] != "probes":
-                orders.setdefault(str(one.labels["method"]), node.data_order)
+            node, method = one.nodes.get("train"), str(one.labels["method"])
+            if method in orders or "train" not in one.records or one.labels["protocol"] == "probes":
+                continue
+            if isinstance(node, Train):
+                orders[method] = node.data_order
         if len(orders) > 1:
             yield from different_order(orders, where=_shared(group[0], "activation"))
 

@@ -27,10 +27,14 @@ class Arms:
         self._curves: dict[tuple[Arm, str], dict[int, list[float | None]]] = {}
         for number in numbers:
             if number.value is not None:
-                metrics = self._values.setdefault(Arm(*number[:5]), {})
+                metrics = self._values.get(number[:5])  # type: ignore[call-overload]  # an Arm equals its plain tuple
+                if metrics is None:
+                    metrics = self._values[Arm(*number[:5])] = {}
                 metrics.setdefault(f"{number.part}.{number.metric}", {})[number.seed] = number.value
         for point in points:
-            seeds = self._curves.setdefault((Arm(*point[:5]), point.curve), {})
+            seeds = self._curves.get((point[:5], point.curve))  # type: ignore[call-overload]
+            if seeds is None:
+                seeds = self._curves[Arm(*point[:5]), point.curve] = {}
             seeds.setdefault(point.seed, []).append(point.value)
 
     def where(self, **labels: str | float) -> list[Arm]:

@@ -22,7 +22,7 @@ ENTRY = re.compile(r"^@\w+\{([^,\s]+),.*?^\}", re.MULTILINE | re.DOTALL)
 
 def keys_of(nodes: Iterable[Node]) -> list[str]:
     """The keys that the docstrings of all specs behind the nodes name, in the order in which they are met."""
-    seen: set[int] = set()
+    seen: set[Any] = set()
     keys: dict[str, None] = {}
     for node in nodes:
         keys |= dict.fromkeys(_behind(node, seen))
@@ -61,7 +61,8 @@ def bibtex(keys: Iterable[str], known: Mapping[str, str]) -> str:
     return "\n\n".join(chosen) + "\n"
 
 
-def _behind(value: Any, seen: set[int]) -> Iterator[str]:
+def _behind(value: Any, seen: set[Any]) -> Iterator[str]:
+    """The keys of what is met for the first time; ``seen``: identities of values, kinds, and words of fields."""
     if isinstance(value, Mapping):
         for one in value.values():
             yield from _behind(one, seen)
@@ -70,12 +71,16 @@ def _behind(value: Any, seen: set[int]) -> Iterator[str]:
             yield from _behind(one, seen)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type) and id(value) not in seen:
         seen.add(id(value))
-        yield from keys_of_kind(type(value))
+        if type(value) not in seen:
+            seen.add(type(value))
+            yield from keys_of_kind(type(value))
         for field in dataclasses.fields(value):
             of_field = getattr(value, field.name)
-            if isinstance(of_field, str) and field.name in BY_WORD:
-                yield from BY_WORD[field.name](of_field)
-            else:
+            if isinstance(of_field, str):
+                if field.name in BY_WORD and (field.name, of_field) not in seen:
+                    seen.add((field.name, of_field))
+                    yield from BY_WORD[field.name](of_field)
+            elif of_field is not None and not isinstance(of_field, int | float):
                 yield from _behind(of_field, seen)
 
 

@@ -30,10 +30,15 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
 
 def join(children: Child, between: str = "") -> Html:
     """Children in a row; numbers and strings are escaped, iterables are gone through."""
-    if isinstance(children, Html):
-        return children
+    kind = type(children)
+    if kind is Html:
+        return children  # type: ignore[return-value]
+    if kind is str or kind is int or kind is float:
+        return Html(escape(str(children)))
     if children is None:
         return Html("")
+    if isinstance(children, Html):
+        return children
     if isinstance(children, str | int | float):
         return Html(escape(shown_lines(str(children))))
     return Html(between.join(join(child) for child in children))

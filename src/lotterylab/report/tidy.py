@@ -79,21 +79,25 @@ class Gap(NamedTuple):
 
 def numbers(results: Iterable[Result]) -> list[Number]:
     """The scalar metrics of every finished part, and the seconds it took (0 where an equal run had finished before)."""
-    return [
-        Number(*_labels(result), part, metric, value)
-        for result in results
-        for part, record in result.records.items()
-        for metric, value in {**record.metrics, "seconds": record.seconds}.items()
-        if value is None or isinstance(value, int | float)
-    ]
+    lines = []
+    for result in results:
+        labels = _labels(result)
+        for part, record in result.records.items():
+            lines += [
+                Number(*labels, part, metric, value)
+                for metric, value in {**record.metrics, "seconds": record.seconds}.items()
+                if value is None or isinstance(value, int | float)
+            ]
+    return lines
 
 
 def cost_numbers(results: Sequence[Result]) -> list[Number]:
     """What every finished training cost, the runs behind it included: the part "cost"."""
     return [
-        Number(*_labels(result), "cost", metric, value)
+        Number(*labels, "cost", metric, value)
         for result, cost in zip(results, costs(results), strict=True)
         if cost is not None
+        for labels in (_labels(result),)
         for metric, value in asdict(cost).items()
         if value is not None
     ]
@@ -101,13 +105,13 @@ def cost_numbers(results: Sequence[Result]) -> list[Number]:
 
 def points(results: Iterable[Result]) -> list[Point]:
     """The curves of every finished training."""
-    return [
-        Point(*_labels(result), curve, epoch, value)
-        for result in results
-        for curve, values in (result.metric("train.curves") or {}).items()
-        if isinstance(values, list)
-        for epoch, value in enumerate(values, start=1)
-    ]
+    lines = []
+    for result in results:
+        labels = _labels(result)
+        for curve, values in (result.metric("train.curves") or {}).items():
+            if isinstance(values, list):
+                lines += [Point(*labels, curve, epoch, value) for epoch, value in enumerate(values, start=1)]
+    return lines
 
 
 def trials(results: Iterable[Result]) -> list[Trial]:
