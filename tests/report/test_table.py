@@ -77,3 +77,36 @@ def test_no_line_is_wider_than_the_terminal_and_what_does_not_fit_is_named(width
 def test_exact_images_are_left_out_where_all_are_exact():
     same = [row("corrected", "tanh", "dense", 1, train={"test_accuracy": 0.5, "test_accuracy_exact": 0.5})]
     assert "exact only" not in render("Title", same, (), width=100)
+
+
+# a run that diverged
+
+
+def with_diverged(seed_lost: int) -> list:
+    return [
+        row(
+            "corrected",
+            "relu",
+            method,
+            seed,
+            sparsity=0.5,
+            train={
+                "test_accuracy": 0.4 + seed / 1000,
+                **({"diverged_epoch": 3} if method == "grasp" and seed == seed_lost else {}),
+            },
+        )
+        for method in ("magnitude", "grasp")
+        for seed in SEEDS
+    ]
+
+
+def test_an_arm_of_which_a_run_diverged_is_marked_and_the_mark_explained():
+    text = render("t", with_diverged(43), [], width=100)
+    lines = {line.split()[0]: line for line in text.splitlines() if line.startswith(("magnitude", "grasp"))}
+    assert "5 *" in lines["grasp"] and "*" not in lines["magnitude"]
+    assert lines["grasp"].index("5 *") == lines["magnitude"].index("5   ")
+    assert "*: a run diverged." in text
+
+
+def test_a_table_without_a_diverged_run_has_no_mark():
+    assert "*" not in render("t", with_diverged(0), [], width=100)

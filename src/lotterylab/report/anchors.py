@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.digest import digest
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.study import LABELS
-from lotterylab.report.arms import Arm
+from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.markup import Html, tag
+from lotterylab.report.words import DIVERGED_MARK
+from lotterylab.studies.seeds import diverged
 
 OTHER = re.compile(r"[^a-z0-9.]+")
 
@@ -23,12 +25,13 @@ def run_anchor(labels: Mapping[str, Any]) -> str:
 
 def run_links(rows: Iterable[Result]) -> Html:
     """The seeds of finished rows, each a link to its line."""
-    return _links({int(row.labels["seed"]): row.labels for row in rows if "train" in row.records})
+    finished = [row for row in rows if "train" in row.records]
+    return _links({int(row.labels["seed"]): row.labels for row in finished}, {_seed(row) for row in diverged(finished)})
 
 
-def arm_links(arm: Arm, seeds: Iterable[int]) -> Html:
+def arm_links(arms: Arms, arm: Arm, seeds: Iterable[int]) -> Html:
     """The seeds of an arm, each a link to its line."""
-    return _links({seed: {**arm._asdict(), "seed": seed} for seed in seeds})
+    return _links({seed: {**arm._asdict(), "seed": seed} for seed in seeds}, arms.values(arm, "train.diverged_epoch"))
 
 
 def settings_of(run: Train) -> dict[str, Any]:
@@ -41,6 +44,16 @@ def settings_anchor(run: Train) -> str:
     return f"settings-{digest(list(settings_of(run).values()))[:12]}"
 
 
-def _links(by_seed: Mapping[int, Mapping[str, Any]]) -> Html:
-    links = [tag("a", str(seed), href=f"#{run_anchor(labels)}") for seed, labels in sorted(by_seed.items())]
-    return tag("span", "seed " if len(links) == 1 else "seeds ", [[link, " "] for link in links], class_="runs")
+def _seed(row: Result) -> int:
+    return int(row.labels["seed"])
+
+
+def _links(by_seed: Mapping[int, Mapping[str, Any]], lost: Container[int]) -> Html:
+    """``lost``: the seeds whose run diverged, which are marked."""
+    links = [
+        tag("a", f"{seed}{DIVERGED_MARK if seed in lost else ''}", href=f"#{run_anchor(labels)}")
+        for seed, labels in sorted(by_seed.items())
+    ]
+    legend = "(* diverged)" if any(seed in lost for seed in by_seed) else ""
+    word = "seed " if len(links) == 1 else "seeds "
+    return tag("span", word, [[link, " "] for link in links], legend, class_="runs")

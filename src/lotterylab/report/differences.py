@@ -33,8 +33,9 @@ def settings(record: Record, store: Store) -> dict[str, Any]:
 
 def lines(a: Record, b: Record, found: Mapping[str, Pairs]) -> Iterator[str]:
     """For a person: one line a difference."""
-    yield f"a: {shown(a.kind)} {a.digest[:12]}"
-    yield f"b: {shown(b.kind)} {b.digest[:12]}"
+    for name, record in (("a", a), ("b", b)):
+        epoch = record.metrics.get("diverged_epoch")
+        yield f"{name}: {shown(record.kind)} {record.digest[:12]}" + (f" *: diverged in epoch {epoch}" if epoch else "")
     if not (a.spec and b.spec):
         yield "The settings of one of them were not recorded: it was made by an earlier version."
     for part, pairs in found.items():

@@ -11,16 +11,20 @@ from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.foreign import shown
 from lotterylab.plan.study import ARM
-from lotterylab.report.words import lacking_text
+from lotterylab.report.words import DIVERGED_LEGEND, diverged_mark, lacking_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """An arm over its seeds: labels, number of seeds, and for each quantity the values found."""
+    """An arm over its seeds: labels, number of seeds, and for each quantity the values found.
+
+    ``mark``: that of an arm of which a run diverged, or nothing.
+    """
 
     labels: tuple[Any, ...]
     seeds: tuple[int, ...]
     values: dict[str, tuple[float, ...]]
+    mark: str = ""
 
 
 COLUMNS = {  # heading -> metric and digits, the most wanted first: a narrow terminal drops the last
@@ -51,7 +55,8 @@ def arms(results: Iterable[Result]) -> Iterator[Line]:
             heading: tuple(value for one in several if (value := one.metric(metric)) is not None)
             for heading, (metric, _) in COLUMNS.items()
         }
-        yield Line(labels=labels, seeds=tuple(int(one.labels["seed"]) for one in several), values=values)
+        seeds = tuple(int(one.labels["seed"]) for one in several)
+        yield Line(labels=labels, seeds=seeds, values=values, mark=diverged_mark(several))
 
 
 def spell(values: Sequence[float], digits: int = 3) -> str:
@@ -84,7 +89,8 @@ def render(
     parts: list[str] = []
     dropped: dict[str, None] = {}
     for (protocol, activation), several in _blocks(lines).items():
-        rows = [_labels(line) for line in several]
+        blank = " " * max(len(line.mark) for line in several)  # keeps the numbers below each other
+        rows = [_labels(line, blank) for line in several]
         columns = {
             heading: [spell(line.values[heading], COLUMNS[heading][1]) for line in several] for heading in COLUMNS
         }
@@ -107,6 +113,8 @@ def render(
     parts += _told(alarms, width) if messages else _summed(alarms, width)
     note = "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached."
     note += "".join(f" {told}" for heading, told in MEANINGS.items() if any(heading in line.values for line in lines))
+    if any(line.mark for line in lines):
+        note += f" {DIVERGED_LEGEND}"
     if dropped:
         note += f" Too narrow here for: {', '.join(dropped)}; the report has all."
     return "\n".join([*parts, fill(note, width)])
@@ -133,10 +141,10 @@ def _told(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
         yield fill(f"  {alarm.severity.upper()} {alarm.code}{where}: {alarm.message}", width, subsequent_indent="    ")
 
 
-def _labels(line: Line) -> tuple[str, str, str]:
+def _labels(line: Line, blank: str) -> tuple[str, str, str]:
     _, _, method, control, sparsity = line.labels
     what = f"{method}, {control}" if control else str(method)
-    return shown(what), f"{sparsity:g}" if sparsity else "", str(len(line.seeds))
+    return shown(what), f"{sparsity:g}" if sparsity else "", f"{len(line.seeds)}{line.mark or blank}"
 
 
 def _width(table: dict[str, list[str]]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lotterylab.analysis.statistics import Interval
 from lotterylab.engine.results import Result
@@ -11,6 +11,8 @@ from lotterylab.plan.study import ARM
 from lotterylab.studies.seeds import diverged
 
 FEW = 6  # arms that are named
+DIVERGED_MARK = " *"  # beside a mean, a seed or a run, in every table
+DIVERGED_LEGEND = "*: a run diverged."
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -53,6 +55,11 @@ def diverged_text(results: Sequence[Result]) -> str:
     of = "; ".join(f"{arm} ({count})" for arm, count in arms.most_common(FEW))
     more = f"; {len(arms) - FEW} more arms" if len(arms) > FEW else ""
     return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}."
+
+
+def diverged_mark(results: Iterable[Result]) -> str:
+    """The mark of a number that comes from these rows: " *" if the training of one of them diverged, else nothing."""
+    return DIVERGED_MARK if diverged(results) else ""
 
 
 def rows_text(results: Sequence[Result]) -> str:

@@ -45,7 +45,7 @@ def numbers_behind(material: Material, wanted: Chart) -> Html:
                         number(x, 3),
                         cell(interval_text(interval, digits), value=repr(interval.mean), kind="number"),
                         number(interval.n),
-                        arm_links(arm, arms.values(arm, wanted.y)),
+                        arm_links(arms, arm, arms.values(arm, wanted.y)),
                     ]
                 )
     x_name = "kept" if wanted.x == "kept" else wanted.x_axis
@@ -130,7 +130,7 @@ def _cost_rows(material: Material) -> Iterator[list[Child]]:
             number(1.0 if reached is None else 1 - reached, 3),
             *(_cell(material, arm, metric, unit, digits) for metric, _, unit, digits in COSTS),
             number(_mean(material, arm, "train.test_accuracy")),
-            arm_links(arm, seeds),
+            arm_links(arms, arm, seeds),
         ]
 
 

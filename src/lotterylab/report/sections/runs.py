@@ -12,6 +12,7 @@ from lotterylab.report.blocks import cell, heading, note, number, section, sente
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
+from lotterylab.report.words import DIVERGED_LEGEND, diverged_mark
 
 NUMBERS = ("asked", "reached", "seed", "test acc.", "exact acc.", "D", "seconds")
 METRICS = (  # the numbers of a line, as they stand in results.csv
@@ -40,6 +41,7 @@ def runs(material: Material) -> Html:
             "Asked and reached: fraction removed, over the entries that the method may remove. Exact acc.: on the test "
             "images that are exactly those of the canonical data. D: mean over tensors of the relative distance from "
             "the dense network. The digest names the run in the store; it leads to the settings."
+            + (f" {DIVERGED_LEGEND}" if diverged_mark(finished) else "")
         ),
         tag("div", class_="tools", data_for="all-runs"),
         table(
@@ -60,7 +62,7 @@ def _row(result: Result) -> list[Child]:
         labels["control"],
         number(labels["sparsity"], 4) if labels["sparsity"] else cell("dense", value=0.0, kind="number"),  # type: ignore[arg-type]
         number(result.metric("prune.reached")),
-        cell(labels["seed"], value=labels["seed"], kind="number"),
+        cell(f"{labels['seed']}{diverged_mark([result])}", value=labels["seed"], kind="number"),
         *(number(result.metric(metric)) for metric in METRICS),
         number(record.seconds, 1),
         cell(tag("a", tag("code", record.digest[:12]), href=f"#{settings_anchor(run)}")),

@@ -10,7 +10,7 @@ from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import cell, heading, note, section, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
-from lotterylab.report.words import interval_text
+from lotterylab.report.words import DIVERGED_LEGEND, diverged_mark, interval_text
 from lotterylab.studies.judging import at
 from lotterylab.studies.outline import Entry, NumberTable, Outline, rows_at
 
@@ -22,7 +22,7 @@ def tables(material: Material, outline: Outline) -> Html:
     drawn = [
         [
             tag("h3", one.title),
-            note(f"{one.how} {HOW}"),
+            note(_how(one, material.results)),
             table([one.columns[0], *map(heading, one.columns[1:])], _rows(one, material), name=f"table-{one.name}"),
         ]
         for one in outline.tables
@@ -32,11 +32,24 @@ def tables(material: Material, outline: Outline) -> Html:
 
 def in_markdown(wanted: NumberTable, results: Sequence[Result]) -> Iterator[str]:
     """The lines of a table for a README."""
-    yield from (f"## {wanted.title}", "", f"{wanted.how} {HOW}", "")
+    yield from (f"## {wanted.title}", "", _how(wanted, results), "")
     yield "| " + " | ".join(wanted.columns) + " |"
     yield "|" + "---|" * len(wanted.columns)
     for name, entries in wanted.rows:
         yield "| " + " | ".join([name, *(_text(one, results) for one in entries)]) + " |"
+
+
+def _how(wanted: NumberTable, results: Sequence[Result]) -> str:
+    """How the numbers are made, and what the mark means if one of them has it."""
+    entries = [entry for _, several in wanted.rows for entry in several]
+    marked = any(isinstance(entry, Entry) and diverged_mark(_behind(entry, results)) for entry in entries)
+    return f"{wanted.how} {HOW}" + (f" {DIVERGED_LEGEND}" if marked else "")
+
+
+def _behind(entry: Entry, results: Sequence[Result]) -> list[Result]:
+    """The rows that a number comes from."""
+    found = at(entry.line, results, entry.read, entry.sparsity)
+    return [row for row in rows_at(entry.line, results, entry.sparsity) if row.labels["seed"] in found]
 
 
 def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
@@ -46,9 +59,8 @@ def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
 
 def _cell(entry: Entry | str, results: Sequence[Result]) -> Html:
     text = _text(entry, results)
-    if isinstance(entry, str) or not (found := at(entry.line, results, entry.read, entry.sparsity)):
+    if isinstance(entry, str) or not (behind := _behind(entry, results)):
         return cell(text, kind="number")
-    behind = [row for row in rows_at(entry.line, results, entry.sparsity) if row.labels["seed"] in found]
     return cell(tag("div", text), run_links(behind), kind="number")
 
 
@@ -56,4 +68,6 @@ def _text(entry: Entry | str, results: Sequence[Result]) -> str:
     if isinstance(entry, str):
         return entry
     found = at(entry.line, results, entry.read, entry.sparsity)
-    return interval_text(t_interval(found.values()), entry.digits) if found else "not run"
+    if not found:
+        return "not run"
+    return interval_text(t_interval(found.values()), entry.digits) + diverged_mark(_behind(entry, results))
