@@ -143,3 +143,15 @@ def test_a_study_is_planned_run_shown_and_audited(call, tmp_path):
     code, page, _ = call("report", *TINY, *SHORT)
     assert code == 0 and page.strip().endswith("index.html")
     assert call("verify")[:2] == (0, "All blobs and manifests are whole.\n")
+
+
+def test_a_command_that_looks_leaves_the_search_for_garbage_as_it_was(tmp_path):
+    import gc
+
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        try:
+            assert main(["status", "activations", "--seeds", "1", "--store", str(tmp_path / "none")]) == 0
+            assert gc.isenabled() == enabled and gc.get_freeze_count() == 0
+        finally:
+            gc.enable()
