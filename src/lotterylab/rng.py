@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy
     import torch
 
+TORCH_SEED = 67280421310721  # of torch's generators in a new process
+
 
 def key(seed: int, *names: str | int) -> int:
     """The 128-bit key of a stream: SHA-256 of the seed and the names, each with its length, so that
@@ -65,3 +67,26 @@ def seed_globals(seed: int, *names: str | int) -> None:
     torch.manual_seed(number % 2**63)
     numpy.random.seed(number % 2**32)
     random.seed(number)
+
+
+@contextmanager
+def generators_of_a_new_process() -> Iterator[None]:
+    """Let every global generator of the CPU start from one state within the block, and give them back as they were.
+
+    What a user's module draws unasked then depends on its own task alone, not on the tasks before.
+    """
+    import random
+
+    import numpy
+    import torch
+
+    before = torch.default_generator.get_state(), numpy.random.get_state(legacy=False), random.getstate()
+    torch.default_generator.manual_seed(TORCH_SEED)
+    numpy.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(before[0])
+        numpy.random.set_state(before[1])
+        random.setstate(before[2])

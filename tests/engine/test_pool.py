@@ -142,9 +142,8 @@ def test_workers_that_die_while_they_start_stop_the_run_with_their_last_words(tm
     with process(script(tmp_path, store, guard=broken)) as running:
         out, err = running.communicate(timeout=120)
         assert running.returncode == 0 and err == "" and is_alone(running)
-    first, *_, last = out.splitlines()
-    assert first.startswith("LotteryError 1 ") and "died before they could begin" in first
-    assert last == "ModuleNotFoundError: No module named 'a_package_that_is_not_here'"
+    assert out.startswith("LotteryError 1 ") and "died before they could begin" in out
+    assert out.endswith("| ModuleNotFoundError: No module named 'a_package_that_is_not_here'\n")
 
 
 def test_a_script_without_the_guard_is_told_of_it(tmp_path, store):

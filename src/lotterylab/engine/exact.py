@@ -12,7 +12,6 @@ of precision "float32" says, or what a continued run may do.
 from __future__ import annotations
 
 import os
-import random
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ from typing import Any
 
 from lotterylab.engine.modes import no_modes
 from lotterylab.engine.switches import switches
+from lotterylab.rng import generators_of_a_new_process
 
 # what cuBLAS needs for the same bits; read when a process begins to use the GPU
 CUBLAS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-TORCH_SEED = 67280421310721  # of torch's generators in a new process
 
 
 @contextmanager
@@ -48,7 +47,7 @@ def exact(device: str) -> Iterator[None]:
     stack = ExitStack()
     try:
         with _interrupts_wait():
-            for each in (no_modes(), _generators(), _switched(device)):
+            for each in (no_modes(), generators_of_a_new_process(), _switched(device)):
                 stack.enter_context(each)
         yield
     finally:
@@ -72,24 +71,6 @@ def _switched(device: str) -> Iterator[None]:
         for switch, value in before:
             if switch.read() != value:
                 switch.write(value)
-
-
-@contextmanager
-def _generators() -> Iterator[None]:
-    """The state of a new process for what a user's module draws unasked, so that the tasks before do not matter."""
-    import numpy
-    import torch
-
-    before = torch.default_generator.get_state(), numpy.random.get_state(legacy=False), random.getstate()
-    torch.default_generator.manual_seed(TORCH_SEED)
-    numpy.random.seed(0)
-    random.seed(0)
-    try:
-        yield
-    finally:
-        torch.default_generator.set_state(before[0])
-        numpy.random.set_state(before[1])
-        random.setstate(before[2])
 
 
 @contextmanager

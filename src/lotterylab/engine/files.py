@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from lotterylab.errors import DamageError, RefusedError, UsageError
 NAME = re.compile("[0-9a-f]{64}")
 CHECK = "check"  # the key under which an object carries its checksum
 CHECK_DIGITS = 16
+MOST_AT_ONCE = 2**24  # bytes of a read after the first, which takes the file as long as it seems to be
 
 
 def is_name(text: object) -> bool:
@@ -41,12 +43,12 @@ def checked_name(text: str) -> str:
     return text
 
 
-def checksum(text: str) -> str:
-    """The first 16 digits of the SHA-256 of ``text``: enough to notice damage, short enough for a line."""
-    return hashlib.sha256(text.encode()).hexdigest()[:CHECK_DIGITS]
+def checksum(data: bytes) -> str:
+    """The first 16 digits of the SHA-256 of ``data``: enough to notice damage, short enough for a line."""
+    return hashlib.sha256(data).hexdigest()[:CHECK_DIGITS]
 
 
-def read_bytes(path: Path, most: int = -1) -> bytes | None:
+def read_bytes(path: str | Path, most: int = sys.maxsize) -> bytes | None:
     """The bytes of a regular file, or None if there is no such file.  ``most``: only so many of its first bytes.
 
     A pipe or a device in its place is never read, since that may block for ever.
@@ -59,14 +61,19 @@ def read_bytes(path: Path, most: int = -1) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if path.is_symlink() or stat.S_ISSOCK(path.stat().st_mode):  # a circle of links, or a socket
+        if os.path.islink(path) or stat.S_ISSOCK(os.stat(path).st_mode):  # a circle of links, or a socket
             raise DamageError(f"{path} is not a file ({error.strerror}).") from error
         raise
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
             raise DamageError(f"{path} is not a file.")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(most)
+        asked = min(most, state.st_size + 1)  # a read that comes back shorter has met the end
+        data = os.read(descriptor, asked)
+        while len(data) == asked < most:
+            part = os.read(descriptor, MOST_AT_ONCE)
+            asked, data = asked + MOST_AT_ONCE, data + part
+        return data
     finally:
         os.close(descriptor)
 
@@ -95,8 +102,8 @@ def plain_fields(data: bytes | None, **more: Any) -> dict[str, Any] | None:
     return None
 
 
-def _canonical(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+def _canonical(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
 
 class Files:

@@ -76,7 +76,7 @@ class Known:
 
     def _parse(self, digest: str) -> Record | None:
         try:
-            record = Record.parse(self._lines[digest].decode())
+            record = Record.parse(self._lines[digest])
             if record.digest != digest:
                 raise ValueError(f"it is the record of {record.digest[:12]}")
         except ValueError as error:

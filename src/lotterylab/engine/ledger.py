@@ -116,7 +116,7 @@ def parsed(data: bytes, path: Path) -> list[Record]:
     records = []
     for number, line in enumerate(data.splitlines(), start=1):
         try:
-            record = Record.parse(line.decode())
+            record = Record.parse(line)
             record.check_spec()
             check_metrics(record.kind, record.metrics)
         except NewerError as error:

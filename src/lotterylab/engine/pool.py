@@ -173,7 +173,7 @@ class Pool:
         if not self.workers:
             raise LotteryError(cannot_begin(self.early_deaths, worker.last_words()))
         self.count = len(self.workers)  # those that run go on
-        self.refused = f"new worker processes die before they begin. The last words of one:\n{worker.last_words()}"
+        self.refused = f"new worker processes die before they begin. The last words of one: {worker.last_words()}"
 
 
 def cannot_begin(deaths: int, words: str) -> str:
@@ -181,6 +181,6 @@ def cannot_begin(deaths: int, words: str) -> str:
     return (
         f"{deaths} worker processes in a row died before they could begin. Something that they import, or something in "
         "this installation, ends them. A script has to call this under if __name__ == '__main__', since each worker "
-        "imports the script. What is finished is kept, and the same command goes on. The last words of a worker:\n"
+        "imports the script. What is finished is kept, and the same command goes on. The last words of a worker: "
         f"{words}"
     )

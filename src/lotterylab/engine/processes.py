@@ -20,7 +20,7 @@ from lotterylab.engine.patience import Patience
 from lotterylab.engine.worker import ASKS_TO_STOP, Settings, environment, work
 from lotterylab.plan.nodes import Node
 
-LAST_LINES = 12  # of what a worker wrote before it died
+LAST_LINES, MOST_LETTERS = 12, 800  # of what a worker wrote before it died
 SAVE_SECONDS = 0.5  # for a busy worker to end by itself
 END_SECONDS = 5.0  # for an idle one
 START_SECONDS = 60.0  # a worker imports torch, perhaps from a slow disk, before its first word
@@ -59,11 +59,12 @@ class Worker:
             self.words = None
 
     def last_words(self) -> str:
-        """The end of what it wrote before it was ready; how it ended, if it wrote nothing."""
+        """The end of what it wrote before it was ready, on one line; how it ended, if it wrote nothing."""
         lines = ["".join(filter(str.isprintable, line)) for line in self.text.strip().splitlines()]
         code = self.process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        return "\n".join(lines[-LAST_LINES:]) or f"it said nothing ({how})"
+        words = " | ".join(lines[-LAST_LINES:])
+        return f"...{words[-MOST_LETTERS:]}" if len(words) > MOST_LETTERS else words or f"it said nothing ({how})"
 
 
 def start(settings: Settings, patience_seconds: float) -> Worker:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
-from lotterylab.engine.files import checksum, is_name
+from lotterylab.engine.files import CHECK_DIGITS, checksum, is_name
 
 LATER = ("spec", "key")  # fields that older records lack; left out of the line while they are empty
 
@@ -51,21 +51,22 @@ class Record:
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         written = {name: value for name, value in values.items() if value or name not in LATER}
         text = json.dumps(finite(written), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return f"{checksum(text)} {text}"
+        return f"{checksum(text.encode())} {text}"
 
     @classmethod
-    def parse(cls, line: str) -> Record:
+    def parse(cls, line: str | bytes) -> Record:
         """The record of a line.
 
         Raises:
             NewerError: the line is whole, but has fields that this version does not know.
             ValueError: the line is not what its checksum says, or does not hold a record.
         """
-        check, _, text = line.rstrip("\n").partition(" ")
-        if check != checksum(text):
+        data = (line.encode() if isinstance(line, str) else line).rstrip(b"\n")
+        text = data[CHECK_DIGITS + 1 :]
+        if data[: CHECK_DIGITS + 1] != f"{checksum(text)} ".encode():
             raise ValueError("it is not what its checksum says")
         try:
-            values = json.loads(text, parse_constant=_not_json)
+            values = DECODER.decode(text.decode())
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         if not isinstance(values, dict):
@@ -73,7 +74,7 @@ class Record:
         if unknown := sorted(values.keys() - TYPES.keys()):
             raise NewerError(f"it was written by a newer version (it has the field '{unknown[0]}')")
         for name, value in values.items():
-            if not isinstance(value, TYPES[name]) or isinstance(value, bool):
+            if type(value) not in TYPES[name]:
                 raise ValueError(f"its {name} is a {type(value).__name__}")
         try:
             record = cls(**values)
@@ -84,11 +85,9 @@ class Record:
 
     def _check_names(self) -> None:
         """Every name is a SHA-256: a name becomes part of a path."""
-        named = {"digest": self.digest, **self.blobs, **self.inputs}
-        named |= {name: text for name, text in (("same_as", self.same_as), ("key", self.key)) if text}
-        for what, name in named.items():
+        for name in (self.digest, *self.blobs.values(), *self.inputs.values(), *filter(None, (self.same_as, self.key))):
             if not is_name(name):
-                raise ValueError(f"its {what} is {str(name)[:80]!r}, which is not a SHA-256 in 64 hexadecimal digits")
+                raise ValueError(f"it names {str(name)[:80]!r}, which is not a SHA-256 in 64 hexadecimal digits")
         if not (math.isfinite(self.seconds) and self.seconds >= 0):
             raise ValueError(f"its seconds are {self.seconds}")
 
@@ -107,22 +106,24 @@ class Record:
             raise ValueError(f"its kind is {self.kind!r}, its spec is of another")
 
 
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "digest": str,
-    "kind": str,
-    "metrics": dict,
-    "facts": dict,
-    "blobs": dict,
-    "inputs": dict,
-    "spec": dict,
+def is_line_of(data: bytes, digest: str) -> bool:
+    """Whether ``data`` is a whole line of that digest's record, without reading what it says."""
+    text = data[CHECK_DIGITS + 1 :]
+    return data[:CHECK_DIGITS] == checksum(text).encode() and f'"digest":"{digest}"'.encode() in text
+
+
+TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("digest", "kind", "same_as", "key"), (str,)),
+    **dict.fromkeys(("metrics", "facts", "blobs", "inputs", "spec"), (dict,)),
     "seconds": (int, float),
-    "same_as": str,
-    "key": str,
 }
 
 
 def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"it holds {constant}, which is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_constant=_not_json)
 
 
 def finite(value: Any) -> Any:

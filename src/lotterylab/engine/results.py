@@ -48,6 +48,9 @@ class Snapshot(Store):
         vars(self).update(vars(store))  # the same folder and ledgers, opened and checked already
         self._seen: dict[str, Record | None] = {}
 
+    def __contains__(self, digest: str) -> bool:
+        return self._seen[digest] is not None if digest in self._seen else super().__contains__(digest)
+
     def record(self, digest: str) -> Record | None:
         """See ``Store.record``."""
         if digest not in self._seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Choose, Node
@@ -78,7 +79,7 @@ class Schedule:
         self.skipped: dict[str, Node] = {}
         self._needs: dict[str, set[str]] = {}
         targets = list(targets)
-        self._steps = steps_within(targets)
+        self._targets = targets
         for target in targets:
             for task in tasks_behind(target):
                 self._want(task, blobs=False)
@@ -94,6 +95,10 @@ class Schedule:
         self._needs[task.digest] = {one.digest for one in (*inputs, *before)} & {*self.waiting, *self.running}
         self.waiting[task.digest] = task  # after its inputs, so that the order is a valid one
 
+    @cached_property
+    def _steps(self) -> dict[str, list[At]]:
+        return steps_within(self._targets)
+
     def _before(self, task: Node) -> list[At]:
         """The steps of a run that are trained before it, or before a later one of them."""
         if isinstance(task, At):
@@ -101,8 +106,10 @@ class Schedule:
         return self._steps.get(task.digest, [])
 
     def _is_here(self, task: Node, *, blobs: bool) -> bool:
+        if not blobs:
+            return task.digest in self.store
         record = self.store.record(task.digest)
-        return record is not None and (not blobs or self.store.has_blobs_of(record))
+        return record is not None and self.store.has_blobs_of(record)
 
     def next(self) -> Node | None:
         """The first task whose inputs are all there; None if all others wait for running ones, or none is left."""

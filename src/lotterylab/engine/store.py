@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 from lotterylab.blobs import deserialize, serialize
 from lotterylab.engine import partials
-from lotterylab.engine.files import Files, checked_name, is_name, plain_fields, sealed, unsealed
+from lotterylab.engine.files import Files, checked_name, is_name, plain_fields, read_bytes, sealed, unsealed
 from lotterylab.engine.known import Known
 from lotterylab.engine.layout import FORMAT, read_format, write_format
 from lotterylab.engine.lock import Lock
-from lotterylab.engine.records import NewerError, Record
+from lotterylab.engine.records import NewerError, Record, is_line_of
 from lotterylab.errors import DamageError, RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class Store:
     # -- records -------------------------------------------------------------------------------------------------
 
     def __contains__(self, digest: str) -> bool:
-        return self.record(digest) is not None
+        """Whether there is a record of that name; quicker than ``record``, since a whole manifest is not parsed."""
+        data = self._manifest_bytes(digest) if is_name(digest) else None
+        return (data is not None and is_line_of(data, digest)) or self.record(digest) is not None
 
     def record(self, digest: str) -> Record | None:
         """The record of a finished node, or None; a damaged manifest counts as absent and is noted in ``damage``.
@@ -81,25 +83,25 @@ class Store:
         """The record of a node that was computed in this store: all its blobs have been here."""
         if not is_name(digest):
             return None
-        path = self._manifest(digest)
         try:
-            state = os.stat(path)
+            state = os.stat(f"{self.path}/runs/{digest}/manifest")
         except (FileNotFoundError, NotADirectoryError):
             return None
         stamp = (state.st_mtime_ns, state.st_ino, state.st_size)  # a manifest is only ever replaced by another file
         if digest in self._parsed and self._parsed[digest][0] == stamp:
             return self._parsed[digest][1]
-        data = self.files.read(path)
+        data = self._manifest_bytes(digest)
         if data is None:
             return None
         try:
-            record = Record.parse(data.decode())
+            record = Record.parse(data)
             if record.digest != digest:
                 raise ValueError(f"it is the manifest of {record.digest[:12]}")
         except NewerError as error:
+            path = self._manifest(digest)
             raise RefusedError(f"{path}: {error}. Use a newer lotterylab, or another --store.") from error
         except ValueError as error:
-            self.damage[path] = str(error)
+            self.damage[self._manifest(digest)] = str(error)
             return None
         self._parsed[digest] = (stamp, record)
         return record
@@ -148,6 +150,11 @@ class Store:
             self._known.mend()
         for path, why in list(self.damage.items()):
             self.files.set_aside(path, why)
+
+    def _manifest_bytes(self, digest: str) -> bytes | None:
+        with contextlib.suppress(DamageError):
+            return read_bytes(f"{self.path}/runs/{digest}/manifest")  # a Path costs more than the reading
+        return self.files.read(self._manifest(digest))  # notes the damage
 
     def _manifest(self, digest: str) -> Path:
         return self.path / "runs" / checked_name(digest) / "manifest"

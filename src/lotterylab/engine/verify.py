@@ -107,7 +107,7 @@ def _runs(store: Store) -> Iterator[Damage]:
             continue  # killed between the folder and the manifest; the next result fills it
         data, wrong = _read(path)
         try:
-            record = None if wrong else Record.parse(data.decode())
+            record = None if wrong else Record.parse(data)
             wrong = wrong or ("" if record and record.digest == folder.name else "it is the manifest of another result")
             if record and not wrong:
                 record.check_spec()
@@ -131,7 +131,7 @@ def _known(store: Store) -> Iterator[Damage]:
         yield Damage(path=path, what=wrong)
     for number, line in enumerate(data.splitlines(), start=1):
         try:
-            Record.parse(line.decode()).check_spec()
+            Record.parse(line).check_spec()
         except NewerError:
             continue
         except ValueError as error:

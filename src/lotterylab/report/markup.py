@@ -33,8 +33,10 @@ def join(children: Child, between: str = "") -> Html:
     kind = type(children)
     if kind is Html:
         return children  # type: ignore[return-value]
-    if kind is str or kind is int or kind is float:
-        return Html(escape(str(children)))
+    if kind is str:
+        return Html(escape(shown_lines(children)))  # type: ignore[arg-type]
+    if kind is int or kind is float:
+        return Html(str(children))
     if children is None:
         return Html("")
     if isinstance(children, Html):
