@@ -1,0 +1,75 @@
+"""What a forked child does: each function takes and returns what JSON can hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from faults.plans import KINDS
+from faults.studies import GIVEN
+
+
+def compute(path: str, plan: str) -> dict[str, Any]:
+    """Compute a plan in this process, saving a checkpoint after each epoch."""
+    from lotterylab.engine.here import run_here
+    from lotterylab.engine.store import Store
+
+    return asdict(run_here(KINDS[plan], Store(path), save_every_seconds=0.0))
+
+
+def compute_with_workers(path: str, plan: str, workers: int) -> dict[str, Any]:
+    from lotterylab.engine.local import run
+    from lotterylab.engine.store import Store
+
+    return asdict(run(KINDS[plan], Store(path), workers=workers, save_every_seconds=0.0))
+
+
+def damage(path: str) -> list[str]:
+    """What ``verify`` finds."""
+    from lotterylab.engine.store import Store
+    from lotterylab.engine.verify import verify
+
+    return [str(line) for line in verify(Store(path))]
+
+
+def command(*words: str) -> int:
+    """The command, as a person would type it."""
+    from lotterylab.cli import main
+
+    return main(words)
+
+
+def compute_until_saved(path: str, plan: str, saves: int) -> None:
+    """Compute, and be killed after a number of saved checkpoints."""
+    from lotterylab.engine.here import run_here
+    from lotterylab.engine.store import Store
+
+    save, count = Store.save_partial, [0]
+
+    def counted(self: Store, *given: Any) -> None:
+        save(self, *given)
+        count[0] += 1
+        if count[0] == saves:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Store.save_partial = counted  # type: ignore[method-assign]
+    run_here(KINDS[plan], Store(path), save_every_seconds=0.0)
+
+
+def exists(path: str) -> bool:
+    return Path(path).exists()
+
+
+def study(path: str, book: str = "") -> int:
+    """Compute the small study in this process; its ledger too, if one is named."""
+    from lotterylab import run_study
+    from lotterylab.engine import ledger
+    from lotterylab.engine.store import Store
+
+    rows = run_study("activations", store=path, workers=0, **GIVEN)
+    if book:
+        ledger.export([node for row in rows for node in row.nodes.values()], Store(path), Path(book))
+    return len(rows)

@@ -1,0 +1,95 @@
+"""An error of the system at each file-system call: the run says it in a sentence or goes on, and the next run is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import pytest
+
+from faults.checks import Whole, explained
+from faults.schedules import FORMS, schedule
+from faults.shim import READS, WRITES, Fault
+from faults.studies import STUDY
+
+ERRNOS = {"ENOSPC": WRITES, "EDQUOT": WRITES, "EROFS": WRITES} | dict.fromkeys(
+    ("EIO", "EMFILE", "EACCES"), WRITES + READS
+)
+
+
+@pytest.fixture(scope="module")
+def whole(lab, shelf) -> Whole:
+    return Whole.of(lab, "writes", shelf / "whole")
+
+
+@FORMS
+@pytest.mark.parametrize("errno", ERRNOS)
+def test_an_error_at_each_call_ends_in_a_sentence_and_costs_no_result(lab, shelf, whole, form, errno):
+    ops, store = ERRNOS[errno], shelf / f"counted-{errno}"
+    total = lab.call("compute", store, "writes", fault=Fault(ops=ops), folder=store).calls
+    faults = [Fault(action=errno, at=at, sticky=sticky, ops=ops) for sticky in (False, True) for at in range(total)]
+    with schedule(f"{errno} at each file-system call", form, __file__) as trials:
+        trials.notes = f"{total} calls, once and from there on"
+        for number, fault in trials.some(faults, short=4):
+            store = shelf / f"{errno}-{number}"
+
+            def check(store: Path = store, fault=fault):
+                yield from explained(lab.call("compute", store, "writes", fault=fault, folder=store))
+                yield from whole.finished(lab.call("compute", store, "writes"))
+                yield from whole.problems(store)
+
+            trials.guarded(f"[{number}] {fault}", check)
+            rmtree(store, ignore_errors=True)
+
+
+# what only reads
+
+READERS = {
+    "status": ("status", *STUDY),
+    "table": ("table", *STUDY),
+    "plan": ("plan", *STUDY),
+    "verify": ("verify",),
+    "report": ("report", *STUDY, "--out", "report"),
+    "run": ("run", *STUDY, "--workers", "1", "--ledger", "new.jsonl"),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(lab, shelf) -> Path:
+    """A store of a finished study."""
+    assert lab.call("study", shelf / "study").code == 0
+    return shelf / "study"
+
+
+@FORMS
+@pytest.mark.parametrize("command", READERS)
+def test_an_error_at_each_call_of_a_command_on_a_finished_store_ends_in_a_sentence(lab, shelf, finished, form, command):
+    place = shelf / command
+    words = (*READERS[command], "--store", "store")
+
+    def fresh() -> None:
+        rmtree(place, ignore_errors=True)
+        copytree(finished, place / "store")
+
+    fresh()
+    ops = WRITES + READS
+    total = lab.call("command", *words, fault=Fault(ops=ops), folder=place, cwd=place).calls
+    step = 10 if command == "report" else 1
+    faults = [
+        Fault(action=errno, at=at, sticky=sticky, ops=ops)
+        for errno in ("EIO", "EMFILE", "ENOSPC")
+        for sticky in (False, True)
+        for at in range(0, total, step)
+    ]
+    with schedule(f"errors at each call of {command}", form, __file__) as trials:
+        trials.notes = f"EIO, EMFILE, ENOSPC at {total // step} calls, once and from there on"
+        for number, fault in trials.some(faults, short=1 if command == "report" else 3):
+            fresh()
+
+            def check(fault=fault):
+                yield from explained(lab.call("command", *words, fault=fault, folder=place, cwd=place))
+                yield from explained(again := lab.call("command", *words, cwd=place))
+                if again.value != 0:
+                    yield f"the second time: {again}"
+
+            trials.guarded(f"[{number}] {command}, {fault}", check)
