@@ -58,9 +58,9 @@ class Whole:
         now = hashes(path)
         lost, wrong = self.hashes.keys() - now.keys(), {d for d in now.keys() & self.hashes if now[d] != self.hashes[d]}
         if lost:
-            yield f"{len(lost)} results are missing at the end ({', '.join(sorted(d[:8] for d in lost)[:4])})"
+            yield f"{len(lost)} results are missing at the end ({_short(lost)})"
         if wrong:
-            yield f"{len(wrong)} results are not those of an unbroken run ({', '.join(sorted(d[:8] for d in wrong)[:4])})"
+            yield f"{len(wrong)} results are not those of an unbroken run ({_short(wrong)})"
         if damaged := [str(line) for line in verify(Store(path))]:
             yield f"verify finds damage at the end: {damaged[0]}"
         if left := self.leftovers(path, quarantine=quarantine):
@@ -86,6 +86,10 @@ def explained(ending: Ending) -> Iterator[str]:
         yield f"a traceback: {ending.err.strip().splitlines()[-1][:200]}"
     elif isinstance(ending.value, int) and ending.value not in ACCEPTED:
         yield f"exit code {ending.value}: {ending.err.strip()[-200:]}"
+
+
+def _short(digests: set[str]) -> str:
+    return ", ".join(sorted(digest[:8] for digest in digests)[:4])
 
 
 def _place(trace: str) -> str:

@@ -1,8 +1,9 @@
-"""One server of forked children for all tests of a process."""
+"""One server of forked children for all tests of a process, behind a fence."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,20 +14,29 @@ from faults.lab import Lab
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """With the shim; tests that need it are skipped where it cannot be compiled."""
-    if why := shim.reason():
-        pytest.skip(why)
-    with Lab(scratch=tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    """A folder for stores, in memory where there is such a place: hundreds of trials then do not wait for a disk."""
+def fence(tmp_path_factory) -> Iterator[Path]:
+    """The folder that all trials stay in; in memory where there is such a place, as hundreds of trials then do not
+    wait for a disk."""
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK):
         with TemporaryDirectory(prefix="lotterylab-faults-", dir=memory) as folder:
             yield Path(folder).resolve()
     else:
-        yield tmp_path_factory.mktemp("shelf")
+        yield tmp_path_factory.mktemp("faults").resolve()
+
+
+@pytest.fixture(scope="session")
+def lab(fence) -> Iterator[Lab]:
+    """The server; tests that need it are skipped where the shim cannot be compiled."""
+    if why := shim.reason():
+        pytest.skip(why)
+    with Lab(fence=fence) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def shelf(fence, request) -> Path:
+    """A folder for the stores of a test file."""
+    folder = fence / request.module.__name__.rpartition(".")[2]
+    folder.mkdir()
+    return folder

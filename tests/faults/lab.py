@@ -13,6 +13,7 @@ from typing import Any
 
 from faults import server, shim
 from faults.shim import Fault
+from faults.watch import CHANGING, changes, outside
 
 TESTS = Path(__file__).parents[1]
 
@@ -38,6 +39,11 @@ class Ending:
     left_behind: bool = False
     calls: int = 0
     log: tuple[tuple[int, str, str], ...] = ()
+    events: tuple[tuple[str, str], ...] = ()
+
+    def outside(self, *allowed: Path) -> list[str]:
+        """What a watched call changed outside of the allowed places."""
+        return list(dict.fromkeys(outside([*self.events, *changes(self.log)], allowed)))
 
     @property
     def said(self) -> str:
@@ -58,25 +64,37 @@ class Ending:
 
 @dataclass(kw_only=True)
 class Lab:
-    """A running server.  ``scratch``: a folder for what children say, outside of every store."""
+    """A running server.
 
-    scratch: Path
-    with_shim: bool = True
+    ``fence``: the folder in which all trials lie.  The server and its children can change no file outside of it, so
+    that a fault which a hostile input finds harms nobody's files.
+    """
+
+    fence: Path
     _process: subprocess.Popen[str] = field(init=False)
 
+    @property
+    def scratch(self) -> Path:
+        """What children say, outside of every store."""
+        return self.fence / "scratch"
+
     def __enter__(self) -> Lab:
+        for name in ("scratch", "home", "tmp"):
+            (self.fence / name).mkdir(exist_ok=True)
         paths = [str(TESTS), *(path for path in sys.path if path)]
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": os.pathsep.join(paths),
-            "MPLCONFIGDIR": str(self.scratch),
+            "MPLCONFIGDIR": str(self.fence / "home"),
+            "HOME": str(self.fence / "home"),
+            "TMPDIR": str(self.fence / "tmp"),
+            "LD_PRELOAD": str(shim.library()),
+            "FAULTS_FENCE": str(self.fence.resolve()),
         }
         environment.pop("LOTTERYLAB_DATA", None)
         environment.pop("LOTTERYLAB_STORE", None)
-        if self.with_shim:
-            environment["LD_PRELOAD"] = str(shim.library())
         self._process = subprocess.Popen(
             [sys.executable, server.__file__],
             env=environment,
@@ -112,16 +130,20 @@ class Lab:
         logged: bool = False,
         cwd: Path | None = None,
         linger: float = 0,
+        watched: bool = False,
     ) -> Ending:
         """Call ``faults.tasks``'s function in a forked child.  ``folder``: below which the fault's calls count.
 
-        ``linger``: seconds that its own children may take to end after it; then they are killed.
+        ``linger``: seconds that its own children may take to end after it; then they are killed.  ``watched``: every
+        change of a file is logged, wherever it lies.
         """
+        if watched:
+            fault, folder, logged = Fault(ops=CHANGING), Path("/"), True
         counter, log = self.scratch / "counter", self.scratch / "log"
         log.unlink(missing_ok=True)
         told = {}
         if fault:
-            assert self.with_shim and folder is not None
+            assert folder is not None
             told = fault.environment(folder, counter, log if logged else None)
         request = {
             "call": f"faults.tasks:{call}",
@@ -129,6 +151,7 @@ class Lab:
             "environment": told,
             "seconds": seconds,
             "linger": linger,
+            "watch": watched,
             "limits": dict(limits or {}),
             "scratch": str(self.scratch),
             "cwd": str(cwd or ""),
@@ -141,4 +164,5 @@ class Lab:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         parts = [line.split(" ", 3) for line in lines]
         logged_calls = tuple((int(part[0]), part[1], part[3]) for part in parts if len(part) == 4 and part[0].isdigit())
+        reply["events"] = tuple((event, path) for event, path in reply.get("events", ()))
         return Ending(**reply, calls=calls, log=logged_calls)

@@ -44,6 +44,7 @@ LONG = replace(RECIPE, epochs=40)
 KINDS: dict[str, tuple[Node, ...]] = {
     # every kind of node, two twins, a choice, steps of runs, a loop of a user's own: 30 tasks
     "kinds": (*PLANS["whole"], REWOUND, OTHER.at(11), PERMUTED, USER_TICKET, Promises(run=USER)),
+    "whole": PLANS["whole"],
     # every kind of write of the engine in few calls: a blob, a checkpoint, a manifest, a twin, a failure
     "writes": (train(MAGNITUDE), train(AGAIN), FAILS),
     # for workers: trainings that are long enough to be met by a kill

@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from faults.watch import Watch
 from lotterylab.errors import LotteryError
 
 WARM = (
@@ -53,11 +54,10 @@ def brief(path: Path) -> str:
 
 def begin_faults(environment: dict[str, str]) -> None:
     """Tell the preloaded shim, where there is one."""
-    for name in [name for name in os.environ if name.startswith("FAULTS_")]:
+    for name in [name for name in os.environ if name.startswith("FAULTS_") and name != "FAULTS_FENCE"]:
         del os.environ[name]
     os.environ.update(environment)
-    if "shim" in os.environ.get("LD_PRELOAD", ""):
-        ctypes.CDLL(None).faults_begin()
+    ctypes.CDLL(None).faults_begin()  # an AttributeError where the shim, and with it the fence, is not preloaded
 
 
 def child(request: dict[str, Any], scratch: Path) -> int:
@@ -71,9 +71,12 @@ def child(request: dict[str, Any], scratch: Path) -> int:
         kind = getattr(resource, f"RLIMIT_{name}")
         resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
     reply: dict[str, Any] = {}
+    watch = Watch()
     try:
         module, name = request["call"].split(":")
         function = getattr(import_module(module), name)
+        if request["watch"]:
+            watch.begin()
         begin_faults(request["environment"])
         reply = {"value": function(*request["arguments"])}
     except SystemExit as end:
@@ -81,6 +84,7 @@ def child(request: dict[str, Any], scratch: Path) -> int:
     except BaseException as error:
         reply = {"raised": type(error).__name__, "message": str(error), "trace": traceback.format_exc()}
         reply["is_explained"] = isinstance(error, LotteryError)
+    reply["events"] = watch.end()
     begin_faults({})
     for name in request["limits"]:
         kind = getattr(resource, f"RLIMIT_{name}")

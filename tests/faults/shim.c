@@ -12,6 +12,7 @@
  *   FAULTS_STICKY   1: that call and every later one
  *   FAULTS_CLOCK    seconds by which the clock of the day is wrong from that call on
  *   FAULTS_LOG      a file: one line for each counted call: number, letter, process, path
+ *   FAULTS_FENCE    a folder: every change of a file outside of it, counted or not, is refused with EPERM
  *
  * o open to write   w write    s fsync, fdatasync   n rename   u unlink   d rmdir   m mkdir   t truncate   l flock
  * k link, symlink   c chmod, utime, xattr           O open to read        r read
@@ -41,7 +42,7 @@ enum { GO = 0, DIE_AFTER = -1 };
 static struct {
   int begun, after, sticky, log;
   long at, clock;
-  char dir[PATH_MAX], ops[64], action[32];
+  char dir[PATH_MAX], ops[64], action[32], fence[PATH_MAX];
   size_t length;
   _Atomic long *counter;
 } S = {.log = -1};
@@ -60,6 +61,7 @@ void faults_begin(void) {
   memset(&S, 0, sizeof S);
   S.begun = 1, S.log = -1, S.at = number("FAULTS_AT", -1), S.clock = number("FAULTS_CLOCK", 0);
   S.after = (int)number("FAULTS_AFTER", 0), S.sticky = (int)number("FAULTS_STICKY", 0);
+  if ((text = getenv("FAULTS_FENCE")) && *text && !realpath(text, S.fence)) abort();
   if (!(text = getenv("FAULTS_DIR")) || !*text) return;
   snprintf(S.dir, sizeof S.dir, "%s", text);
   S.length = strlen(S.dir);
@@ -77,7 +79,32 @@ void faults_begin(void) {
 
 __attribute__((constructor)) static void begin(void) { faults_begin(); }
 
-static int active(void) { return S.begun && S.counter; }
+static int active(void) { return S.begun && (S.counter || S.fence[0]); }
+
+static int within(const char *path, const char *folder) {
+  size_t size = strlen(folder);
+  return !strncmp(path, folder, size) && (!path[size] || path[size] == '/');
+}
+
+static int inside(const char *real) { return within(real, S.fence) || within(real, "/proc"); }
+
+/* whether a change of a path would land outside of the fence: links in its folders, and at its end, are followed */
+static int beyond_fence(char op, const char *path) {
+  char folder[PATH_MAX + 1], real[PATH_MAX + 1];
+  struct stat status;
+  if (!S.fence[0] || !strchr("onudmtkc", op) || !path) return 0;
+  snprintf(folder, sizeof folder, "%s", path);
+  size_t size = strlen(folder);
+  while (size > 1 && folder[size - 1] == '/') folder[--size] = 0;
+  char *slash = strrchr(folder, '/');
+  const char *name = slash + 1;
+  if (!strcmp(name, "..") || !strcmp(name, ".") || !*name || (strchr("otc", op) && !lstat(path, &status) && S_ISLNK(status.st_mode))) {
+    return !realpath(path, real) || !inside(real); /* what a lost link points to would be made there */
+  }
+  *slash = 0;
+  if (!realpath(*folder ? folder : "/", real)) return 0; /* no such folder: the call fails by itself */
+  return !inside(real) && !(!strcmp(real, "/dev") && (!strcmp(name, "null") || !strcmp(name, "tty")));
+}
 
 /* the path of a call: of a name within an open folder, that folder's path with the name */
 static const char *at_path(int folder, const char *name, char *out) {
@@ -111,15 +138,16 @@ static void die(void) {
 }
 
 /* what becomes of a call: GO, DIE_AFTER, or the errno that it returns */
-static int judge(char op, const char *path) {
-  if (!path || !strchr(S.ops, op) || strncmp(path, S.dir, S.length)) return GO;
-  if (path[S.length] && path[S.length] != '/') return GO;
+static int verdict_on(char op, const char *path, int refused) {
+  if (!S.counter || !path || !strchr(S.ops, op) || strncmp(path, S.dir, S.length)) return refused;
+  if (path[S.length] && path[S.length] != '/') return refused;
   long n = atomic_fetch_add(S.counter, 1);
   if (S.log >= 0) {
     char line[PATH_MAX + 64];
     int size = snprintf(line, sizeof line, "%ld %c %d %s\n", n, op, (int)getpid(), path);
     syscall(SYS_write, S.log, line, size);
   }
+  if (refused) return refused;
   if (S.at < 0 || (S.sticky ? n < S.at : n != S.at)) return GO;
   if (!strncmp(S.action, "kill", 4)) {
     if (S.after) return DIE_AFTER;
@@ -129,10 +157,15 @@ static int judge(char op, const char *path) {
   return atoi(S.action);
 }
 
+static int judge(char op, const char *path) { return verdict_on(op, path, beyond_fence(op, path) ? EPERM : GO); }
+
+/* of an open file, which passed the fence when it was opened */
+static int judge_file(char op, const char *path) { return verdict_on(op, path, GO); }
+
 #define REAL(name)                             \
   static __typeof__(&name) real;               \
   if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
-#define GUARD(op, path, call)                  \
+#define GUARD(judge, op, path, call)           \
   do {                                         \
     int verdict = judge(op, path);             \
     if (verdict > 0) {                         \
@@ -155,7 +188,7 @@ static char opens(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags 
     va_end(rest);                                                             \
     char buffer[2 * PATH_MAX + 8];                                            \
     if (!active()) return real(path, flags, mode);                            \
-    GUARD(opens(flags), at_path(AT_FDCWD, path, buffer), real(path, flags, mode)); \
+    GUARD(judge, opens(flags), at_path(AT_FDCWD, path, buffer), real(path, flags, mode)); \
   }
 #define OPENAT(name)                                                          \
   int name(int folder, const char *path, int flags, ...) {                    \
@@ -166,27 +199,30 @@ static char opens(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags 
     va_end(rest);                                                             \
     char buffer[2 * PATH_MAX + 8];                                            \
     if (!active()) return real(folder, path, flags, mode);                    \
-    GUARD(opens(flags), at_path(folder, path, buffer), real(folder, path, flags, mode)); \
+    GUARD(judge, opens(flags), at_path(folder, path, buffer), real(folder, path, flags, mode)); \
   }
 OPEN(open)
 OPEN(open64)
 OPENAT(openat)
 OPENAT(openat64)
 
-FILE *fopen(const char *path, const char *mode) {
-  REAL(fopen);
-  char buffer[2 * PATH_MAX + 8];
-  int verdict = active() ? judge(strpbrk(mode, "wa+") ? 'o' : 'O', at_path(AT_FDCWD, path, buffer)) : GO;
-  if (verdict > 0) return errno = verdict, NULL;
-  FILE *file = real(path, mode);
-  if (verdict == DIE_AFTER) die();
-  return file;
-}
+#define FOPEN(name)                                                           \
+  FILE *name(const char *path, const char *mode) {                            \
+    REAL(name);                                                               \
+    char buffer[2 * PATH_MAX + 8];                                            \
+    int verdict = active() ? judge(strpbrk(mode, "wa+") ? 'o' : 'O', at_path(AT_FDCWD, path, buffer)) : GO; \
+    if (verdict > 0) return errno = verdict, NULL;                            \
+    FILE *file = real(path, mode);                                            \
+    if (verdict == DIE_AFTER) die();                                          \
+    return file;                                                              \
+  }
+FOPEN(fopen)
+FOPEN(fopen64)
 
 ssize_t write(int file, const void *bytes, size_t size) {
   REAL(write);
   char path[PATH_MAX + 1];
-  int verdict = active() && file != S.log ? judge('w', fd_path(file, path)) : GO;
+  int verdict = active() && file != S.log ? judge_file('w', fd_path(file, path)) : GO;
   if (verdict && size > 1 && real(file, bytes, size / 2) < 0) return -1; /* what a full disk took before it was full */
   if (verdict == DIE_AFTER) die();
   if (verdict > 0) return errno = verdict, -1;
@@ -197,7 +233,7 @@ ssize_t read(int file, void *bytes, size_t size) {
   REAL(read);
   char path[PATH_MAX + 1];
   if (!active() || !strchr(S.ops, 'r')) return real(file, bytes, size);
-  GUARD('r', fd_path(file, path), real(file, bytes, size));
+  GUARD(judge_file, 'r', fd_path(file, path), real(file, bytes, size));
 }
 
 #define BY_FILE(name, op, declared, given)                                    \
@@ -205,7 +241,7 @@ ssize_t read(int file, void *bytes, size_t size) {
     REAL(name);                                                               \
     char path[PATH_MAX + 1];                                                  \
     if (!active()) return real given;                                         \
-    GUARD(op, fd_path(file, path), real given);                               \
+    GUARD(judge_file, op, fd_path(file, path), real given);                               \
   }
 BY_FILE(fsync, 's', (int file), (file))
 BY_FILE(fdatasync, 's', (int file), (file))
@@ -219,24 +255,34 @@ BY_FILE(fchmod, 'c', (int file, mode_t mode), (file, mode))
     REAL(name);                                                               \
     char buffer[2 * PATH_MAX + 8];                                            \
     if (!active()) return real given;                                         \
-    GUARD(op, at_path(folder, path, buffer), real given);                     \
+    GUARD(judge, op, at_path(folder, path, buffer), real given);                     \
   }
-BY_PATH(rename, 'n', AT_FDCWD, to, (const char *from, const char *to), (from, to))
-BY_PATH(renameat, 'n', g, to, (int f, const char *from, int g, const char *to), (f, from, g, to))
+int renameat(int f, const char *from, int g, const char *to) {
+  REAL(renameat);
+  char buffer[2 * PATH_MAX + 8], source[2 * PATH_MAX + 8];
+  if (!active()) return real(f, from, g, to);
+  if (beyond_fence('n', at_path(f, from, source))) return errno = EPERM, -1;
+  GUARD(judge, 'n', at_path(g, to, buffer), real(f, from, g, to));
+}
+int rename(const char *from, const char *to) { return renameat(AT_FDCWD, from, AT_FDCWD, to); }
 BY_PATH(unlink, 'u', AT_FDCWD, path, (const char *path), (path))
 BY_PATH(unlinkat, flags &AT_REMOVEDIR ? 'd' : 'u', f, path, (int f, const char *path, int flags), (f, path, flags))
 BY_PATH(rmdir, 'd', AT_FDCWD, path, (const char *path), (path))
 BY_PATH(mkdir, 'm', AT_FDCWD, path, (const char *path, mode_t mode), (path, mode))
 BY_PATH(mkdirat, 'm', f, path, (int f, const char *path, mode_t mode), (f, path, mode))
 BY_PATH(truncate, 't', AT_FDCWD, path, (const char *path, off_t size), (path, size))
+BY_PATH(truncate64, 't', AT_FDCWD, path, (const char *path, off64_t size), (path, size))
 BY_PATH(link, 'k', AT_FDCWD, to, (const char *from, const char *to), (from, to))
 BY_PATH(linkat, 'k', g, to, (int f, const char *from, int g, const char *to, int flags), (f, from, g, to, flags))
 BY_PATH(symlink, 'k', AT_FDCWD, to, (const char *from, const char *to), (from, to))
 BY_PATH(symlinkat, 'k', f, to, (const char *from, int f, const char *to), (from, f, to))
 BY_PATH(chmod, 'c', AT_FDCWD, path, (const char *path, mode_t mode), (path, mode))
+BY_PATH(fchmodat, 'c', f, path, (int f, const char *path, mode_t mode, int flags), (f, path, mode, flags))
+BY_PATH(mkfifo, 'm', AT_FDCWD, path, (const char *path, mode_t mode), (path, mode))
+BY_PATH(utimensat, 'c', f, path, (int f, const char *path, const struct timespec t[2], int flags), (f, path, t, flags))
 
 static long wrong(void) {
-  if (!S.clock || !S.counter) return 0;
+  if (!S.clock || !S.counter) return 0; /* the counter is the clock's too */
   return atomic_load(S.counter) > S.at ? S.clock : 0;
 }
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
+import subprocess
+import time
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from faults import strikes
 from faults.plans import KINDS
 from faults.studies import GIVEN
 
@@ -59,8 +65,22 @@ def compute_until_saved(path: str, plan: str, saves: int) -> None:
     run_here(KINDS[plan], Store(path), save_every_seconds=0.0)
 
 
-def exists(path: str) -> bool:
-    return Path(path).exists()
+def change(what: str, path: str) -> None:
+    """One change of a file, for the test of the fence."""
+    {
+        "rmtree": lambda: shutil.rmtree(path),
+        "unlink": lambda: os.unlink(path),
+        "rename": lambda: os.rename(path, "stolen"),
+        "write": lambda: Path(path).write_text("changed"),
+        "append": lambda: open(path, "a").close(),
+        "truncate": lambda: os.truncate(path, 0),
+        "mkdir": lambda: os.mkdir(path),
+        "chmod": lambda: os.chmod(path, 0),
+        "symlink": lambda: os.symlink("/", path),
+        "link": lambda: os.link("/etc/hostname", path),
+        "torch": lambda: import_module("torch").save({}, path),
+        "program": lambda: subprocess.run(["/bin/sh", "-c", 'echo changed > "$0"', path], check=True),
+    }[what]()
 
 
 def study(path: str, book: str = "") -> int:
@@ -73,3 +93,18 @@ def study(path: str, book: str = "") -> int:
     if book:
         ledger.export([node for row in rows for node in row.nodes.values()], Store(path), Path(book))
     return len(rows)
+
+
+def compute_under_strikes(path: str, plan: str, workers: int, whom: str, seed: int, spread: float) -> dict[str, Any]:
+    """As ``compute_with_workers``, while a process of its own strikes at parent or workers."""
+    striker = strikes.begin(whom, seed, spread)
+    try:
+        return compute_with_workers(path, plan, workers)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(striker, signal.SIGKILL)
+        os.waitpid(striker, 0)
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""An error of the system at each file-system call: the run says it in a sentence or goes on, and the next run is whole."""
+"""An error of the system at each file-system call: a sentence, or the run goes on; and the next run is whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kill before and after each file-system call: the same command then gives the results of a run that was not killed."""
+"""A kill before and after each file-system call: the same command then gives the results of an unbroken run."""
 
 from __future__ import annotations
 
