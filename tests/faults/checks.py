@@ -30,7 +30,7 @@ def files(path: Path) -> set[str]:
 
 
 # folders of the layout that may be empty; files that need not be the same
-LAYOUT = {"objects", "runs", "partial", "same", "failed", "known", "quarantine", "lock"}
+LAYOUT = {"objects", "runs", "partial", "same", "failed", "known", "known.jsonl", "quarantine", "lock"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,13 @@ class Damage:
 def kind_of(name: str) -> str:
     """The kind of a file of a store, from its relative path."""
     first = name.split("/", maxsplit=1)[0]
-    kinds = {"runs": "manifests", "objects": "objects", "partial": "partial", "format.json": "format"}
+    kinds = {
+        "runs": "manifests",
+        "objects": "objects",
+        "partial": "partial",
+        "format.json": "format",
+        "known.jsonl": "known",
+    }
     return kinds.get(first, first)
 
 

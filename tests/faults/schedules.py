@@ -69,11 +69,11 @@ class Schedule:
         self.began = time.perf_counter()
         return self
 
-    def some(self, trials: Sequence[T], short: int) -> Iterable[tuple[int, T]]:
-        """All trials in the long form, ``short`` of them in the short one, with their numbers."""
-        numbers = list(range(len(trials)))
-        if self.form == "short" and len(numbers) > short:
-            numbers = sorted(random.Random(self.seed).sample(numbers, short))
+    def some(self, trials: Sequence[T], short: int, long: int | None = None) -> Iterable[tuple[int, T]]:
+        """The trials with their numbers: ``short`` of them in the short form, ``long`` (all) in the long one."""
+        numbers, most = list(range(len(trials))), short if self.form == "short" else long
+        if most is not None and len(numbers) > most:
+            numbers = sorted(random.Random(self.seed).sample(numbers, most))
         if only := os.environ.get(ONLY):
             numbers = [int(number) for number in only.split(",")]
         for number in numbers:

@@ -38,7 +38,6 @@
 #include <unistd.h>
 
 enum { GO = 0, DIE_AFTER = -1 };
-
 static struct {
   int begun, after, sticky, log;
   long at, clock;
@@ -78,7 +77,6 @@ void faults_begin(void) {
 }
 
 __attribute__((constructor)) static void begin(void) { faults_begin(); }
-
 static int active(void) { return S.begun && (S.counter || S.fence[0]); }
 
 static int within(const char *path, const char *folder) {
@@ -98,7 +96,8 @@ static int beyond_fence(char op, const char *path) {
   while (size > 1 && folder[size - 1] == '/') folder[--size] = 0;
   char *slash = strrchr(folder, '/');
   const char *name = slash + 1;
-  if (!strcmp(name, "..") || !strcmp(name, ".") || !*name || (strchr("otc", op) && !lstat(path, &status) && S_ISLNK(status.st_mode))) {
+  int link = strchr("otc", op) && !lstat(path, &status) && S_ISLNK(status.st_mode);
+  if (link || !*name || !strcmp(name, "..") || !strcmp(name, ".")) {
     return !realpath(path, real) || !inside(real); /* what a lost link points to would be made there */
   }
   *slash = 0;
@@ -282,8 +281,7 @@ BY_PATH(mkfifo, 'm', AT_FDCWD, path, (const char *path, mode_t mode), (path, mod
 BY_PATH(utimensat, 'c', f, path, (int f, const char *path, const struct timespec t[2], int flags), (f, path, t, flags))
 
 static long wrong(void) {
-  if (!S.clock || !S.counter) return 0; /* the counter is the clock's too */
-  return atomic_load(S.counter) > S.at ? S.clock : 0;
+  return S.clock && S.counter && atomic_load(S.counter) > S.at ? S.clock : 0;
 }
 
 int clock_gettime(clockid_t id, struct timespec *now) {

@@ -108,3 +108,32 @@ def compute_under_strikes(path: str, plan: str, workers: int, whom: str, seed: i
 
 def sleep(seconds: float) -> None:
     time.sleep(seconds)
+
+
+def public(name: str) -> int:
+    """A public function that writes, in a folder with hostile inputs."""
+    import lotterylab
+
+    if name == "run_study":
+        return study("store")
+    if name == "tickets":
+        import some_loop
+
+        found = some_loop.find(Path("store"), sparsities=[0.5], steps=4)
+        return len(found.rows)
+    import torch
+
+    mask = {"../../victim/pwned": torch.ones(2, dtype=torch.bool)}
+    getattr(lotterylab, name)(mask, Path("mask.safetensors"))
+    return 0
+
+
+def tensors(safetensors: str, pickled: str) -> None:
+    """A small network's weights, as safetensors and as torch saves them."""
+    import torch
+
+    from lotterylab.blobs import serialize
+
+    state = {"fc.weight": torch.arange(12.0).reshape(3, 4), "fc.bias": torch.zeros(3)}
+    Path(safetensors).write_bytes(serialize(state))
+    torch.save({name: tensor != 0 for name, tensor in state.items()}, pickled)

@@ -101,8 +101,13 @@ def outside(events: Iterable[tuple[str, str]], allowed: Iterable[Path]) -> Itera
             yield f"{event} {path}"
         elif path.startswith("/") and path not in TERMINALS and not path.startswith(("/proc/", "/memfd:")):
             where = real(path)
-            if not any(where == root or where.startswith(root + "/") for root in roots):
+            if not any(where == root or where.startswith(root + "/") or _unfinished(where, root) for root in roots):
                 yield f"{event} {path}"
+
+
+def _unfinished(where: str, root: str) -> bool:
+    """Whether it is a file that is written beside an output file, to be renamed to it."""
+    return os.path.basename(where).startswith(".writing-") and os.path.dirname(where) == os.path.dirname(root)
 
 
 def changes(log: Iterable[tuple[int, str, str]]) -> list[tuple[str, str]]:
