@@ -49,9 +49,11 @@ class Whole:
         return cls(hashes=hashes(path), files=files(path), value=ending.value)
 
     def leftovers(self, path: Path, *, quarantine: bool = False) -> list[str]:
-        """Files that an unbroken run does not leave."""
+        """Files that an unbroken run does not leave; with ``quarantine``, folders without files may stay too."""
         extra = files(path) - self.files - LAYOUT
-        return sorted(name for name in extra if not (quarantine and name.startswith("quarantine/")))
+        if quarantine:
+            extra = {name for name in extra if not name.startswith("quarantine/") and not (path / name).is_dir()}
+        return sorted(extra)
 
     def problems(self, path: Path, *, quarantine: bool = False) -> Iterator[str]:
         """What is wrong with a store after the same command ran again.  ``quarantine``: files set aside may stay."""

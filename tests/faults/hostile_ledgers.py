@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,14 @@ def _bytes(data: bytes) -> Callable[[Path], None]:
     return lambda path: path.write_bytes(data) and None
 
 
-def _records(records: list[dict[str, Any] | str]) -> Callable[[Path], None]:
-    return _bytes("".join(f"{line(record)}\n" for record in records).encode("utf-8", "surrogatepass"))
+def _records(records: Sequence[dict[str, Any] | str]) -> Callable[[Path], None]:
+    """A ledger of these records; its text is made when it is wanted, as some are large."""
+
+    def make(path: Path) -> None:
+        text = "".join(f"{line(record)}\n" for record in records)
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    return make
 
 
 def digests(true: dict[str, Any], other: dict[str, Any], victim: Path) -> dict[str, Any]:
@@ -130,9 +136,14 @@ def whole_files(book: bytes, victim: Path) -> Iterator[Case]:
     yield Case(name="file: a loop of links", make=lambda path: path.symlink_to(path))
 
 
-def _many(true: dict[str, Any]) -> list[dict[str, Any] | str]:
+def _many(true: dict[str, Any], rest: Sequence[dict[str, Any]]) -> Callable[[Path], None]:
     small = {**true, "metrics": {}, "facts": {}, "spec": {}, "blobs": {}, "inputs": {}}
-    return [{**small, "digest": hashlib.sha256(str(n).encode()).hexdigest()} for n in range(MANY)]
+
+    def make(path: Path) -> None:
+        names = (hashlib.sha256(str(n).encode()).hexdigest() for n in range(MANY))
+        _records([*({**small, "digest": name} for name in names), *rest])(path)
+
+    return make
 
 
 def cases(book: bytes, victim: Path) -> list[Case]:
@@ -170,7 +181,7 @@ def cases(book: bytes, victim: Path) -> list[Case]:
         Case(name="swapped digests", make=_records([*swapped, *rest[1:]])),
         Case(name="not a number", make=_records([json.dumps({**train, "seconds": float("nan")}), *rest])),
         Case(name="10 MB in a line", make=_records([{**train, "same_as": "x" * 10_000_000}, *rest])),
-        Case(name="a hundred thousand records", make=_records([*_many(train), *rest]), megabytes=900),
+        Case(name="a hundred thousand records", make=_many(train, rest), megabytes=900),
         *whole_files(book, victim),
     ]
     return found

@@ -26,6 +26,16 @@ def compute(path: str, plan: str) -> dict[str, Any]:
     return asdict(run_here(KINDS[plan], Store(path), save_every_seconds=0.0))
 
 
+def compute_all(path: str, plan: str) -> dict[str, Any]:
+    """Compute a plan and every task behind it, also those whose results no other task needs any more."""
+    from lotterylab.engine.here import run_here
+    from lotterylab.engine.schedule import all_tasks
+    from lotterylab.engine.store import Store
+
+    tasks = all_tasks(KINDS[plan]).values()
+    return asdict(run_here(list(tasks), Store(path), save_every_seconds=0.0))
+
+
 def compute_with_workers(path: str, plan: str, workers: int) -> dict[str, Any]:
     from lotterylab.engine.local import run
     from lotterylab.engine.store import Store

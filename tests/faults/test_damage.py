@@ -78,7 +78,7 @@ def tried(lab: Lab, whole: Whole, rich: Path, place: Path, damages: Sequence[Dam
                 counts["repaired"] += 1
                 if not repaired.in_time or repaired.value not in (0, 5) or repaired.is_traceback:
                     yield f"verify --repair: {repaired}"
-                yield from whole.finished(lab.call("compute", place, "rich"))
+            yield from whole.finished(lab.call("compute_all", place, "rich"))
             yield from whole.problems(place, quarantine=True)
 
         trials.guarded(f"[{number}] {damage.name}", check)

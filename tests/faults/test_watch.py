@@ -76,7 +76,12 @@ def test_every_command_and_every_public_name_is_watched():
     assert set(lotterylab.__all__) <= set(PUBLIC), "a new public name has to be entered here, with what it writes"
 
 
-def hostile_inputs(place: Place) -> list[tuple[str, dict[str, object]]]:
+@pytest.fixture(scope="module")
+def inputs(place) -> list[tuple[str, dict]]:
+    return hostile_inputs(place)
+
+
+def hostile_inputs(place: Place) -> list[tuple[str, dict]]:
     """Combinations: ledger by ledger, and with each some store, parameters, folder and archive."""
     ledgers = hostile_ledgers.cases(place.book, place.victim)
     traps = [None, *hostile_stores.traps()]
@@ -84,7 +89,7 @@ def hostile_inputs(place: Place) -> list[tuple[str, dict[str, object]]]:
     archives = list(hostile_folders.archives())
     found = []
     for number in range(max(map(len, (ledgers, traps, tomls, folders, archives)))):
-        parts: dict[str, object] = {
+        parts = {
             "ledger": ledgers[number % len(ledgers)],
             "trap": traps[number % len(traps)],
             "toml": tomls[number % len(tomls)],
@@ -107,8 +112,7 @@ def lay_out(place: Place, parts: dict) -> None:
 
 @FORMS
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_changes_nothing_outside_of_its_places(lab, place, form, command):
-    inputs = hostile_inputs(place)
+def test_a_command_changes_nothing_outside_of_its_places(lab, place, inputs, form, command):
     a, b, *_ = (hostile_ledgers.fields_of(text)["digest"][:12] for text in place.book.decode().splitlines())
     tries = [(line, name, parts) for name, parts in inputs for line in LINES[command]]
     few, some = {"report": (1, 10), "run": (2, 60), "store": (9, 300)}.get(command, (2, 100))
@@ -129,8 +133,7 @@ def test_a_command_changes_nothing_outside_of_its_places(lab, place, form, comma
 
 @FORMS
 @pytest.mark.parametrize("function", [name for name, writes in PUBLIC.items() if writes])
-def test_a_public_function_changes_nothing_outside_of_its_places(lab, place, form, function):
-    inputs = hostile_inputs(place)
+def test_a_public_function_changes_nothing_outside_of_its_places(lab, place, inputs, form, function):
     with schedule(f"watched: lotterylab.{function}", form, __file__) as trials:
         for number, (name, parts) in trials.some(inputs, short=2, long=60):
 
