@@ -98,7 +98,6 @@ static int beyond_fence(char op, const char *path) {
   const char *name = slash + 1;
   int link = strchr("otc", op) && !lstat(path, &status) && S_ISLNK(status.st_mode);
   if (link || !*name || !strcmp(name, "..") || !strcmp(name, ".")) {
-    errno = 0;
     if (!realpath(path, real)) return errno != ELOOP; /* what a lost link points to would be made there */
     return !inside(real);
   }

@@ -7,7 +7,7 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from faults.checks import Whole, explained
+from faults.checks import Whole, explained, hashes
 from faults.schedules import FORMS, schedule
 from faults.shim import READS, WRITES, Fault
 from faults.studies import STUDY
@@ -93,3 +93,39 @@ def test_an_error_at_each_call_of_a_command_on_a_finished_store_ends_in_a_senten
                     yield f"the second time: {again}"
 
             trials.guarded(f"[{number}] {command}, {fault}", check)
+
+
+WITH_WORKERS = ("run", *STUDY, "--workers", "1", "--progress", "plain", "--store", "store", "--ledger", "new.jsonl")
+
+
+@FORMS
+def test_an_error_in_a_run_with_workers_ends_in_a_sentence_and_costs_no_result(lab, shelf, finished, form):
+    """The counter is one for the command and its worker, so that the error meets either."""
+    place, ops = shelf / "workers", WRITES + READS
+    place.mkdir()
+    total = lab.call("command", *WITH_WORKERS, fault=Fault(ops=ops), folder=place, cwd=place, seconds=120).calls
+    want = hashes(finished)
+    faults = [
+        Fault(action=errno, at=at, sticky=sticky, ops=ops)
+        for errno in ("ENOSPC", "EIO", "EROFS", "EMFILE")
+        for sticky in (False, True)
+        for at in range(0, total, 3)
+    ]
+    with schedule("errors in a run with workers", form, __file__) as trials:
+        trials.notes = f"a sample of {len(faults)}"
+        for number, fault in trials.some(faults, short=1, long=60):
+            rmtree(place)
+            place.mkdir()
+
+            def check(fault=fault):
+                given = {"cwd": place, "seconds": 120, "linger": 20}
+                yield from explained(first := lab.call("command", *WITH_WORKERS, fault=fault, folder=place, **given))
+                if first.left_behind:
+                    yield "its worker is still there 20 s after the end"
+                yield from explained(again := lab.call("command", *WITH_WORKERS, **given))
+                if again.value != 0:
+                    yield f"the second time: {again}"
+                elif hashes(place / "store") != want:
+                    yield "the results are not those of an unbroken run"
+
+            trials.guarded(f"[{number}] {fault}", check)

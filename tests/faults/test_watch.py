@@ -5,7 +5,7 @@ Own places are the store for those that compute, the report's folder, and output
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -100,12 +100,18 @@ def hostile_inputs(place: Place) -> list[tuple[str, dict]]:
     return found
 
 
-def lay_out(place: Place, parts: dict) -> None:
+def lay_out(place: Place, parts: dict, words: Iterable[str]) -> None:
+    """The hostile inputs that a command line names."""
     place.fresh()
-    parts["ledger"].make(place.root / "shared.jsonl")
-    parts["toml"].make(place.root / "study.toml", place.victim)
-    parts["folder"].make(place.root / "folder", place.victim)
-    parts["archive"].make(place.root / "archive", place.victim)
+    for part, name in (
+        ("ledger", "shared.jsonl"),
+        ("toml", "study.toml"),
+        ("folder", "folder"),
+        ("archive", "archive"),
+    ):
+        if name in words:
+            path = place.root / name
+            parts[part].make(path) if part == "ledger" else parts[part].make(path, place.victim)
     if parts["trap"]:
         parts["trap"].set(place.store, place.victim)
 
@@ -121,7 +127,7 @@ def test_a_command_changes_nothing_outside_of_its_places(lab, place, inputs, for
         for number, (line, name, parts) in trials.some(tries, short=few, long=some):
 
             def check(line: tuple[str, ...] = line, parts: dict = parts) -> Iterator[str]:
-                lay_out(place, parts)
+                lay_out(place, parts, line)
                 words = [word.replace("{a}", a).replace("{b}", b) for word in line]
                 may = [place.root / output for output in OUTPUTS.get(command, ())]
                 may += [place.store] if "--repair" in words else []
@@ -138,7 +144,7 @@ def test_a_public_function_changes_nothing_outside_of_its_places(lab, place, inp
         for number, (name, parts) in trials.some(inputs, short=2, long=60):
 
             def check(parts: dict = parts) -> Iterator[str]:
-                lay_out(place, parts)
+                lay_out(place, parts, ())
                 may = (place.root / "mask.safetensors",) if function == "save_mask" else (place.store,)
                 yield from place.watched(lab, "public", function, may=may, megabytes=400)[1]
 
