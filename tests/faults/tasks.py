@@ -147,3 +147,8 @@ def tensors(safetensors: str, pickled: str) -> None:
     state = {"fc.weight": torch.arange(12.0).reshape(3, 4), "fc.bias": torch.zeros(3)}
     Path(safetensors).write_bytes(serialize(state))
     torch.save({name: tensor != 0 for name, tensor in state.items()}, pickled)
+
+
+def read_hostile(reader: str, path: str) -> None:
+    """A hostile file, read in its own way."""
+    import_module("some_hostile").READERS[reader](Path(path))
