@@ -27,6 +27,12 @@ SHOWN = 12
 FORMS = pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.nightly)])
 
 
+def forms_of(name: str, short: Iterable[str], long: Iterable[str]) -> pytest.MarkDecorator:
+    """As ``FORMS``, where only some values of a parameter have a short form."""
+    nightly = [pytest.param(value, "long", marks=pytest.mark.nightly) for value in long]
+    return pytest.mark.parametrize((name, "form"), [*((value, "short") for value in short), *nightly])
+
+
 def results_file() -> Path:
     """Where rows are appended."""
     return Path(os.environ.get(RESULTS) or Path(__file__).parent) / NAME

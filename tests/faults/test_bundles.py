@@ -121,7 +121,7 @@ def hostile(place: Place, true: bytes) -> Iterator[Hostile]:
 @FORMS
 def test_a_hostile_archive_touches_nothing_outside_and_ends_in_a_sentence(lab, place, true, form):
     with schedule("hostile archives", form, __file__) as trials:
-        for number, archive in trials.some(list(hostile(place, true)), short=10):
+        for number, archive in trials.some(list(hostile(place, true)), short=6):
 
             def check(archive: Hostile = archive) -> Iterator[str]:
                 place.fresh()
@@ -141,7 +141,7 @@ def test_a_hostile_archive_touches_nothing_outside_and_ends_in_a_sentence(lab, p
 def test_a_damaged_archive_brings_true_results_or_none(lab, place, true, form):
     want = hashes(place.finished)
     with schedule("damaged archives", form, __file__) as trials:
-        for number, seed in trials.some(range(200), short=8):
+        for number, seed in trials.some(range(200), short=5):
 
             def check(seed: int = seed) -> Iterator[str]:
                 draw = random.Random(seed)

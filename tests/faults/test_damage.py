@@ -91,21 +91,21 @@ def test_a_flipped_bit_is_found_or_harmless(lab, shelf, whole, rich, form, part)
     damages = mutations.flips(rich, 210, seed=part)
     with schedule("one flipped bit", form, __file__) as trials:
         trials.seed = part
-        tried(lab, whole, rich, shelf / f"flip-{part}", damages, trials, short=4)
+        tried(lab, whole, rich, shelf / f"flip-{part}", damages, trials, short=3)
 
 
 @FORMS
 def test_swapped_files_are_found_or_harmless(lab, shelf, whole, rich, form):
     damages = list(mutations.swaps(rich, 8, seed=0))
     with schedule("swapped files", form, __file__) as trials:
-        tried(lab, whole, rich, shelf / "swap", damages, trials, short=6)
+        tried(lab, whole, rich, shelf / "swap", damages, trials, short=4)
 
 
 @FORMS
 def test_cut_emptied_and_deleted_files_are_found_or_harmless(lab, shelf, whole, rich, form):
     damages = list(mutations.losses(rich, 3, seed=0))
     with schedule("cut, emptied, deleted files", form, __file__) as trials:
-        tried(lab, whole, rich, shelf / "loss", damages, trials, short=6)
+        tried(lab, whole, rich, shelf / "loss", damages, trials, short=4)
 
 
 def layout_damages() -> list[Damage]:

@@ -8,7 +8,8 @@ from shutil import copytree, rmtree
 import pytest
 
 from faults.checks import Whole, explained, hashes
-from faults.schedules import FORMS, schedule
+from faults.places import Place
+from faults.schedules import FORMS, forms_of, schedule
 from faults.shim import READS, WRITES, Fault
 from faults.studies import STUDY
 
@@ -30,7 +31,7 @@ def test_an_error_at_each_call_ends_in_a_sentence_and_costs_no_result(lab, shelf
     faults = [Fault(action=errno, at=at, sticky=sticky, ops=ops) for sticky in (False, True) for at in range(total)]
     with schedule(f"{errno} at each file-system call", form, __file__) as trials:
         trials.notes = f"{total} calls, once and from there on"
-        for number, fault in trials.some(faults, short=4):
+        for number, fault in trials.some(faults, short=3):
             store = shelf / f"{errno}-{number}"
 
             def check(store: Path = store, fault=fault):
@@ -57,12 +58,10 @@ READERS = {
 @pytest.fixture(scope="module")
 def finished(lab, shelf) -> Path:
     """A store of a finished study."""
-    assert lab.call("study", shelf / "study").code == 0
-    return shelf / "study"
+    return Place.make(lab, shelf).finished
 
 
-@FORMS
-@pytest.mark.parametrize("command", READERS)
+@forms_of("command", short=[name for name in READERS if name != "report"], long=READERS)
 def test_an_error_at_each_call_of_a_command_on_a_finished_store_ends_in_a_sentence(lab, shelf, finished, form, command):
     place = shelf / command
     words = (*READERS[command], "--store", "store")
@@ -83,7 +82,7 @@ def test_an_error_at_each_call_of_a_command_on_a_finished_store_ends_in_a_senten
     ]
     with schedule(f"errors at each call of {command}", form, __file__) as trials:
         trials.notes = f"EIO, EMFILE, ENOSPC at {total // step} calls, once and from there on"
-        for number, fault in trials.some(faults, short=1 if command == "report" else 3):
+        for number, fault in trials.some(faults, short=2):
             fresh()
 
             def check(fault=fault):
@@ -98,8 +97,8 @@ def test_an_error_at_each_call_of_a_command_on_a_finished_store_ends_in_a_senten
 WITH_WORKERS = ("run", *STUDY, "--workers", "1", "--progress", "plain", "--store", "store", "--ledger", "new.jsonl")
 
 
-@FORMS
-def test_an_error_in_a_run_with_workers_ends_in_a_sentence_and_costs_no_result(lab, shelf, finished, form):
+@pytest.mark.nightly
+def test_an_error_in_a_run_with_workers_ends_in_a_sentence_and_costs_no_result(lab, shelf, finished):
     """The counter is one for the command and its worker, so that the error meets either."""
     place, ops = shelf / "workers", WRITES + READS
     place.mkdir()
@@ -111,7 +110,7 @@ def test_an_error_in_a_run_with_workers_ends_in_a_sentence_and_costs_no_result(l
         for sticky in (False, True)
         for at in range(0, total, 3)
     ]
-    with schedule("errors in a run with workers", form, __file__) as trials:
+    with schedule("errors in a run with workers", "long", __file__) as trials:
         trials.notes = f"a sample of {len(faults)}"
         for number, fault in trials.some(faults, short=1, long=60):
             rmtree(place)

@@ -33,7 +33,7 @@ def whole(lab, shelf) -> Whole:
 def test_a_full_disk_ends_in_a_sentence_and_the_run_goes_on_when_there_is_space(lab, shelf, whole, form, what, options):
     with schedule(f"disks full of {what}", form, __file__) as trials:
         trials.notes = "tmpfs; the plan needs 500 kB and 200 inodes"
-        for number, option in trials.some(options, short=2):
+        for number, option in trials.some(options, short=1):
             try:
                 with disk(shelf / f"{what}-{number}", option) as place:
                     store = place / "store"
@@ -55,7 +55,7 @@ def test_a_full_disk_ends_in_a_sentence_and_the_run_goes_on_when_there_is_space(
 @FORMS
 def test_files_that_may_not_grow_end_in_a_sentence_and_the_run_goes_on(lab, shelf, whole, form):
     with schedule("files that may not grow (RLIMIT_FSIZE)", form, __file__) as trials:
-        for number, size in trials.some(FILE_BYTES, short=2):
+        for number, size in trials.some(FILE_BYTES, short=1):
             store = shelf / f"limit-{number}"
 
             def check(store=store, size=size):

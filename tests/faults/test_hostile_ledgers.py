@@ -40,7 +40,7 @@ def test_a_hostile_ledger_touches_nothing_and_ends_in_a_sentence(lab, place, cas
     tries = [(case, command) for case in cases for command in READERS]
     with schedule("hostile ledgers, read", form, __file__) as trials:
         trials.notes = f"{len(cases)} ledgers, {len(READERS)} commands"
-        for number, (case, command) in trials.some(tries, short=40):
+        for number, (case, command) in trials.some(tries, short=20):
 
             def check(case: Case = case, command: str = command) -> Iterator[str]:
                 place.fresh()

@@ -44,7 +44,7 @@ def test_commands_that_read_a_hostile_store_touch_nothing_and_end_in_a_sentence(
     tries = [(trap, command) for trap in TRAPS for command in COMMANDS]
     with schedule("hostile stores, read", form, __file__) as trials:
         trials.notes = f"{len(TRAPS)} stores, {len(COMMANDS)} commands"
-        for number, (trap, command) in trials.some(tries, short=24):
+        for number, (trap, command) in trials.some(tries, short=10):
 
             def check(trap: Trap = trap, command: str = command) -> Iterator[str]:
                 place.fresh()
@@ -59,7 +59,7 @@ def test_commands_that_read_a_hostile_store_touch_nothing_and_end_in_a_sentence(
 def test_a_run_in_a_hostile_store_writes_only_into_it_and_ends_in_a_sentence(lab, place, form, call):
     with schedule(f"hostile stores, {call}", form, __file__) as trials:
         trials.seed = len(call)
-        for number, trap in trials.some(TRAPS, short=8):
+        for number, trap in trials.some(TRAPS, short=4):
 
             def check(trap: Trap = trap) -> Iterator[str]:
                 place.fresh()

@@ -42,7 +42,7 @@ def test_a_kill_at_each_call_changes_no_result(lab, shelf, whole, form, after):
     total = calls_of(lab, shelf / f"counted-{after}", "kinds")
     with schedule(f"kill {'after' if after else 'before'} each file-system call", form, __file__) as trials:
         trials.notes = f"{total} calls of a plan of {len(whole.hashes)} tasks"
-        for number, call in trials.some(range(total), short=6):
+        for number, call in trials.some(range(total), short=3):
             store = shelf / f"{after}-{number}"
             fault = Fault(action="kill", at=call, after=after)
             first = lab.call("compute", store, "kinds", fault=fault, folder=store)

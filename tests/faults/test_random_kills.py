@@ -10,7 +10,7 @@ from shutil import rmtree
 import pytest
 
 from faults.checks import Whole, explained
-from faults.schedules import FORMS, schedule
+from faults.schedules import FORMS, forms_of, schedule
 from faults.shim import Fault
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
@@ -18,6 +18,7 @@ from lotterylab.engine.verify import verify
 WORKERS = {"short": 2, "long": 8}
 PLAN = {"short": "whole", "long": "workers"}
 SPREAD = {"short": 0.3, "long": 6.0}  # seconds after the first worker's start in which the strikes fall
+STOPS = ("a worker, for a while", "the parent, for a while")
 ORPHANS = 20.0  # seconds that workers may take to notice that their parent is gone
 
 
@@ -31,8 +32,7 @@ def whole(wholes, request) -> Whole:
     return wholes[request.node.callspec.params.get("form", "long")]
 
 
-@FORMS
-@pytest.mark.parametrize("whom", ["parent", "workers", "both"])
+@forms_of("whom", short=["parent", "workers"], long=["parent", "workers", "both"])
 def test_kills_at_random_instants_change_no_result(lab, shelf, whole, form, whom):
     with schedule(f"random kills: {whom}", form, __file__) as trials:
         trials.notes = f"{WORKERS[form]} workers"
@@ -59,8 +59,7 @@ def test_kills_at_random_instants_change_no_result(lab, shelf, whole, form, whom
             rmtree(store, ignore_errors=True)
 
 
-@FORMS
-@pytest.mark.parametrize("whom", ["a worker, for a while", "the parent, for a while"])
+@forms_of("whom", short=STOPS[:1], long=STOPS)
 def test_a_stopped_process_that_continues_changes_no_result(lab, shelf, whole, form, whom):
     with schedule(f"stopped: {whom}", form, __file__) as trials:
         for number, seed in trials.some(range(8), short=1):

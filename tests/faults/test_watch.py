@@ -121,7 +121,7 @@ def lay_out(place: Place, parts: dict, words: Iterable[str]) -> None:
 def test_a_command_changes_nothing_outside_of_its_places(lab, place, inputs, form, command):
     a, b, *_ = (hostile_ledgers.fields_of(text)["digest"][:12] for text in place.book.decode().splitlines())
     tries = [(line, name, parts) for name, parts in inputs for line in LINES[command]]
-    few, some = {"report": (1, 10), "run": (2, 60), "store": (9, 300)}.get(command, (2, 100))
+    few, some = {"report": (1, 10), "run": (2, 60), "store": (4, 300)}.get(command, (2, 100))
     with schedule(f"watched: {command}", form, __file__) as trials:
         trials.notes = "hostile ledger, store, TOML, folder and archive at once"
         for number, (line, name, parts) in trials.some(tries, short=few, long=some):
