@@ -32,7 +32,7 @@ PROMISES = (
     Promise(
         name="R3",
         text="Every byte that is read is checked. Damage is named, set aside and computed again.",
-        tests=("tests/faults/test_damage.py",),
+        tests=("tests/faults/test_damage.py", "tests/engine/test_verify.py", "tests/engine/test_mending.py"),
         schedules=("one flipped bit", "swapped files", "cut, emptied", "lost folders"),
     ),
     Promise(name="R4", text="Several machines compute in one store.", tests=()),
@@ -59,10 +59,11 @@ PROMISES = (
         tests=(
             "tests/faults/test_hostile_ledgers.py",
             "tests/faults/test_hostile_stores.py",
+            "tests/faults/test_bundles.py",
             "tests/faults/test_watch.py",
             "tests/faults/test_fuzz.py",
         ),
-        schedules=("hostile", "watched", "fuzzing"),
+        schedules=("hostile", "damaged archives", "watched", "fuzzing"),
     ),
     Promise(
         name="R9",
@@ -72,7 +73,7 @@ PROMISES = (
     Promise(
         name="R10",
         text="A change of code version, data or settings gives a result another name. Older stores stay readable.",
-        tests=("tests/plan/test_digest.py", "tests/engine/test_store.py"),
+        tests=("tests/plan/test_digest.py", "tests/engine/test_old_stores.py"),
     ),
     Promise(
         name="R11",
@@ -98,7 +99,7 @@ PROMISES = (
     ),
     Promise(
         name="R15",
-        text="Dependencies are few, have lower bounds, and exclude versions that are known to be bad.",
-        tests=("tests/test_dev.py",),
+        text="Dependencies are few, have tested lower bounds without known holes, and can be installed by hash.",
+        tests=("tests/test_dependencies.py", "tests/test_lock.py"),
     ),
 )
