@@ -39,7 +39,7 @@ USER_CUT = Prune(criterion=Magnitude(), of=USER.final, sparsity=0.5, seed=0)
 USER_TICKET = replace(USER, mask=USER_CUT, start=USER.at(3))
 
 SHUFFLED = train(Shuffle(mask=MAGNITUDE, seed=0))
-LONG = replace(RECIPE, epochs=40)
+LONG = replace(RECIPE, epochs=20)
 
 KINDS: dict[str, tuple[Node, ...]] = {
     # every kind of node, two twins, a choice, steps of runs, a loop of a user's own: 30 tasks

@@ -13,6 +13,7 @@ from faults.schedules import FORMS, forms_of, schedule
 from faults.shim import READS, WRITES, Fault
 from faults.studies import STUDY
 
+SAMPLED = {"EDQUOT": 200, "EACCES": 200}  # as ENOSPC and EROFS to a program; all others at every call
 ERRNOS = {"ENOSPC": WRITES, "EDQUOT": WRITES, "EROFS": WRITES} | dict.fromkeys(
     ("EIO", "EMFILE", "EACCES"), WRITES + READS
 )
@@ -31,7 +32,7 @@ def test_an_error_at_each_call_ends_in_a_sentence_and_costs_no_result(lab, shelf
     faults = [Fault(action=errno, at=at, sticky=sticky, ops=ops) for sticky in (False, True) for at in range(total)]
     with schedule(f"{errno} at each file-system call", form, __file__) as trials:
         trials.notes = f"{total} calls, once and from there on"
-        for number, fault in trials.some(faults, short=3):
+        for number, fault in trials.some(faults, short=3, long=SAMPLED.get(errno)):
             store = shelf / f"{errno}-{number}"
 
             def check(store: Path = store, fault=fault):
@@ -73,16 +74,15 @@ def test_an_error_at_each_call_of_a_command_on_a_finished_store_ends_in_a_senten
     fresh()
     ops = WRITES + READS
     total = lab.call("command", *words, fault=Fault(ops=ops), folder=place, cwd=place).calls
-    step = 10 if command == "report" else 1
     faults = [
         Fault(action=errno, at=at, sticky=sticky, ops=ops)
         for errno in ("EIO", "EMFILE", "ENOSPC")
         for sticky in (False, True)
-        for at in range(0, total, step)
+        for at in range(total)
     ]
     with schedule(f"errors at each call of {command}", form, __file__) as trials:
-        trials.notes = f"EIO, EMFILE, ENOSPC at {total // step} calls, once and from there on"
-        for number, fault in trials.some(faults, short=2):
+        trials.notes = f"a sample of EIO, EMFILE, ENOSPC at {total} calls, once and from there on"
+        for number, fault in trials.some(faults, short=2, long=40 if command == "report" else 300):
             fresh()
 
             def check(fault=fault):
