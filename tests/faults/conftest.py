@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +13,15 @@ import pytest
 from faults import shim
 from faults.lab import Lab
 
+MEMORY = 2 << 30  # bytes that the largest inputs and the stores fit into by far
+
 
 @pytest.fixture(scope="session")
 def fence(tmp_path_factory) -> Iterator[Path]:
     """The folder that all trials stay in; in memory where there is such a place, as hundreds of trials then do not
     wait for a disk."""
     memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK):
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY:
         with TemporaryDirectory(prefix="lotterylab-faults-", dir=memory) as folder:
             yield Path(folder).resolve()
     else:
