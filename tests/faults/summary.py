@@ -97,7 +97,7 @@ def promises(results: dict[str, dict[str, Any]], count: Any) -> list[str]:
 
 def collected(tests: Iterable[str]) -> int:
     """How many tests there are in files."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return sum("::" in line for line in done.stdout.splitlines())
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from faults.promises import PROMISES
-from faults.summary import NOT_YET, PAGE, ROOT, figure, promises, put, rows, schedules
+from faults.summary import NOT_YET, PAGE, ROOT, collected, figure, promises, put, rows, schedules
 
 ROW = {"form": "long", "seconds": 2.0, "machine": "m", "command": "python -m pytest tests/faults/test_kills.py -k long"}
 
@@ -61,3 +61,7 @@ def test_a_table_takes_the_place_of_the_last_one():
     page = "a\n<!-- x -->\nold\n<!-- end of x -->\nb"
     assert put(page, "x", ["new"]) == "a\n<!-- x -->\nnew\n<!-- end of x -->\nb"
     assert put(put(page, "x", ["y"]), "x", ["new"]) == put(page, "x", ["new"])
+
+
+def test_the_number_of_tests_of_a_promise_is_counted():
+    assert collected(["tests/faults/test_kills.py"]) == 5
