@@ -28,8 +28,8 @@ def wholes(lab, shelf) -> dict[str, Whole]:
 
 
 @pytest.fixture
-def whole(wholes, request) -> Whole:
-    return wholes[request.node.callspec.params.get("form", "long")]
+def whole(wholes, form) -> Whole:
+    return wholes[form]
 
 
 @forms_of("whom", short=["parent", "workers"], long=["parent", "workers", "both"])
@@ -75,8 +75,9 @@ def test_a_stopped_process_that_continues_changes_no_result(lab, shelf, whole, f
 
 
 @pytest.mark.nightly
-def test_a_worker_that_is_stopped_for_good_is_replaced(lab, shelf, whole):
-    with schedule("stopped: a worker, for good", "long", __file__) as trials:
+@pytest.mark.parametrize("form", ["long"])
+def test_a_worker_that_is_stopped_for_good_is_replaced(lab, shelf, whole, form):
+    with schedule("stopped: a worker, for good", form, __file__) as trials:
         for number, seed in trials.some(range(4), short=1):
             store = shelf / f"hang-{number}"
 
