@@ -21,7 +21,7 @@ STORE, KNOWN, CONFIG = ("--store", "store"), ("--known", "shared.jsonl"), ("--co
 # every command, with hostile inputs: ledger shared.jsonl, parameters study.toml, folder, archive; the store as it is
 LINES: dict[str, list[tuple[str, ...]]] = {
     "plan": [("plan", *STUDY, *STORE, *KNOWN), ("plan", STUDY[0], *CONFIG, *STORE)],
-    "run": [("run", *STUDY, *STORE, *KNOWN, "--workers", "1"), ("run", STUDY[0], *CONFIG, *STORE, "--workers", "1")],
+    "run": [("run", *STUDY, *STORE, *KNOWN, "--workers", "1"), ("run", *STUDY, *CONFIG, *STORE, "--workers", "1")],
     "status": [("status", *STUDY, *STORE, *KNOWN), ("status", *STUDY, *STORE, "--ledger", "shared.jsonl")],
     "table": [("table", *STUDY, *STORE, *KNOWN), ("table", *STUDY, *STORE, "--json", *KNOWN)],
     "report": [("report", *STUDY, *STORE, *KNOWN, "--out", "page")],
