@@ -27,7 +27,7 @@ def files(shelf) -> list[tuple[str, Path, str]]:
 @FORMS
 def test_a_hostile_file_runs_no_code_and_changes_nothing(lab, place, files, form):
     with schedule("hostile checkpoints, texts, images", form, __file__) as trials:
-        for number, (name, path, reader) in trials.some(files, short=12):
+        for number, (name, path, reader) in trials.some(files, short=6):
 
             def check(path: Path = path, reader: str = reader) -> Iterator[str]:
                 place.fresh()

@@ -121,7 +121,7 @@ def lay_out(place: Place, parts: dict, words: Iterable[str]) -> None:
 def test_a_command_changes_nothing_outside_of_its_places(lab, place, inputs, form, command):
     a, b, *_ = (hostile_ledgers.fields_of(text)["digest"][:12] for text in place.book.decode().splitlines())
     tries = [(line, name, parts) for name, parts in inputs for line in LINES[command]]
-    few, some = {"report": (1, 10), "run": (2, 60), "store": (4, 300)}.get(command, (2, 100))
+    few, some = {"report": (1, 10), "run": (2, 60), "store": (4, 300)}.get(command, (1, 100))
     with schedule(f"watched: {command}", form, __file__) as trials:
         trials.notes = "hostile ledger, store, TOML, folder and archive at once"
         for number, (line, name, parts) in trials.some(tries, short=few, long=some):
@@ -141,7 +141,7 @@ def test_a_command_changes_nothing_outside_of_its_places(lab, place, inputs, for
 @pytest.mark.parametrize("function", [name for name, writes in PUBLIC.items() if writes])
 def test_a_public_function_changes_nothing_outside_of_its_places(lab, place, inputs, form, function):
     with schedule(f"watched: lotterylab.{function}", form, __file__) as trials:
-        for number, (name, parts) in trials.some(inputs, short=2, long=60):
+        for number, (name, parts) in trials.some(inputs, short=1, long=60):
 
             def check(parts: dict = parts) -> Iterator[str]:
                 lay_out(place, parts, ())
