@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults.places import Place
-from faults.schedules import FORMS, schedule
+from faults.schedules import schedule
 
 some_hostile = pytest.importorskip("some_hostile", reason="this version has no table of hostile files")
 
@@ -24,7 +24,8 @@ def files(shelf) -> list[tuple[str, Path, str]]:
     return some_hostile.hostile_files(shelf / "hostile")
 
 
-@FORMS
+@pytest.mark.nightly  # tests/test_hostile.py reads the same files in every run of the tests, with bounds and no watch
+@pytest.mark.parametrize("form", ["long"])
 def test_a_hostile_file_runs_no_code_and_changes_nothing(lab, place, files, form):
     with schedule("hostile checkpoints, texts, images", form, __file__) as trials:
         for number, (name, path, reader) in trials.some(files, short=6):
