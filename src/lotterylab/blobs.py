@@ -75,7 +75,7 @@ def cut_off(folder: Path) -> Iterator[Path]:
 
     Another machine's processes cannot be asked, so its files count as left after an hour.
     """
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # what cannot be listed stays for the next time
         for entry in entries:
             if entry.name.startswith(WRITING) and not entry.is_dir(follow_symlinks=False) and _is_left(entry):
                 yield Path(entry.path)

@@ -30,6 +30,7 @@ from lotterylab.plan.nodes import At, Dense, Init, Measure, Node, Prune
 from lotterylab.plan.study import Row, Study
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
+from lotterylab.studies.checks import MOST_SEEDS
 from lotterylab.training.named import code_of
 from lotterylab.training.user import Run, UserModel, UserTraining
 from lotterylab.types import Mask, State
@@ -243,8 +244,8 @@ def _check(
         check_target(level)
     if len(set(levels)) < len(levels):
         raise UsageError(f"sparsities {levels} name a level twice; give each once.")
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise UsageError(f"seeds are {list(seeds)}: give at least one, and each once.")
+    if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):
+        raise UsageError(f"seeds are {list(seeds[:9])}: give at least one, at most {MOST_SEEDS:,}, and each once.")
     if procedure != "one-shot" and levels != sorted(levels):
         raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import resource
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +122,7 @@ TEXTS = {
     "a huge number": json.dumps({**GOOD, "seconds": 0}).replace('"seconds": 0', '"seconds": 1' + "0" * 5000),
     "not a number": json.dumps({**GOOD, "seconds": float("nan")}),
     "endless": json.dumps({**GOOD, "seconds": 0}).replace('"seconds": 0', '"seconds": 1e999'),
+    "beyond any float": json.dumps({**GOOD, "seconds": 10**400}),
     "negative": json.dumps({**GOOD, "seconds": -1.0}),
     "true": json.dumps({**GOOD, "seconds": True}),
     "no digest": json.dumps({key: value for key, value in GOOD.items() if key != "digest"}),
@@ -147,6 +150,16 @@ def test_any_value_in_any_field_is_a_record_or_refused_in_one_sentence(field, va
             read(path)
         except LotteryError as error:
             assert "ledger.jsonl, line 1" in str(error) and "\n" not in str(error)
+
+
+def test_a_ledger_of_holes_is_refused_in_little_memory(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    path.touch()
+    os.truncate(path, 2**29)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UsageError, match="line 1, is damaged"):
+        read(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18, "kilobytes"
 
 
 METRICS: dict[str, tuple[str, dict[str, Any]]] = {

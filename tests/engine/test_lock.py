@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -174,3 +174,24 @@ def test_who_fails_to_take_the_lock_keeps_nothing_open(store):
         before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
         refused(store)
         assert len(before) == (len(os.listdir("/proc/self/fd")) if before else 0)
+
+
+NO_FILES: dict[str, Callable[[Path, Path], object]] = {
+    "a link to a file": lambda path, victim: path.symlink_to(victim),
+    "a link to nothing": lambda path, victim: path.symlink_to("nowhere"),
+    "a link to itself": lambda path, victim: path.symlink_to(path.name),
+    "a pipe": lambda path, victim: os.mkfifo(path),
+    "a folder": lambda path, victim: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+def test_something_else_in_the_place_of_the_lock_is_refused_and_not_written_through(tmp_path, make):
+    victim = tmp_path / "thesis.txt"
+    victim.write_text("years of work")
+    store = Store(tmp_path / "store").create()
+    make(store.path / "lock", victim)
+    with pytest.raises(RefusedError, match="not a plain file"), store.lock():
+        pass
+    assert victim.read_text() == "years of work" and not (store.path / "nowhere").exists()
+    assert store.lock().holder() == ""

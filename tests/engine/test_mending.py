@@ -57,6 +57,8 @@ HARMS: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a link to itself": lambda path: (path.unlink(), path.symlink_to(path.name)),
+    "holes": lambda path: os.truncate(path, 2**27),
     "a link to nothing": lambda path: (path.unlink(), path.symlink_to("nowhere")),
 }
 

@@ -8,6 +8,9 @@ from typing import Annotated
 import tyro
 
 from lotterylab.commands.shared import Json, Place, print_json
+from lotterylab.engine.records import Record
+from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +30,28 @@ class Diff:
         from lotterylab.report.differences import differences, lines
 
         store = self.place.open(to_read=True)
-        a, b = store.find(self.a), store.find(self.b)
+        a, b = find(store, self.a), find(store, self.b)
         found = differences(a, b, store)
         if self.json:
             print_json({"a": a.digest, "b": b.digest, **found})
         else:
             print("\n".join(lines(a, b, found)))
         return 0
+
+
+def find(store: Store, beginning: str) -> Record:
+    """The one record whose digest begins so.
+
+    Raises:
+        UsageError: no digest begins so, or several do.
+    """
+    digests = sorted(digest for digest in store.names() if beginning and digest.startswith(beginning))
+    record = store.record(digests[0]) if len(digests) == 1 else None
+    if record is None:
+        shown = ", ".join(digest[:16] for digest in digests[:5])
+        what = f"{len(digests)} begin so: {shown}" if digests else "none begins so"
+        raise UsageError(
+            f"a result of {store.path} was asked for by '{beginning}', the first digits of its digest; {what}. "
+            "The report's table of runs, and table --json, show the digests."
+        )
+    return record

@@ -127,7 +127,7 @@ def _records(path: Path, members: Iterator[tuple[str, bytes]]) -> list[Record]:
     name, data = next(members, ("", b""))
     if name != LEDGER or hashlib.sha256(data).hexdigest() != head["ledger"]:
         raise UsageError(f"{path} is damaged: its ledger is not what its checksum says. Fetch it again.")
-    return parsed(data, path)
+    return parsed(data.splitlines(), path)
 
 
 def _members(tar: tarfile.TarFile, path: Path, size: int) -> Iterator[tuple[str, bytes]]:

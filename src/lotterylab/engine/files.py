@@ -6,6 +6,7 @@ A file that is not what it should be is noted as damage and counts as absent.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lotterylab.errors import DamageError, RefusedError, UsageError
 NAME = re.compile("[0-9a-f]{64}")
 CHECK = "check"  # the key under which an object carries its checksum
 CHECK_DIGITS = 16
+LIMIT = 2**26  # bytes of a record or of a small file; the largest record of a million epochs has less
 MOST_AT_ONCE = 2**24  # bytes of a read after the first, which takes the file as long as it seems to be
 
 
@@ -48,27 +50,26 @@ def checksum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:CHECK_DIGITS]
 
 
-def read_bytes(path: str | Path, most: int = sys.maxsize) -> bytes | None:
-    """The bytes of a regular file, or None if there is no such file.  ``most``: only so many of its first bytes.
+def read_bytes(path: str | Path, most: int = sys.maxsize, *, limit: int = sys.maxsize) -> bytes | None:
+    """The bytes of a regular file, or None if there is no such file.
 
     A pipe or a device in its place is never read, since that may block for ever.
 
+    Args:
+        most: read only so many of its first bytes.
+        limit: a file of more bytes is damaged; a file of holes may say that it has any number of them.
+
     Raises:
-        DamageError: something else than a file has that name.
+        DamageError: something else than a file has that name, or the file is too large.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
+    descriptor = _opened(path)
+    if descriptor is None:
         return None
-    except OSError as error:
-        if os.path.islink(path) or stat.S_ISSOCK(os.stat(path).st_mode):  # a circle of links, or a socket
-            raise DamageError(f"{path} is not a file ({error.strerror}).") from error
-        raise
     try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise DamageError(f"{path} is not a file.")
-        asked = min(most, state.st_size + 1)  # a read that comes back shorter has met the end
+        size = os.fstat(descriptor).st_size
+        if size > limit:
+            raise DamageError(f"{path} has {size:,} bytes, more than such a file can have.")
+        asked = min(most, size + 1)  # a read that comes back shorter has met the end
         data = os.read(descriptor, asked)
         while len(data) == asked < most:
             part = os.read(descriptor, MOST_AT_ONCE)
@@ -76,6 +77,41 @@ def read_bytes(path: str | Path, most: int = sys.maxsize) -> bytes | None:
         return data
     finally:
         os.close(descriptor)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a regular file without their ends; none if there is no such file.
+
+    A line longer than any record is not kept in memory, and comes as an empty one.
+
+    Raises:
+        DamageError: something else than a file has that name.
+    """
+    descriptor = _opened(path)
+    if descriptor is None:
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        while line := file.readline(LIMIT):
+            whole = len(line) < LIMIT
+            while not line.endswith(b"\n") and (rest := file.readline(LIMIT)):
+                line = rest
+                whole = False
+            yield line.removesuffix(b"\n") if whole else b""
+
+
+def _opened(path: str | Path) -> int | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a circle of links; a socket
+            raise DamageError(f"{path} is not a file ({error.strerror}).") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DamageError(f"{path} is not a file.")
+    return descriptor
 
 
 def sealed(fields: Mapping[str, Any]) -> bytes:
@@ -118,10 +154,10 @@ class Files:
         self.damage: dict[Path, str] = {}
         self.moved: list[str] = []
 
-    def read(self, path: Path) -> bytes | None:
-        """The bytes of a file; None if there is none, or if something else stands in its place."""
+    def read(self, path: Path, *, limit: int = LIMIT) -> bytes | None:
+        """The bytes of a file; None if there is none, if something else stands in its place, or if it is too large."""
         try:
-            return read_bytes(path)
+            return read_bytes(path, limit=limit)
         except DamageError as error:
             self.damage[path] = str(error).removeprefix(f"{path} ").rstrip(".")
             return None
@@ -171,11 +207,15 @@ class Files:
             os.rename(path, target)
             self.moved.append(f"{path} is damaged: {why}. It was set aside as {target}.")
 
-    def copy_aside(self, path: Path, data: bytes, why: str) -> None:
-        """Keep what a file holds in ``quarantine/``, before it is written without its damage; say so in ``moved``."""
+    def keep_aside(self, path: Path, why: str) -> None:
+        """Give a damaged file a second name in ``quarantine/``, since it is about to be written anew; say so."""
         target = self._quarantine(path)
-        self.write(target, data)
-        self.moved.append(f"{path} is damaged: {why}. The file as it was is {target}.")
+        try:
+            os.link(path, target, follow_symlinks=False)
+        except OSError:  # no such links on this file system, or a folder
+            self.set_aside(path, why)
+        else:
+            self.moved.append(f"{path} is damaged: {why}. As it was it is {target}.")
 
     def _quarantine(self, path: Path) -> Path:
         stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.monotonic_ns() % 10**9:09}"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from lotterylab.engine.files import Files
+from lotterylab.engine.files import Files, read_lines
 from lotterylab.engine.records import NewerError, Record
-from lotterylab.errors import RefusedError
+from lotterylab.errors import DamageError, RefusedError
 
 DIGEST = re.compile(rb'"digest":"([0-9a-f]{64})"')
 
@@ -52,12 +52,17 @@ class Known:
             self._write(self._whole() | new)
 
     def mend(self) -> None:
-        """Write the file again without its damaged lines, after a copy."""
-        whole, data = self._whole(), self.files.read(self.path)
-        if data is not None:
-            lines = len(data.splitlines())
-            self.files.copy_aside(self.path, data, f"{lines - len(whole)} of its {lines} lines cannot be read")
-            self._write(whole)
+        """Write the file again without its damaged lines; as it was, it goes to quarantine."""
+        whole, count = self._whole(), sum(1 for _ in self._read())
+        why = self.files.damage.get(self.path, "") or f"{count - len(whole)} of its {count} lines cannot be read"
+        self.files.keep_aside(self.path, why)
+        self._write(whole)
+
+    def _read(self) -> Iterator[bytes]:
+        try:
+            yield from read_lines(self.path)
+        except DamageError as error:
+            self.files.damage[self.path] = str(error)
 
     def _write(self, records: dict[str, Record]) -> None:
         lines = (f"{records[digest].line()}\n" for digest in sorted(records))
@@ -71,8 +76,7 @@ class Known:
     @cached_property
     def _lines(self) -> dict[str, bytes]:
         """The lines by the digest that each seems to have; a line is parsed when it is asked for."""
-        lines = (self.files.read(self.path) or b"").splitlines()
-        return {match[1].decode(): line for line in lines if (match := DIGEST.search(line))}
+        return {match[1].decode(): line for line in self._read() if (match := DIGEST.search(line))}
 
     def _parse(self, digest: str) -> Record | None:
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lotterylab.blobs import sweep, write_atomically
 from lotterylab.engine.facts import deciding
-from lotterylab.engine.files import read_bytes
+from lotterylab.engine.files import read_lines
 from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.shapes import check_metrics
@@ -102,19 +102,18 @@ def read(path: Path) -> list[Record]:
         UsageError: the file is not there, or a line does not hold a record.
         RefusedError: a newer version of lotterylab has written a line.
     """
+    if not os.path.lexists(path):
+        raise UsageError(f"no ledger {path}.")
     try:
-        data = read_bytes(path)
+        return parsed(read_lines(path), path)
     except DamageError as error:
         raise UsageError(f"no ledger {path}: something else than a file has that name.") from error
-    if data is None:
-        raise UsageError(f"no ledger {path}.")
-    return parsed(data, path)
 
 
-def parsed(data: bytes, path: Path) -> list[Record]:
-    """The records in the bytes of a ledger, which ``path`` names in errors; raises as ``read`` does."""
+def parsed(lines: Iterable[bytes], path: Path) -> list[Record]:
+    """The records in the lines of a ledger, which ``path`` names in errors; raises as ``read`` does."""
     records = []
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             record = Record.parse(line)
             record.check_spec()

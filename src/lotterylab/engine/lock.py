@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ LOOKS = (0.02, 0.05, 0.1)  # seconds to wait for one who only looks who computes
 LONGEST_NAME = 200  # bytes
 # what file systems without locks answer; a folder on NFS cannot be locked (EBADF), files there can
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
+
+NOT_A_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK)  # a link (EMLINK on FreeBSD), a folder, a socket
 
 
 class Lock:
@@ -97,7 +100,7 @@ class Lock:
 
     def _take_file(self) -> None:
         while True:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = self._opened()
             try:
                 self._wait_for(self._file)
             except OSError as error:
@@ -109,6 +112,27 @@ class Lock:
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"process {os.getpid()}".encode(), 0)
+
+    def _opened(self) -> int:
+        """The lock file, open for writing, and made if it is not there.
+
+        Raises:
+            RefusedError: something else has its name.  A link would let the holder's name be written anywhere.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self.path, flags, 0o666)
+        except OSError as error:
+            if error.errno in NOT_A_FILE:
+                raise self._no_file() from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self._no_file()
+        return descriptor
+
+    def _no_file(self) -> RefusedError:
+        return RefusedError(f"{self.path} is not a plain file but a link, a folder or a pipe. Remove it.")
 
     def _wait_for(self, descriptor: int) -> None:
         for patience in (*LOOKS, None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
@@ -88,7 +89,7 @@ class Record:
         for name in (self.digest, *self.blobs.values(), *self.inputs.values(), *filter(None, (self.same_as, self.key))):
             if not is_name(name):
                 raise ValueError(f"it names {str(name)[:80]!r}, which is not a SHA-256 in 64 hexadecimal digits")
-        if not (math.isfinite(self.seconds) and self.seconds >= 0):
+        if not 0 <= self.seconds <= sys.float_info.max:
             raise ValueError(f"its seconds are {self.seconds}")
 
     def check_spec(self) -> None:

@@ -23,18 +23,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.blobs import deserialize, serialize
 from lotterylab.engine import partials
-from lotterylab.engine.files import Files, checked_name, is_name, plain_fields, read_bytes, sealed, unsealed
+from lotterylab.engine.files import LIMIT, Files, checked_name, is_name, plain_fields, read_bytes, sealed, unsealed
 from lotterylab.engine.known import Known
 from lotterylab.engine.layout import FORMAT, read_format, write_format
 from lotterylab.engine.lock import Lock
 from lotterylab.engine.records import NewerError, Record, is_line_of
-from lotterylab.errors import DamageError, RefusedError, UsageError
+from lotterylab.errors import DamageError, RefusedError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,6 +88,9 @@ class Store:
             state = os.stat(f"{self.path}/runs/{digest}/manifest")
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError:  # a circle of links, or the disk: reading tells which
+            self._manifest_bytes(digest)
+            return None
         stamp = (state.st_mtime_ns, state.st_ino, state.st_size)  # a manifest is only ever replaced by another file
         if digest in self._parsed and self._parsed[digest][0] == stamp:
             return self._parsed[digest][1]
@@ -108,9 +112,13 @@ class Store:
 
     def records(self) -> Iterator[Record]:
         """All records, in the order of their digests."""
-        for digest in sorted({*self.digests(), *self._known}):
+        for digest in sorted(self.names()):
             if record := self.record(digest):
                 yield record
+
+    def names(self) -> set[str]:
+        """The digests of all records: of what was computed here, and of what came from ledgers."""
+        return {*self.digests(), *self._known}
 
     def digests(self) -> Iterator[str]:
         """The digests of what was computed here."""
@@ -153,7 +161,7 @@ class Store:
 
     def _manifest_bytes(self, digest: str) -> bytes | None:
         with contextlib.suppress(DamageError):
-            return read_bytes(f"{self.path}/runs/{digest}/manifest")  # a Path costs more than the reading
+            return read_bytes(f"{self.path}/runs/{digest}/manifest", limit=LIMIT)  # a Path costs more than the reading
         return self.files.read(self._manifest(digest))  # notes the damage
 
     def _manifest(self, digest: str) -> Path:
@@ -169,7 +177,7 @@ class Store:
         """Store the bytes of a blob; returns the SHA-256 that names them.  A damaged blob is written anew."""
         name = hashlib.sha256(data).hexdigest()
         path = self.blob_path(name)
-        if self.files.read(path) != data:
+        if self.files.read(path, limit=len(data)) != data:
             self.files.write(path, data)
         return name
 
@@ -192,7 +200,7 @@ class Store:
             DamageError: the blob is missing, or its bytes are not what its name says.
         """
         path = self.blob_path(name)
-        data = self.files.read(path)
+        data = self.files.read(path, limit=sys.maxsize)
         if data is None and path not in self.damage:
             raise DamageError(
                 f"the store has no {path}: it was lost, or its record came from a ledger. Run the study: what is "
@@ -226,7 +234,7 @@ class Store:
 
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The last checkpoint of an unfinished run; None if there is none or it is damaged (the run starts again)."""
-        return partials.unpacked(digest, self.files.read(partials.place(self.path, digest)))
+        return partials.unpacked(digest, self.files.read(partials.place(self.path, digest), limit=sys.maxsize))
 
     def partial_notes(self, digest: str) -> dict[str, Any] | None:
         """The notes of that checkpoint alone, for those who only look: its step, metrics, seconds."""
@@ -278,21 +286,3 @@ class Store:
     def lock(self) -> Lock:
         """The right to compute in this store, for one process at a time."""
         return Lock(self.path / "lock")
-
-    def find(self, beginning: str) -> Record:
-        """The one record whose digest begins so.
-
-        Raises:
-            UsageError: when none does, or several do.
-        """
-        digests = sorted({digest for digest in (*self.digests(), *self._known) if digest.startswith(beginning)})
-        digests = digests if beginning else []
-        record = self.record(digests[0]) if len(digests) == 1 else None
-        if record is None:
-            shown = ", ".join(digest[:16] for digest in digests[:5])
-            what = f"{len(digests)} begin so: {shown}" if digests else "none begins so"
-            raise UsageError(
-                f"a result of {self.path} was asked for by '{beginning}', the first digits of its digest; {what}. "
-                "The report's table of runs, and table --json, show the digests."
-            )
-        return record

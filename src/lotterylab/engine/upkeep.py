@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ def sweep(store: Store) -> None:
 
 def _note_damage(store: Store, folder: Path) -> None:
     path = folder / "checkpoint"
-    data = store.files.read(path)
+    data = store.files.read(path, limit=sys.maxsize)
     if data is not None and not partials.is_whole(folder.name, data):
         store.damage[path] = "it is not what its checksum says, or another run's"
 

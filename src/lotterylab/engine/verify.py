@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from lotterylab.engine import partials
-from lotterylab.engine.files import is_name, read_bytes, unsealed
+from lotterylab.engine.files import is_name, read_bytes, read_lines, unsealed
 from lotterylab.engine.layout import FORMAT, write_format
 from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.store import FOLDERS, Store
@@ -126,16 +126,18 @@ def _runs(store: Store) -> Iterator[Damage]:
 
 def _known(store: Store) -> Iterator[Damage]:
     path = store.path / "known.jsonl"
-    data, wrong = _read(path) if os.path.lexists(path) else (b"", "")
-    if wrong:
-        yield Damage(path=path, what=wrong)
-    for number, line in enumerate(data.splitlines(), start=1):
-        try:
-            Record.parse(line).check_spec()
-        except NewerError:
-            continue
-        except ValueError as error:
-            yield Damage(path=path, what=f"line {number}: {error}", remedy="mend")
+    if path.is_symlink():
+        return  # said below, with the other links
+    try:
+        for number, line in enumerate(read_lines(path), start=1):
+            try:
+                Record.parse(line).check_spec()
+            except NewerError:
+                continue
+            except ValueError as error:
+                yield Damage(path=path, what=f"line {number}: {error}", remedy="mend")
+    except DamageError as error:
+        yield Damage(path=path, what=str(error))
 
 
 def _partials(store: Store) -> Iterator[Damage]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lotterylab.studies.activations_options import Options
 
 FROM_ZERO = ("first_seed", "sparsities")
+MOST_SEEDS = 10_000  # a plan of more would not fit into memory; no interval is narrower for it
 
 
 def check_options(options: Any) -> None:
@@ -28,6 +29,8 @@ def check_options(options: Any) -> None:
         if twice:
             raise UsageError(f"{one.name} names {twice[0]} twice; give each once.")
         for item in items:
+            if "seeds" in one.name and isinstance(item, int) and item > MOST_SEEDS:
+                raise UsageError(f"{one.name} is {item}; at most {MOST_SEEDS:,} are possible.")
             number = isinstance(item, int | float) and not isinstance(item, bool)
             if number and item <= 0 and one.name not in FROM_ZERO:
                 raise UsageError(f"{one.name} is {item:g}; it has to be above 0.")
