@@ -24,7 +24,7 @@ LINES: dict[str, list[tuple[str, ...]]] = {
     "run": [("run", *STUDY, *STORE, *KNOWN, "--workers", "1"), ("run", *STUDY, *CONFIG, *STORE, "--workers", "1")],
     "status": [("status", *STUDY, *STORE, *KNOWN), ("status", *STUDY, *STORE, "--ledger", "shared.jsonl")],
     "table": [("table", *STUDY, *STORE, *KNOWN), ("table", *STUDY, *STORE, "--json", *KNOWN)],
-    "report": [("report", *STUDY, *STORE, *KNOWN, "--out", "page")],
+    "report": [("report", *STUDY, *STORE, *KNOWN, "--out", "page"), ("report", *STUDY, *STORE)],
     "checkpoints": [("checkpoints", *STUDY, *STORE, *KNOWN, "--out", "weights")],
     "cite": [("cite", STUDY[0], *CONFIG)],
     "diff": [("diff", "{a}", "{b}", *STORE, *KNOWN)],
@@ -34,6 +34,7 @@ LINES: dict[str, list[tuple[str, ...]]] = {
         ("store", "import", "archive", *STORE),
         ("store", "gc", *STORE),
         ("store", "reindex", *STORE),
+        ("store", "export", *STUDY, *STORE, *KNOWN, "--out", "bundle.tar"),
     ],
     "data": [("data", "fetch", "../victim", "--into", "folder")],
     "list": [("list", "methods"), ("list", "data")],
@@ -42,9 +43,9 @@ LINES: dict[str, list[tuple[str, ...]]] = {
 # what a command may write, beside standard output
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "run": ("store",),
-    "report": ("page",),
+    "report": ("page", "store/report"),
     "checkpoints": ("weights",),
-    "store": ("store",),
+    "store": ("store", "bundle.tar"),
     "data": ("folder",),
 }
 WRITERS = ("run", "store")

@@ -15,14 +15,12 @@ from lotterylab.studies.request import Request
 
 @dataclass(frozen=True, kw_only=True)
 class Upkeep:
-    """Keep a store: remove what nothing needs, build its index again, or take in what another store has exported."""
+    """Keep a store in order, or import a study that another store has exported (lotterylab store export STUDY)."""
 
     what: Annotated[Literal["gc", "reindex", "import"], tyro.conf.Positional]
-    """gc: remove blobs that no result names, and damaged files that were set aside.  reindex: build the index of equal
-    runs from the results.  import FILE: put the results of an exported study into this store.  (export has a page of
-    its own: lotterylab store export STUDY --help)"""
+    """gc removes what no result needs; reindex builds the index of equal runs; import takes in FILE."""
     file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
-    """The file to import."""
+    """The exported study, for import."""
     place: Place = field(default_factory=Place)
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """With gc: say what would be removed, and remove nothing."""

@@ -74,6 +74,8 @@ class Run:
         resolved, store = self.request.resolve(), self.place.open()
         study = resolved.study
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
+        if self.track:
+            store.files.inside(store.path / "tracking" / "any" / "any")
         for name in self.track:
             tracker(name, store.path / "tracking")  # a wrong name, or a package that is missing, is said now
         batches = self._batches(resolved, store)
@@ -193,7 +195,10 @@ class Report:
 
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
         found = results(resolved.study, store)
-        out = self.out or store.path / "report" / f"{resolved.study.name}-{self.request.label}"
+        out = self.out
+        if out is None:
+            out = store.path / "report" / f"{resolved.study.name}-{self.request.label}"
+            store.files.inside(out / "figures" / "any")  # a stranger's store may lead elsewhere by a link
         context = ReportContext(
             data_title=resolved.data_title,
             data=resolved.fingerprint,

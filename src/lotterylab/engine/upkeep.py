@@ -17,6 +17,7 @@ from lotterylab.engine import partials
 from lotterylab.engine.files import is_name
 from lotterylab.engine.layout import FORMAT, write_format
 from lotterylab.engine.store import FOLDERS, Store
+from lotterylab.errors import RefusedError
 
 
 def sweep(store: Store) -> None:
@@ -128,9 +129,10 @@ def reindex(store: Store) -> int:
     """
     keys: dict[str, str] = {}
     for digest in sorted(store.digests()):
-        record = store.computed(digest)
-        if record and record.key and not record.same_as:
-            keys.setdefault(record.key, digest)
+        with contextlib.suppress(RefusedError):  # a newer version's, which enters it again by itself
+            record = store.computed(digest)
+            if record and record.key and not record.same_as:
+                keys.setdefault(record.key, digest)
     store.files.remove(store.path / "same")
     store.create()
     for key, digest in keys.items():

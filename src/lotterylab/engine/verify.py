@@ -14,6 +14,7 @@ from lotterylab.engine.files import is_name, read_bytes, read_lines, unsealed
 from lotterylab.engine.layout import FORMAT, write_format
 from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.store import FOLDERS, Store
+from lotterylab.engine.upkeep import reindex
 from lotterylab.errors import DamageError
 
 OWN_FILES = ("format.json", "known.jsonl", "lock")
@@ -56,26 +57,31 @@ def verify(store: Store) -> Iterator[Damage]:
 
 
 def repair(store: Store, damages: Iterable[Damage]) -> None:
-    """Set damaged files aside, so that what they held is computed again; ``store.files.moved`` says which.
+    """Set damaged files aside, so that what they held is computed again, and build the index of equal runs again.
 
-    For the holder of the lock.
+    ``store.files.moved`` says what was set aside.  For the holder of the lock.
     """
     for damage in damages:
-        match damage.remedy:
-            case "set aside":
-                store.files.set_aside(damage.path, damage.what)
-            case "format":
-                write_format(store.files, FORMAT)
-            case "mend":
-                store.damage[damage.path] = damage.what
-                store.set_aside_damage()
-            case "know":
-                if record := store.computed(damage.path.parent.name):
-                    store.keep_known([record])
-                    store.forget(record.digest)
-    # a blob that was set aside is lost now: its records keep their numbers
-    if lost := [damage for damage in _runs(store) if damage.remedy == "know"]:
-        repair(store, lost)
+        _repair(store, damage)
+    for damage in list(_runs(store)):
+        if damage.remedy == "know":  # a blob that was set aside is lost now
+            _repair(store, damage)
+    reindex(store)
+
+
+def _repair(store: Store, damage: Damage) -> None:
+    match damage.remedy:
+        case "set aside":
+            store.files.set_aside(damage.path, damage.what)
+        case "format":
+            write_format(store.files, FORMAT)
+        case "mend":
+            store.damage[damage.path] = damage.what
+            store.set_aside_damage()
+        case "know":
+            if record := store.computed(damage.path.parent.name):
+                store.keep_known([record])
+                store.forget(record.digest)
 
 
 def _format(store: Store) -> Iterator[Damage]:
