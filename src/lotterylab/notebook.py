@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lotterylab.engine.local import Event
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.errors import LotteryError, unknown
@@ -40,22 +38,13 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
     if workers == 0:
         summary = run_here(resolved.study.targets(), place, data_dir=resolved.data_dir)
     else:
-        summary = run(resolved.study.targets(), place, data_dir=resolved.data_dir, workers=workers, listen=_tell)
+        summary = run(resolved.study.targets(), place, data_dir=resolved.data_dir, workers=workers)
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.failed:
         first = next(iter(summary.failed.values()))
         raise LotteryError(f"{len(summary.failed)} tasks failed, the first with: {first}")
     return results(resolved.study, place)
-
-
-def _tell(event: Event) -> None:
-    """Say which worker stands still, and why there are fewer than wanted."""
-    if event.word == "silent":
-        print(f"{type(event.node).__name__} {event.node.digest[:12]}: {event.detail}.", file=sys.stderr)
-    elif event.word == "fewer":
-        have, wanted, why = event.detail
-        print(f"{have} of {wanted} workers: {why}", file=sys.stderr)
 
 
 def _checked(kind: type, options: Mapping[str, Any], study: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lotterylab.engine.local import ATTEMPTS, Summary, finished, prepared, put_in_order
+from lotterylab.engine.local import ATTEMPTS, Summary, finished, prepared, put_in_order, say
 from lotterylab.engine.lock import Lock
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
@@ -61,6 +61,7 @@ def run_here(
             with own:
                 _all_of(schedule, context, lock, summary)
             summary.skipped = len(schedule.skipped)
+    say(*store.files.moved)
     return summary
 
 

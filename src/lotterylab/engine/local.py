@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ def run(
     device: str = "cpu",
     save_every_seconds: float = 20.0,
     patience_seconds: float = 60.0,
-    listen: Callable[[Event], None] = lambda event: None,
+    listen: Callable[[Event], None] | None = None,
 ) -> Summary:
     """Compute what is missing of ``targets`` and return what became of it.  ``device``: "cpu", "cuda" or "cuda:N".
 
@@ -81,6 +82,9 @@ def run(
     ``patience_seconds``: how long a worker may neither speak nor use the processor until ``listen`` hears of it; after
     twice as long it is replaced, and its task goes on from its last checkpoint.  It is ten times the longest silence of
     the task so far, where that is more.
+
+    ``listen``: hears of each event.  By default, workers that are missing or stand still, and damage, are reported on
+    stderr.
 
     Raises:
         SystemRefusal: the operating system refuses: a full disk, no locks, no process can be started.
@@ -106,11 +110,31 @@ def run(
             count = min(workers or (1 if device != "cpu" else os.cpu_count() or 1), len(schedule.waiting))
             pool = _Pool(count=count, settings=settings, patience_seconds=patience_seconds)
             with _signals() as caught, pool:
-                serving = _Serving(schedule=schedule, pool=pool, store=store, lock=lock, listen=listen, caught=caught)
+                serving = _Serving(
+                    schedule=schedule, pool=pool, store=store, lock=lock, listen=listen or tell, caught=caught
+                )
                 summary = serving.serve()
             summary.interrupted = caught[0] if caught else 0
             summary.skipped = len(schedule.skipped)
+            if not listen:
+                say(*store.files.moved)
             return summary
+
+
+def tell(event: Event) -> None:
+    """Report on stderr what a person has to know at once: workers that are missing or stand still."""
+    if event.word == "fewer":
+        have, wanted, why = event.detail
+        say(f"{have} of {wanted} workers compute: {why}")
+    elif event.word == "silent":
+        say(f"waiting for {type(event.node).__name__} {event.node.digest[:12]}: {event.detail}")
+
+
+def say(*sentences: str) -> None:
+    """Print sentences on stderr, where nobody has to be there to read them."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        for sentence in sentences:
+            print(f"lotterylab: {sentence}", file=sys.stderr, flush=True)
 
 
 def prepared(targets: list[Node], store: Store) -> Schedule:
