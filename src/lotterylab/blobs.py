@@ -37,8 +37,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
 def written_whole(path: str | Path) -> Iterator[BinaryIO]:
     """A file to write into, which takes its name when the block ends well; after an error nothing is left of it."""
     path = Path(path)
-    # a name of our own, since a file of tempfile's would be readable by its owner alone
-    temporary = path.parent / f"{WRITING}{_system()}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = unfinished(path.parent)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with naming(path), os.fdopen(descriptor, "wb") as file:
@@ -53,6 +52,14 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
     # The file is there now, so nothing after this may say that it is not.  Some file systems cannot fsync a folder.
     with contextlib.suppress(OSError):
         _sync_folder(path.parent)
+
+
+def unfinished(folder: Path) -> Path:
+    """A new name in ``folder`` for a file that is not whole yet; ``sweep`` removes it once this process has ended.
+
+    A file of tempfile's would be readable by its owner alone.
+    """
+    return folder / f"{WRITING}{_system()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _sync_folder(folder: Path) -> None:

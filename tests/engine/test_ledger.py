@@ -176,3 +176,15 @@ def test_reading_a_ledger_writes_nothing_and_what_a_plan_needs_is_kept_in_one_fi
     }
     assert len(list(elsewhere.records())) == 3 and not list(verify(elsewhere))
     assert not any((empty.path / "runs").iterdir())
+
+
+LEDGERS = sorted((Path(__file__).parents[2] / "results").glob("*/ledger*.jsonl"))
+
+
+@pytest.mark.parametrize("path", LEDGERS, ids=lambda path: path.parent.name)
+def test_every_committed_ledger_passes_and_comes_back_to_the_byte(path):
+    assert "".join(f"{record.line()}\n" for record in read(path)) == path.read_text()
+
+
+def test_there_are_committed_ledgers():
+    assert len(LEDGERS) >= 8

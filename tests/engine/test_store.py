@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lotterylab import blobs, masks
+from lotterylab.blobs import unfinished
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
@@ -174,13 +175,31 @@ def test_a_sweep_removes_what_kills_left_and_nothing_else(store):
     for digest in (RECORD.digest, from_ledger.digest, "e" * 64):  # killed after its result was there, and before
         store.save_partial(digest, TENSORS, {"step": 7})
     old, young = (store.path / "objects" / f".writing-{name}" for name in ("old", "young"))
-    for file in (old, young):
+    being_written = unfinished(store.path / "partial")
+    for file in (old, young, being_written):
         file.write_bytes(b"half")
     os.utime(old, (0, 0))
     store.sweep()
     assert store.load_partial(RECORD.digest) is None
     assert store.load_partial("e" * 64) and store.load_partial(from_ledger.digest)
-    assert leftovers(store) == [young] and store.record(RECORD.digest) == whole
+    assert sorted(leftovers(store)) == [young, being_written] and store.record(RECORD.digest) == whole
+
+
+def test_two_processes_may_save_and_drop_one_checkpoint_without_an_error(store):
+    """A worker that outlives its killed parent finishes the run that a new worker is training again."""
+    script = (
+        "import sys, time; from lotterylab.engine.store import Store; store = Store(sys.argv[1]); print(flush=True)\n"
+        "while True: store.drop_partial('e' * 64); time.sleep(0.002)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(store.path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout and other.stdout.readline()
+        try:
+            for step in range(150):
+                store.save_partial("e" * 64, TENSORS, {"step": step})
+                found = store.load_partial("e" * 64)
+                assert found is None or found[1] == {"step": step}
+        finally:
+            other.kill()
 
 
 def test_one_who_only_looks_who_computes_refuses_nobody(store):

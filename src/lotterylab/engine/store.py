@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.blobs import deserialize, serialize
+from lotterylab.blobs import deserialize, serialize, unfinished
 from lotterylab.engine import partials
 from lotterylab.engine.files import LIMIT, Files, checked_name, is_name, plain_fields, read_bytes, sealed, unsealed
 from lotterylab.engine.known import Known
@@ -40,6 +40,7 @@ from lotterylab.errors import DamageError, RefusedError
 if TYPE_CHECKING:
     from torch import Tensor
 
+RACES = 9  # how often in a row the folder of a checkpoint may vanish before its file moves there
 FOLDERS = ("objects", "runs", "partial", "same", "failed")
 
 
@@ -224,13 +225,16 @@ class Store:
 
     def save_partial(self, digest: str, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
         """Keep a checkpoint of an unfinished run: one file, so that tensors and notes always belong together."""
-        data = partials.packed(digest, tensors, notes)
-        try:
-            self.files.write(partials.place(self.path, digest), data)
-        except (
-            FileNotFoundError
-        ):  # a process that outlived its killed parent has finished the run, and swept the folder
-            self.files.write(partials.place(self.path, digest), data)
+        path = partials.place(self.path, digest)
+        whole = unfinished(path.parents[1])
+        self.files.write(whole, partials.packed(digest, tensors, notes))
+        for attempt in range(RACES):
+            self.files.make_folder(path.parent)
+            try:
+                return os.replace(whole, path)
+            except FileNotFoundError:  # a process that outlived its killed parent has finished the run, and swept
+                if attempt == RACES - 1:
+                    raise
 
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The last checkpoint of an unfinished run; None if there is none or it is damaged (the run starts again)."""

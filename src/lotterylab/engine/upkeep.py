@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lotterylab.blobs import WRITING
 from lotterylab.blobs import sweep as sweep_folder
 from lotterylab.engine import partials
 from lotterylab.engine.files import is_name
@@ -28,6 +29,8 @@ def sweep(store: Store) -> None:
     if store.create().format < FORMAT:
         _upgrade(store)
     for folder in _entries(store.path / "partial"):
+        if folder.name.startswith(WRITING):
+            continue
         if not is_name(folder.name):
             store.files.set_aside(folder, "no checkpoint has such a name")
             continue
