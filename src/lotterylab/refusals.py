@@ -140,8 +140,12 @@ def naming(path: object) -> Iterator[None]:
 
 
 @contextmanager
-def refusals(doing: str = "") -> Iterator[None]:
+def refusals(doing: str = "", folder: object = None) -> Iterator[None]:
     """Errors of the machine that are raised inside become a ``SystemRefusal``.
+
+    Args:
+        doing: what was refused, for errors that name no path.
+        folder: a folder of ours.  Every error of the system about a path in it counts, missing rights included.
 
     Raises:
         SystemRefusal: for each of them.
@@ -151,7 +155,9 @@ def refusals(doing: str = "") -> Iterator[None]:
     except LotteryError:
         raise
     except Exception as error:
-        if is_of_the_system(error):
+        named = paths(error)
+        ours = folder is not None and bool(named) and _is_inside(named[0], str(folder))
+        if ours or is_of_the_system(error):
             raise refusal(error, doing) from error
         raise
 

@@ -47,7 +47,7 @@ def run_here(
     from lotterylab.engine.context import Context
 
     targets = list(targets)
-    with refusals(f"to use the store {store.path}"):
+    with refusals(f"to use the store {store.path}", store.path):
         if not Schedule(targets, store):
             return put_in_order(store)
         store.create()

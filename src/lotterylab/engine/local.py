@@ -94,7 +94,7 @@ def run(
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers: at least 1 is needed.")
     targets = list(targets)
-    with refusals(f"to use the store {store.path}"):
+    with refusals(f"to use the store {store.path}", store.path):
         if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
             return put_in_order(store)
         store.create()

@@ -36,6 +36,7 @@ from lotterylab.engine.layout import FORMAT, read_format, write_format
 from lotterylab.engine.lock import Lock
 from lotterylab.engine.records import NewerError, Record, is_line_of
 from lotterylab.errors import DamageError, RefusedError
+from lotterylab.refusals import refusals
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,8 @@ class Store:
         self.damage = self.files.damage
         self._known = Known(self.files, self.path / "known.jsonl")
         self._parsed: dict[str, tuple[tuple[int, int, int], Record]] = {}
-        self.format = read_format(self.files)
+        with refusals(folder=self.path):
+            self.format = read_format(self.files)
 
     def create(self) -> Store:
         """Make the folders, if they are not there; first of all the file that says which layout they have."""
