@@ -144,3 +144,11 @@ def test_one_who_looked_before_there_was_a_store_does_not_take_it_for_an_older_o
     assert not list(verify(early))
     early.create().sweep()
     assert early.format == FORMAT and early.load_partial("e" * 64) and early.record(RECORD.digest) == RECORD
+
+
+def test_a_name_in_a_store_forges_no_line_of_verify(store):
+    (store.path / "runs" / "x\nAll blobs and manifests are whole.\x1b[2J").mkdir()
+    (line,) = map(str, verify(store))
+    assert line.isprintable() and "\\n" in line
+    repair(store, verify(store))
+    assert all(sentence.isprintable() for sentence in store.files.moved) and not list(verify(store))

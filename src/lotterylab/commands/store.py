@@ -10,6 +10,7 @@ import tyro
 
 from lotterylab.commands.shared import Place
 from lotterylab.errors import UsageError
+from lotterylab.foreign import shown_path
 from lotterylab.studies.request import Request
 
 
@@ -45,7 +46,7 @@ class Upkeep:
             with store.lock():
                 items = upkeep.collect(store)
         for item in items:
-            print(f"{item.path}: {item.why} ({item.bytes:,} bytes)")
+            print(f"{shown_path(item.path)}: {item.why} ({item.bytes:,} bytes)")
         verb = "would be" if self.dry_run else "were"
         print(f"{len(items)} files of {sum(item.bytes for item in items) / 1e6:.1f} MB {verb} removed.")
 

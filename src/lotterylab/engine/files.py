@@ -21,6 +21,7 @@ from typing import Any
 
 from lotterylab.blobs import write_atomically
 from lotterylab.errors import DamageError, RefusedError, UsageError
+from lotterylab.foreign import shown, shown_path
 
 NAME = re.compile("[0-9a-f]{64}")
 CHECK = "check"  # the key under which an object carries its checksum
@@ -205,7 +206,7 @@ class Files:
         if os.path.lexists(self.inside(path)):
             target = self._quarantine(path)
             os.rename(path, target)
-            self.moved.append(f"{path} is damaged: {why}. It was set aside as {target}.")
+            self.moved.append(f"{shown_path(path)} is damaged: {shown(why)}. It was set aside as {shown_path(target)}.")
 
     def keep_aside(self, path: Path, why: str) -> None:
         """Give a damaged file a second name in ``quarantine/``, since it is about to be written anew; say so."""
@@ -215,7 +216,7 @@ class Files:
         except OSError:  # no such links on this file system, or a folder
             self.set_aside(path, why)
         else:
-            self.moved.append(f"{path} is damaged: {why}. As it was it is {target}.")
+            self.moved.append(f"{shown_path(path)} is damaged: {shown(why)}. As it was it is {shown_path(target)}.")
 
     def _quarantine(self, path: Path) -> Path:
         stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.monotonic_ns() % 10**9:09}"

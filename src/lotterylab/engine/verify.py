@@ -16,6 +16,7 @@ from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.store import FOLDERS, Store
 from lotterylab.engine.upkeep import reindex
 from lotterylab.errors import DamageError
+from lotterylab.foreign import shown, shown_path
 
 OWN_FILES = ("format.json", "known.jsonl", "lock")
 
@@ -35,7 +36,7 @@ class Damage:
 
     def __str__(self) -> str:
         """One line: the path, and what is wrong."""
-        return f"{self.path}: {self.what}"
+        return f"{shown_path(self.path)}: {shown(self.what)}"
 
 
 def verify(store: Store) -> Iterator[Damage]:

@@ -9,10 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lotterylab.blobs import write_atomically
+from lotterylab.errors import RefusedError, UsageError
+from lotterylab.foreign import content, text
 from lotterylab.report import figure_style
 from lotterylab.report.grid import Grid
 
 INDEX = ".figures.json"
+MOST_OF_AN_INDEX, MOST_OF_A_FIGURE = 2**24, 2**28  # bytes
 KINDS = ("svg", "png")
 WORDS = ("title", "sentence", "caption")  # of a grid, which stand on the page and not in the drawing
 
@@ -31,6 +34,8 @@ class FigureFolder:
         self.drawn: list[str] = []  # names of the figures that had to be drawn
 
     def __enter__(self) -> FigureFolder:
+        if self.files.is_symlink():
+            raise RefusedError(f"{self.files} is a link, and figures are written and removed there. Remove the link.")
         self.files.mkdir(parents=True, exist_ok=True)
         self._before = self._read_index()
         self._index: dict[str, dict[str, str]] = {}
@@ -65,16 +70,22 @@ class FigureFolder:
     def _hashes(self, name: str) -> dict[str, str]:
         """SHA-256 of the figure's files; empty where one is missing."""
         try:
-            return {suffix: hashlib.sha256(self._path(name, suffix).read_bytes()).hexdigest() for suffix in KINDS}
-        except FileNotFoundError:
+            files = {suffix: content(self._path(name, suffix), most=MOST_OF_A_FIGURE) for suffix in KINDS}
+        except UsageError:  # it is missing, or something else stands in its place
             return {}
+        return {suffix: hashlib.sha256(data).hexdigest() for suffix, data in files.items()}
 
     def _read_index(self) -> dict[str, dict[str, str]]:
-        """The index of the last report; empty where there is none or it cannot be read: then all is drawn again."""
+        """The index of the last report; empty if there is none or it cannot be read: then all is drawn again.
+
+        Files are removed by its names, so that a name which would lead out of the folder does not count.
+        """
         try:
-            return dict(json.loads(self.index_file.read_text()))
-        except (FileNotFoundError, ValueError):
+            index = json.loads(text(self.index_file, most=MOST_OF_AN_INDEX))
+        except (UsageError, ValueError, RecursionError):
             return {}
+        entries = index.items() if isinstance(index, dict) else ()
+        return {name: entry for name, entry in entries if Path(name).name == name and "\0" not in name}
 
 
 def _content(grid: Grid) -> str:
