@@ -12,9 +12,9 @@ from typing import Any
 from lotterylab.engine.patience import Patience
 from lotterylab.engine.processes import END_SECONDS, SAVE_SECONDS, Worker, start
 from lotterylab.engine.worker import Settings
-from lotterylab.errors import LotteryError
+from lotterylab.errors import LotteryError, SystemRefusal
 from lotterylab.plan.nodes import Node
-from lotterylab.refusals import refusal
+from lotterylab.refusals import is_of_the_system, refusal
 
 EARLY_DEATHS = 3  # workers in a row that end by themselves before they are ready, until it is no accident
 EARLY_KILLS = 10  # workers in a row that are killed before they are ready
@@ -171,7 +171,9 @@ class Pool:
         if self.early_deaths < (EARLY_DEATHS if by_itself else EARLY_KILLS):
             return
         if not self.workers:
-            raise LotteryError(cannot_begin(self.early_deaths, worker.last_words()))
+            words = worker.last_words()
+            kind = SystemRefusal if is_of_the_system(RuntimeError(words)) else LotteryError
+            raise kind(cannot_begin(self.early_deaths, words))
         self.count = len(self.workers)  # those that run go on
         self.refused = f"new worker processes die before they begin. The last words of one: {worker.last_words()}"
 
