@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lotterylab.engine.files import is_name
+from lotterylab.engine.lines import line_record
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node
@@ -50,6 +52,11 @@ class Snapshot(Store):
 
     def __contains__(self, digest: str) -> bool:
         return self._seen[digest] is not None if digest in self._seen else super().__contains__(digest)
+
+    def computed(self, digest: str) -> Record | None:
+        """See ``Store.computed``; what a record holds is decoded when it is asked for."""
+        data = self._manifest_bytes(digest) if is_name(digest) else None
+        return None if data is None else (line_record(data, digest) or super().computed(digest))
 
     def record(self, digest: str) -> Record | None:
         """See ``Store.record``."""
