@@ -1,6 +1,6 @@
 """``python -m lotterylab``."""
 
-from lotterylab.cli import main
+from lotterylab.cli import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(program())

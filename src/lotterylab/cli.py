@@ -13,7 +13,7 @@ from importlib import import_module
 from textwrap import fill
 from typing import Any
 
-from lotterylab import streams
+from lotterylab import ending, streams
 from lotterylab.errors import LotteryError, UsageError, unknown
 from lotterylab.refusals import explained, is_of_the_system, refusal
 from lotterylab.studies.catalogue import HOMES as STUDY_HOMES
@@ -109,6 +109,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = 128 + (signals[0] if signals else signal.SIGINT)
         return code
     return _guarded(list(arguments), [])
+
+
+def program() -> int:
+    """The command of the process: ``main``, and for commands that only look an end without freeing what they read."""
+    if sys.argv[1:2] and sys.argv[1] in THAT_LOOK:
+        ending.is_near()
+    code = main()
+    ending.leave(code)
+    return code
 
 
 def _guarded(given: list[str], signals: list[int]) -> int:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from lotterylab import ending
 from lotterylab.commands.copies import Copies
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
@@ -38,6 +39,7 @@ class Plan:
 
         self.how.check()
         resolved, store = self.request.resolve(), Snapshot(self.place.open())
+        ending.hold(resolved, store)
         pace, measured = _pace(missing(resolved.study, store), resolved, store, self.how)
         if self.json:
             print_json(price.as_json(resolved.study, store, workers=self.how.count, pace=pace))
@@ -166,6 +168,7 @@ class Table:
     def __call__(self) -> int:
         """Print the table."""
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
+        ending.hold(resolved)
         if self.json:
             from lotterylab.report.rows import as_json
 
@@ -195,6 +198,7 @@ class Report:
 
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
         found = results(resolved.study, store)
+        ending.hold(resolved, found)
         out = self.out
         if out is None:
             out = store.path / "report" / f"{resolved.study.name}-{self.request.label}"
@@ -255,6 +259,7 @@ def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.report.table import render
 
     found = results(resolved.study, store)
+    ending.hold(found)
     return render(resolved.study.title, found, alarms_of(found))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from lotterylab import ending
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names
 from lotterylab.errors import UsageError
 from lotterylab.studies.request import Request
@@ -38,6 +39,7 @@ class Status:
         if self.every <= 0:
             raise UsageError(f"--every {self.every:g}: more than 0 seconds are needed.")
         resolved, store = self.request.resolve(), self.place.open()
+        ending.hold(resolved)
         while True:
             now = standing(resolved.study, store)
             names = run_names(resolved) if now.begun or now.failed else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from lotterylab import ending
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.plan.study import Study
@@ -14,6 +15,7 @@ from lotterylab.report.alarms import alarms_of
 def as_json(study: Study, store: Store) -> dict[str, Any]:
     """Title, notes, rows (labels, digests, metrics by part) and alarms."""
     found = results(study, store)
+    ending.hold(found)
     return {
         "study": study.name,
         "title": study.title,
