@@ -147,8 +147,17 @@ def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> No
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(kind._fields)
-    writer.writerows(map(in_csv, line) for line in lines)
+    cells = _Cells()
+    writer.writerows([cells[value] if isinstance(value, str) else value for value in line] for line in lines)
     write_atomically(path, text.getvalue().encode())
+
+
+class _Cells(dict[str, Any]):
+    """Texts as cells, each made once: a million lines have a few hundred of them."""
+
+    def __missing__(self, text: str) -> Any:
+        self[text] = in_csv(text)
+        return self[text]
 
 
 def _labels(result: Result) -> tuple[str, str, str, str, float, int]:
