@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lotterylab.report.grid import Grid
 from lotterylab.report.markup import Child, Html, tag
@@ -11,6 +11,7 @@ from lotterylab.report.markup import Child, Html, tag
 DIGITS = 4
 PIXELS = 96 / 72  # of CSS, in a point of the drawing
 SMALLEST = 0.68  # of its own size, below which a drawing is scrolled and not made smaller
+PLACE = re.compile("<!--drawing (.*?)-->")  # no text of a page looks so: its "<" would have been escaped
 
 
 def section(anchor: str, title: str, *children: Child) -> Html:
@@ -87,10 +88,18 @@ def badge(word: str, mark: str, kind: str) -> Html:
     return tag("span", tag("span", mark, aria_hidden="true"), f" {word}", class_=f"badge {kind}")
 
 
-def figure(grid: Grid, svg: str, *below: Child) -> Html:
-    """The drawing in a box that it can scroll in, with what is to be seen above, how to read it and ``below`` below."""
+def figure(grid: Grid, *below: Child) -> Html:
+    """The drawing in a box that it can scroll in, with what is to be seen above, how to read it and ``below`` below.
+
+    ``with_drawings`` puts the drawing in its place.
+    """
     drawing = tag(
-        "div", Html(_inline(svg, grid)), class_="scroll drawing", tabindex=0, role="region", aria_label=grid.title
+        "div",
+        Html(f"<!--drawing {grid.name}-->"),
+        class_="scroll drawing",
+        tabindex=0,
+        role="region",
+        aria_label=grid.title,
     )
     files = f"Files: figures/{grid.name}.svg and .png."
     return tag(
@@ -104,7 +113,12 @@ def figure(grid: Grid, svg: str, *below: Child) -> Html:
     )
 
 
-def _inline(svg: str, grid: Grid) -> str:
+def with_drawings(html: Html, drawings: Mapping[str, str]) -> Html:
+    """The page with each drawing, by the name of its figure, in the place that ``figure`` has left."""
+    return Html(PLACE.sub(lambda place: drawings[place[1]], html))
+
+
+def inline(grid: Grid, svg: str) -> str:
     """The SVG element alone, with ids that no other figure of the page has and a text for those who cannot see it."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -12,6 +12,7 @@ from lotterylab.blobs import write_atomically
 from lotterylab.errors import RefusedError, UsageError
 from lotterylab.foreign import content, text
 from lotterylab.report import figure_style
+from lotterylab.report.figure_helper import Drawings
 from lotterylab.report.grid import Grid
 
 INDEX = ".figures.json"
@@ -24,45 +25,51 @@ class FigureFolder:
     """<folder>/figures/NAME.svg and .png of each grid that is added.
 
     ``<folder>/.figures.json`` keeps, by name, the hash of what was drawn and of the files.  A figure is drawn again
-    when either differs.  As a context manager: on a good end the index is written and the files of figures that were
-    not added this time are removed.
+    when either differs.  As a context manager: on a good end all figures are drawn, the index is written and the files
+    of figures that were not added this time are removed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.index_file = folder / INDEX
         self.files = folder / "figures"
         self.drawn: list[str] = []  # names of the figures that had to be drawn
+        self.grids: dict[str, Grid] = {}  # all that were added, by name
 
     def __enter__(self) -> FigureFolder:
         if self.files.is_symlink():
             raise RefusedError(f"{self.files} is a link, and figures are written and removed there. Remove the link.")
         self.files.mkdir(parents=True, exist_ok=True)
         self._before = self._read_index()
-        self._index: dict[str, dict[str, str]] = {}
+        self._contents: dict[str, str] = {}
+        self.grids = {}
+        self._drawings = Drawings()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
+            self._drawings.stop()
             return
-        for name in self._before.keys() - self._index.keys():
+        for name, files in self._drawings.finish().items():
+            for suffix, data in zip(KINDS, files, strict=True):
+                write_atomically(self._path(name, suffix), data)
+        for name in self._before.keys() - self._contents.keys():
             for suffix in KINDS:
                 self._path(name, suffix).unlink(missing_ok=True)
-        write_atomically(self.index_file, json.dumps(self._index, indent=1, sort_keys=True).encode())
+        index = {name: {"content": content, **self._hashes(name)} for name, content in self._contents.items()}
+        write_atomically(self.index_file, json.dumps(index, indent=1, sort_keys=True).encode())
 
-    def add(self, grid: Grid) -> str:
-        """The SVG of the grid, whose files are there when this returns."""
-        content = {"content": _content(grid)}
-        if self._before.get(grid.name) != {**content, **self._hashes(grid.name)}:
-            self._draw(grid)
-        self._index[grid.name] = {**content, **self._hashes(grid.name)}
-        return self._path(grid.name, "svg").read_text(encoding="utf-8")
+    def add(self, grid: Grid) -> None:
+        """Have the grid's files drawn, unless they are as they were; they are there when the ``with`` has ended."""
+        content = _content(grid)
+        if self._before.get(grid.name) != {"content": content, **self._hashes(grid.name)}:
+            self._drawings.add(grid)
+            self.drawn.append(grid.name)
+        self._contents[grid.name] = content
+        self.grids[grid.name] = grid
 
-    def _draw(self, grid: Grid) -> None:
-        from lotterylab.report.figure_draw import draw  # matplotlib takes a second to import, and is often not needed
-
-        for suffix, data in zip(KINDS, draw(grid), strict=True):
-            write_atomically(self._path(grid.name, suffix), data)
-        self.drawn.append(grid.name)
+    def svg(self, name: str) -> str:
+        """The SVG of a figure; to be asked for after the ``with``."""
+        return self._path(name, "svg").read_text(encoding="utf-8")
 
     def _path(self, name: str, suffix: str) -> Path:
         return self.files / f"{name}.{suffix}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from lotterylab.audit.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Study
 from lotterylab.report.arms import Arms
-from lotterylab.report.blocks import figure
+from lotterylab.report.blocks import figure, inline, with_drawings
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
@@ -83,8 +83,20 @@ class Material:
         return self.planned("as-published") or any(one.verdict != "not run" for one in self.verdicts)
 
     def show(self, grid: Grid, *below: Child) -> Html:
-        """A figure of the page, its files written where they have to be."""
-        return figure(grid, self.figures.add(grid), *below)
+        """A figure of the page, with a place for its drawing, which ``made`` puts there."""
+        self.figures.add(grid)
+        return figure(grid, *below)
+
+    def made(self, folder: Path, makers: Iterable[Callable[[], Html]]) -> list[Html]:
+        """The sections of the page; all figures and tables are in their files then.
+
+        The tables are written while another process draws the figures.
+        """
+        with self.figures:
+            sections = [make() for make in makers]
+            self.write_tables(folder)
+        drawings = {name: inline(grid, self.figures.svg(name)) for name, grid in self.figures.grids.items()}
+        return [with_drawings(one, drawings) for one in sections]
 
 
 def gather(

@@ -56,7 +56,6 @@ def outline_report(
     material = replace(gather(study, results, alarms, folder, context), gaps=gaps(found))
     published_said = judged([claim for claim in outline.claims if claim.source], results)
     our_said = judged([claim for claim in outline.claims if not claim.source], results)
-    material.write_tables(folder)
     parts: tuple[tuple[str, str, Callable[[], Html]], ...] = (
         ("answer", "What this says", lambda: answer(material, outline, found)),
         ("figures", "Figures", lambda: _figures(material, outline)),
@@ -70,8 +69,7 @@ def outline_report(
         ("runs", "All runs", lambda: runs(material)),
         ("references", "References", lambda: bibliography(material)),
     )
-    with material.figures:
-        sections = [make() for _, _, make in parts]
+    sections = material.made(folder, [make for _, _, make in parts])
     write_atomically(
         folder / "README.md", ("\n".join(_readme(material, outline, found, published_said, our_said)) + "\n").encode()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from lotterylab.audit.alarms import Alarm
@@ -68,10 +69,8 @@ def report(
         return outline_report(study, results, alarms, folder, context, outline)
     folder.mkdir(parents=True, exist_ok=True)
     material = of_activations(gather(study, results, alarms, folder, context))
-    material.write_tables(folder)
     shown = [one for one in SECTIONS if one[3](material)]
-    with material.figures:
-        sections = [make(material) for _, _, make, _ in shown]
+    sections = material.made(folder, [partial(make, material) for _, _, make, _ in shown])
     write_atomically(folder / "README.md", readme(material).encode())
     page = folder / "index.html"
     contents = [(anchor, title) for anchor, title, _, _ in shown]
