@@ -240,7 +240,10 @@ class Store:
 
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The last checkpoint of an unfinished run; None if there is none or it is damaged (the run starts again)."""
-        return partials.unpacked(digest, self.files.read(partials.place(self.path, digest), limit=sys.maxsize))
+        path = partials.place(self.path, digest)
+        if partials.notes_of(digest, path) is None:  # a file of holes may say that it has any size
+            return None
+        return partials.unpacked(digest, self.files.read(path, limit=sys.maxsize))
 
     def partial_notes(self, digest: str) -> dict[str, Any] | None:
         """The notes of that checkpoint alone, for those who only look: its step, metrics, seconds."""
