@@ -14,6 +14,7 @@ from lotterylab.engine.here import run_here
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import repair, verify
+from lotterylab.errors import RefusedError
 from lotterylab.plan.nodes import Node
 from some_plans import CHOSEN, FAR, INIT, MAGNITUDE, RUN, TICKET, hashes
 
@@ -144,3 +145,28 @@ def test_damage_that_comes_back_each_time_ends_as_a_failure(store, monkeypatch):
     monkeypatch.setattr(Store, "put", put_badly)
     summary = run_here([FAR], store)
     assert "is damaged" in summary.failed[MAGNITUDE.digest] and summary.skipped
+
+
+STRANGERS = {
+    "a pipe": os.mkfifo,
+    "a file": lambda path: path.write_text("stray"),
+    "a link out": lambda path: path.symlink_to(path.parents[2]),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+}
+
+
+@pytest.mark.parametrize("make", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("place", ["partial", "runs", "objects"])
+def test_something_else_in_the_place_of_a_folder_within_is_set_aside_or_refused_and_nothing_hangs(store, make, place):
+    beside = store.path.parent / "thesis.txt"
+    beside.write_text("years of work")
+    path = store.path / place / (blob(store, RUN, "final").parent.name if place == "objects" else RUN.digest)
+    shutil.rmtree(path, ignore_errors=True)
+    make(path)
+    try:
+        run_here(TARGETS, Store(store.path))
+    except RefusedError as error:
+        assert "is a link" in str(error)
+    repair(store, list(verify(store)))
+    assert run_here(TARGETS, Store(store.path)).failed == {} and not list(verify(store))
+    assert beside.read_text() == "years of work"

@@ -180,7 +180,11 @@ class Files:
 
     def remove(self, folder: Path) -> None:
         """Remove a folder and all that is in it; what cannot be removed stays for the next sweep."""
-        shutil.rmtree(self.inside(folder), ignore_errors=True)
+        if self.inside(folder).is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:  # rmtree would open a pipe, and wait
+            with contextlib.suppress(OSError):
+                folder.unlink()
 
     def inside(self, path: Path) -> Path:
         """``path``, if it lies below the root and no folder on the way is a link.

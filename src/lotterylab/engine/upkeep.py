@@ -31,7 +31,7 @@ def sweep(store: Store) -> None:
     for folder in _entries(store.path / "partial"):
         if folder.name.startswith(WRITING):
             continue
-        if not is_name(folder.name):
+        if not is_name(folder.name) or folder.is_symlink() or not folder.is_dir():
             store.files.set_aside(folder, "no checkpoint has such a name")
             continue
         record = store.record(folder.name)

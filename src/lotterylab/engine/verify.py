@@ -93,6 +93,8 @@ def _format(store: Store) -> Iterator[Damage]:
 
 def _objects(store: Store) -> Iterator[Damage]:
     for folder in _children(store.path / "objects"):
+        if not _is_folder(folder):
+            yield Damage(path=folder, what="it is not a folder")
         for path in _children(folder):
             data, wrong = _read(path)
             if wrong:
@@ -106,8 +108,8 @@ def _objects(store: Store) -> Iterator[Damage]:
 def _runs(store: Store) -> Iterator[Damage]:
     for folder in _children(store.path / "runs"):
         path = folder / "manifest"
-        if not is_name(folder.name):
-            yield Damage(path=folder, what="no result has such a name")
+        if not is_name(folder.name) or not _is_folder(folder):
+            yield Damage(path=folder, what="no result has such a name, or it is not a folder")
             continue
         yield from (Damage(path=file, what="no result has such a file") for file in _children(folder) if file != path)
         if not os.path.lexists(path):
@@ -150,7 +152,7 @@ def _known(store: Store) -> Iterator[Damage]:
 def _partials(store: Store) -> Iterator[Damage]:
     for folder in _children(store.path / "partial"):
         path = folder / "checkpoint"
-        if not is_name(folder.name) or not folder.is_dir() or folder.is_symlink():
+        if not is_name(folder.name) or not _is_folder(folder):
             yield Damage(path=folder, what="no checkpoint has such a name")
             continue
         yield from (Damage(path=file, what="no run has such a file") for file in _children(folder) if file != path)
@@ -175,7 +177,7 @@ def _strangers(store: Store) -> Iterator[Damage]:
     """Links, and other things than folders in the place of folders."""
     for name in FOLDERS:
         folder = store.path / name
-        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+        if os.path.lexists(folder) and not _is_folder(folder):
             yield Damage(path=folder, what="it is not a folder")
     for name in OWN_FILES:
         if (path := store.path / name).is_symlink():
@@ -184,9 +186,13 @@ def _strangers(store: Store) -> Iterator[Damage]:
 
 def _children(folder: Path) -> list[Path]:
     """What is in a folder of the store but hidden files, in the order of the names; a link is not followed."""
-    if folder.is_symlink() or not folder.is_dir():
+    if not _is_folder(folder):
         return []
     return sorted(folder / name for name in os.listdir(folder) if not name.startswith("."))
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _read(path: Path) -> tuple[bytes, str]:
