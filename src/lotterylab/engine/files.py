@@ -100,6 +100,19 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line.removesuffix(b"\n") if whole else b""
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a regular file, in little memory; empty if there is no such file.
+
+    Raises:
+        DamageError: something else than a file has that name.
+    """
+    descriptor = _opened(path)
+    if descriptor is None:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _opened(path: str | Path) -> int | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from lotterylab.engine import partials
-from lotterylab.engine.files import is_name, read_bytes, read_lines, unsealed
+from lotterylab.engine.files import LIMIT, is_name, read_bytes, read_lines, sha256_of, unsealed
 from lotterylab.engine.layout import FORMAT, write_format
 from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.store import FOLDERS, Store
@@ -96,13 +96,12 @@ def _objects(store: Store) -> Iterator[Damage]:
         if not _is_folder(folder):
             yield Damage(path=folder, what="it is not a folder")
         for path in _children(folder):
-            data, wrong = _read(path)
-            if wrong:
-                yield Damage(path=path, what=wrong)
-            elif not is_name(path.name) or path != store.blob_path(path.name):
+            if not is_name(path.name) or path != store.blob_path(path.name):
                 yield Damage(path=path, what="no blob has such a name or place")
-            elif hashlib.sha256(data).hexdigest() != path.name:
-                yield Damage(path=path, what="its bytes are not those it was named for")
+            elif path.is_symlink():
+                yield Damage(path=path, what="it is a link")
+            elif wrong := _wrong_bytes(path):
+                yield Damage(path=path, what=wrong)
 
 
 def _runs(store: Store) -> Iterator[Damage]:
@@ -158,7 +157,7 @@ def _partials(store: Store) -> Iterator[Damage]:
         yield from (Damage(path=file, what="no run has such a file") for file in _children(folder) if file != path)
         if os.path.lexists(path):
             whole = not path.is_symlink() and partials.notes_of(folder.name, path) is not None
-            data, wrong = _read(path) if whole else (b"", "")
+            data, wrong = _read(path, sys.maxsize) if whole else (b"", "")
             if wrong or not partials.is_whole(folder.name, data):
                 yield Damage(path=path, what=wrong or "it is not what its checksum says, or another run's")
 
@@ -191,15 +190,26 @@ def _children(folder: Path) -> list[Path]:
     return sorted(folder / name for name in os.listdir(folder) if not name.startswith("."))
 
 
+def _wrong_bytes(path: Path) -> str:
+    try:
+        return "" if sha256_of(path) == path.name else "its bytes are not those it was named for"
+    except DamageError as error:
+        return _without(path, error)
+
+
+def _without(path: Path, error: DamageError) -> str:
+    return str(error).removeprefix(f"{path} ").rstrip(".")
+
+
 def _is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _read(path: Path) -> tuple[bytes, str]:
+def _read(path: Path, limit: int = LIMIT) -> tuple[bytes, str]:
     """The bytes of a file, or what is wrong with it."""
     if path.is_symlink():
         return b"", "it is a link"
     try:
-        return read_bytes(path) or b"", ""
+        return read_bytes(path, limit=limit) or b"", ""
     except DamageError as error:
-        return b"", str(error).removeprefix(f"{path} ").rstrip(".")
+        return b"", _without(path, error)
