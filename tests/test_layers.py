@@ -19,7 +19,20 @@ PACKAGE = ROOT / "src" / "lotterylab"
 
 # by the first part of the name; what stands later may import what stands earlier, and its own layer
 LAYERS: tuple[set[str], ...] = (
-    {"types", "errors", "refusals", "streams", "ending", "words", "user_code", "user_options", "rng", "blobs", "masks"}
+    {
+        "types",
+        "errors",
+        "refusals",
+        "streams",
+        "interrupts",
+        "ending",
+        "words",
+        "user_code",
+        "user_options",
+        "rng",
+        "blobs",
+        "masks",
+    }
     | {"foreign", "pickles", "torch_files", "torch_pickles"}
     | {"counts", "scopes", "patterns", "granularity", "pools", "cuts", "select", "select_profiles", "rounds", "rates"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},

@@ -15,6 +15,7 @@ from typing import Any
 
 from lotterylab import ending, streams
 from lotterylab.errors import LotteryError, UsageError, unknown
+from lotterylab.interrupts import Hearing
 from lotterylab.refusals import explained, is_of_the_system, refusal
 from lotterylab.studies.catalogue import HOMES as STUDY_HOMES
 
@@ -164,28 +165,14 @@ def _reported(given: list[str]) -> int:
     return failed.exit_code
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal asked the command to stop.
-
-    After a plain KeyboardInterrupt inside ``exec``, which makes dataclasses, CPython ends the process by a signal, even
-    where the interrupt was handled.
-    """
-
-
 def _interruptible() -> list[int]:
     """From now on the signals that ask to stop raise ``Interrupted``, and are listed.  Computing has its own way."""
-    signals: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        return signals
-
-    def hear(number: int, frame: object) -> None:
-        signals.append(number)
-        raise Interrupted
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, hear)
-    return signals
+    hearing = Hearing()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                signal.signal(number, hearing)
+    return hearing.heard
 
 
 def _written_by(command: Any, store: str | None) -> list[str]:

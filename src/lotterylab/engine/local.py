@@ -22,6 +22,7 @@ from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.engine.worker import ASKS_TO_STOP, Settings
 from lotterylab.errors import LotteryError, RefusedError, SystemRefusal, UsageError
+from lotterylab.interrupts import heard_by_now
 from lotterylab.plan.nodes import Node
 from lotterylab.refusals import refusals
 
@@ -271,12 +272,13 @@ def finished(node: Node, store: Store) -> Record | None:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The list into which the signals that ask to stop are written while inside."""
+    """The list into which the signals that ask to stop are written while inside; those heard before are in it."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():  # a notebook's executor: signals stay whose they were
         yield caught
         return
     before: dict[signal.Signals, Any] = {}
+    caught += heard_by_now(ASKS_TO_STOP)
     try:
         for number in ASKS_TO_STOP:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:  # nohup
