@@ -157,6 +157,7 @@ def refusals(doing: str = "", folder: object = None) -> Iterator[None]:
     except Exception as error:
         named = paths(error)
         ours = folder is not None and bool(named) and _is_inside(named[0], str(folder))
+        ours = ours and not isinstance(error, _OF_ANOTHER_KIND)  # a file was named in the place of the folder
         if ours or is_of_the_system(error):
             raise refusal(error, doing) from error
         raise

@@ -24,7 +24,7 @@ LINES: dict[str, list[tuple[str, ...]]] = {
     "run": [("run", *STUDY, *STORE, *KNOWN, "--workers", "1"), ("run", *STUDY, *CONFIG, *STORE, "--workers", "1")],
     "status": [("status", *STUDY, *STORE, *KNOWN), ("status", *STUDY, *STORE, "--ledger", "shared.jsonl")],
     "table": [("table", *STUDY, *STORE, *KNOWN), ("table", *STUDY, *STORE, "--json", *KNOWN)],
-    "report": [("report", *STUDY, *STORE, *KNOWN, "--out", "page"), ("report", *STUDY, *STORE)],
+    "report": [("report", *STUDY, *STORE, *KNOWN, "--out", "page")],
     "checkpoints": [("checkpoints", *STUDY, *STORE, *KNOWN, "--out", "weights")],
     "cite": [("cite", STUDY[0], *CONFIG)],
     "diff": [("diff", "{a}", "{b}", *STORE, *KNOWN)],
@@ -43,7 +43,7 @@ LINES: dict[str, list[tuple[str, ...]]] = {
 # what a command may write, beside standard output
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "run": ("store",),
-    "report": ("page", "store/report"),
+    "report": ("page",),
     "checkpoints": ("weights",),
     "store": ("store", "bundle.tar"),
     "data": ("folder",),
