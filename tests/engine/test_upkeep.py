@@ -144,7 +144,7 @@ def member(name: str, data: bytes = b"", **fields: object) -> tuple[tarfile.TarI
 
 STRANGERS = {
     "a path out": member("../../victim", b"x"),
-    "an absolute path": member("/tmp/victim", b"x"),
+    "an absolute path": member("/nowhere/victim", b"x"),
     "an object with a path": member("objects/../../victim", b"x"),
     "a link": member("objects/link", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
     "a hard link": member("objects/link", type=tarfile.LNKTYPE, linkname="ledger.jsonl"),

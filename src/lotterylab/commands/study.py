@@ -133,7 +133,7 @@ class Run:
 
 
 def _exit_code(failures: Iterable[str], *, lost: bool) -> int:
-    """Of a run that came to its end, from the messages of the tasks that failed.
+    """The exit code of a run that came to its end, from the messages of the tasks that failed.
 
     ``lost``: a ledger or a tracker could not be written.
     """

@@ -150,7 +150,7 @@ def _garbage(path: Path, why: str) -> Garbage:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, in the order of the names; nothing for a link."""
+    """The entries of a folder in the order of their names; none for a link."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     return sorted(folder / name for name in os.listdir(folder))

@@ -184,7 +184,7 @@ def _strangers(store: Store) -> Iterator[Damage]:
 
 
 def _children(folder: Path) -> list[Path]:
-    """What is in a folder of the store but hidden files, in the order of the names; a link is not followed."""
+    """The entries of a folder but hidden ones, in the order of their names; none for a link."""
     if not _is_folder(folder):
         return []
     return sorted(folder / name for name in os.listdir(folder) if not name.startswith("."))
