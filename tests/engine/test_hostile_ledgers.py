@@ -23,8 +23,8 @@ from lotterylab.errors import LotteryError, UsageError
 from lotterylab.plan.digest import canonical
 from some_plans import INIT, RUN
 
-NAMES = ["", "..", ".", "../../victim", "/nowhere/victim", "runs", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", "é" * 64]
-NAMES += ["a" * 63 + "\0", "%2e%2e", "~", "$HOME", "C:\\victim", "a/" * 32, "١" * 64]
+NAMES = ["", "..", ".", "../../victim", "/nowhere/victim", "runs", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"]
+NAMES += ["é" * 64, "a" * 63 + "\0", "%2e%2e", "~", "$HOME", "C:\\victim", "a/" * 32, "١" * 64]
 SPEC = canonical(INIT)
 GOOD: dict[str, Any] = {
     "digest": INIT.digest,
