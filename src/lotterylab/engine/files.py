@@ -63,11 +63,11 @@ def read_bytes(path: str | Path, most: int = sys.maxsize, *, limit: int = sys.ma
     Raises:
         DamageError: something else than a file has that name, or the file is too large.
     """
-    descriptor = _opened(path)
-    if descriptor is None:
+    opened = _opened(path)
+    if opened is None:
         return None
+    descriptor, size = opened
     try:
-        size = os.fstat(descriptor).st_size
         if size > limit:
             raise DamageError(f"{path} has {size:,} bytes, more than such a file can have.")
         asked = min(most, size + 1)  # a read that comes back shorter has met the end
@@ -88,10 +88,10 @@ def read_lines(path: Path) -> Iterator[bytes]:
     Raises:
         DamageError: something else than a file has that name.
     """
-    descriptor = _opened(path)
-    if descriptor is None:
+    opened = _opened(path)
+    if opened is None:
         return
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(opened[0], "rb") as file:
         while line := file.readline(LIMIT):
             whole = len(line) < LIMIT
             while not line.endswith(b"\n") and (rest := file.readline(LIMIT)):
@@ -106,14 +106,15 @@ def sha256_of(path: Path) -> str:
     Raises:
         DamageError: something else than a file has that name.
     """
-    descriptor = _opened(path)
-    if descriptor is None:
+    opened = _opened(path)
+    if opened is None:
         return ""
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(opened[0], "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _opened(path: str | Path) -> int | None:
+def _opened(path: str | Path) -> tuple[int, int] | None:
+    """The descriptor of a regular file and its size in bytes; None if there is no such file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -122,10 +123,11 @@ def _opened(path: str | Path) -> int | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):  # a circle of links; a socket
             raise DamageError(f"{path} is not a file ({error.strerror}).") from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
         os.close(descriptor)
         raise DamageError(f"{path} is not a file.")
-    return descriptor
+    return descriptor, state.st_size
 
 
 def sealed(fields: Mapping[str, Any]) -> bytes:
