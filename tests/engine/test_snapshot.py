@@ -57,6 +57,18 @@ def test_a_snapshot_asks_the_store_for_each_record_once(tmp_path):
     assert set(store.asked.values()) == {1}
 
 
+def test_a_snapshot_reads_a_manifest_once_however_often_it_is_asked_for(tmp_path, monkeypatch):
+    store = Store(tmp_path).create()
+    finish(store, RUN)
+    snapshot = Snapshot(store)
+    reads: list[str] = []
+    read = Snapshot._manifest_bytes
+    monkeypatch.setattr(Snapshot, "_manifest_bytes", lambda self, digest: reads.append(digest) or read(self, digest))
+    assert [RUN.digest in snapshot for _ in range(3)] == [True] * 3
+    assert reads == [RUN.digest]
+    assert [RATE.digest in snapshot for _ in range(3)] == [False] * 3
+
+
 def test_results_and_standing_see_what_was_finished_since_they_were_last_asked(tmp_path):
     store = Store(tmp_path).create()
     finish(store, RUN)

@@ -54,6 +54,7 @@ def test_the_pace_is_that_of_the_finished_runs_that_really_ran(tmp_path):
     finish(store, list(runs(TWO_SEEDS).values())[-1], seconds=1e6, where="another processor, by a ledger")
     expected = (2 * work(dense) + 4 * work(ticket)) / (work(dense) + work(ticket))
     assert seconds_per_image(TWO_SEEDS.targets(), store) == pytest.approx(expected)
+    assert seconds_per_image(TWO_SEEDS.targets(), store, exactly=False) == pytest.approx(2.0)
 
 
 def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):

@@ -49,9 +49,14 @@ class Snapshot(Store):
     def __init__(self, store: Store) -> None:
         vars(self).update(vars(store))  # the same folder and ledgers, opened and checked already
         self._seen: dict[str, Record | None] = {}
+        self._whole: dict[str, bool] = {}
 
     def __contains__(self, digest: str) -> bool:
-        return self._seen[digest] is not None if digest in self._seen else super().__contains__(digest)
+        if digest in self._seen:
+            return self._seen[digest] is not None
+        if digest not in self._whole:  # tasks that many rest on are asked for again and again
+            self._whole[digest] = super().__contains__(digest)
+        return self._whole[digest]
 
     def computed(self, digest: str) -> Record | None:
         """See ``Store.computed``; what a record holds is decoded when it is asked for."""

@@ -37,15 +37,21 @@ def length(run: Train) -> str:
     return f"{steps:,} steps"
 
 
-def seconds_per_image(targets: Iterable[Node], store: Store) -> float | None:
-    """From runs of this plan that were finished on a processor such as this one; None where there are none."""
-    done = [(store.record(node.digest), node) for node in targets if isinstance(node, Train)]
-    timed = [
-        (record.seconds, work(node))
-        for record, node in done
-        if record and not record.same_as and record.seconds and record.facts.get("processor") == processor()
-    ]
-    return sum(seconds for seconds, _ in timed) / sum(images for _, images in timed) if timed else None
+def seconds_per_image(targets: Iterable[Node], store: Store, *, exactly: bool = True) -> float | None:
+    """From runs of this plan that were finished on a processor such as this one; None where there are none.
+
+    ``exactly``: from all of them.  False takes the first, where only the question is whether there is one.
+    """
+    seconds = images = 0.0
+    for node in targets:
+        if not isinstance(node, Train):
+            continue
+        record = store.record(node.digest)
+        if record and not record.same_as and record.seconds and record.facts.get("processor") == processor():
+            seconds, images = seconds + record.seconds, images + work(node)
+            if not exactly:
+                break
+    return seconds / images if images else None
 
 
 def missing(study: Study, store: Store) -> list[Node]:

@@ -74,8 +74,8 @@ class Standing:
 def standing(study: Study, store: Store) -> Standing:
     """The state of a study; reads the store and needs no lock."""
     store = Snapshot(store)
-    pace = seconds_per_image(study.targets(), store)  # first, since it reads whole records: none is read twice
     todo = {node.digest: node for node in missing(study, store)}
+    pace = seconds_per_image(study.targets(), store, exactly=bool(todo))
     begun = {digest: _share(node, store) for digest, node in todo.items() if isinstance(node, Train)}
     failures = store.failures()
     trainings = {digest for digest, node in all_tasks(study.targets()).items() if isinstance(node, Train)}
