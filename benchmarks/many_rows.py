@@ -29,13 +29,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lotterylab.asking.request import Request
 from lotterylab.engine.facts import facts
 from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.plan.digest import canonical
 from lotterylab.plan.nodes import Choose, Measure, Node, Prune, Train
-from lotterylab.studies.request import Request
 
 REAL = Path(__file__).parents[1] / "results" / "activations" / "ledger.jsonl"
 REQUEST = Request(

@@ -3,8 +3,8 @@
 import torch
 
 from lotterylab import masks
-from lotterylab.audit import audit
-from lotterylab.select import select
+from lotterylab.auditing import audit
+from lotterylab.masks.select import select
 
 SHAPES = {"fc1.weight": (30, 20), "fc1.bias": (30,), "fc2.weight": (10, 30), "fc2.bias": (10,)}
 STATISTICS = {"bn.weight": (30,), "bn.bias": (30,), "bn.running_mean": (30,), "bn.running_var": (30,)}

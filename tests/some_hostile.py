@@ -49,21 +49,21 @@ def hostile_files(folder: Path) -> list[tuple[str, Path, str]]:
 
 
 def _tensors(path: Path) -> str:
-    from lotterylab.blobs import read_tensors
+    from lotterylab.formats.blobs import read_tensors
 
     tensors = read_tensors(path)
     return f"{len(tensors)} tensors, {sum(float(tensor.double().abs().sum()) for tensor in tensors.values())}"
 
 
 def _mask(path: Path) -> str:
-    from lotterylab.masks import load_mask, sparsity
+    from lotterylab.masks.algebra import load_mask, sparsity
 
     return f"{sparsity(load_mask(path))}"
 
 
 def _command(*words: str) -> str:
     """All that a command prints; what it refuses is raised again, as what a person sees."""
-    from lotterylab.cli import main
+    from lotterylab.commands.main import main
 
     told = io.StringIO()
     with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
@@ -79,8 +79,8 @@ def _audit(path: Path) -> str:
 
 
 def _options(path: Path) -> str:
-    from lotterylab.cli import kind_of
     from lotterylab.commands import line
+    from lotterylab.commands.table import kind_of
 
     words = ["--config", str(path)]
     try:
@@ -177,8 +177,8 @@ def main() -> None:
     import torch
     from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-    from lotterylab.audit import audit_folder
-    from lotterylab.cli import kind_of
+    from lotterylab.auditing import audit_folder
+    from lotterylab.commands.table import kind_of
     from lotterylab.data import Cifar10, Folder
 
     assert torch.zeros(1).sum() == 0 and struct and Image and JpegImagePlugin and PngImagePlugin

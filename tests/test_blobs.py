@@ -7,8 +7,8 @@ import stat
 import pytest
 import torch
 
-from lotterylab.blobs import read_tensors, serialize, write_atomically, write_tensors
 from lotterylab.errors import UsageError
+from lotterylab.formats.blobs import read_tensors, serialize, write_atomically, write_tensors
 
 TENSORS = {"b": torch.arange(6.0).view(2, 3), "a": torch.tensor([True, False])}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lotterylab.cli import main
+from lotterylab.commands.main import main
 from lotterylab.engine import ledger
 
 
@@ -69,7 +69,7 @@ def test_a_truncated_data_file_is_named_before_any_training(call, tmp_path):
 
 def test_help_names_every_command_and_imports_no_torch():
     script = (
-        "import sys; from lotterylab.cli import main; main(['--help']); "
+        "import sys; from lotterylab.commands.main import main; main(['--help']); "
         "assert not {'torch', 'numpy', 'tyro'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

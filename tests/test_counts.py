@@ -1,4 +1,4 @@
-"""counts.py: exact arithmetic, and LeNet's published ladder of counts."""
+"""masks/counts.py: exact arithmetic, and LeNet's published ladder of counts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lotterylab import masks
-from lotterylab.counts import alive_rate_counts, removal_count
 from lotterylab.errors import UsageError
-from lotterylab.select import select
+from lotterylab.masks.counts import alive_rate_counts, removal_count
+from lotterylab.masks.select import select
 from lotterylab.types import Scores
 from some_scores import quick, scores_of
 
@@ -73,5 +73,5 @@ def test_select_follows_the_ladder_round_by_round_with_sparsities_as_fractions_o
 
 
 def test_counts_and_rules_can_be_imported_without_torch():
-    program = "import sys; sys.modules['torch'] = None; import lotterylab.select, lotterylab.cuts, lotterylab.counts"
+    program = "import sys; sys.modules['torch'] = None; from lotterylab.masks import counts, cuts, select"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,4 +1,4 @@
-"""cuts.py: what a selection is described as."""
+"""masks/cuts.py: what a selection is described as."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import torch
 
 from lotterylab import masks
-from lotterylab.cuts import describe_cut
-from lotterylab.select import select
+from lotterylab.masks.cuts import describe_cut
+from lotterylab.masks.select import select
 from lotterylab.types import Mask
 from some_scores import scores_of
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lotterylab import ending
+from lotterylab.system import ending
 
 
 def ended(code: str, **more) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ def test_a_reader_that_goes_away_ends_a_command_that_looks_with_141(tmp_path, wo
 
 
 def test_a_command_that_looks_prints_the_same_whole_document_and_code_as_from_python(tmp_path, capsys):
-    from lotterylab.cli import main
+    from lotterylab.commands.main import main
 
     (tmp_path / "runs").mkdir()
     command = ["table", "activations", "--seeds", "3", "--json", "--store", str(tmp_path)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lotterylab.cli import main
+from lotterylab.commands.main import main
 from lotterylab.commands.study import _exit_code
 from some_endings import is_alone, process
 

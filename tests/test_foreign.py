@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from lotterylab import foreign
 from lotterylab.errors import LotteryError, UsageError
-from lotterylab.foreign import admitted, in_csv, in_markdown, shown, shown_lines
+from lotterylab.formats import foreign
+from lotterylab.formats.foreign import admitted
+from lotterylab.formats.text import in_csv, in_markdown, shown, shown_lines
 
 INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 ANY = st.text(st.characters())

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 import lotterylab as ll
 from lotterylab import masks
-from lotterylab.audit.alarms import reached_is_not_requested
+from lotterylab.auditing.alarms import reached_is_not_requested
 from lotterylab.criteria import Magnitude
-from lotterylab.cuts import describe_cut
 from lotterylab.errors import UsageError
-from lotterylab.granularity import Blocks, granularity_of
-from lotterylab.patterns import Pattern
-from lotterylab.select import select
+from lotterylab.masks.cuts import describe_cut
+from lotterylab.masks.granularity import Blocks, granularity_of
+from lotterylab.masks.patterns import Pattern
+from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 
 dims = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(1, 3))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lotterylab.foreign import shown, shown_lines
+from lotterylab.formats.text import shown, shown_lines
 from some_hostile import MEGABYTE, SPARE, Outcome
 
 HERE = Path(__file__).resolve().parent

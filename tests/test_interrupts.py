@@ -6,7 +6,7 @@ import signal
 
 from lotterylab.engine.local import run
 from lotterylab.engine.store import Store
-from lotterylab.interrupts import Hearing, heard_by_now
+from lotterylab.system.interrupts import Hearing, heard_by_now
 from some_plans import RUN
 
 

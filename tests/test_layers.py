@@ -17,40 +17,16 @@ import lotterylab
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "lotterylab"
 
-# by the first part of the name; what stands later may import what stands earlier, and its own layer
+# rooms, by the first part of a module's name; a room imports from earlier layers and from its own
 LAYERS: tuple[set[str], ...] = (
-    {
-        "types",
-        "errors",
-        "refusals",
-        "streams",
-        "interrupts",
-        "ending",
-        "words",
-        "user_code",
-        "user_options",
-        "rng",
-        "blobs",
-        "masks",
-    }
-    | {"foreign", "pickles", "torch_files", "torch_pickles"}
-    | {"counts", "scopes", "patterns", "granularity", "pools", "cuts", "select", "select_profiles", "rounds", "rates"},
-    {"data", "models", "network", "views", "criteria", "training", "analysis", "audit", "plan", "procedures"},
-    {"engine"},
-    {
-        "studies",
-        "report",
-        "export",
-        "cli",
-        "commands",
-        "library",
-        "notebook",
-        "fetch",
-        "tracking",
-        "user_tickets",
-        "__main__",
-        "__init__",
-    },
+    {"version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks"},
+    {"data", "models", "network", "views", "criteria", "training", "analysis", "auditing", "plan", "procedures"},
+    {"engine", "library"},
+    {"reading"},
+    {"asking", "studies"},
+    {"report", "fetch", "tracking"},
+    {"commands"},
+    {"__main__", "__init__"},
 )
 PLANS = {"plan", "procedures"}  # never meet their own layer's other side, the methods
 
@@ -100,12 +76,13 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(statement, ast.ImportFrom):
             assert statement.level == 0, f"{path}:{statement.lineno}: imports are absolute"
             home = str(statement.module)
-            names = [f"{home}.{one.name}" if home == "lotterylab" else home for one in statement.names]
+            names = [f"{home}.{one.name}" for one in statement.names]
+            names = [name if name.removeprefix("lotterylab.") in MODULES else home for name in names]
         else:
             continue
         for name in names:
-            if name.startswith("lotterylab."):
-                yield statement.lineno, name.removeprefix("lotterylab.")
+            if name.partition(".")[0] == "lotterylab":
+                yield statement.lineno, name.removeprefix("lotterylab").removeprefix(".") or "__init__"
 
 
 def test_every_module_has_a_layer():
@@ -116,12 +93,23 @@ def test_every_module_has_a_layer():
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_imports_go_down_only_and_plans_and_methods_never_meet(name):
     for line, other in imported(MODULES[name]):
-        if top(other) not in set().union(*LAYERS):
-            continue  # a name of the package itself, such as __version__
         where = f"{MODULES[name].relative_to(ROOT)}:{line} imports {other}"
         assert layer(other) <= layer(name), f"{where}, which is above it"
         if layer(other) == layer(name) == 1:
             assert (top(name) in PLANS) == (top(other) in PLANS), f"{where}: a plan meets a method"
+
+
+def test_no_module_imports_the_package_s_own_face():
+    faced = {name for name, path in MODULES.items() for _, other in imported(path) if other not in MODULES}
+    assert faced == set()
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    imports = {name: {other for _, other in imported(path)} - {name} for name, path in MODULES.items()}
+    while free := [name for name, others in imports.items() if not others & imports.keys()]:
+        for name in free:
+            del imports[name]
+    assert imports == {}, "these import each other, or a circle"
 
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
@@ -154,7 +142,7 @@ for name in sys.argv[2:]:
 
 PLAN = """
 from dataclasses import replace
-from lotterylab.cli import main
+from lotterylab.commands.main import main
 from lotterylab.data import Digits
 from lotterylab.plan.nodes import Data
 from lotterylab.studies.activations import PRESETS, Options, build
@@ -176,7 +164,7 @@ def without_torch(code: str, *arguments: str) -> subprocess.CompletedProcess[str
 def test_all_but_what_is_made_of_tensors_is_imported_where_there_is_no_torch():
     found = [one.name for one in pkgutil.walk_packages(lotterylab.__path__, "lotterylab.")]
     names = [name for name in found if name.removeprefix("lotterylab.") not in OF_TENSORS | {"__main__"}]
-    assert {"lotterylab.cli", "lotterylab.studies.activations", "lotterylab.report.table"} < set(names)
+    assert {"lotterylab.commands.main", "lotterylab.studies.activations", "lotterylab.reading.table"} < set(names)
     run = without_torch(IMPORT_ALL, *names)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 

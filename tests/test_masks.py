@@ -1,4 +1,4 @@
-"""masks.py: what holds for every mask, against SciPy, NumPy and bit patterns."""
+"""masks/algebra.py: what holds for every mask, against SciPy, NumPy and bit patterns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 
 from lotterylab import masks
 from lotterylab.errors import UsageError
-from lotterylab.select import select
+from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 
 SHAPES = {"conv.weight": (3, 2, 2, 2), "linear.weight": (5, 4), "scale": (7,)}

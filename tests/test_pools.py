@@ -1,4 +1,4 @@
-"""pools.py: filters, and what is refused before anything is selected."""
+"""masks/pools.py: filters, and what is refused before anything is selected."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from lotterylab import masks
-from lotterylab.cuts import describe_cut
 from lotterylab.errors import UsageError
-from lotterylab.select import select
+from lotterylab.masks.cuts import describe_cut
+from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 from some_scores import flat, lowest, scores_of
 

@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lotterylab.blobs import write_atomically
 from lotterylab.errors import DamageError, SystemRefusal, UsageError
-from lotterylab.refusals import OF_A_PATH, REMEDIES, explained, failure, is_of_the_system, naming, refusal, refusals
+from lotterylab.formats.blobs import write_atomically
+from lotterylab.system.refusals import (
+    OF_A_PATH,
+    REMEDIES,
+    explained,
+    failure,
+    is_of_the_system,
+    naming,
+    refusal,
+    refusals,
+)
 
 EVERY = sorted(errno.errorcode)
 

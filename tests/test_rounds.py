@@ -11,11 +11,11 @@ from torch import nn
 
 import lotterylab as ll
 from lotterylab import masks
-from lotterylab.counts import removal_count
 from lotterylab.criteria import Magnitude, Random, Snip
 from lotterylab.errors import UsageError
-from lotterylab.rounds import SCHEDULES, in_rounds, ladder, sparsities
-from lotterylab.select import select
+from lotterylab.masks.counts import removal_count
+from lotterylab.masks.rounds import SCHEDULES, in_rounds, ladder, sparsities
+from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 from some_views import batch_for, conv
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lotterylab import masks
-from lotterylab.counts import removal_count
 from lotterylab.errors import UsageError
-from lotterylab.scopes import SCOPES, Layer, erk, uniform
-from lotterylab.select import select
+from lotterylab.masks.counts import removal_count
+from lotterylab.masks.scopes import SCOPES, Layer, erk, uniform
+from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 
 SHAPES = {"conv1": (64, 3, 3, 3), "conv2": (128, 64, 3, 3), "fc1": (256, 128), "fc2": (10, 256)}

@@ -1,4 +1,4 @@
-"""select.py against a plain sort: the count, the order, the ties."""
+"""masks/select.py against a plain sort: the count, the order, the ties."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lotterylab import masks
-from lotterylab.counts import removal_count
 from lotterylab.errors import UsageError
-from lotterylab.select import select
+from lotterylab.masks.counts import removal_count
+from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 from some_scores import cases, flat, lowest, quick, removed, scores_of, sparsities
 

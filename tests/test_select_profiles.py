@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from lotterylab import masks
-from lotterylab.cuts import describe_cut
 from lotterylab.errors import UsageError
-from lotterylab.select import PROFILES, select
+from lotterylab.masks.cuts import describe_cut
+from lotterylab.masks.select import PROFILES, select
 from lotterylab.types import Scores
 from some_scores import flat, lowest, removed, scores_of
 

@@ -21,10 +21,10 @@ from lotterylab.engine.facts import facts
 from lotterylab.engine.here import run_here
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Dense, Init, Prune, Train
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.procedures import control, iterative, learning_rate_rewinding, one_shot
-from lotterylab.rates import Rate
 from lotterylab.training.named import code_of
 from lotterylab.training.user import UserModel, UserTraining
 from some_loop import ENGINE, ENGINE_ADAM, SPARSITIES, K, T, ends, eval_fn, find, init_fn, train_fn, train_fn_adam

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from lotterylab import foreign
-from lotterylab.blobs import read_tensors
 from lotterylab.errors import UsageError
+from lotterylab.formats import foreign
+from lotterylab.formats.blobs import read_tensors
 
 SHARED = torch.randn(5, 6)
 NETWORK = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))

@@ -13,8 +13,8 @@ import pytest
 
 from lotterylab.errors import UsageError
 from lotterylab.models import SPECS
-from lotterylab.user_code import check_options, check_unchanged, code_hash, find
-from lotterylab.user_options import Option, converted, options_of, takes
+from lotterylab.own_code.options import Option, converted, options_of, takes
+from lotterylab.own_code.references import check_options, check_unchanged, code_hash, find
 
 MODULE = '''
 """Mine."""

@@ -10,20 +10,20 @@ Importing the package imports no torch; a name is loaded when it is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# two names that are modules too: bound now, so that the function is what the package shows
-from lotterylab.audit import audit
-from lotterylab.select import select
+from lotterylab.version import __version__
 
 if TYPE_CHECKING:
     from lotterylab import criteria
+    from lotterylab.asking.notebook import run_study
+    from lotterylab.asking.tickets import tickets
+    from lotterylab.auditing import audit
     from lotterylab.library import effective_sparsity, prune, score
-    from lotterylab.masks import apply, load_mask, save_mask, sparsity
-    from lotterylab.notebook import run_study
+    from lotterylab.masks.algebra import apply, load_mask, save_mask, sparsity
+    from lotterylab.masks.select import select
     from lotterylab.training.attach import attach
-    from lotterylab.user_tickets import tickets
 
-__version__ = "0.1.0"
 __all__ = [
+    "__version__",
     "apply",
     "attach",
     "audit",
@@ -40,16 +40,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "apply": "lotterylab.masks",
+    "apply": "lotterylab.masks.algebra",
     "attach": "lotterylab.training.attach",
+    "audit": "lotterylab.auditing",
     "effective_sparsity": "lotterylab.library",
-    "load_mask": "lotterylab.masks",
+    "load_mask": "lotterylab.masks.algebra",
     "prune": "lotterylab.library",
-    "run_study": "lotterylab.notebook",
-    "save_mask": "lotterylab.masks",
+    "run_study": "lotterylab.asking.notebook",
+    "save_mask": "lotterylab.masks.algebra",
     "score": "lotterylab.library",
-    "sparsity": "lotterylab.masks",
-    "tickets": "lotterylab.user_tickets",
+    "select": "lotterylab.masks.select",
+    "sparsity": "lotterylab.masks.algebra",
+    "tickets": "lotterylab.asking.tickets",
 }
 
 
@@ -62,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted(__all__)

@@ -1,6 +1,6 @@
 """``python -m lotterylab``."""
 
-from lotterylab.cli import program
+from lotterylab.commands.main import program
 
 if __name__ == "__main__":
     raise SystemExit(program())

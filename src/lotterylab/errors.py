@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from lotterylab.formats.text import shown
+
 LONGEST, MOST_COMPARED = 100, 1000  # letters of a word that is compared, and words
 MOST_SUGGESTED = 3  # words at the same distance
 MOST_LETTERS = 4000  # of a message
@@ -19,8 +21,6 @@ class LotteryError(Exception):
 
     def __str__(self) -> str:
         """The message as one harmless line, since names and texts in it may be other people's."""
-        from lotterylab.foreign import shown
-
         return shown(super().__str__(), most=MOST_LETTERS)
 
 

@@ -7,14 +7,14 @@ from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from lotterylab import masks
-from lotterylab.counts import Sparsity
 from lotterylab.criteria import check_criterion
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
+from lotterylab.masks.counts import Sparsity
+from lotterylab.masks.rounds import in_rounds, ladder
+from lotterylab.masks.select import select
 from lotterylab.network import candidates, modes_kept, network, state_of
 from lotterylab.rng import stream, torch_draws
-from lotterylab.rounds import in_rounds, ladder
-from lotterylab.select import select
 from lotterylab.types import Batch, Mask, Scores, State
 from lotterylab.views import Criterion, View
 
@@ -81,7 +81,7 @@ def score(
             train=None,
         )
         if mask is not None:
-            masks.check(mask, view.state)
+            algebra.check(mask, view.state)
         draws = torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()})
         with modes_kept(module), draws:  # SynFlow scores in evaluation mode whatever the module's is
             return criterion(view)
@@ -177,7 +177,7 @@ def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ..
 
     state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
     here = Mask({name: kept.cpu() for name, kept in mask.items()})
-    masks.check(here, state)
+    algebra.check(here, state)
     copy = deepcopy(module).cpu()  # looked through in evaluation mode
     return effective(network(copy), state, here, input_shape)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lotterylab.audit import Alarm, alarms, run_alarms
+from lotterylab.auditing import Alarm, alarms, run_alarms
 from lotterylab.errors import UsageError
 
 WEIGHTS = 544_864  # of the shallow CNN of the published activation study
@@ -232,7 +232,7 @@ def test_faults_come_first_and_otherwise_the_order_stays():
 
 
 def test_the_package_is_imported_without_torch():
-    script = "import sys; sys.modules['torch'] = None; import lotterylab.audit"
+    script = "import sys; sys.modules['torch'] = None; import lotterylab.auditing"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

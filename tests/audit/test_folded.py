@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from lotterylab.audit import audit_folder
+from lotterylab.auditing import audit_folder
 from lotterylab.errors import UsageError
 
 

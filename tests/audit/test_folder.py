@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from lotterylab import masks
-from lotterylab.audit import Report, audit_folder
-from lotterylab.blobs import write_tensors
+from lotterylab.auditing import Report, audit_folder
 from lotterylab.errors import UsageError
+from lotterylab.formats.blobs import write_tensors
 from some_arms import later, right_arm
 
 TENSORS = ("init", "dense", "start", "end", "mask", "scores", "gradients")

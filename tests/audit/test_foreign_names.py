@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from lotterylab.audit import audit, audit_folder
-from lotterylab.cli import main
+from lotterylab.auditing import audit, audit_folder
+from lotterylab.commands.main import main
 from lotterylab.errors import UsageError
-from lotterylab.foreign import shown_lines
+from lotterylab.formats.text import shown_lines
 from some_arms import right_arm
 
 FORGING = "fc1\nOK all: no alarm from init, dense, start, end, mask"

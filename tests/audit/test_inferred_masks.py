@@ -3,7 +3,7 @@
 import torch
 
 from lotterylab import masks
-from lotterylab.audit import audit
+from lotterylab.auditing import audit
 from some_arms import SHAPES, STATISTICS, codes, later, right_arm, state, with_mask
 
 

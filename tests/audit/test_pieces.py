@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from lotterylab.audit import audit
+from lotterylab.auditing import audit
 from lotterylab.errors import UsageError
-from lotterylab.select import select
+from lotterylab.masks.select import select
 from some_arms import codes, right_arm
 
 

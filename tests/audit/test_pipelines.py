@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lotterylab import masks
-from lotterylab.audit import audit
-from lotterylab.select import select
+from lotterylab.auditing import audit
+from lotterylab.masks.select import select
 
 
 def trained(module: nn.Module, x, y, steps: int, mask: dict | None) -> dict:

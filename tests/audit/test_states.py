@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from lotterylab import masks
-from lotterylab.audit import audit
+from lotterylab.auditing import audit
 from lotterylab.errors import UsageError
-from lotterylab.select import select
+from lotterylab.masks.select import select
 from some_arms import PRUNABLE, SHAPES, STATISTICS, codes, later, right_arm, state, with_mask
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lotterylab.cli import main
 from lotterylab.commands.data import _Shown
+from lotterylab.commands.main import main
 from lotterylab.fetch import Progress
 
 

@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lotterylab import data, models
-from lotterylab.cli import COMMANDS, kind_of, main
+from lotterylab.asking.choices import data_options, model_options
 from lotterylab.commands import line, parameters
 from lotterylab.commands.fields import fits, options, takes
+from lotterylab.commands.main import main
 from lotterylab.commands.study import Table
+from lotterylab.commands.table import COMMANDS, kind_of
 from lotterylab.errors import UsageError
-from lotterylab.studies.choices import data_options, model_options
 
 FLAGS = sorted({option.flag for name in COMMANDS for option in options(kind_of(name)) if not option.positional})
 NAMES = sorted(option.name for option in options(Table))

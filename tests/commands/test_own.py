@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lotterylab.cli import main
+from lotterylab.commands.main import main
 from lotterylab.data import Digits
 
 MODEL = '''

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lotterylab.cli import COMMANDS, main
+from lotterylab.commands.main import COMMANDS, main
 from lotterylab.engine.store import Store
 
 TINY = shlex.split(
@@ -150,7 +150,7 @@ def test_those_who_only_look_import_no_torch(words, ran, tmp_path):
     extra = ["--store", str(ran)] if words[0] not in ("list", "cite") else []
     extra += ["--out", str(tmp_path / "page")] if words[0] == "report" else []
     script = (
-        "import sys; from lotterylab.cli import main\n"
+        "import sys; from lotterylab.commands.main import main\n"
         f"code = main({[*words, *extra]!r}); assert 'torch' not in sys.modules; raise SystemExit(code)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lotterylab.data import Augment
 from lotterylab.data.augment import crops, windows
 from lotterylab.data.base import Dataset, Split
+from lotterylab.data.draws import EpochDraws
 from lotterylab.data.normalise import Normalise
-from lotterylab.data.streams import EpochDraws
 from lotterylab.errors import UsageError
 
 

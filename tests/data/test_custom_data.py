@@ -83,7 +83,7 @@ def test_images_that_are_sorted_by_class_are_refused_until_a_seed_draws_the_part
 
 
 def test_the_command_offers_a_split_seed_for_a_user_s_data():
-    from lotterylab.studies.choices import data_options, data_spec
+    from lotterylab.asking.choices import data_options, data_spec
 
     assert [one.name for one in data_options("data_mine:squares")] == ["n", "size", "split_seed"]
     spec, _ = data_spec("data_mine:squares", {"split_seed": 3, "n": 30}, {"validation": 5}, None)

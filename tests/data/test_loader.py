@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lotterylab.data import Augment, Digits, NamedStream, TorchGlobalStream
+from lotterylab.data.draws import EpochDraws
 from lotterylab.data.loader import Loader
-from lotterylab.data.streams import EpochDraws
 from lotterylab.errors import UsageError
 
 DATA = Digits(train=50, validation=0, test=7).load(None)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from lotterylab.data import Augment, NamedStream, TorchGlobalStream
-from lotterylab.data.streams import EpochDraws
+from lotterylab.data.draws import EpochDraws
 from lotterylab.errors import UsageError
 
 CROP_AND_FLIP = Augment(crop_padding=4, flip=True)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lotterylab.cli import main
+from lotterylab.commands.main import main
 from lotterylab.engine.ledger import bring_in, read
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store

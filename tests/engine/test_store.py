@@ -16,12 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lotterylab import blobs, masks
-from lotterylab.blobs import unfinished
+from lotterylab.engine import upkeep
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
 from lotterylab.errors import DamageError, RefusedError
+from lotterylab.formats import blobs
+from lotterylab.formats.blobs import unfinished
+from lotterylab.masks import algebra
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.tensor([True, False])}
 RECORD = Record(digest="d" * 64, kind="Train", metrics={"test_accuracy": 0.5, "curves": [1.0]}, facts={"torch": "x"})
@@ -62,7 +64,7 @@ def test_tensors_come_back_to_the_bit_and_under_the_same_name_whatever_their_ord
     store = Store(tmp_path_factory.mktemp("store")).create()
     name = store.put(put)
     back = store.get(name)
-    assert masks.digest(back) == masks.digest(put) and sorted(back) == sorted(put)
+    assert algebra.digest(back) == algebra.digest(put) and sorted(back) == sorted(put)
     turned = {key: put[key].mT.contiguous().mT if put[key].dim() > 1 else put[key] for key in reversed(put)}
     assert store.put(turned) == name
     assert len(list((store.path / "objects").glob("*/*"))) == 1
@@ -161,7 +163,7 @@ def test_killed_at_any_instant_of_writing_it_holds_one_whole_result_and_one_whol
 def test_a_checkpoint_comes_back_with_its_notes_and_goes_with_the_result(store):
     store.save_partial(RECORD.digest, TENSORS, {"step": 7, "metrics": {"train_loss": [0.1]}})
     found = store.load_partial(RECORD.digest)
-    assert found and masks.digest(found[0]) == masks.digest(TENSORS)
+    assert found and algebra.digest(found[0]) == algebra.digest(TENSORS)
     assert found[1] == {"step": 7, "metrics": {"train_loss": [0.1]}}
     store.commit(RECORD)
     assert store.load_partial(RECORD.digest) is None and not (store.path / "partial" / RECORD.digest).exists()
@@ -179,7 +181,7 @@ def test_a_sweep_removes_what_kills_left_and_nothing_else(store):
     for file in (old, young, being_written):
         file.write_bytes(b"half")
     os.utime(old, (0, 0))
-    store.sweep()
+    upkeep.sweep(store)
     assert store.load_partial(RECORD.digest) is None
     assert store.load_partial("e" * 64) and store.load_partial(from_ledger.digest)
     assert sorted(leftovers(store)) == [young, being_written] and store.record(RECORD.digest) == whole
@@ -246,6 +248,7 @@ def test_the_index_of_equal_content_gives_the_record_or_nothing(store):
 HOLDER = """
 import sys, time
 from lotterylab.engine.store import Store
+from lotterylab.masks import algebra
 with Store(sys.argv[1]).lock():
     print("held", flush=True)
     time.sleep(600)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lotterylab.engine import upkeep
 from lotterylab.engine.files import sealed
 from lotterylab.engine.layout import FORMAT
 from lotterylab.engine.records import Record
@@ -132,7 +133,7 @@ def test_a_damaged_format_is_found_and_written_anew(store, text):
     damaged = Store(store.path)
     assert damaged.record(RECORD.digest) == RECORD, "reading goes on"
     assert [damage.path for damage in verify(damaged)] == [file]
-    damaged.create().sweep()
+    upkeep.sweep(damaged.create())
     assert not list(verify(Store(store.path))) and Store(store.path).format == FORMAT
 
 
@@ -142,7 +143,7 @@ def test_one_who_looked_before_there_was_a_store_does_not_take_it_for_an_older_o
     store.commit(RECORD)
     store.save_partial("e" * 64, TENSORS, {"step": 1})
     assert not list(verify(early))
-    early.create().sweep()
+    upkeep.sweep(early.create())
     assert early.format == FORMAT and early.load_partial("e" * 64) and early.record(RECORD.digest) == RECORD
 
 

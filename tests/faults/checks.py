@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from faults.lab import Ending, Lab
-from lotterylab.blobs import WRITING
 from lotterylab.engine.store import Store
 from lotterylab.engine.verify import verify
+from lotterylab.formats.blobs import WRITING
 
 ACCEPTED = (0, 2, 3, 4, 5, 6)  # documented exit codes that come with a sentence
 

@@ -53,7 +53,7 @@ def damage(path: str) -> list[str]:
 
 def command(*words: str) -> int:
     """The command, as a person would type it."""
-    from lotterylab.cli import main
+    from lotterylab.commands.main import main
 
     return main(words)
 
@@ -142,7 +142,7 @@ def tensors(safetensors: str, pickled: str) -> None:
     """A small network's weights, as safetensors and as torch saves them."""
     import torch
 
-    from lotterylab.blobs import serialize
+    from lotterylab.formats.blobs import serialize
 
     state = {"fc.weight": torch.arange(12.0).reshape(3, 4), "fc.bias": torch.zeros(3)}
     Path(safetensors).write_bytes(serialize(state))

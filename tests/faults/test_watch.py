@@ -14,7 +14,7 @@ from faults import hostile_folders, hostile_ledgers, hostile_stores
 from faults.places import Place
 from faults.schedules import FORMS, schedule
 from faults.studies import STUDY
-from lotterylab.cli import COMMANDS
+from lotterylab.commands.table import COMMANDS
 
 STORE, KNOWN, CONFIG = ("--store", "store"), ("--known", "shared.jsonl"), ("--config", "study.toml")
 

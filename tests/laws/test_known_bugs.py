@@ -21,11 +21,11 @@ from lotterylab.data import Digits
 from lotterylab.data.loader import Loader
 from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
+from lotterylab.masks.rates import Rate
+from lotterylab.masks.select import select
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.nodes import Train
 from lotterylab.procedures import iterative
-from lotterylab.rates import Rate
-from lotterylab.select import select
 from lotterylab.training.watch import evaluate
 from some_plans import RECIPE, RUN, compute
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from lotterylab import masks
-from lotterylab.counts import removal_count
 from lotterylab.data import Cifar10, Digits, Mnist
 from lotterylab.data.base import data_dir
 from lotterylab.engine.context import Context
@@ -22,6 +21,7 @@ from lotterylab.engine.rules import execute
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.masks.counts import removal_count
 from lotterylab.models import SPECS
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.inits import INITS

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from lotterylab.errors import UsageError
+from lotterylab.masks.rates import Rate
 from lotterylab.models import ConvN, CustomModel, LeNet300100, Mlp, Narrowed, ResNet, ShallowCnn, Vgg
 from lotterylab.models.base import ModelSpec
 from lotterylab.network import prunable_names
-from lotterylab.rates import Rate
 
 LENET = Rate(share=0.2, output=0.1)
 SPECS = (

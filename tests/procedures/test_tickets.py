@@ -14,6 +14,7 @@ from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
 from lotterylab.engine.trainings import beginning
 from lotterylab.errors import UsageError
+from lotterylab.masks.rates import Rate
 from lotterylab.models import ConvN, LeNet300100
 from lotterylab.procedures import (
     CONTROLS,
@@ -23,7 +24,6 @@ from lotterylab.procedures import (
     learning_rate_rewinding,
     one_shot,
 )
-from lotterylab.rates import Rate
 from lotterylab.training.schedules import Constant
 from some_plans import INIT, RECIPE, RUN, compute
 
@@ -64,8 +64,8 @@ FROM_THE_END = ("learning rate", "fine-tuned")
 
 def kept_after(rounds: int, model: Any, rate: Rate) -> list[int]:
     """How many weights are left after each round of a rate; random scores do, since only counts are asked for."""
+    from lotterylab.masks.select import select
     from lotterylab.network import network
-    from lotterylab.select import select
 
     module = model.build()
     net, mask, counts = network(module), None, []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from lotterylab.asking.request import Request
 from lotterylab.errors import UsageError
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.inits import INITS
 from lotterylab.report.bibliography import BEHIND_EVERY_REPORT, references
 from lotterylab.report.catalogue import LISTS
 from lotterylab.report.citations import entries, keys_of
-from lotterylab.studies.request import Request
 
 
 @pytest.mark.parametrize("key", entries())

@@ -6,12 +6,12 @@ from typing import Any
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
+from lotterylab.reading.outline import Entry, Line, NumberTable
 from lotterylab.report.anchors import arm_links, run_links
 from lotterylab.report.arms import Arms
 from lotterylab.report.differences import lines
 from lotterylab.report.sections.tables import in_markdown
 from lotterylab.report.tidy import numbers
-from lotterylab.studies.outline import Entry, Line, NumberTable
 from some_results import row
 
 LOST = {"diverged_epoch": 3}

@@ -12,6 +12,7 @@ import matplotlib
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from lotterylab.reading.words import plain
 from lotterylab.report import (
     figure_draw,
     figures_contrasts,
@@ -26,7 +27,6 @@ from lotterylab.report.figure_style import METHODS, RC, line
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
 from lotterylab.report.tidy import Number, Trial, numbers, points, trials
-from lotterylab.report.words import plain
 from lotterylab.studies.contrasts import contrasts
 from lotterylab.studies.published import METHODS as PUBLISHED_METHODS
 from lotterylab.studies.published import published_comparison
@@ -135,7 +135,7 @@ def test_every_axis_is_labelled_and_every_look_has_a_name(grids):
 
 
 def test_each_method_has_a_marker_of_its_own_and_those_of_the_study_a_colour_too():
-    from lotterylab.studies.methods import METHODS as KNOWN
+    from lotterylab.asking.methods import METHODS as KNOWN
 
     assert set(METHODS) == {"dense", *KNOWN}
     assert len({look.marker for look in METHODS.values()}) == len(METHODS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lotterylab.reading.outline import Chart, Line
 from lotterylab.report.arms import Arms
 from lotterylab.report.figures_outline import chart, looks
 from lotterylab.report.tidy import Number
-from lotterylab.studies.outline import Chart, Line
 
 TICKET = Line(name="ticket", labels={"method": "iterative"})
 

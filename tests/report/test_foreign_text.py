@@ -11,16 +11,16 @@ from markdown_it import MarkdownIt
 from lotterylab.data.base import Fingerprint
 from lotterylab.engine.local import Event
 from lotterylab.engine.records import Record
-from lotterylab.foreign import shown, shown_lines
+from lotterylab.formats.text import shown, shown_lines
+from lotterylab.own_code.references import described
+from lotterylab.reading.table import render
 from lotterylab.report.context import ReportContext
 from lotterylab.report.differences import lines
 from lotterylab.report.page import report
 from lotterylab.report.progress import Bars, Meter, Plain
 from lotterylab.report.readme import _table_row
 from lotterylab.report.standing import Standing
-from lotterylab.report.table import render
 from lotterylab.report.tidy import Gap, write
-from lotterylab.user_code import described
 from some_plans import RUN
 from some_study import some_results, some_study
 

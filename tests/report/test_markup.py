@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lotterylab.foreign import shown_lines
+from lotterylab.formats.text import shown_lines
 from lotterylab.report.markup import Html, join, tag
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=30)

@@ -14,7 +14,7 @@ from statistics import fmean
 
 import pytest
 
-from lotterylab.audit.alarms import Alarm
+from lotterylab.auditing.alarms import Alarm
 from lotterylab.data.base import Fingerprint
 from lotterylab.report.context import ReportContext
 from lotterylab.report.page import SECTIONS, report

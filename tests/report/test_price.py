@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lotterylab.asking.catalogue import request_kind
 from lotterylab.data import Digits
 from lotterylab.engine.facts import processor
 from lotterylab.engine.records import Record
@@ -11,7 +12,6 @@ from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.report.price import cost, lines, missing, seconds_per_image, spell_seconds, work
 from lotterylab.studies.activations import Options, build
-from lotterylab.studies.catalogue import request_kind
 
 SPEC = Digits(train=90, validation=9, test=30)
 DATA = Data(spec=SPEC, content="as if read")

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lotterylab.audit.alarms import Alarm
-from lotterylab.report.table import arms, render, spell
+from lotterylab.auditing.alarms import Alarm
+from lotterylab.reading.table import arms, render, spell
 from some_results import SEEDS, row
 
 MANY = [

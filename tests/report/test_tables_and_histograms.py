@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lotterylab.engine.results import Result
+from lotterylab.reading.outline import Entry, HistogramChart, Line, NumberTable
 from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.sections.tables import in_markdown
-from lotterylab.studies.outline import Entry, HistogramChart, Line, NumberTable
 from some_results import row
 
 LINE = Line(name="own", labels={"method": "iterative"})
@@ -64,7 +64,7 @@ def test_a_table_has_means_with_intervals_words_and_what_was_not_run():
 
 @pytest.mark.parametrize("study", ["glorot", "rewinding"])
 def test_every_row_of_a_study_s_tables_has_an_entry_for_each_column(study):
-    from lotterylab.studies.catalogue import request_kind
+    from lotterylab.asking.catalogue import request_kind
 
     for one in request_kind(study)().parts().outline.tables:
         assert {len(entries) + 1 for _, entries in one.rows} == {len(one.columns)}

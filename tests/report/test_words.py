@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lotterylab.report.words import rows_text
+from lotterylab.reading.words import rows_text
 from some_results import accuracies
 
 

@@ -12,10 +12,10 @@ from lotterylab.data.corrupted import Corrupted
 from lotterylab.data.scoring import PerClass
 from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
+from lotterylab.masks.rates import Rate
 from lotterylab.models import Narrowed
 from lotterylab.plan.nodes import Prune
 from lotterylab.procedures import Ticket, control, iterative
-from lotterylab.rates import Rate
 from lotterylab.studies.controls import CONTROLS
 from some_plans import DATA, INIT, MODEL, RUN, compute, train
 

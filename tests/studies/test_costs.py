@@ -11,12 +11,12 @@ from lotterylab.analysis.macs import macs
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
+from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Measure, Node, Train
 from lotterylab.plan.study import Row, Study
 from lotterylab.procedures import control, fine_tuning, iterative, learning_rate_rewinding, one_shot
-from lotterylab.rates import Rate
+from lotterylab.reading.costs import costs, trainings
 from lotterylab.studies.controls import CONTROLS
-from lotterylab.studies.costs import costs, trainings
 from some_plans import DATA, INIT, MODEL, RECIPE, RUN, compute
 
 T = RUN.total_steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lotterylab.engine.results import Result
-from lotterylab.studies.doubts import held, if_below, of_data
+from lotterylab.reading.doubts import held, if_below, of_data
 from some_plans import RECIPE, train
 
 RUNS = [train(recipe=replace(RECIPE, epochs=epochs)) for epochs in (1, 4)]

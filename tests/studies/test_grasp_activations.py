@@ -7,9 +7,9 @@ import random
 from lotterylab.data import Digits
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Train, model_of
+from lotterylab.reading.outline import differences_of
 from lotterylab.studies import activations, grasp_activations
 from lotterylab.studies.grasp_activations import OUTLINE, PREDICTIONS, Options, Request
-from lotterylab.studies.outline import differences_of
 from some_results import SEEDS, row
 
 SPEC = Digits()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lotterylab.cli import main
+from lotterylab.asking.catalogue import HOMES, request_kind
+from lotterylab.commands.main import main
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Mnist
 from lotterylab.plan.nodes import Data, Prune, Shuffle, Train
 from lotterylab.studies import lth_mnist
-from lotterylab.studies.catalogue import HOMES, request_kind
 from lotterylab.studies.lth_mnist_claims import OURS, OUTLINE, level
 
 DATA = Data(spec=Mnist(train=55_000, validation=5_000, test=10_000), content="ab" * 32)

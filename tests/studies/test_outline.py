@@ -10,12 +10,12 @@ import scipy.stats
 from lotterylab.analysis.statistics import holm
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
+from lotterylab.reading.caveats import BEST_STEP
+from lotterylab.reading.judging import above, equal, gains_more, less, level_reached, more, nothing, percent
+from lotterylab.reading.outline import Chart, Claim, Line, Outline, Versus, differences_of, judged
+from lotterylab.reading.words import diverged_text
 from lotterylab.report.sections.answers import OURS, counted
-from lotterylab.report.words import diverged_text
-from lotterylab.studies.caveats import BEST_STEP
 from lotterylab.studies.init_tickets import settled
-from lotterylab.studies.judging import above, equal, gains_more, less, level_reached, more, nothing, percent
-from lotterylab.studies.outline import Chart, Claim, Line, Outline, Versus, differences_of, judged
 from some_plans import RUN
 
 TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})

@@ -7,12 +7,12 @@ import json
 
 import pytest
 
+from lotterylab.asking.catalogue import HOMES, request_kind
+from lotterylab.asking.sized import SizedRequest
 from lotterylab.data import Digits
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
 from lotterylab.studies import activations
-from lotterylab.studies.catalogue import HOMES, request_kind
-from lotterylab.studies.sized import SizedRequest
 
 DATA = Data(spec=Digits(), content="ab" * 32)
 EVERYTHING = activations.Options(

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
+from lotterylab.asking.catalogue import HOMES, request_kind
+from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.data import Digits
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.study import Study
-from lotterylab.report.alarms import alarms_of
+from lotterylab.reading.alarms import alarms_of
+from lotterylab.reading.outline import differences_of
+from lotterylab.reading.table import render
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures_outline import looks
 from lotterylab.report.page import report
 from lotterylab.report.price import lines
-from lotterylab.report.table import render
-from lotterylab.studies.catalogue import HOMES, request_kind
-from lotterylab.studies.outline import differences_of
-from lotterylab.studies.sized import Parts, SizedRequest
 from some_plans import compute
 
 NAMES = [name for name in HOMES if issubclass(request_kind(name), SizedRequest)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lotterylab.cli import main
+from lotterylab.commands.main import main
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.errors import UsageError

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from lotterylab import rng, tickets
 from lotterylab.errors import UsageError
-from lotterylab.masks import ones
+from lotterylab.masks.algebra import ones
 from lotterylab.training.user import Run
 from lotterylab.training.user_batches import batches
 

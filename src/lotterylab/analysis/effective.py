@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
 from lotterylab.types import Mask, State
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ def effective(net: Network, state: Mapping[str, Tensor], mask: Mask, shape: tupl
     """
     import torch
 
-    from lotterylab import masks
-
     theta = {name: _alike(kept).requires_grad_() for name, kept in mask.items()}
     inputs = torch.ones((1, *shape), dtype=torch.float64)
     with _paths():
@@ -73,8 +72,8 @@ def effective(net: Network, state: Mapping[str, Tensor], mask: Mask, shape: tupl
     idle = {name: int((mask[name] & ~used[name]).sum()) for name in mask}
     entries = {name: kept.numel() for name, kept in mask.items()}
     return {
-        "sparsity": masks.sparsity(mask),
-        "effective": masks.sparsity(cast(Any, used)),
+        "sparsity": algebra.sparsity(mask),
+        "effective": algebra.sparsity(cast(Any, used)),
         "idle": sum(idle.values()) / sum(entries.values()),
         "idle_by_layer": {name: idle[name] / entries[name] for name in mask},
     }

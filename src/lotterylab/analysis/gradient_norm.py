@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lotterylab.analysis.gradients import gradients, in_float64
+from lotterylab.masks import algebra
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +32,13 @@ class GradientNorm:
 
     def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
         """The numbers, computed in float64."""
-        from lotterylab import masks
 
         net, mask = models["state"], values["mask"]
         batch = self.batch.draw(dataset, self.seed)
         batch = dataclasses.replace(batch, inputs=batch.inputs.double())
         state = in_float64(values["state"])
         whole = gradients(net, state, mask, batch)
-        pruned = gradients(net, masks.masked(state, mask), mask, batch)
+        pruned = gradients(net, algebra.masked(state, mask), mask, batch)
         before = sum(float(one.square().sum()) for one in whole.values())
         after = sum(float(pruned[name][kept].square().sum()) for name, kept in mask.items())
         ratio = after / before if before else None

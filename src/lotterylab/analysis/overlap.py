@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lotterylab import masks
+from lotterylab.masks import algebra
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class Overlap:
         """The three numbers."""
         both = [name for name in values["a"] if name in values["b"]]
         a, b = ({name: values[side][name] for name in both} for side in "ab")
-        keep_a, keep_b = 1 - masks.sparsity(a), 1 - masks.sparsity(b)  # type: ignore[arg-type]
-        agreement = 1 - masks.hamming(a, b)  # type: ignore[arg-type]
+        keep_a, keep_b = 1 - algebra.sparsity(a), 1 - algebra.sparsity(b)  # type: ignore[arg-type]
+        agreement = 1 - algebra.hamming(a, b)  # type: ignore[arg-type]
         chance = keep_a * keep_b + (1 - keep_a) * (1 - keep_b)
         kappa = (agreement - chance) / (1 - chance) if chance < 1 else 1.0
-        return {"kappa": kappa, "iou": masks.iou(a, b), "hamming": 1 - agreement}  # type: ignore[arg-type]
+        return {"kappa": kappa, "iou": algebra.iou(a, b), "hamming": 1 - agreement}  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ class Audit:
 
     def __call__(self) -> int:
         """Print one line an alarm; 3 when there is a fault."""
-        from lotterylab.audit import audit_folder
+        from lotterylab.auditing import audit_folder
 
         reports = audit_folder(self.folder, requested=self.requested)
         alarms = [alarm for report in reports for alarm in report.alarms]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lotterylab.studies.request import Request
+from lotterylab.asking.request import Request
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args, get_origin
 import tyro
 
 from lotterylab.commands.fields import Option, options
+from lotterylab.commands.table import COMMANDS, OF_A_STUDY, STUDIES, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,6 @@ class Completion:
 
     def __call__(self) -> int:
         """Print the script."""
-        from lotterylab.cli import COMMANDS, OF_A_STUDY, STUDIES, kind_of
-
         of = {name: options(kind_of(name)) for name in COMMANDS}
         flags = {name: [option.flag for option in own if not option.positional] for name, own in of.items()}
         words = {name: found for name, own in of.items() if (found := _words(own))} | dict.fromkeys(OF_A_STUDY, STUDIES)

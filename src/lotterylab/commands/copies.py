@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lotterylab.asking.request import Resolved
 from lotterylab.engine.ledger import Otherwise
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node
-from lotterylab.refusals import refusal
-from lotterylab.studies.request import Resolved
+from lotterylab.system.refusals import refusal
 
 
 @dataclass(kw_only=True)

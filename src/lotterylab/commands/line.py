@@ -12,11 +12,11 @@ from typing import Any
 
 import tyro
 
+from lotterylab.asking.catalogue import request_kind
+from lotterylab.asking.request import Request
 from lotterylab.commands import parameters
 from lotterylab.commands.fields import Option, options, takes
 from lotterylab.errors import UsageError, unknown
-from lotterylab.studies.catalogue import request_kind
-from lotterylab.studies.request import Request
 
 CONFIG, PRINT = "--config", "--print-config"
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from lotterylab.commands.fields import Option, fits, takes
 from lotterylab.errors import UsageError, suggestion
-from lotterylab.foreign import shown, text
+from lotterylab.formats.foreign import text
+from lotterylab.formats.text import shown
 
 MOST_BYTES = 256 << 10  # of a file; one with all options has 3 kB
 LARGEST, LONGEST = 2**63, 4096  # of a whole number; letters of a text, as many as a path may have

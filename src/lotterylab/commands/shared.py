@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from lotterylab.asking.request import Resolved
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
 from lotterylab.plan.study import WHAT
-from lotterylab.studies.request import Resolved
 
 STORE = "LOTTERYLAB_STORE"
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import tyro
 
+from lotterylab.asking.request import Request
 from lotterylab.commands.shared import Place
 from lotterylab.errors import UsageError
-from lotterylab.foreign import shown_path
-from lotterylab.studies.request import Request
+from lotterylab.formats.text import shown_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,19 +51,20 @@ class Upkeep:
         print(f"{len(items)} files of {sum(item.bytes for item in items) / 1e6:.1f} MB {verb} removed.")
 
     def _reindex(self) -> None:
-        from lotterylab.engine.upkeep import reindex
+        from lotterylab.engine import upkeep
 
         store = self.place.open(to_read=True)
         with store.lock():
-            print(f"{reindex(store)} runs are in the index of equal content.")
+            print(f"{upkeep.reindex(store)} runs are in the index of equal content.")
 
     def _import(self) -> None:
+        from lotterylab.engine import upkeep
         from lotterylab.engine.bundle import read_bundle
 
         assert self.file
         store = self.place.open().create()
         with store.lock():
-            store.sweep()
+            upkeep.sweep(store)
             counts = read_bundle(self.file.expanduser(), store)
         print(f"{counts.results} results and {counts.blobs} blobs were new and are in {store.path} now.")
 

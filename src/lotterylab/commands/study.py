@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from lotterylab import ending
+from lotterylab.asking.request import Request, Resolved
 from lotterylab.commands.copies import Copies
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
@@ -19,7 +19,7 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, SystemRefusal
 from lotterylab.plan.nodes import Node
 from lotterylab.report.price import missing
-from lotterylab.studies.request import Request, Resolved
+from lotterylab.system import ending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +192,7 @@ class Report:
     def __call__(self) -> int:
         """Write the page and print its path."""
         from lotterylab.engine.results import results
-        from lotterylab.report.alarms import alarms_of
+        from lotterylab.reading.alarms import alarms_of
         from lotterylab.report.context import ReportContext
         from lotterylab.report.page import report
 
@@ -255,8 +255,8 @@ def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -
 
 def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.engine.results import results
-    from lotterylab.report.alarms import alarms_of
-    from lotterylab.report.table import render
+    from lotterylab.reading.alarms import alarms_of
+    from lotterylab.reading.table import render
 
     found = results(resolved.study, store)
     ending.hold(found)

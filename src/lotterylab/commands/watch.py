@@ -9,10 +9,10 @@ from typing import Annotated
 
 import tyro
 
-from lotterylab import ending
+from lotterylab.asking.request import Request
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names
 from lotterylab.errors import UsageError
-from lotterylab.studies.request import Request
+from lotterylab.system import ending
 
 CLEAR = "\x1b[H\x1b[2J"
 

@@ -10,7 +10,7 @@ from lotterylab.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lotterylab.data.streams import EpochDraws
+    from lotterylab.data.draws import EpochDraws
 
 
 @dataclass(frozen=True, kw_only=True)

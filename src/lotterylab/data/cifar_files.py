@@ -15,7 +15,8 @@ from lotterylab.data.arrays import Arrays, joined
 from lotterylab.data.cifar_layouts import Records
 from lotterylab.data.copies import Checksums
 from lotterylab.errors import UsageError
-from lotterylab.foreign import shown, text
+from lotterylab.formats.foreign import text
+from lotterylab.formats.text import shown
 
 LIST = "approximate_images.csv"
 MOST_LIST, MOST_DIGITS = 8 << 20, 9  # bytes of the list, which can name 60,000 images; digits of an index

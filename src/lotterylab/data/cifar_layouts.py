@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lotterylab.errors import UsageError
-from lotterylab.foreign import content
-from lotterylab.pickles import Plain, Refused
+from lotterylab.formats.foreign import content
+from lotterylab.formats.pickles import Plain, Refused
 
 PIXELS = 3 * 32 * 32
 DTYPES = ("b1", "i1", "u1", "i2", "i4", "i8", "u2", "u4", "u8")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from lotterylab.data.base import ENVIRONMENT
 from lotterylab.errors import UsageError
-from lotterylab.foreign import opened, regular
+from lotterylab.formats.foreign import opened, regular
 
 if TYPE_CHECKING:
     from lotterylab.data.arrays import Arrays

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lotterylab.data.base import Dataset, Fingerprint
 from lotterylab.errors import UsageError
-from lotterylab.user_code import check_options, described, find
+from lotterylab.own_code.references import check_options, described, find
 from lotterylab.words import ADDED_LATER, PLACE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.data.base import Dataset, Fingerprint
 from lotterylab.errors import UsageError
-from lotterylab.foreign import shown
+from lotterylab.formats.text import shown
 from lotterylab.words import PLACE
 
 if TYPE_CHECKING:

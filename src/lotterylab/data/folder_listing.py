@@ -7,16 +7,13 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from lotterylab import rng
 from lotterylab.data.splits import stratified
 from lotterylab.errors import UsageError
-
-if TYPE_CHECKING:
-    from lotterylab.data.folder import Folder
 
 MOST_BYTES = 256 << 20  # of an image file
 SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -38,6 +35,35 @@ class Listing:
 
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[Image, ...]]
+
+
+class Wanted(Protocol):
+    """How many images go where: the fields of ``folder.Folder`` that say so."""
+
+    @property
+    def path(self) -> str | Path:
+        """Where the folder is, for errors."""
+        ...
+
+    @property
+    def train(self) -> int | None:
+        """Images for training; None for all that are left."""
+        ...
+
+    @property
+    def validation(self) -> int | None:
+        """Images for validation."""
+        ...
+
+    @property
+    def test(self) -> int | None:
+        """Images for testing."""
+        ...
+
+    @property
+    def split_seed(self) -> int:
+        """Draws the order of the images."""
+        ...
 
 
 def listed(root: Path) -> Listing:
@@ -76,27 +102,27 @@ def _listed(root: Path) -> Listing:
     return Listing(classes=classes, splits=splits)
 
 
-def chosen(listing: Listing, spec: Folder) -> dict[str, list[Image]]:
+def chosen(listing: Listing, wanted: Wanted) -> dict[str, list[Image]]:
     """The images of each split, by the rules that ``Folder`` describes.
 
     Raises:
         UsageError: more were asked for than there are, or no test images can be found.
     """
-    ordered = {name: _ordered(name, images, spec.split_seed) for name, images in listing.splits.items()}
+    ordered = {name: _ordered(name, images, wanted.split_seed) for name, images in listing.splits.items()}
     pool = ordered.pop("train")
-    parts = {name: _first(name, images, spec) for name, images in ordered.items()}
-    test = 0 if "test" in parts else spec.test
-    validation = 0 if "validation" in parts else spec.validation or 0
+    parts = {name: _first(name, images, wanted) for name, images in ordered.items()}
+    test = 0 if "test" in parts else wanted.test
+    validation = 0 if "validation" in parts else wanted.validation or 0
     if test is None:
         raise UsageError(
-            f"{spec.path} has no folder test/: say how many of its {len(pool)} images to test on, for example "
+            f"{wanted.path} has no folder test/: say how many of its {len(pool)} images to test on, for example "
             f"test={max(1, len(pool) // 5)}. They are drawn by split_seed."
         )
-    train = len(pool) - test - validation if spec.train is None else spec.train
+    train = len(pool) - test - validation if wanted.train is None else wanted.train
     if train < 1 or test + train + validation > len(pool):
-        asked = "the rest" if spec.train is None else train
+        asked = "the rest" if wanted.train is None else train
         raise UsageError(
-            f"{spec.path} has {len(pool)} images to divide; {asked} for training, {validation} for validation and "
+            f"{wanted.path} has {len(pool)} images to divide; {asked} for training, {validation} for validation and "
             f"{test} for testing were asked for. Ask for {len(pool)} or fewer in all, at least 1 of them for training."
         )
     ends = {"test": (0, test), "train": (test, test + train), "validation": (test + train, test + train + validation)}
@@ -109,10 +135,10 @@ def _ordered(name: str, images: tuple[Image, ...], seed: int) -> list[Image]:
     return [images[i] for i in order]
 
 
-def _first(name: str, images: list[Image], spec: Folder) -> list[Image]:
-    count: int | None = getattr(spec, name)
+def _first(name: str, images: list[Image], wanted: Wanted) -> list[Image]:
+    count: int | None = getattr(wanted, name)
     if count is not None and count > len(images):
-        raise UsageError(f"{spec.path} has {len(images)} {name} images, {count} were asked for.")
+        raise UsageError(f"{wanted.path} has {len(images)} {name} images, {count} were asked for.")
     return images[:count]
 
 

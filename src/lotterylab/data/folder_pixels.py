@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lotterylab.data.arrays import Arrays, exact
 from lotterylab.data.folder_listing import MOST_BYTES, Image
 from lotterylab.errors import UsageError
-from lotterylab.foreign import content
+from lotterylab.formats.foreign import content
 
 MOST_PIXELS = (1 << 28) // 3  # 256 MiB of RGB, which is Pillow's own limit
 FORMATS = ("PNG", "JPEG")

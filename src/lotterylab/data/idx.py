@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lotterylab.errors import UsageError
-from lotterylab.foreign import opened
+from lotterylab.formats.foreign import opened
 
 UNSIGNED_BYTE = 0x08
 GZIP = b"\x1f\x8b"  # no idx file begins so: its first two bytes are zero

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from lotterylab.data.augment import Augment, crops, windows
 from lotterylab.data.base import Dataset, Split
+from lotterylab.data.draws import EpochDraws
 from lotterylab.data.normalise import Normalise
-from lotterylab.data.streams import EpochDraws, Stream
+from lotterylab.data.streams import Stream
 from lotterylab.errors import UsageError, unknown
 from lotterylab.types import Batch
 

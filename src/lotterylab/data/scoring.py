@@ -86,8 +86,8 @@ class FirstOfStream:
         import torch
 
         from lotterylab.data.augment import crops, windows
+        from lotterylab.data.draws import EpochDraws
         from lotterylab.data.normalise import Normalise
-        from lotterylab.data.streams import EpochDraws
 
         drawn = self.stream.scoring_draws(seed, n=len(dataset.train), size=self.size, augment=self.augment)
         chosen = windows(dataset.train.images[drawn.order], self.augment)  # of these alone, not of the whole set

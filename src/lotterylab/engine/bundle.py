@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lotterylab.blobs import sweep, written_whole
 from lotterylab.engine.files import is_name, read_bytes, sealed, unsealed
 from lotterylab.engine.ledger import parsed
 from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, RefusedError, UsageError
+from lotterylab.formats.blobs import sweep, written_whole
 from lotterylab.plan.nodes import Node
 
 FORMAT = 1

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from lotterylab import masks
 from lotterylab.data.base import Dataset
 from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
 from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, model_of
@@ -60,7 +60,7 @@ class Context:
             case Init() | Permute():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
             case At(run=run, begins=True):
-                return masks.masked(self.state(run.start), self.mask(run.mask))
+                return algebra.masked(self.state(run.start), self.mask(run.mask))
             case At(run=run, point=str(point)):
                 return cast(State, self.store.get(self.record(run).blobs[point]))
             case At():

@@ -7,6 +7,8 @@ import platform
 from functools import cache
 from typing import Any
 
+from lotterylab.version import __version__
+
 
 def facts(device: str = "cpu") -> dict[str, Any]:
     """torch, device, threads, instruction set, machine, and variables of the environment that choose kernels.
@@ -28,12 +30,11 @@ def _lasting(device: str) -> dict[str, Any]:
     """The facts that do not change while a process lives."""
     import torch
 
-    import lotterylab
     from lotterylab.engine.environment import deviating
 
     variables = deviating(device)
     return {
-        "lotterylab": lotterylab.__version__,
+        "lotterylab": __version__,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "instruction_set": torch.backends.cpu.get_cpu_capability(),

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lotterylab.blobs import write_atomically
 from lotterylab.errors import DamageError, RefusedError, UsageError
-from lotterylab.foreign import shown, shown_path
+from lotterylab.formats.blobs import write_atomically
+from lotterylab.formats.text import shown, shown_path
 
 NAME = re.compile("[0-9a-f]{64}")
 CHECK = "check"  # the key under which an object carries its checksum

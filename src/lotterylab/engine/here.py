@@ -15,9 +15,9 @@ from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.engine.tasks import compute
 from lotterylab.errors import DamageError, LotteryError
+from lotterylab.own_code.references import described
 from lotterylab.plan.nodes import Node
-from lotterylab.refusals import failure, is_of_the_system, refusals
-from lotterylab.user_code import described
+from lotterylab.system.refusals import failure, is_of_the_system, refusals
 
 if TYPE_CHECKING:
     from lotterylab.engine.context import Context

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lotterylab.blobs import sweep, write_atomically
 from lotterylab.engine.facts import deciding
 from lotterylab.engine.files import read_lines
 from lotterylab.engine.records import NewerError, Record
@@ -21,6 +20,7 @@ from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.shapes import check_metrics
 from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, RefusedError, UsageError
+from lotterylab.formats.blobs import sweep, write_atomically
 from lotterylab.plan.nodes import Node
 
 GAP = "test_accuracy"

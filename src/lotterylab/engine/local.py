@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lotterylab.engine import upkeep
 from lotterylab.engine.ledger import keep_needed
 from lotterylab.engine.lock import Lock
 from lotterylab.engine.patience import Doubt
@@ -22,9 +23,9 @@ from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.engine.worker import ASKS_TO_STOP, Settings
 from lotterylab.errors import LotteryError, RefusedError, SystemRefusal, UsageError
-from lotterylab.interrupts import heard_by_now
 from lotterylab.plan.nodes import Node
-from lotterylab.refusals import refusals
+from lotterylab.system.interrupts import heard_by_now
+from lotterylab.system.refusals import refusals
 
 ATTEMPTS = 3  # how often a task whose worker died is handed out in all
 HOPELESS = 3  # tasks whose workers all died before any task was heard of
@@ -141,7 +142,7 @@ def say(*sentences: str) -> None:
 def prepared(targets: list[Node], store: Store) -> Schedule:
     """The schedule of what is missing from a store, after damage in it was set aside.  For the holder of the lock."""
     store.damage.clear()  # what was read without the lock may have been mended since
-    store.sweep()
+    upkeep.sweep(store)
     keep_needed(targets, store)
     schedule = Schedule(targets, store)
     store.set_aside_damage()
@@ -152,7 +153,7 @@ def put_in_order(store: Store) -> Summary:
     """Remove what kills left and set damage aside, if there is a store in which nobody computes."""
     if (store.path / "runs").is_dir():
         with contextlib.suppress(RefusedError, SystemRefusal, OSError), store.create().lock():
-            store.sweep()
+            upkeep.sweep(store)
             store.set_aside_damage()
     return Summary()
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from lotterylab.errors import RefusedError
-from lotterylab.refusals import refusal
+from lotterylab.system.refusals import refusal
 
 LOOKS = (0.02, 0.05, 0.1)  # seconds to wait for one who only looks who computes here, and holds it for an instant
 LONGEST_NAME = 200  # bytes

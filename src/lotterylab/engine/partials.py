@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.blobs import deserialize, serialize
 from lotterylab.engine.files import checked_name, read_bytes, sealed, unsealed
 from lotterylab.errors import DamageError
+from lotterylab.formats.blobs import deserialize, serialize
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,7 +14,7 @@ from lotterylab.engine.processes import END_SECONDS, SAVE_SECONDS, Worker, start
 from lotterylab.engine.worker import Settings
 from lotterylab.errors import LotteryError, SystemRefusal
 from lotterylab.plan.nodes import Node
-from lotterylab.refusals import is_of_the_system, refusal
+from lotterylab.system.refusals import is_of_the_system, refusal
 
 EARLY_DEATHS = 3  # workers in a row that end by themselves before they are ready, until it is no accident
 EARLY_KILLS = 10  # workers in a row that are killed before they are ready

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lotterylab import masks
-from lotterylab.counts import Sparsity
 from lotterylab.criteria import Inverted
 from lotterylab.criteria.gradients import gradients
-from lotterylab.cuts import describe_cut
+from lotterylab.masks import algebra
+from lotterylab.masks.counts import Sparsity
+from lotterylab.masks.cuts import describe_cut
+from lotterylab.masks.rates import Rate
+from lotterylab.masks.rounds import in_rounds, ladder
+from lotterylab.masks.select import select
 from lotterylab.network import Network, candidates, network
 from lotterylab.plan.nodes import Prune, first_of, model_of
-from lotterylab.rates import Rate
 from lotterylab.rng import stream, torch_draws
-from lotterylab.rounds import in_rounds, ladder
-from lotterylab.select import select
 from lotterylab.types import Mask, Scores, State
 from lotterylab.views import View
 
@@ -35,7 +35,7 @@ def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     target = _target(node, view)
     return mask, {
         **describe_cut(scores, before, mask, target, scope=node.scope, granularity=node.granularity).as_dict(),
-        "mask_digest": masks.digest(mask),
+        "mask_digest": algebra.digest(mask),
         "parameters": sum(view.state[name].numel() for name in net.parameters),
         "weights_entries": sum(mask[name].numel() for name in net.prunable),
         "weights_removed": sum(int((~mask[name]).sum()) for name in net.prunable),
@@ -78,7 +78,7 @@ def _target(node: Prune, view: View) -> Sparsity:
     """The sparsity asked for; of a rate, what it makes of the earlier mask, whose last layer is the module's last."""
     if not isinstance(node.sparsity, Rate):
         return node.sparsity
-    earlier = view.mask or masks.ones(view.state, view.names)
+    earlier = view.mask or algebra.ones(view.state, view.names)
     in_module_order = cast(Mask, {name: earlier[name] for name in view.names})  # a stored one is sorted by name
     return node.sparsity.target(in_module_order, node.scope)
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lotterylab import masks
 from lotterylab.engine.context import Context
 from lotterylab.engine.facts import facts
 from lotterylab.engine.records import Record
@@ -22,6 +21,7 @@ from lotterylab.engine.trainings import (
     train_whole,
 )
 from lotterylab.engine.user_training import check_promises, train_by_user, train_to_step_by_user
+from lotterylab.masks import algebra
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.digest import canonical, encode
 from lotterylab.plan.nodes import At, Choose, Dense, Init, Measure, Node, Permute, Prune, Shuffle, Train, model_of
@@ -73,9 +73,9 @@ def _content_key(node: Train, context: Context) -> str:
         f"train/{Train.version}",
         encode(node.model),
         f"from step {begin.step}",
-        masks.digest(begin.state),
-        masks.digest(begin.optimizer),
-        masks.digest(context.mask(node.mask)),
+        algebra.digest(begin.state),
+        algebra.digest(begin.optimizer),
+        algebra.digest(context.mask(node.mask)),
         encode(node.data),
         encode(context.resolve(node.recipe)),
         str(node.order_seed),
@@ -95,20 +95,20 @@ def _init(node: Init, context: Context) -> Outcome:
 
 def _dense(node: Dense, context: Context) -> Outcome:
     module = node.model.build()
-    return Outcome(tensors={"mask": masks.ones(module.state_dict(), prunable_names(module))})
+    return Outcome(tensors={"mask": algebra.ones(module.state_dict(), prunable_names(module))})
 
 
 def _shuffle(node: Shuffle, context: Context) -> Outcome:
     within = context.mask(node.within) if node.within else None
-    mask = masks.shuffle(context.mask(node.mask), node.seed, within=within, granularity=node.granularity)
-    return Outcome(tensors={"mask": mask}, metrics={"mask_digest": masks.digest(mask)})
+    mask = algebra.shuffle(context.mask(node.mask), node.seed, within=within, granularity=node.granularity)
+    return Outcome(tensors={"mask": mask}, metrics={"mask_digest": algebra.digest(mask)})
 
 
 def _permute(node: Permute, context: Context) -> Outcome:
     state = context.state(node.of)
     names = network(model_of(node).build()).prunable
     mask = context.mask(node.mask) if node.mask else None
-    return Outcome(tensors={"state": masks.permute(state, names, node.seed, mask)})
+    return Outcome(tensors={"state": algebra.permute(state, names, node.seed, mask)})
 
 
 def _prune(node: Prune, context: Context) -> Outcome:

@@ -28,7 +28,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.blobs import deserialize, serialize, unfinished
 from lotterylab.engine import partials
 from lotterylab.engine.files import LIMIT, Files, checked_name, is_name, plain_fields, read_bytes, sealed, unsealed
 from lotterylab.engine.known import Known
@@ -36,7 +35,8 @@ from lotterylab.engine.layout import FORMAT, read_format, write_format
 from lotterylab.engine.lock import Lock
 from lotterylab.engine.records import NewerError, Record, is_line_of
 from lotterylab.errors import DamageError, RefusedError
-from lotterylab.refusals import refusals
+from lotterylab.formats.blobs import deserialize, serialize, unfinished
+from lotterylab.system.refusals import refusals
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -248,12 +248,6 @@ class Store:
     def partial_notes(self, digest: str) -> dict[str, Any] | None:
         """The notes of that checkpoint alone, for those who only look: its step, metrics, seconds."""
         return partials.notes_of(digest, partials.place(self.path, digest))
-
-    def sweep(self) -> None:
-        """Remove what kills left.  For the holder of the lock."""
-        from lotterylab.engine.upkeep import sweep
-
-        sweep(self)
 
     def drop_partial(self, digest: str) -> None:
         """Forget the checkpoint of a run."""

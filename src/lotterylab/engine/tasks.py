@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lotterylab.engine.exact import exact
 from lotterylab.errors import UsageError
+from lotterylab.own_code.references import find
 from lotterylab.plan.nodes import Node
-from lotterylab.user_code import find
 
 if TYPE_CHECKING:
     from lotterylab.engine.context import Context

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lotterylab.blobs import WRITING
-from lotterylab.blobs import sweep as sweep_folder
 from lotterylab.engine import partials
 from lotterylab.engine.files import is_name
 from lotterylab.engine.layout import FORMAT, write_format
 from lotterylab.engine.store import FOLDERS, Store
 from lotterylab.errors import RefusedError
+from lotterylab.formats.blobs import WRITING
+from lotterylab.formats.blobs import sweep as sweep_folder
 
 
 def sweep(store: Store) -> None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from lotterylab import masks
-from lotterylab.audit.alarms import listed
+from lotterylab.auditing.alarms import listed
 from lotterylab.engine.trainings import Outcome, beginning, checkpoint_at, resume_of, save_if_ahead
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
 from lotterylab.network import modes_kept, state_of
 from lotterylab.plan.nodes import At, first_of
 from lotterylab.plan.user_nodes import Promises, UserTrain
@@ -77,7 +77,7 @@ def _broken(before: State, after: State, mask: Mask, run: Run) -> Iterator[str]:
         yield f"pruned-weights-moved: {moved:,} removed weights are not 0 when train_fn returns"
     if run.saved is None:
         yield "not-held: train_fn did not use run.hold(optimizer), so the optimizer's state is lost where it goes on"
-    elif run.left is not None and run.left != masks.digest({name: after[name] for name in run.weights}):
+    elif run.left is not None and run.left != algebra.digest({name: after[name] for name in run.weights}):
         yield (
             "changed-after-hold: train_fn changed weights after its run.hold block, where neither the mask nor the "
             "optimizer's state is kept"
@@ -127,19 +127,19 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
         return found
     point = checkpoint_at(node.rewound, context)
     rest = call(run, point, mask, run.total_steps).last
-    ends_alike = masks.digest(rest.state) == masks.digest(context.state(run.final))
+    ends_alike = algebra.digest(rest.state) == algebra.digest(context.state(run.final))
     return {**found, "steps": run.total_steps, "goes_on": ends_alike}
 
 
 def _of_weights(run: UserTrain, context: Context) -> dict[str, bool]:
     initial = first_of(run.start)
-    first = masks.digest(context.state(initial))
+    first = algebra.digest(context.state(initial))
     again, other = (initial.model.initial(seed, "init", initial.draw) for seed in (initial.seed, initial.seed + 1))
-    return {"init_repeats": masks.digest(again) == first, "init_varies": masks.digest(other) != first}
+    return {"init_repeats": algebra.digest(again) == first, "init_varies": algebra.digest(other) != first}
 
 
 def _same(a: Checkpoint, b: Checkpoint) -> bool:
-    return masks.digest({**a.state, **a.optimizer}) == masks.digest({**b.state, **b.optimizer})
+    return algebra.digest({**a.state, **a.optimizer}) == algebra.digest({**b.state, **b.optimizer})
 
 
 def train_by_user(node: UserTrain, context: Context) -> Outcome:

@@ -16,7 +16,7 @@ from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.store import FOLDERS, Store
 from lotterylab.engine.upkeep import reindex
 from lotterylab.errors import DamageError
-from lotterylab.foreign import shown, shown_path
+from lotterylab.formats.text import shown, shown_path
 
 OWN_FILES = ("format.json", "known.jsonl", "lock")
 

@@ -16,8 +16,8 @@ from typing import Any
 from lotterylab.engine.environment import cleared
 from lotterylab.engine.exact import CUBLAS, exact
 from lotterylab.errors import DamageError
-from lotterylab.refusals import failure
-from lotterylab.streams import guarded
+from lotterylab.system.refusals import failure
+from lotterylab.system.streams import guarded
 
 # glibc gives large blocks back to the system after each step by default, and every step then pays for fresh pages
 # (3,600 page faults a step of the shallow CNN at batch 64, none with these; 32 MiB is the largest value it accepts)

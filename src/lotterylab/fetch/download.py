@@ -15,7 +15,7 @@ from typing import Any
 from lotterylab.errors import UsageError
 from lotterylab.fetch.disk import disk, settle, sha256
 from lotterylab.fetch.sources import File, Progress
-from lotterylab.foreign import shown
+from lotterylab.formats.text import shown
 
 ATTEMPTS = 3  # at each address without getting further; each goes on where the one before broke off
 TIMEOUT_SECONDS = 30  # without a byte

@@ -9,10 +9,10 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-from lotterylab.blobs import WRITING
 from lotterylab.errors import UsageError
 from lotterylab.fetch.disk import disk, settle
 from lotterylab.fetch.sources import Archive
+from lotterylab.formats.blobs import WRITING
 
 
 def unpack(path: Path, archive: Archive, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lotterylab.errors import UsageError
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.inits import INITS, OWN, seeded
-from lotterylab.user_code import check_options, check_unchanged, code_hash, described, find, takes
+from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find, takes
 
 if TYPE_CHECKING:
     from torch import nn

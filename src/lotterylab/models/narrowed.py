@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
+from lotterylab.masks.rates import Rate
 from lotterylab.models.base import ModelSpec, scaled
-from lotterylab.rates import Rate
 from lotterylab.types import Scores, State
 from lotterylab.words import check_words
 
@@ -84,11 +85,10 @@ class Narrowed:
         """How many weights of ``of`` are left after the cuts; counting alone, since which they are plays no part."""
         import torch
 
-        from lotterylab import masks
-        from lotterylab.select import select
+        from lotterylab.masks.select import select
 
         scores = {name: torch.ones(weight.shape, dtype=torch.float64) for name, weight in _weights(self.of).items()}
-        mask = masks.ones(scores)
+        mask = algebra.ones(scores)
         for cut in self.cuts:
             target = cut.target(mask, self.scope) if isinstance(cut, Rate) else cut
             mask = select(cast(Scores, scores), target, mask=mask, scope=self.scope)

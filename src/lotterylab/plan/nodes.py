@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.masks.pools import check_cut
+from lotterylab.masks.rates import Rate
+from lotterylab.masks.rounds import check_rounds
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.plan.node import Data, Node, nodes_in
-from lotterylab.pools import check_cut
-from lotterylab.rates import Rate
-from lotterylab.rounds import check_rounds
 
 __all__ = [
     "At",

@@ -11,9 +11,9 @@ from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import At, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, first_of
 from lotterylab.procedures.tickets import Ticket
-from lotterylab.rates import Rate
 
 Control: TypeAlias = Callable[[Ticket, int], Train]
 Spoil: TypeAlias = Callable[[Data, int], Data]

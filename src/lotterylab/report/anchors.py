@@ -10,10 +10,10 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.digest import digest
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.study import LABELS
+from lotterylab.reading.seeds import diverged
+from lotterylab.reading.words import DIVERGED_MARK
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.markup import Html, tag
-from lotterylab.report.words import DIVERGED_MARK
-from lotterylab.studies.seeds import diverged
 
 OTHER = re.compile(r"[^a-z0-9.]+")
 

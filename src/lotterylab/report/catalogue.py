@@ -17,7 +17,7 @@ Entry = Mapping[str, str]  # name, says, paper (keys of references.bib), example
 
 def methods() -> list[Entry]:
     """The pruning methods of a study."""
-    from lotterylab.studies.methods import METHODS
+    from lotterylab.asking.methods import METHODS
 
     return [
         {
@@ -99,7 +99,7 @@ def inits() -> list[Entry]:
 
 def studies() -> list[Entry]:
     """The studies."""
-    from lotterylab.studies.catalogue import HOMES
+    from lotterylab.asking.catalogue import HOMES
 
     example = {"activations": "--preset small"}
     return [

@@ -85,13 +85,13 @@ def _behind(value: Any, seen: set[Any]) -> Iterator[str]:
 
 
 def _of_scope(word: str) -> Iterable[str]:
-    from lotterylab.scopes import SCOPES
+    from lotterylab.masks.scopes import SCOPES
 
     return keys_in((SCOPES[word].__doc__ or "") if SCOPES.get(word) else "")
 
 
 def _of_granularity(word: str) -> Iterable[str]:
-    from lotterylab.granularity import granularity_of
+    from lotterylab.masks.granularity import granularity_of
 
     return keys_of_kind(type(granularity_of(word)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
-from lotterylab.foreign import shown
+from lotterylab.formats.text import shown
 
 Pairs = dict[str, tuple[Any, Any]]
 ABSENT = "-"

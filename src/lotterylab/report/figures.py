@@ -8,9 +8,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from lotterylab.blobs import write_atomically
 from lotterylab.errors import RefusedError, UsageError
-from lotterylab.foreign import content, text
+from lotterylab.formats.blobs import write_atomically
+from lotterylab.formats.foreign import content, text
 from lotterylab.report import figure_style
 from lotterylab.report.figure_helper import Drawings
 from lotterylab.report.grid import Grid

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.reading.words import interval_text
 from lotterylab.report import figure_style as style
 from lotterylab.report.grid import Grid, Look, Panel, Series
-from lotterylab.report.words import interval_text
 from lotterylab.studies.contrasts import DENSE, DENSE_TOTAL, OF_THE_TICKET, Contrast
 
 AGAINST = {

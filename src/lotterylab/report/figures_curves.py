@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lotterylab.engine.results import Result
+from lotterylab.reading.words import plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms, middle
 from lotterylab.report.figure_parts import count_of, fit
 from lotterylab.report.figures_targets import published_points, spell
 from lotterylab.report.grid import Grid, Look, Panel, Series
-from lotterylab.report.words import plain
 from lotterylab.training.schedules import EpochDrops, FractionDrops
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lotterylab.engine.results import Result
+from lotterylab.reading.outline import HistogramChart
+from lotterylab.reading.seeds import grouped, where
 from lotterylab.report import figure_style as style
 from lotterylab.report.grid import Grid, Panel, Series
-from lotterylab.studies.outline import HistogramChart
-from lotterylab.studies.seeds import grouped, where
 
 
 def histogram_chart(results: Sequence[Result], wanted: HistogramChart) -> Grid | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from lotterylab.reading.outline import Chart, Line
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import count_of, fit, interval_note, mean_and_seeds
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
-from lotterylab.studies.outline import Chart, Line
 
 SHARES = ("accuracy", "kappa")  # metrics that end at 1
 KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from lotterylab.reading.words import plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import count_of, fit
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
 from lotterylab.report.quantities import ACCURACY
 from lotterylab.report.tidy import Trial
-from lotterylab.report.words import plain
 
 TRIAL = Look(colour=style.GREY, marker="o", line="", size=3.5, alpha=0.8)
 MEAN = Look(colour=style.BLUE, marker="o")

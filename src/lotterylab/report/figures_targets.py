@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lotterylab.reading.words import plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import around, count_of, dodge, fit, interval_note, mean_and_seeds, places, ticks
 from lotterylab.report.grid import Grid, Level, Panel, Series
 from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Cell, Quantity, cells
-from lotterylab.report.words import plain
 
 if TYPE_CHECKING:
     from lotterylab.studies.verdicts import Comparison

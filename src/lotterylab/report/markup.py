@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
 
-from lotterylab.foreign import shown_lines
+from lotterylab.formats.text import shown_lines
 
 VOID = ("meta", "input", "br")
 

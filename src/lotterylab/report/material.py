@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lotterylab.audit.alarms import Alarm
+from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Study
+from lotterylab.reading.questions import Verdict
 from lotterylab.report.arms import Arms
 from lotterylab.report.blocks import figure, inline, with_drawings
 from lotterylab.report.context import ReportContext
@@ -19,7 +20,6 @@ from lotterylab.report.markup import Child, Html
 from lotterylab.report.tidy import Gap, Number, Point, Trial, cost_numbers, numbers, points, trials, write
 from lotterylab.studies.contrasts import Contrast, MethodContrast, between_methods, contrasts
 from lotterylab.studies.published import METHODS, Comparison, published_comparison
-from lotterylab.studies.questions import Verdict
 from lotterylab.studies.verdicts import verdicts
 
 PUBLISHED_ON = "cifar10"

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lotterylab import foreign
-from lotterylab.audit.alarms import Alarm
-from lotterylab.blobs import write_atomically
+from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
+from lotterylab.formats import text
+from lotterylab.formats.blobs import write_atomically
 from lotterylab.plan.study import Study
+from lotterylab.reading.doubts import held
+from lotterylab.reading.outline import Claim, Difference, Judged, Judgement, Outline, differences_of, judged
+from lotterylab.reading.words import interval_text, p_text, rows_text
 from lotterylab.report.blocks import section
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures_histograms import histogram_chart
@@ -37,9 +40,6 @@ from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.tables import in_markdown, tables
 from lotterylab.report.shell import page_html
 from lotterylab.report.tidy import gaps
-from lotterylab.report.words import interval_text, p_text, rows_text
-from lotterylab.studies.doubts import held
-from lotterylab.studies.outline import Claim, Difference, Judged, Judgement, Outline, differences_of, judged
 
 
 def outline_report(
@@ -93,8 +93,8 @@ def _figures(material: Material, outline: Outline) -> Html:
 def _readme(
     material: Material, outline: Outline, found: Sequence[Difference], published_said: Judged, our_said: Judged
 ) -> Iterator[str]:
-    study, command = material.study, foreign.shown(material.context.command, most=None)
-    yield f"# {foreign.in_markdown(study.title)}"
+    study, command = material.study, text.shown(material.context.command, most=None)
+    yield f"# {text.in_markdown(study.title)}"
     yield from ("", study.question, "", f"**{outline.conclude(material.results, found)}**", "")
     yield f"{rows_text(material.results)}. This page is written by the program."
     if lost := without_diverged(material.results):
@@ -106,8 +106,8 @@ def _readme(
         "",
     )
     yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
-    for text in study.notes:
-        yield from ("", foreign.shown(text, most=None))
+    for note in study.notes:
+        yield from ("", text.shown(note, most=None))
     for title, words, said in (
         ("Published numbers", PUBLISHED, published_said),
         ("Predicted and found", OURS, our_said),

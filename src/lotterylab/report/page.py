@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from lotterylab.audit.alarms import Alarm
-from lotterylab.blobs import write_atomically
+from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
+from lotterylab.formats.blobs import write_atomically
 from lotterylab.plan.study import Study
+from lotterylab.reading.outline import Outline
 from lotterylab.report.context import ReportContext
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather, of_activations
@@ -26,7 +27,6 @@ from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.verdicts import verdict_table
 from lotterylab.report.shell import page_html
-from lotterylab.studies.outline import Outline
 
 
 def _always(material: Material) -> bool:

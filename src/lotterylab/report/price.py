@@ -12,7 +12,7 @@ from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Choose, Node, Train
 from lotterylab.plan.study import Row, Study
-from lotterylab.report.words import lacking_text
+from lotterylab.reading.words import lacking_text
 
 EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from lotterylab.engine.local import Event
-from lotterylab.foreign import shown
+from lotterylab.formats.text import shown
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.report.price import spell_seconds, work
 

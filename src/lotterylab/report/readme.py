@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
-from lotterylab.foreign import in_markdown, shown
+from lotterylab.formats.text import in_markdown, shown
+from lotterylab.reading.questions import Verdict
+from lotterylab.reading.seeds import diverged, grouped, per_seed, sparsities, where
+from lotterylab.reading.words import diverged_text, interval_text, rows_text
 from lotterylab.report.figure_style import called
 from lotterylab.report.material import Material
 from lotterylab.report.sections.methods import summary
-from lotterylab.report.words import diverged_text, interval_text, rows_text
 from lotterylab.studies.contrasts import ACCURACY
 from lotterylab.studies.protocols import CORRECTED
-from lotterylab.studies.questions import Verdict
-from lotterylab.studies.seeds import diverged, grouped, per_seed, sparsities, where
 
 PREDICTED = {True: "as predicted", False: "not as predicted", None: "open"}
 

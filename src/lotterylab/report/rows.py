@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from lotterylab import ending
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.plan.study import Study
-from lotterylab.report.alarms import alarms_of
+from lotterylab.reading.alarms import alarms_of
+from lotterylab.system import ending
 
 
 def as_json(study: Study, store: Store) -> dict[str, Any]:

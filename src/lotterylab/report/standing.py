@@ -9,7 +9,7 @@ from typing import Any
 from lotterylab.engine.results import Snapshot
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
-from lotterylab.foreign import shown
+from lotterylab.formats.text import shown
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.plan.study import Study
 from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work

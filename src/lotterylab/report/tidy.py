@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lotterylab.blobs import write_atomically
 from lotterylab.engine.results import Result
-from lotterylab.foreign import in_csv
+from lotterylab.formats.blobs import write_atomically
+from lotterylab.formats.text import in_csv
 from lotterylab.plan.study import WHAT
-from lotterylab.studies.costs import costs
-from lotterylab.studies.outline import Difference
+from lotterylab.reading.costs import costs
+from lotterylab.reading.outline import Difference
 
 
 class Number(NamedTuple):

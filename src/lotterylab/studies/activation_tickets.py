@@ -12,17 +12,17 @@ from typing import Annotated
 
 from lotterylab.analysis import Barrier
 from lotterylab.analysis.statistics import t_interval
+from lotterylab.asking.arguments import words_of
+from lotterylab.asking.sized import Parts
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
+from lotterylab.reading.outline import Claim, Difference, Line, Outline
+from lotterylab.reading.questions import shown
+from lotterylab.reading.seeds import in_common, mean
 from lotterylab.studies import small_cnn
-from lotterylab.studies.arguments import words_of
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
-from lotterylab.studies.outline import Claim, Difference, Line, Outline
-from lotterylab.studies.questions import shown
-from lotterylab.studies.seeds import in_common, mean
-from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
     ANGLE,

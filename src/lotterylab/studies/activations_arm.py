@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from lotterylab.analysis import DeadUnits, Distances, Overlap
+from lotterylab.asking.methods import method as method_named
 from lotterylab.criteria import Magnitude, WeightSquaredGradient
 from lotterylab.data.scoring import FirstOfStream, PerClass, most_of_rarest
 from lotterylab.models import ConvN, LeNet300100, Mlp, ShallowCnn
@@ -13,7 +14,6 @@ from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prun
 from lotterylab.plan.study import Row
 from lotterylab.procedures import Ticket, at_initialisation
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
-from lotterylab.studies.methods import method as method_named
 from lotterylab.studies.protocols import BATCH, Protocol
 
 IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each feed the next, with nothing in between

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lotterylab.counts import check_target
+from lotterylab.asking.methods import method as method_named
 from lotterylab.data.augment import Augment
 from lotterylab.errors import UsageError, unknown
-from lotterylab.granularity import granularity_of
+from lotterylab.masks.counts import check_target
+from lotterylab.masks.granularity import granularity_of
+from lotterylab.masks.patterns import Pattern, check_sparsity
+from lotterylab.masks.pools import check_cut
 from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.custom import CustomModel
-from lotterylab.patterns import Pattern, check_sparsity
-from lotterylab.pools import check_cut
-from lotterylab.studies.methods import method as method_named
 
 PROTOCOLS = ("as-published", "corrected", "ladder")
 TICKET_CONTROLS = ("random-mask", "reinitialised", "permuted", "reshuffled", "inverted")  # of procedures.CONTROLS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from lotterylab.reading.questions import Question
 from lotterylab.studies.activations_predictions import PREDICTIONS
-from lotterylab.studies.questions import Question
 
 
 def _question(key: str, protocol_does: str, follows: str) -> Question:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from lotterylab.analysis import Activations, GradientFlow, JacobianSingularValues
+from lotterylab.asking.arguments import WHOLE, words_of
+from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream
 from lotterylab.models import Mlp
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Measure, Node, Train
 from lotterylab.plan.study import Row, Study
-from lotterylab.studies.arguments import WHOLE, words_of
 from lotterylab.studies.glorot_claims import OUTLINE, PREDICTIONS, QUESTION
-from lotterylab.studies.sized import Parts, SizedRequest
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.plan.study import Prediction
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import at, less, minus, more, nothing, of
-from lotterylab.studies.outline import (
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import at, less, minus, more, nothing, of
+from lotterylab.reading.outline import (
     Chart,
     Claim,
     Difference,
@@ -21,8 +21,8 @@ from lotterylab.studies.outline import (
     Outline,
     Versus,
 )
-from lotterylab.studies.questions import shown
-from lotterylab.studies.seeds import in_common, mean
+from lotterylab.reading.questions import shown
+from lotterylab.reading.seeds import in_common, mean
 
 QUESTION = (
     "How do activation and initialisation change what happens to activations and gradients from layer to layer, and "

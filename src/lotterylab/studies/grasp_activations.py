@@ -14,21 +14,21 @@ from typing import Annotated, Any, ClassVar
 
 from lotterylab.analysis import GradientNorm, Overlap
 from lotterylab.analysis.statistics import t_interval
+from lotterylab.asking.arguments import WHOLE, words_of
+from lotterylab.asking.sized import Parts, SizedRequest, cifar10
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Node
 from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import at, equal, gains_more, minus, more, nothing, of
+from lotterylab.reading.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
+from lotterylab.reading.questions import shown
+from lotterylab.reading.seeds import in_common, mean
 from lotterylab.studies import activations_options
 from lotterylab.studies.activations import corrected_rows
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
-from lotterylab.studies.arguments import WHOLE, words_of
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import at, equal, gains_more, minus, more, nothing, of
-from lotterylab.studies.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.studies.protocols import CORRECTED
-from lotterylab.studies.questions import shown
-from lotterylab.studies.seeds import in_common, mean
-from lotterylab.studies.sized import Parts, SizedRequest, cifar10
 from lotterylab.studies.ticket_lines import ACCURACY
 
 QUESTION = "How does the activation function interact with exact GraSP?"

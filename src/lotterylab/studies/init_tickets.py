@@ -14,19 +14,19 @@ from typing import Annotated
 
 from lotterylab.analysis import Overlap
 from lotterylab.analysis.statistics import t_interval
+from lotterylab.asking.arguments import words_of
+from lotterylab.asking.sized import Parts
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Prune, Train
 from lotterylab.plan.study import Prediction, Row, Study
 from lotterylab.procedures import Ticket
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
+from lotterylab.reading.outline import Claim, Difference, Entry, Line, NumberTable, Outline
+from lotterylab.reading.questions import shown
+from lotterylab.reading.seeds import in_common, mean
 from lotterylab.studies import small_cnn
-from lotterylab.studies.arguments import words_of
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
-from lotterylab.studies.outline import Claim, Difference, Entry, Line, NumberTable, Outline
-from lotterylab.studies.questions import shown
-from lotterylab.studies.seeds import in_common, mean
-from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
     DENSE,

@@ -8,10 +8,10 @@ from typing import Any
 from lotterylab.analysis import Overlap
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
+from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Data, Dense, Init, Measure, Train
 from lotterylab.plan.study import Row
 from lotterylab.procedures import iterative, one_shot
-from lotterylab.rates import Rate
 from lotterylab.studies import lth_controls
 from lotterylab.studies.levels import Ladder
 from lotterylab.training.optim import Adam

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lotterylab.studies.judging import equal, less, more
-from lotterylab.studies.outline import Claim, Line, Versus
+from lotterylab.reading.judging import equal, less, more
+from lotterylab.reading.outline import Claim, Line, Versus
 
 SHORT = {  # word of the control -> what the page calls it
     "permuted": "initial weights permuted",

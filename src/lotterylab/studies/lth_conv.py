@@ -8,15 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from lotterylab.asking.arguments import NUMBER, WHOLE
+from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.data import Cifar10
+from lotterylab.masks.rates import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Study
-from lotterylab.rates import Rate
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import less, more
+from lotterylab.reading.outline import Chart, Claim, Outline, Versus
 from lotterylab.studies import lth_controls
-from lotterylab.studies.arguments import NUMBER, WHOLE
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import less, more
 from lotterylab.studies.lth import recipe, rows
 from lotterylab.studies.lth_mnist_claims import (
     COMMON_CHARTS,
@@ -31,8 +33,6 @@ from lotterylab.studies.lth_mnist_claims import (
     conclude,
     level,
 )
-from lotterylab.studies.outline import Chart, Claim, Outline, Versus
-from lotterylab.studies.sized import Parts, SizedRequest
 
 QUESTION = "Do the tickets of a small convolutional network train faster and better than it, and than their controls?"
 RATE = Rate(share=0.2, convolution=0.1, output=0.1)

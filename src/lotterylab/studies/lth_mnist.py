@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lotterylab.masks.rates import Rate
 from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Study
-from lotterylab.rates import Rate
 from lotterylab.studies.lth import recipe, rows
 from lotterylab.studies.lth_mnist_claims import PREDICTIONS, QUESTION
 

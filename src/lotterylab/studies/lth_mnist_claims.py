@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from lotterylab.engine.results import Result
+from lotterylab.masks.rates import Rate
 from lotterylab.plan.study import Prediction
-from lotterylab.rates import Rate
+from lotterylab.reading.caveats import BEST_STEP
+from lotterylab.reading.doubts import if_below, of_data
+from lotterylab.reading.judging import Judge, at, equal, less, more, nothing
+from lotterylab.reading.outline import Chart, Claim, Difference, Line, Outline, Versus, rows_at
+from lotterylab.reading.questions import shown
+from lotterylab.reading.seeds import in_common, mean, per_seed
 from lotterylab.studies import lth_controls
-from lotterylab.studies.caveats import BEST_STEP
-from lotterylab.studies.doubts import if_below, of_data
-from lotterylab.studies.judging import Judge, at, equal, less, more, nothing
-from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus, rows_at
-from lotterylab.studies.questions import shown
-from lotterylab.studies.seeds import in_common, mean, per_seed
 from lotterylab.studies.ticket_lines import cost_chart, paths_chart
 
 QUESTION = (

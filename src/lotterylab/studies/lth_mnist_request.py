@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from lotterylab.asking.arguments import WHOLE
+from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.data import Mnist
 from lotterylab.studies import lth_mnist
-from lotterylab.studies.arguments import WHOLE
 from lotterylab.studies.lth_mnist_claims import OUTLINE
-from lotterylab.studies.sized import Parts, SizedRequest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from importlib.resources import files
 
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
+from lotterylab.reading.seeds import PerSeed, Read, per_seed, where
 from lotterylab.studies.protocols import AS_PUBLISHED
-from lotterylab.studies.seeds import PerSeed, Read, per_seed, where
 
 METHODS = {"dense": "dense", "magnitude": "magnitude", "grasp_first_order": "first-order"}
 PUBLISHED_SEED = 42

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from lotterylab.asking.arguments import shown_as
+from lotterylab.asking.sized import Parts
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import apart_from, at, equal, level_reached, more, nothing, percent
+from lotterylab.reading.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.reading.seeds import mean
 from lotterylab.studies import small_cnn
-from lotterylab.studies.arguments import shown_as
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import apart_from, at, equal, level_reached, more, nothing, percent
-from lotterylab.studies.outline import Chart, Claim, Difference, Line, Outline, Versus
-from lotterylab.studies.seeds import mean
-from lotterylab.studies.sized import Parts
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
 
 QUESTION = "Is a different rewind point in each round of pruning better than a fixed one?"

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from lotterylab.analysis import Barrier
+from lotterylab.asking.arguments import NUMBER, WHOLE
+from lotterylab.asking.sized import Parts, SizedRequest, cifar10
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
 from lotterylab.models import ResNet
 from lotterylab.plan.nodes import Data, Dense, Init, Train
 from lotterylab.plan.study import Row, Study
 from lotterylab.procedures import fine_tuning, iterative, learning_rate_rewinding
-from lotterylab.studies.arguments import NUMBER, WHOLE
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.rewinding_reading import (
     FINE_TUNING,
@@ -34,7 +35,6 @@ from lotterylab.studies.rewinding_reading import (
     START,
     WARM_UP,
 )
-from lotterylab.studies.sized import Parts, SizedRequest, cifar10
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant, FractionDrops, Warmup

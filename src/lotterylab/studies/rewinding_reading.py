@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lotterylab.engine.results import Result
+from lotterylab.masks.rates import Rate
 from lotterylab.plan.study import Prediction
-from lotterylab.rates import Rate
-from lotterylab.studies.doubts import if_below
-from lotterylab.studies.judging import above, apart_from, at, less, more, nothing, percent
-from lotterylab.studies.outline import Chart, Claim, Difference, Entry, Line, NumberTable, Outline, Versus
-from lotterylab.studies.seeds import mean
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import above, apart_from, at, less, more, nothing, percent
+from lotterylab.reading.outline import Chart, Claim, Difference, Entry, Line, NumberTable, Outline, Versus
+from lotterylab.reading.seeds import mean
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
     ANGLE,

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from lotterylab.asking.arguments import WHOLE
+from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
+from lotterylab.masks.rates import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
 from lotterylab.plan.study import Study
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
-from lotterylab.rates import Rate
-from lotterylab.studies.arguments import WHOLE
+from lotterylab.reading.outline import Outline
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.outline import Outline
-from lotterylab.studies.sized import Parts, SizedRequest
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import FractionDrops

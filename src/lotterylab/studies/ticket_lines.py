@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from lotterylab.studies.judging import of
-from lotterylab.studies.outline import Chart, Line, Versus
+from lotterylab.reading.judging import of
+from lotterylab.reading.outline import Chart, Line, Versus
 
 ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
 INSTABILITY = "barrier.instability"

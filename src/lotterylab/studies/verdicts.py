@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lotterylab.engine.results import Result
+from lotterylab.reading.questions import Verdict
 from lotterylab.studies.contrasts import Contrast, contrasts
 from lotterylab.studies.published import Comparison, published_comparison
-from lotterylab.studies.questions import Verdict
 from lotterylab.studies.verdicts_accuracy import selection_on_test, tanh_against_relu
 from lotterylab.studies.verdicts_corrected import corrected
 from lotterylab.studies.verdicts_curves import jump_moves_with_the_rate, lead_of_the_pruned

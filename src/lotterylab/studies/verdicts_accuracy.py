@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from lotterylab.analysis.statistics import differences, holm, p_value, paired, power_note, t_interval
 from lotterylab.engine.results import Result
+from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, is_below, is_equal, shown
+from lotterylab.reading.seeds import PerSeed, diverged, grouped, per_seed, seeds_of, where
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
-from lotterylab.studies.questions import LEVEL, Verdict, Word, all_of, both, holds, is_below, is_equal, shown
-from lotterylab.studies.seeds import PerSeed, diverged, grouped, per_seed, seeds_of, where
 
 ACCURACY = "train.test_accuracy"
 PRUNED = ("magnitude", "first-order")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from lotterylab.analysis.statistics import power_note
 from lotterylab.engine.results import Result
+from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, shown
+from lotterylab.reading.seeds import grouped, where
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.contrasts import PLANNED, Contrast, contrasts
 from lotterylab.studies.protocols import CORRECTED
-from lotterylab.studies.questions import LEVEL, Verdict, Word, all_of, both, holds, shown
-from lotterylab.studies.seeds import grouped, where
 
 REINITIALISED_LOWER = (0.01, 0.03)  # "lower by 0.01 to 0.03 for ReLU at 0.9"
 

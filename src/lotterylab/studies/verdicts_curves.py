@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from lotterylab.analysis.statistics import differences, power_note, t_interval
 from lotterylab.engine.results import Result
+from lotterylab.reading.questions import Verdict, Word, all_of, holds, is_above, is_below, is_equal, shown
+from lotterylab.reading.seeds import complete, per_seed, sparsities, where
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, JUMP
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, ladder
-from lotterylab.studies.questions import Verdict, Word, all_of, holds, is_above, is_below, is_equal, shown
-from lotterylab.studies.seeds import complete, per_seed, sparsities, where
 
 CURVE = "train.curves"
 EPOCH = AS_PUBLISHED.schedule.at[0]  # 10: where the text sees the lead and the jump, and where the rate drops

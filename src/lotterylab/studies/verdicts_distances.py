@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lotterylab.analysis.statistics import t_interval
-from lotterylab.audit.alarms import percent
+from lotterylab.auditing.alarms import percent
 from lotterylab.engine.results import Result
+from lotterylab.reading.questions import Verdict, all_of, holds, is_above, is_below, negated, shown
+from lotterylab.reading.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED
-from lotterylab.studies.questions import Verdict, all_of, holds, is_above, is_below, negated, shown
-from lotterylab.studies.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
 
 PRUNED = ("magnitude", "first-order")
 REGROWN = 0.95  # "more than 95 % of the removed weights are nonzero"

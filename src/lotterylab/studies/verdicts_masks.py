@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lotterylab.analysis.statistics import Interval, paired, t_interval
-from lotterylab.audit.alarms import percent, reached_is_not_requested
+from lotterylab.auditing.alarms import percent, reached_is_not_requested
 from lotterylab.engine.results import Result
-from lotterylab.studies.activations_predictions import EXPLAINED, UNRELATED
-from lotterylab.studies.activations_questions import QUESTIONS
-from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED
-from lotterylab.studies.questions import (
+from lotterylab.reading.questions import (
     Verdict,
     Word,
     all_of,
@@ -21,7 +18,10 @@ from lotterylab.studies.questions import (
     is_within,
     shown,
 )
-from lotterylab.studies.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.reading.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.studies.activations_predictions import EXPLAINED, UNRELATED
+from lotterylab.studies.activations_questions import QUESTIONS
+from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED
 
 SAME_MASK = 0.8  # "in at least 4 of 5 seeds"
 NEGATIVE = 0.01  # "at most 1 % is negative"

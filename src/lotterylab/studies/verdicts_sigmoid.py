@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from lotterylab.analysis.statistics import paired, t_interval
 from lotterylab.engine.results import Result
+from lotterylab.reading.questions import Verdict, Word, both, shown
+from lotterylab.reading.seeds import complete, grouped, per_seed, sparsities, where
 from lotterylab.studies.activations_predictions import LEFT_CHANCE
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
-from lotterylab.studies.questions import Verdict, Word, both, shown
-from lotterylab.studies.seeds import complete, grouped, per_seed, sparsities, where
 
 ACCURACY = "train.test_accuracy"
 # The probes' names of the two streams: that of the dense and magnitude runs, and that after a scoring batch.

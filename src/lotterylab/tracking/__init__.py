@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lotterylab.blobs import write_atomically
 from lotterylab.errors import unknown
+from lotterylab.formats.blobs import write_atomically
 from lotterylab.tracking.runs import TrackedRun, Tracker
 
 

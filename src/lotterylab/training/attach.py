@@ -13,8 +13,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lotterylab import masks
 from lotterylab.errors import LotteryError, UsageError
+from lotterylab.masks import algebra
 from lotterylab.training.held import Pruned
 from lotterylab.types import Mask
 
@@ -109,7 +109,7 @@ class Held:
                 f"the held mask and the loaded one differ in {sorted(state.keys() ^ self._pruned.keys())}. "
                 "Attach a mask of other tensors anew."
             )
-        masks.check(cast(Mask, dict(state)), self._parameters)
+        algebra.check(cast(Mask, dict(state)), self._parameters)
         _refuse_disagreement(cast(Mask, dict(state)))
         for name, kept in state.items():
             self._pruned[name].set(kept)
@@ -129,7 +129,7 @@ class Held:
     def _find(self, mask: Mask) -> dict[str, nn.Parameter]:
         """The parameters of the mask by name, each of them one that the optimizer moves."""
         named = dict(self._module.named_parameters(remove_duplicate=False))
-        masks.check(mask, named)
+        algebra.check(mask, named)
         owner = type(self._optimizer).__name__
         trained = {id(parameter) for group in self._optimizer.param_groups for parameter in group["params"]}
         seen: dict[int, str] = {}
@@ -230,7 +230,7 @@ def _refuse_disagreement(mask: Mask) -> None:
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     digests: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(digests, masks.digest(mask))
+    torch.distributed.all_gather_object(digests, algebra.digest(mask))
     if len(set(digests)) > 1:
         raise UsageError(
             f"the ranks have different masks: {', '.join(str(one)[:8] for one in digests)}. Prune on one rank and "

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lotterylab import masks, rng
+from lotterylab import rng
+from lotterylab.masks import algebra
 from lotterylab.network import Network
 from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
@@ -115,7 +116,7 @@ def _seed_forward(seed: int, step: int, device: torch.device) -> None:
 
 def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
     """Where a training begins: the masked state and an optimizer that has seen nothing."""
-    state = masks.masked(start, mask or Mask({}))
+    state = algebra.masked(start, mask or Mask({}))
     params = {name: state[name] for name in net.trainable}
     optimizer = _counted(recipe, recipe.optimizer.init(params), 0)
     return Checkpoint(step=0, state=state, optimizer=optimizer, kept={}, metrics={})

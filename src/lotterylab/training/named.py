@@ -13,6 +13,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from typing import Any
 
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
 
 PLAIN = (type(None), enum.Enum, bool, int, float, complex, str, bytes, PurePath, range)
 
@@ -103,10 +104,8 @@ def _of_numbers(value: Any, where: str) -> str:
     import numpy as np
     import torch
 
-    from lotterylab import masks
-
     if isinstance(value, torch.Tensor):
-        return masks.digest({"": value})
+        return algebra.digest({"": value})
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if isinstance(value, torch.dtype | torch.device | torch.Size | np.dtype):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
+from lotterylab.masks import algebra
 from lotterylab.training.slots import by_parameter, flat
 from lotterylab.training.user_batches import advance, batches
 from lotterylab.types import Mask, State
@@ -112,7 +113,6 @@ class Run:
             UsageError: what ``attach`` refuses, an optimizer whose state is more than tensors or that has a parameter
                 from outside the module, and a schedule that goes by what was measured.
         """
-        from lotterylab import masks
         from lotterylab.network import state_of
         from lotterylab.training.attach import attach
 
@@ -127,7 +127,7 @@ class Run:
             yield
         self.saved = _slots(optimizer, names)
         state = state_of(self._module)
-        self.left = masks.digest({name: state[name].cpu() for name in self.weights})
+        self.left = algebra.digest({name: state[name].cpu() for name in self.weights})
 
 
 def _check_parameters(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> None:

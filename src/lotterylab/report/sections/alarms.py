@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.audit.alarms import Alarm
+from lotterylab.auditing.alarms import Alarm
 from lotterylab.report.blocks import badge, folded, section, sentence
 from lotterylab.report.markup import Html, join, tag
 from lotterylab.report.material import Material

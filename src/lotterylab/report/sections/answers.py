@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lotterylab.engine.results import Result
+from lotterylab.reading.doubts import held
+from lotterylab.reading.outline import Claim, Difference, Judged, Judgement, Outline
+from lotterylab.reading.questions import LEVEL
+from lotterylab.reading.words import diverged_text, interval_text, p_text
 from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
-from lotterylab.report.words import diverged_text, interval_text, p_text
-from lotterylab.studies.doubts import held
-from lotterylab.studies.outline import Claim, Difference, Judged, Judgement, Outline
-from lotterylab.studies.questions import LEVEL
 
 PUBLISHED = {  # a verdict on a published claim
     "confirmed": ("agrees", "✓", "good"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.reading.words import interval_text, signed
 from lotterylab.report import figures_ladder
 from lotterylab.report.blocks import cell, folded, note, section, sentence, table
 from lotterylab.report.figure_style import called
@@ -11,7 +12,6 @@ from lotterylab.report.markup import Html, join, tag
 from lotterylab.report.material import Material
 from lotterylab.report.quantities import ACCURACY, REACHED
 from lotterylab.report.steps import LEVEL, Step, steps
-from lotterylab.report.words import interval_text, signed
 
 TITLE = "The ladder: one repair at a time"
 

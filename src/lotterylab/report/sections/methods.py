@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.reading.words import interval_text
 from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
-from lotterylab.report.words import interval_text
 from lotterylab.studies.contrasts import MethodContrast
 
 FEW = 40  # pairs that are shown without a click

@@ -7,15 +7,15 @@ from typing import TypeAlias
 
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
+from lotterylab.reading.outline import Chart, HistogramChart, LayerChart
+from lotterylab.reading.seeds import by_layer, grouped, where
+from lotterylab.reading.words import interval_text
 from lotterylab.report.anchors import arm_links, run_links
 from lotterylab.report.arms import Arm
 from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.figures_outline import panel_names, placed
 from lotterylab.report.markup import Child, Html
 from lotterylab.report.material import Material
-from lotterylab.report.words import interval_text
-from lotterylab.studies.outline import Chart, HistogramChart, LayerChart
-from lotterylab.studies.seeds import by_layer, grouped, where
 
 Reads: TypeAlias = Callable[[Result], dict[str, "float | None"]]  # a number for each layer
 COSTS = (  # metric, heading, what to divide by, decimals

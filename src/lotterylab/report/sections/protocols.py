@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.reading.words import interval_text
 from lotterylab.report import figures_contrasts, figures_curves, figures_rates, figures_targets
 from lotterylab.report.arms import Arm
 from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
@@ -11,7 +12,6 @@ from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
 from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Quantity
-from lotterylab.report.words import interval_text
 
 TITLES = {
     "as-published": "As published: the protocol that gave the published numbers",

@@ -7,12 +7,12 @@ from typing import cast
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.study import WHAT
+from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table
 from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
-from lotterylab.report.words import DIVERGED_LEGEND, diverged_mark
 
 NUMBERS = ("asked", "reached", "seed", "test acc.", "exact acc.", "D", "seconds")
 METRICS = (  # the numbers of a line, as they stand in results.csv

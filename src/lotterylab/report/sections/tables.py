@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
+from lotterylab.reading.judging import at
+from lotterylab.reading.outline import Entry, NumberTable, Outline, rows_at
+from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark, interval_text
 from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import cell, heading, note, section, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
-from lotterylab.report.words import DIVERGED_LEGEND, diverged_mark, interval_text
-from lotterylab.studies.judging import at
-from lotterylab.studies.outline import Entry, NumberTable, Outline, rows_at
 
 HOW = "Means over seeds with their 95 % t intervals."
 

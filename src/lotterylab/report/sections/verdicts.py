@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from lotterylab.reading.questions import Verdict
 from lotterylab.report.blocks import badge, cell, note, section, sentence, table
 from lotterylab.report.markup import Html, tag
 from lotterylab.report.material import Material
-from lotterylab.studies.questions import Verdict
 
 BADGES = {
     "confirmed": ("✓", "good"),

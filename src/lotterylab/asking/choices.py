@@ -1,0 +1,125 @@
+"""Models and data by the names that a person types, with the options that each has of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lotterylab import data, models
+from lotterylab.data.augment import Augment
+from lotterylab.data.custom import CustomData, custom_data
+from lotterylab.data.folder import Folder
+from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.models.custom import FROM_THE_MODEL
+from lotterylab.own_code.options import Option, converted, options_of
+from lotterylab.own_code.references import find
+
+FOLDER = "folder:"
+SPLIT_SEED = "split_seed"
+TEST_SHARE, VALIDATION_SHARE = 5, 10
+OF_EVERY_MODEL = ("activation", "init", "shape", "classes")  # set by the study and the data
+OF_EVERY_SET = ("train", "validation", "test")  # options of the study
+SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is asked for
+    "digits": {"train": 1197, "validation": 200, "test": 400},
+    **{
+        name: {"train": 5000, "validation": 1000, "test": 5000}
+        for name in ("cifar10", "cifar100", "mnist", "fashion-mnist")
+    },
+}
+AUGMENT = {
+    "digits": Augment(crop_padding=1),
+    "cifar10": Augment(crop_padding=4, flip=True),
+    "cifar100": Augment(crop_padding=4, flip=True),
+}
+
+
+def model_options(name: str) -> tuple[Option, ...]:
+    """The options of a model.
+
+    Raises:
+        UsageError: no model has that name, or a reference leads nowhere.
+    """
+    if ":" in name:
+        return options_of(find(name), skip=FROM_THE_MODEL)
+    named = _named("model", name, models.SPECS)
+    return options_of(named.spec, skip=(*OF_EVERY_MODEL, *named.fixed))
+
+
+def data_options(name: str) -> tuple[Option, ...]:
+    """The options of a data set.
+
+    Raises:
+        UsageError: no data set has that name, or a reference leads nowhere.
+    """
+    if name.startswith(FOLDER):
+        return options_of(Folder, skip=(*OF_EVERY_SET, "path"))
+    if ":" in name:
+        own = options_of(find(name), skip=OF_EVERY_SET)
+        drawn = [one for one in options_of(CustomData) if one.name == SPLIT_SEED]
+        return own if any(one.name == SPLIT_SEED for one in own) else (*own, *drawn)
+    return options_of(_named("data set", name, data.SPECS), skip=OF_EVERY_SET)
+
+
+def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Any:
+    """The model for inputs ``shape`` (C, H, W); its activation is still that of its default."""
+    checked = _checked("model", name, own, model_options(name))
+    if ":" in name:
+        custom = models.custom(name, options=checked, shape=shape, classes=classes)
+        custom.check()
+        return custom
+    return models.SPECS[name](**checked, shape=shape, classes=classes)
+
+
+def data_spec(
+    name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None
+) -> tuple[Any, Augment]:
+    """The data with the sizes asked for, the study's where none was, and their usual augmentation."""
+    checked = _checked("data set", name, own, data_options(name))
+    asked = {size: count for size, count in sizes.items() if count is not None}
+    if name.startswith(FOLDER):
+        path = Path(name.removeprefix(FOLDER)).expanduser()
+        inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
+        return _of_folder(inside.resolve(), checked, asked), Augment()
+    if ":" in name:
+        theirs = any(one.name == SPLIT_SEED for one in options_of(find(name)))
+        drawn = {} if theirs else {SPLIT_SEED: checked.pop(SPLIT_SEED, None)}
+        return custom_data(name, options=checked, **asked, **drawn).sized(), Augment()
+    return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
+
+
+def _of_folder(path: Path, checked: Mapping[str, Any], asked: Mapping[str, int]) -> Folder:
+    """A folder with all its sizes as numbers: where it has no folder for it, one image in five is for testing, and one
+    in ten of the rest for validation."""
+    from lotterylab.data.folder_listing import chosen, listed
+
+    listing = listed(path)
+    count = len(listing.splits["train"])
+    sizes = dict(asked)
+    if "test" not in listing.splits:
+        sizes.setdefault("test", -(-count // TEST_SHARE))
+        count -= sizes["test"]
+    if "validation" not in listing.splits:
+        sizes.setdefault("validation", count // VALIDATION_SHARE)
+    spec = Folder(path=str(path), **checked, **sizes)
+    return replace(spec, **{name: len(images) for name, images in chosen(listing, spec).items()})
+
+
+def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise unknown(what, name, known)
+    return known[name]
+
+
+def _checked(what: str, name: str, own: Mapping[str, Any], known: tuple[Option, ...]) -> dict[str, Any]:
+    """From Python, options are not checked by a command line.  Those that have their default are left to it."""
+    by_name = {option.name: option for option in known}
+    for given in own:
+        if given not in by_name:
+            there = f"It has: {', '.join(by_name)}." if by_name else "It has none."
+            raise UsageError(f"the {what} '{name}' has no option '{given}'.{suggestion(given, by_name)} {there}")
+    missing = [option.name for option in known if option.required and option.name not in own]
+    if missing:
+        raise UsageError(f"the {what} '{name}' needs {', '.join(missing)}.")
+    return {given: converted(value, by_name[given], name) for given, value in own.items()}

@@ -1,0 +1,7 @@
+"""What is wrong with a pruned network, and what only may be: alarms from plain numbers, state dicts or a folder."""
+
+from lotterylab.auditing.alarms import Alarm
+from lotterylab.auditing.folder import Report, audit_folder
+from lotterylab.auditing.states import audit
+
+__all__ = ["Alarm", "Report", "audit", "audit_folder"]

@@ -1,0 +1,196 @@
+"""The command ``lotterylab``: which command, which study; the options are typed in ``commands``."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from textwrap import fill
+from typing import Any
+
+from lotterylab.commands.table import COMMANDS, OF_A_STUDY, STUDIES, TELL, THAT_LOOK, kind_of
+from lotterylab.errors import LotteryError, UsageError, unknown
+from lotterylab.system import ending, streams
+from lotterylab.system.interrupts import Hearing
+from lotterylab.system.refusals import explained, is_of_the_system, refusal
+from lotterylab.version import __version__
+
+HELP = """\
+lotterylab: find, train, compare, audit and explain sparse subnetworks
+
+  lotterylab plan STUDY         what would be trained, and for about how long
+  lotterylab run STUDY          train what is missing; goes on after a stop
+  lotterylab status STUDY       what is done, begun, failed and left
+  lotterylab table STUDY        the results as a table
+  lotterylab report STUDY       the results as an offline page, figures and CSV
+  lotterylab checkpoints STUDY  the runs as a folder of checkpoints
+  lotterylab cite STUDY         BibTeX of the works behind it
+  lotterylab diff A B           two results side by side
+  lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
+  lotterylab verify             compare all files of the store with their hashes
+  lotterylab store gc           remove what nothing needs; also reindex
+  lotterylab store export STUDY the study with its tensors as one file
+  lotterylab store import FILE  such a file into your store
+  lotterylab data fetch NAME    a data set from its own site, checked
+  lotterylab list WHAT          methods, models, data, studies, activations...
+  lotterylab completion SHELL   completion for bash, zsh or fish
+
+{studies}
+Options: lotterylab run activations --help. Version: lotterylab --version.
+
+Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 some runs failed, or an
+audit found faults; 4 the system refused (disk full or read-only, no locks, no
+processes); 5 damage in the store; 6 refused (store in use, or newer); 129, 130
+or 143 interrupted: the same command goes on; 141 nobody reads the output.
+"""
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cyclic garbage: a plan and its records are a million objects, which live until the command ends.
+
+    The search would go through them again and again, for a third of the time of ``table``.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # to and fro: all objects count as old, so that the next search does not go through them
+        gc.unfreeze()
+        if collecting:
+            gc.enable()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.  ``arguments``: those of the process, if they are None."""
+    if arguments is None:
+        streams.open_standard_streams()
+        arguments = sys.argv[1:]
+        signals = _interruptible()
+        try:
+            code = _guarded(list(arguments), signals)
+            if threading.current_thread() is threading.main_thread():
+                # nothing is left to do: an interrupt ends the interpreter while it ends, and prints nothing
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+        except KeyboardInterrupt:
+            code = 128 + (signals[0] if signals else signal.SIGINT)
+        return code
+    return _guarded(list(arguments), [])
+
+
+def program() -> int:
+    """The command of the process: ``main``, and for commands that only look an end without freeing what they read."""
+    if sys.argv[1:2] and sys.argv[1] in THAT_LOOK:
+        ending.is_near()
+    code = main()
+    ending.leave(code)
+    return code
+
+
+def _guarded(given: list[str], signals: list[int]) -> int:
+    """The exit code of a command whose output may be lost, and which may be interrupted.
+
+    What only tells of the command's work may be lost in silence: all of stderr, and stdout of the commands in ``TELL``.
+    Output that is the result of a command ends it, with 141 for a closed pipe, as a program ends that has no Python.
+    """
+    silent = streams.has_no_reader if given and given[0] in TELL else lambda error: False
+    try:
+        with streams.guarded(out=silent):
+            try:
+                code = _reported(given)
+            finally:
+                sys.stdout.flush()
+            return code
+    except streams.OutputLost as lost:
+        if streams.is_closed_pipe(lost.error):
+            return 128 + signal.SIGPIPE
+        refused = refusal(lost.error, "to write to the standard output")
+        with streams.guarded():
+            print(f"lotterylab: {refused}", file=sys.stderr)
+        return refused.exit_code
+    except KeyboardInterrupt:
+        return 128 + (signals[0] if signals else signal.SIGINT)
+    except Exception:
+        if signals:  # a library has made another error of the interrupt
+            return 128 + signals[0]
+        raise
+
+
+def _reported(given: list[str]) -> int:
+    """The exit code of a command; an error that is not a fault of the program becomes a message."""
+    try:
+        with _uncollected() if given[:1] and given[0] in THAT_LOOK else nullcontext():
+            return _dispatch(given)
+    except LotteryError as error:
+        failed = error
+    except Exception as error:
+        if not isinstance(error, OSError) and not is_of_the_system(error):
+            raise
+        failed = explained(error)
+    print(f"lotterylab: {failed}", file=sys.stderr)
+    return failed.exit_code
+
+
+def _interruptible() -> list[int]:
+    """From now on the signals that ask to stop raise ``Interrupted``, and are listed.  Computing has its own way."""
+    hearing = Hearing()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                signal.signal(number, hearing)
+    return hearing.heard
+
+
+def _written_by(command: Any, store: str | None) -> list[str]:
+    """The files and folders that a command writes.  ``store``: the folder that the environment names."""
+    place = getattr(command, "place", None)
+    paths = [getattr(command, "out", None)]
+    if place:
+        paths += [place.store or store or "lotterylab-store", place.ledger]
+    return [os.path.expanduser(path) for path in paths if path]
+
+
+def _studies() -> str:
+    """The names of the studies, for a terminal of 80 columns."""
+    return fill(f"Studies: {', '.join(STUDIES)}.", 79, break_on_hyphens=False)
+
+
+def _dispatch(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(HELP.replace("{studies}", _studies()), end="")
+        return 0
+    if given[0] in ("-V", "--version"):
+        print(f"lotterylab {__version__}")
+        return 0
+    command, rest = given[0], given[1:]
+    if command not in COMMANDS:
+        raise unknown("command", command, COMMANDS)
+    program, study, kind = f"lotterylab {command}", STUDIES[0], kind_of(command)
+    if command == "store" and rest[:1] == ["export"]:
+        from lotterylab.commands.store import Export
+
+        program, rest, kind = f"{program} export", rest[1:], Export
+    if command in OF_A_STUDY or program.endswith(" export"):
+        if not rest or rest[0] in ("-h", "--help"):
+            print(f"usage: {program} STUDY [options]\n\n{_studies()}")
+            return 0 if rest else 2
+        study, rest = rest[0], rest[1:]
+        if study not in STUDIES:
+            raise unknown("study", study, STUDIES)
+        program = f"{program} {study}"
+    from lotterylab.commands import line
+    from lotterylab.commands.shared import STORE
+
+    try:
+        chosen = line.command(kind, rest, program=program, study=study)
+        try:
+            return chosen()
+        except OSError as error:
+            raise explained(error, _written_by(chosen, os.environ.get(STORE))) from error
+    except UsageError as error:
+        raise line.placed(error, rest) from error

@@ -1,0 +1,35 @@
+"""The commands by name, and what kind of command each is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from lotterylab.asking.catalogue import HOMES as STUDY_HOMES
+
+STUDIES = tuple(STUDY_HOMES)
+HOMES = {  # command -> module of commands and class
+    "plan": ("study", "Plan"),
+    "run": ("study", "Run"),
+    "status": ("watch", "Status"),
+    "table": ("study", "Table"),
+    "report": ("study", "Report"),
+    "checkpoints": ("study", "Checkpoints"),
+    "cite": ("cite", "Cite"),
+    "diff": ("compare", "Diff"),
+    "audit": ("checks", "Audit"),
+    "verify": ("checks", "Verify"),
+    "store": ("store", "Upkeep"),
+    "data": ("data", "Data"),
+    "list": ("listing", "List"),
+    "completion": ("completion", "Completion"),
+}
+COMMANDS = tuple(HOMES)
+TELL = ("run", "report", "checkpoints", "store", "data")  # what they print only tells of their work
+OF_A_STUDY = ("plan", "run", "status", "table", "report", "checkpoints", "cite")
+THAT_LOOK = ("plan", "status", "table", "report", "cite", "diff")
+
+
+def kind_of(command: str) -> type:
+    """The class of a command."""
+    module, name = HOMES[command]
+    return getattr(import_module(f"lotterylab.commands.{module}"), name)

@@ -1,0 +1,210 @@
+"""Tensors on disk: safetensors and weights-only ``.pt`` in, safetensors out, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from lotterylab.errors import UsageError
+from lotterylab.formats import foreign
+from lotterylab.formats.text import shown, shown_path
+from lotterylab.system.refusals import naming
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUFFIXES = (".safetensors", ".pt", ".pth")
+MOST_HEADER = 10 << 20  # bytes of the list of tensors of a safetensors file; the largest models have 1 MB a file
+WRITING = ".writing-"  # how the names of files begin that are not whole yet
+CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write, fsync, rename, fsync the folder: a reader sees the old file or the whole new one."""
+    with written_whole(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def written_whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write into, which takes its name when the block ends well; after an error nothing is left of it."""
+    path = Path(path)
+    temporary = unfinished(path.parent)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    # The file is there now, so nothing after this may say that it is not.  Some file systems cannot fsync a folder.
+    with contextlib.suppress(OSError):
+        _sync_folder(path.parent)
+
+
+def unfinished(folder: Path) -> Path:
+    """A new name in ``folder`` for a file that is not whole yet; ``sweep`` removes it once this process has ended.
+
+    A file of tempfile's would be readable by its owner alone.
+    """
+    return folder / f"{WRITING}{_system()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files that killed writes left in ``folder``; those of living processes stay."""
+    for file in cut_off(folder):
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def cut_off(folder: Path) -> Iterator[Path]:
+    """The unfinished files in ``folder`` (not in folders below it) whose writer has died.
+
+    Another machine's processes cannot be asked, so its files count as left after an hour.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # what cannot be listed stays for the next time
+        for entry in entries:
+            if entry.name.startswith(WRITING) and not entry.is_dir(follow_symlinks=False) and _is_left(entry):
+                yield Path(entry.path)
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    system, _, rest = entry.name.removeprefix(WRITING).partition("-")
+    process = rest.partition("-")[0]
+    if system == _system() and process.isdecimal():
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            return False
+        return False
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > CUT_OFF_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+@cache
+def _system() -> str:
+    """Eight digits for the running system in which a process number means one process: this boot, this container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+        name = f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        name = platform.node()
+    return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def serialize(tensors: Mapping[str, Tensor]) -> bytes:
+    """Safetensors bytes; the same tensors give the same bytes, whatever their order or memory layout."""
+    from safetensors.torch import save
+
+    # one key at most: with more, the format's writer orders them by chance
+    return save({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)})
+
+
+def deserialize(data: bytes) -> dict[str, Tensor]:
+    """The tensors of safetensors bytes, in the order of their names: the format's reader gives them in no order."""
+    from safetensors.torch import load
+
+    return dict(sorted(load(data).items()))
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write safetensors atomically and return the SHA-256 of the bytes."""
+    data = serialize(tensors)
+    write_atomically(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """A flat dict of tensors from a ``.safetensors``, ``.pt`` or ``.pth`` file; no code in it is ever run.
+
+    The memory it takes is a small multiple of the bytes of the file, whatever the file says.
+
+    Raises:
+        UsageError: no regular file, no dict of tensors in it, or a tensor that is not dense or of a known type; by
+            the file's name, and the tensor's.
+    """
+    path = Path(path)
+    tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    admitted = foreign.admitted(tensors, where=shown_path(path), size=foreign.regular(path))
+    return {name: _truth(tensor) for name, tensor in admitted.items()}
+
+
+def _truth(tensor: Tensor) -> Tensor:
+    """A bool tensor whose bytes are 0 and 1: a file may hold any, and torch compares them as they are."""
+    import torch
+
+    return tensor if tensor.dtype != torch.bool else tensor.view(torch.uint8) != 0
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    import warnings
+
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    named = shown_path(path)
+    with foreign.opened(path) as file:
+        start = int.from_bytes(file.read(8), "little")
+        if start > MOST_HEADER:
+            raise UsageError(f"{named} is not a whole safetensors file (a header of {start:,} bytes).")
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                return dict(sorted(load_file(path).items()))
+        except SafetensorError as error:
+            raise UsageError(f"{named} is not a whole safetensors file ({shown(str(error))}).") from error
+        except Exception as error:  # types that this torch lacks, shapes that no tensor can have
+            reason = shown(f"{type(error).__name__}: {error}")
+            raise UsageError(f"{named} holds a tensor that cannot be read ({reason}).") from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    from lotterylab.formats.pickles import Refused
+    from lotterylab.formats.torch_files import Described, look
+
+    named = shown_path(path)
+    with foreign.opened(path) as file:
+        try:
+            saved = look(file)
+            loaded = saved.value
+            for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
+                if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
+                    loaded = loaded[wrapper]
+            described = loaded if isinstance(loaded, dict) else {}
+            described = {name: one for name, one in described.items() if isinstance(one, Described)}
+            if described:
+                return saved.tensors(described, where=named)
+        except UsageError:
+            raise
+        except Exception as error:  # a damaged pickle can raise nearly anything; whatever it is, no weights were read
+            first = str(error).strip() or type(error).__name__
+            if isinstance(error, Refused):
+                first = f"it holds more than tensors: a module, or an optimizer's objects; it names {first}"
+            raise UsageError(
+                f"{named} cannot be read as weights alone ({shown(first)}). Save module.state_dict()."
+            ) from error
+    kind = type(loaded).__name__
+    raise UsageError(f"{named} holds no dict of tensors but a {kind}. Save module.state_dict().")

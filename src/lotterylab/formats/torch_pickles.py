@@ -1,0 +1,167 @@
+"""The pickles of ``torch.save`` as descriptions of tensors: nothing is made, and nothing that they name is called."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from lotterylab.formats import foreign
+from lotterylab.formats.pickles import Plain, put
+
+_STORAGES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
+    "UntypedStorage": "uint8",
+    "QInt8Storage": "quantized",
+    "QUInt8Storage": "quantized",
+    "QInt32Storage": "quantized",
+    "QUInt4x2Storage": "quantized",
+    "QUInt2x4Storage": "quantized",
+}
+_DTYPES = (
+    {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"}
+    | {"complex64", "complex128", "complex32", "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2"}
+    | {"float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "quint8", "qint8"}
+    | {"qint32", "quint4x2", "quint2x4", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2"}
+)
+
+_QUANTIZERS = {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"} | {
+    "per_channel_affine_float_qparams"
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """A row of bytes in the file: ``kind`` is the word for its type, ``start`` its first entry that is used."""
+
+    key: str
+    kind: str
+    entries: int
+    start: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A tensor that was not made yet.  ``refused``: the kind of a tensor that cannot be read, then nothing else."""
+
+    storage: Storage | None = None
+    kind: str = ""
+    offset: int = 0
+    size: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    refused: str = ""
+
+
+class TorchPickle(Plain):
+    """A pickle of ``torch.save``: storages by their persistent names, tensors as descriptions, all else plain."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file, _KNOWN)
+        self.kinds: dict[str, str] = {}  # of the storages, by key
+
+    def persistent_load(self, pid: Any) -> Storage:
+        """The storage of that name."""
+        tag, kind, key, _, entries, *view = pid
+        if tag != "storage" or not all(isinstance(word, str) for word in (kind, key)):
+            raise pickle.UnpicklingError("it names something that is not a storage")
+        self.kinds[key] = kind
+        start = view[0][1] if view and view[0] is not None else 0
+        return Storage(key=key, kind=kind, entries=entries, start=start)
+
+
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any, kind: str = "") -> Described:
+    if not isinstance(storage, Storage):
+        raise pickle.UnpicklingError("a tensor without a storage")
+    metadata = next((value for value in rest[2:] if isinstance(value, dict) and value), None)
+    if metadata is not None:
+        return Described(refused="view")
+    return Described(storage=storage, kind=kind or storage.kind, offset=offset, size=tuple(size), stride=tuple(stride))
+
+
+def _tensor_v3(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Described:
+    """With the type in the pickle, since the storage has none."""
+    kind = rest[2]
+    if not isinstance(kind, str):
+        raise pickle.UnpicklingError("a tensor without a type")
+    return _tensor(storage, offset, size, stride, *rest[:2], *rest[3:], kind=kind)
+
+
+def _same(described: Any, *_: Any) -> Any:
+    return described
+
+
+def _of_type(rebuild: Any, kind: Any, arguments: Any, *_: Any) -> Any:
+    """A tensor with attributes, which are dropped; a subclass is refused by its rebuilding function."""
+    if rebuild not in (_tensor, _tensor_v3, _same):
+        return Described(refused="subclass")
+    return rebuild(*arguments)
+
+
+def _refusing(kind: str) -> Any:
+    return lambda *_: Described(refused=kind)
+
+
+def _sparse(layout: Any = "", *_: Any) -> Described:
+    return Described(refused=layout if isinstance(layout, str) and layout.startswith("sparse") else "sparse")
+
+
+def _layout(name: Any) -> str:
+    return foreign.shown(str(name).removeprefix("torch."))
+
+
+def _dict(items: Iterable[Any] = (), *_: Any) -> dict[Any, Any]:
+    made: dict[Any, Any] = {}
+    for key, value in items.items() if isinstance(items, dict) else items:
+        put(made, [key, value])
+    return made
+
+
+def _nothing(*_: Any) -> None:
+    """Stands for plain values that are of no interest here, and that could be made as large as one likes."""
+
+
+_KNOWN: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): _dict,
+    ("collections", "Counter"): _dict,
+    ("torch.nn.parameter", "Parameter"): "parameter",
+    ("torch", "Tensor"): "tensor",
+    ("torch", "Size"): _nothing,
+    ("torch", "device"): _nothing,
+    ("_codecs", "encode"): _nothing,
+    ("builtins", "bytearray"): _nothing,
+    ("builtins", "set"): _nothing,
+    ("builtins", "complex"): _nothing,
+    ("torch.serialization", "_get_layout"): _layout,
+    ("torch._tensor", "_rebuild_from_type_v2"): _of_type,
+    **{("torch", name): name for name in _DTYPES | _QUANTIZERS},
+    **{(home, name): kind for name, kind in _STORAGES.items() for home in ("torch", "torch.cuda", "torch.storage")},
+    **{
+        ("torch._utils", name): rebuild
+        for name, rebuild in {
+            "_rebuild_tensor": _tensor,
+            "_rebuild_tensor_v2": _tensor,
+            "_rebuild_tensor_v3": _tensor_v3,
+            "_rebuild_parameter": _same,
+            "_rebuild_parameter_with_state": _same,
+            "_rebuild_device_tensor_from_cpu_tensor": _same,
+            "_rebuild_device_tensor_from_numpy": _refusing("a tensor of another device, held as a NumPy array"),
+            "_rebuild_sparse_tensor": _sparse,
+            "_rebuild_qtensor": _refusing("quantized"),
+            "_rebuild_meta_tensor_no_storage": _refusing("meta"),
+            "_rebuild_nested_tensor": _refusing("nested"),
+            "_rebuild_wrapper_subclass": _refusing("subclass"),
+        }.items()
+    },
+}

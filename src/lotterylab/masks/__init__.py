@@ -1,0 +1,40 @@
+"""Masks: what can be done with them, and the one selection of the weights that leave.
+
+The functions on masks are also here: ``lotterylab.masks.sparsity(mask)``.
+"""
+
+from lotterylab.masks.algebra import (
+    apply,
+    check,
+    digest,
+    entries,
+    hamming,
+    hold,
+    iou,
+    kept,
+    load_mask,
+    masked,
+    ones,
+    permute,
+    save_mask,
+    shuffle,
+    sparsity,
+)
+
+__all__ = [
+    "apply",
+    "check",
+    "digest",
+    "entries",
+    "hamming",
+    "hold",
+    "iou",
+    "kept",
+    "load_mask",
+    "masked",
+    "ones",
+    "permute",
+    "save_mask",
+    "shuffle",
+    "sparsity",
+]

@@ -1,0 +1,98 @@
+"""Scopes: what competes with what, as the share that is removed of each tensor.
+
+"global" is one competition over all tensors.  The others give each tensor a count of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lotterylab.errors import UsageError
+from lotterylab.masks.counts import removal_count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """``units``: entries, filters or blocks of a tensor; ``alive``: those an earlier mask kept; ``shape``: of the
+    tensor."""
+
+    units: int
+    alive: int
+    shape: tuple[int, ...]
+
+
+Shares = Callable[[Fraction, Mapping[str, Layer]], dict[str, Fraction]]
+
+
+def layerwise(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
+    """The same fraction of each tensor, each rounded for itself: the total may miss by half an entry a tensor."""
+    return dict.fromkeys(layers, sparsity)
+
+
+def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
+    """The first tensor stays as it is, of the others the same fraction goes, so that the total is exact.
+
+    RigL's "uniform" distribution keeps the first layer dense too, but takes the asked fraction of the others, so that
+    its total is less than was asked for.   [evci2020rigging, section 3]
+    """
+    first, *others = layers
+    keep = _to_keep(sparsity, layers) - layers[first].alive
+    if keep < 0:
+        raise UsageError(
+            f"scope 'uniform' leaves the first tensor, '{first}', as it is: {layers[first].alive} units, more than the "
+            f"{_to_keep(sparsity, layers)} that sparsity {float(sparsity):g} leaves in all. Use scope='erk'."
+        )
+    kept = _filled(keep, {name: Fraction(layers[name].units) for name in others}, layers)
+    return _as_shares({first: layers[first].alive, **kept}, layers)
+
+
+def erk(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
+    """Erdos-Renyi-Kernel: density in proportion to sum(shape) / prod(shape), at most 1; the total is exact.
+
+    Small layers stay dense, large ones pay.   [evci2020rigging, section 3; mocanu2018scalable for linear layers]
+    """
+    weights = {name: layer.units * Fraction(sum(layer.shape), math.prod(layer.shape)) for name, layer in layers.items()}
+    return _as_shares(_filled(_to_keep(sparsity, layers), weights, layers), layers)
+
+
+SCOPES: dict[str, Shares | None] = {"global": None, "layerwise": layerwise, "uniform": uniform, "erk": erk}
+
+
+def _to_keep(sparsity: Fraction, layers: Mapping[str, Layer]) -> int:
+    n = sum(layer.units for layer in layers.values())
+    keep, alive = n - removal_count(sparsity, n), sum(layer.alive for layer in layers.values())
+    if keep > alive:
+        raise UsageError(
+            f"sparsity {float(sparsity):g} asks that {n - keep} of {n} entries go, but the mask already removes "
+            f"{n - alive}, and none comes back. Ask for {Fraction(n - alive, n)} or more, or give no mask."
+        )
+    return keep
+
+
+def _filled(keep: int, weights: Mapping[str, Fraction], layers: Mapping[str, Layer]) -> dict[str, int]:
+    """``keep`` units over the tensors in proportion to ``weights``, none above what is alive in it.
+
+    What a tensor cannot take goes to the others.  Whole numbers by largest remainder, the first of equals.
+    """
+    full: dict[str, int] = {}
+    rest = dict(weights)
+    while True:
+        left, total = keep - sum(full.values()), sum(rest.values())
+        quotas = {name: left * weight / total for name, weight in rest.items()} if total else {}
+        over = [name for name, quota in quotas.items() if quota >= layers[name].alive]
+        if not over:
+            break
+        full |= {name: layers[name].alive for name in over}
+        rest = {name: weight for name, weight in rest.items() if name not in full}
+    kept = full | {name: math.floor(quota) for name, quota in quotas.items()}
+    by_remainder = sorted(quotas, key=lambda name: kept[name] - quotas[name])
+    for name in by_remainder[: keep - sum(kept.values())]:
+        kept[name] += 1
+    return kept
+
+
+def _as_shares(kept: Mapping[str, int], layers: Mapping[str, Layer]) -> dict[str, Fraction]:
+    return {name: Fraction(layer.units - kept[name], layer.units) for name, layer in layers.items()}

@@ -1,0 +1,1 @@
+"""A user's own code: how it is named, hashed, imported, and what options it takes."""

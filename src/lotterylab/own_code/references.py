@@ -1,0 +1,168 @@
+"""A user's own function by its reference "package.module:name": found, named by its source, and its options read."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from functools import cache, reduce
+from typing import Any
+
+from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.formats.text import shown
+from lotterylab.own_code.options import Option, converted, options_of, takes, takes_any
+
+__all__ = ["Option", "check_options", "check_unchanged", "code_hash", "described", "find", "options_of", "takes"]
+
+MOST_LETTERS = 1000  # of what an error says
+REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def find(reference: str) -> Callable[..., Any]:
+    """The function or class that "package.module:name" names.
+
+    The current folder comes first in the search, as with ``python -m``, and stays there, for imports that the user's
+    code does when it is called.
+
+    Raises:
+        UsageError: for what is no reference, a module or name that is not there, an error while the module is
+            imported (with its own words and place), and for what cannot be called.
+    """
+    if not REFERENCE.fullmatch(reference) or ".py:" in reference:
+        raise UsageError(f"'{reference}' is no reference. {_spelling(reference)}")
+    module_name, _, name = reference.partition(":")
+    module = _import(module_name, reference)
+    try:
+        found = reduce(getattr, name.split("."), module)
+    except AttributeError:
+        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        raise UsageError(
+            f"'{reference}': {module_name} has no '{name}'.{suggestion(name, known)} It has: "
+            f"{', '.join(sorted(known)) or 'nothing that can be called'}."
+        ) from None
+    if not callable(found):
+        raise UsageError(
+            f"'{reference}' is a {type(found).__name__}, which cannot be called. Name a function or class."
+        )
+    return found
+
+
+def code_hash(reference: str) -> str:
+    """SHA-256 of the source file in which the function is written, also where another module passes it on.
+
+    What that file imports is not part of it.  In one process, the hash of a function stays what it was at first, since
+    Python does not read a file again when it is edited.
+    """
+    return _hash_of_source(find(reference), reference)
+
+
+def check_unchanged(reference: str, code: str) -> None:
+    """Refuse a function whose file is not the one that ``code_hash`` named."""
+    found = code_hash(reference)
+    if found != code:
+        raise UsageError(
+            f"'{reference}' was planned with the code {code[:12]}, and its file now has {found[:12]}. Plan it again, "
+            "or bring the file back."
+        )
+
+
+@cache
+def _hash_of_source(found: Callable[..., Any], reference: str) -> str:
+    written = inspect.unwrap(found)
+    try:
+        path = inspect.getsourcefile(written)
+    except TypeError:  # made by a call, or in C
+        path = None
+    if path is None or not os.path.isfile(path):
+        raise UsageError(
+            f"'{reference}' has no source file that could be hashed (a {type(found).__name__}). Name a function or "
+            "class that is written in a file, with def or class."
+        )
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _import(module_name: str, reference: str) -> Any:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()  # a file may be younger than the last look
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise _broken(reference, module_name, error) from error
+        package, _, missing = error.name.rpartition(".")
+        near = suggestion(missing, _beside(package))
+        raise UsageError(f"'{reference}': there is no module {error.name}, looked for from {here}.{near}") from None
+    except (Exception, SystemExit) as error:
+        raise _broken(reference, module_name, error) from error
+
+
+def _beside(package: str) -> list[str]:
+    """Names of the modules in the package, or of those in the current folder."""
+    if not package:
+        return [one.name for one in pkgutil.iter_modules([os.getcwd()])]
+    return [one.name for one in pkgutil.iter_modules(getattr(sys.modules[package], "__path__", []))]
+
+
+def described(error: BaseException) -> str:
+    """Kind and words of an error in a user's code, and the last place outside this package that it came through."""
+    ours = os.path.dirname(__file__) + os.sep
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if "importlib" not in frame.filename and not frame.filename.startswith(ours)]
+    where = f", {theirs[-1].filename}:{theirs[-1].lineno}" if theirs else ""
+    try:
+        words = shown(str(error), most=MOST_LETTERS)
+    except Exception:  # the user's own class of errors may fail to spell itself
+        words = "(its message could not be spelled)"
+    return f"{type(error).__name__}: {words}{shown(where, most=None)}"
+
+
+def _broken(reference: str, module_name: str, error: BaseException) -> UsageError:
+    return UsageError(
+        f"'{reference}': importing {module_name} failed: {described(error)}. It is imported, not run: keep what should "
+        "only run as a script under if __name__ == '__main__'."
+    )
+
+
+def _spelling(reference: str) -> str:
+    """What to write instead."""
+    hint = "Write package.module:name, such as my_models:small_net."
+    path, _, name = reference.partition(":")
+    if path.endswith(".py") and name:
+        return f"{hint} A module has no .py: '{path.removesuffix('.py').replace(os.sep, '.')}:{name}'."
+    if not name and "." in path.rstrip(".:") and not path.endswith((".py", ".py:")):
+        module, _, last = path.rstrip(".:").rpartition(".")
+        return f"{hint} Did you mean '{module}:{last}'?"
+    return hint
+
+
+def check_options(reference: str, given: dict[str, Any], skip: tuple[str, ...] = ()) -> tuple[tuple[str, Any], ...]:
+    """``given`` as (name, value) pairs in the order of the names, each of the type that the function asks for.
+
+    ``skip``: parameters that are passed by others.  A whole number stands for a float, a list for a tuple.
+
+    Raises:
+        UsageError: an unknown option with the nearest, one of another type, one that is missing.
+    """
+    function = find(reference)
+    options = {option.name: option for option in options_of(function, skip)}
+    for name, value in given.items():
+        if name in skip:
+            raise UsageError(f"{name}={value!r} was given for '{reference}', which gets its {name} from the model.")
+        if name not in options and not takes_any(function):
+            if not options:
+                raise UsageError(f"{name}={value!r} was given, but '{reference}' has no options.")
+            raise unknown(f"option of '{reference}'", name, options)
+    missing = [name for name, option in options.items() if option.required and name not in given]
+    if missing:
+        raise UsageError(f"'{reference}' needs {', '.join(missing)}, which has no default. Give a value.")
+    checked = {n: converted(value, options[n], reference) if n in options else value for n, value in given.items()}
+    return tuple(sorted(checked.items()))

@@ -1,0 +1,1 @@
+"""Reading results: rows, claims, comparisons, caveats, doubts and costs."""

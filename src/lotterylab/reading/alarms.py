@@ -1,0 +1,167 @@
+"""The alarms of a study's runs, from what was recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+from lotterylab.auditing.alarms import (
+    Alarm,
+    biases_pruned,
+    emptied_layers,
+    identical_masks,
+    one_sign,
+    ordered,
+    reached_is_not_requested,
+    ties_at_cut,
+    zero_gradients,
+    zero_scores,
+)
+from lotterylab.auditing.run_alarms import (
+    broken_promises,
+    choice_at_edge,
+    different_order,
+    diverged,
+    forgetful,
+    moved,
+    never_left_chance,
+    scored_on_trained,
+    selection_on_test,
+)
+from lotterylab.engine.results import Result
+from lotterylab.masks.counts import Share
+from lotterylab.plan.nodes import Init, Prune, Train
+from lotterylab.plan.study import WHAT
+
+
+def alarms_of(results: Sequence[Result]) -> list[Alarm]:
+    """All alarms of the finished parts, faults first; of a control that shares its mask, only those of its training."""
+    each = chain.from_iterable(_of_one(result) for result in results)
+    return ordered(chain(each, _of_targets(results), _of_orders(results)))
+
+
+def where(result: Result) -> str:
+    """The labels of a row, in words."""
+    labels = result.labels
+    what = [labels["protocol"], labels["activation"], labels["method"], labels["control"]]
+    sparsity = f"{labels['sparsity']:g}" if labels["sparsity"] else ""
+    return " ".join(str(one) for one in [*what, sparsity, f"seed {labels['seed']}"] if one)
+
+
+def _of_one(result: Result) -> Iterator[Alarm]:
+    place = where(result)
+    if "prune" in result.records and not result.labels["control"]:
+        yield from _of_prune(result, place)
+    if "train" in result.records:
+        yield from _of_train(result, place)
+    if "promises" in result.records:
+        m = result.records["promises"].metrics
+        yield from forgetful(**m, where=place)
+    if "rate" in result.records:
+        m = result.records["rate"].metrics
+        yield from choice_at_edge(value=m["value"], values=m.get("values", ()), where=place)
+    if "distances" in result.records and (share := result.metric("distances.regrown")):
+        yield from _of_regrown(result, share, place)
+
+
+def _of_prune(result: Result, place: str) -> Iterator[Alarm]:
+    m = result.records["prune"].metrics
+    node = result.nodes["prune"]
+    entries = m["entries"]
+    weights = (m["weights_removed"], m["weights_entries"]) if entries != m["weights_entries"] else None
+    yield from reached_is_not_requested(
+        requested=_requested(result), removed=m["removed"], entries=entries, weights=weights, where=place
+    )
+    yield from ties_at_cut(ties=m["ties_at_cut"], entries=entries, where=place)
+    candidates = m.get("candidates", entries)  # older ledgers do not say it
+    yield from zero_scores(zeros=m["exact_zero_scores"], entries=candidates, where=place)
+    if "zero_gradients" in m:
+        yield from zero_gradients(zeros=round(m["zero_gradients"] * entries), entries=entries, where=place)
+    signs = {name: m[name] for name in ("kept_positive", "kept_negative", "removed_positive", "removed_negative")}
+    yield from one_sign(**signs, where=place)
+    yield from emptied_layers([name for name in m["emptied"] if not name.endswith("bias")], where=place)
+    if weights:
+        extra, removed = entries - m["weights_entries"], m["removed"] - m["weights_removed"]
+        names = [name for name in m["layers"] if name.endswith("bias")]
+        yield from biases_pruned(names=names, entries=extra, removed=removed, where=place)
+    if isinstance(node, Prune):
+        late = result.labels["method"] in ("grasp", "first-order") and not isinstance(node.of, Init)
+        yield from scored_on_trained(late, method="a criterion that stands for GraSP", where=place)
+
+
+def _of_train(result: Result, place: str) -> Iterator[Alarm]:
+    m = result.records["train"].metrics
+    yield from diverged(epoch=m.get("diverged_epoch"), where=place)
+    yield from selection_on_test(picked=m["picked"], test_reads=m["test_reads"], where=place)
+    node = result.nodes["train"]
+    yield from broken_promises(m.get("broken_promises", ()), where=place)
+    if isinstance(node, Train) and node.data is not None and "diverged_epoch" not in m:
+        spec = node.data.spec
+        yield from never_left_chance(
+            accuracy=m["test_accuracy"],
+            classes=spec.classes,
+            images=spec.test,
+            train_accuracy=m["train_accuracy"],
+            where=place,
+        )
+
+
+def _of_regrown(result: Result, share: float, place: str) -> list[Alarm]:
+    m = result.records["prune"].metrics
+    regrown = round(share * m["removed"])
+    left = (m["removed"] - regrown) / m["entries"]
+    return moved(
+        moved=regrown,
+        removed=m["removed"],
+        entries=m["entries"],
+        left=left,
+        where=place,
+    )
+
+
+def _groups(results: Iterable[Result], names: Sequence[str]) -> dict[tuple[Any, ...], list[Result]]:
+    groups: dict[tuple[Any, ...], list[Result]] = {}
+    for result in results:
+        groups.setdefault(tuple(result.labels[name] for name in names), []).append(result)
+    return groups
+
+
+def _of_targets(results: Sequence[Result]) -> Iterator[Alarm]:
+    """One mask for several targets of one method."""
+    for group in _groups(results, (*WHAT, "seed")).values():
+        there = [one for one in group if "prune" in one.records and not one.labels["control"]]
+        masks = {
+            f"{one.labels['sparsity']:g}": (_requested(one), str(one.metric("prune.mask_digest"))) for one in there
+        }
+        if len(masks) > 1:
+            units = there[0].records["prune"].metrics["entries"]
+            yield from identical_masks(masks, units=units, where=_shared(there[0], "method"))
+
+
+def _requested(result: Result) -> Share:
+    """The share of all entries that the selection was asked for; of layers that are counted apart, what it comes to."""
+    m, node = result.records["prune"].metrics, result.nodes["prune"]
+    apart = isinstance(node, Prune) and node.scope == "layerwise"
+    return Fraction(m["requested_removed"], m["entries"]) if apart else m["requested"]
+
+
+def _of_orders(results: Sequence[Result]) -> Iterator[Alarm]:
+    """Arms of one activation and seed whose data order differs; controls that are about the order are left out."""
+    for group in _groups(results, ("protocol", "activation", "seed")).values():
+        orders: dict[str, str] = {}
+        for one in group:
+            node, method = one.nodes.get("train"), str(one.labels["method"])
+            if method in orders or "train" not in one.records or one.labels["protocol"] == "probes":
+                continue
+            if isinstance(node, Train):
+                orders[method] = node.data_order
+        if len(orders) > 1:
+            yield from different_order(orders, where=_shared(group[0], "activation"))
+
+
+def _shared(result: Result, last: str) -> str:
+    names = ("protocol", "activation", "method")
+    parts = [str(result.labels[name]) for name in names[: names.index(last) + 1]]
+    return " ".join([*parts, f"seed {result.labels['seed']}"])

@@ -1,0 +1,68 @@
+"""Why nothing can be said of a comparison, whatever its interval: what its runs did besides ending with a number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from lotterylab.engine.results import Result
+from lotterylab.plan.nodes import Data, Train
+from lotterylab.reading.seeds import Read, Rows, diverged, mean, per_seed
+
+BEST_STEP = "train.best_step"  # the early-stopping iteration
+ACCURACIES = ("train.test_accuracy", "train.best_test_accuracy", "train.validation_accuracy")
+
+
+def caveat(sides: Rows, read: Read, values: Collection[float], *, pairs: Iterable[Rows] = ()) -> str:
+    """Sentences that each begin with a space, or nothing.
+
+    ``values``: the differences that are judged.  ``pairs``: the sides that are held against each other, where that is
+    not all of them together.
+    """
+    chance = (at_chance(pair, read) for pair in (pairs or (sides,)))
+    return diverged_runs(sides) + cut_short(sides, read) + "".join(chance) + no_spread(values)
+
+
+def diverged_runs(sides: Rows) -> str:
+    """A run that diverged stopped where it was: its accuracy is no accuracy of a trained network."""
+    rows = [row for _, side in sides for row in side]
+    lost = {name: len(diverged(side)) for name, side in sides}
+    of_sides = ", ".join(name for name, count in lost.items() if count)
+    return f" {sum(lost.values())} of {len(rows)} runs diverged ({of_sides})." if of_sides else ""
+
+
+def cut_short(sides: Rows, read: Read) -> str:
+    """Of runs whose validation loss was still falling when they ended nobody knows when it would have been lowest."""
+    if read != BEST_STEP:
+        return ""
+    runs = [(name, row.records["train"].metrics) for name, side in sides for row in side if "train" in row.records]
+    ended = [name for name, m in runs if m["best_step"] == m.get("from_step", 0) + m["steps"]]
+    if not ended:
+        return ""
+    return f" {len(ended)} of {len(runs)} runs ended while it was still falling ({', '.join(dict.fromkeys(ended))})."
+
+
+def at_chance(sides: Rows, read: Read) -> str:
+    """Where no side has left chance, a difference is about nothing that was learnt."""
+    if read not in ACCURACIES:
+        return ""
+    bound = max((twice_chance(side) for _, side in sides), default=0.0)
+    means = [mean(found) for _, side in sides if (found := per_seed(side, read))]
+    if not means or max(means) >= bound:
+        return ""
+    return f" Not above {bound:g}, twice chance: {', '.join(name for name, _ in sides)}."
+
+
+def no_spread(values: Collection[float]) -> str:
+    """Differences that are equal in every seed, and not 0, have no spread to be judged by."""
+    alike = len(values) > 1 and len(set(values)) == 1 and 0.0 not in values
+    return " The difference is the same in every seed: there is no spread to judge it by." if alike else ""
+
+
+def twice_chance(rows: Iterable[Result]) -> float:
+    """Twice the accuracy of a guess: 0.2 for ten classes.  0 where no row says how many there are."""
+    runs = (row.nodes.get("train") for row in rows)
+    return 2 / min((c for run in runs if isinstance(run, Train) for c in _classes(run.data)), default=float("inf"))
+
+
+def _classes(data: object) -> tuple[int, ...]:
+    return (data.spec.classes,) if isinstance(data, Data) else ()

@@ -1,0 +1,75 @@
+"""Numbers in sentences and tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from lotterylab.analysis.statistics import Interval
+from lotterylab.engine.results import Result
+from lotterylab.plan.study import ARM
+from lotterylab.reading.seeds import diverged
+
+FEW = 6  # arms that are named
+DIVERGED_MARK = " *"  # beside a mean, a seed or a run, in every table
+DIVERGED_LEGEND = "*: a run diverged."
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """With a sign, and a real minus: "+0.012", "−0.300"."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """Three decimals; one from ten on; three digits from a hundred thousand on."""
+    if abs(value) >= 1e5:
+        return f"{value:.3g}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) -> str:
+    """ "0.431 [0.420, 0.442]"; the mean alone for one seed."""
+
+    def spell(value: float) -> str:
+        return signed(value, digits) if sign else f"{value:.{digits}f}".replace("-", "−")
+
+    if interval.low is None or interval.high is None:
+        return f"{spell(interval.mean)} (one seed)"
+    return f"{spell(interval.mean)} [{spell(interval.low)}, {spell(interval.high)}]"
+
+
+def p_text(p: float | None) -> str:
+    """ "0.0132", "< 0.0001", or nothing."""
+    if p is None:
+        return ""
+    return f"{p:.4f}" if p >= 1e-4 else "< 0.0001"
+
+
+def diverged_text(results: Sequence[Result]) -> str:
+    """How many runs of which arms diverged, each run once; nothing where none did."""
+    runs = {one.records["train"].digest: one for one in results if "train" in one.records}
+    lost = diverged(runs.values())
+    if not lost:
+        return ""
+    arms = Counter(", ".join(str(one.labels[name]) for name in ARM if one.labels[name]) for one in lost)
+    of = "; ".join(f"{arm} ({count})" for arm, count in arms.most_common(FEW))
+    more = f"; {len(arms) - FEW} more arms" if len(arms) > FEW else ""
+    return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}."
+
+
+def diverged_mark(results: Iterable[Result]) -> str:
+    """The mark of a number that comes from these rows: " *" if the training of one of them diverged, else nothing."""
+    return DIVERGED_MARK if diverged(results) else ""
+
+
+def rows_text(results: Sequence[Result]) -> str:
+    """ "483 of 939 rows are finished", and how many others lack no more than a measure, such as one added later."""
+    return f"{sum(one.complete for one in results)} of {len(results)} rows are finished{lacking_text(results)}"
+
+
+def lacking_text(results: Sequence[Result]) -> str:
+    """ "; 249 more are trained and lack only: matched (243)", or nothing."""
+    trained = [one for one in results if not one.complete and "train" in one.records]
+    parts = Counter(part for one in trained for part in one.missing)
+    lacking = ", ".join(f"{part} ({count})" for part, count in parts.items())
+    return f"; {len(trained)} more are trained and lack only: {lacking}" if trained else ""
