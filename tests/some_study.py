@@ -13,7 +13,7 @@ from lotterylab.data import Cifar10, Digits
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Choose, Data, Node, Train
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.studies.activations import Options, build
 
 SPECS = {"digits": Digits(), "cifar10": Cifar10(train=5000, validation=1000, test=5000)}
@@ -23,7 +23,7 @@ ACCURACY = {"relu": 0.45, "tanh": 0.42, "sigmoid": 0.14, "softsign": 0.41}
 FACTS = {"torch": "2.13.0", "device": "cpu", "threads": 1, "earlier_seconds": 0.5, "path": "channels-last"}
 
 
-def some_study(data: str = "digits", *, notes: tuple[str, ...] = (), **options: Any) -> Study:
+def some_study(data: str = "digits", *, notes: tuple[str, ...] = (), **options: Any) -> Plan:
     """The plan; ``options`` as in ``Options``, few by default."""
     spec = SPECS[data]
     small = {"sparsities": (0.5, 0.9), "seeds": 2, "dense_epochs": 4, "pruned_epochs": 3, "rates": (0.01, 0.1)}
@@ -31,7 +31,7 @@ def some_study(data: str = "digits", *, notes: tuple[str, ...] = (), **options: 
     return build(chosen, Data(spec=spec, content="ab" * 32), title=spec.title, notes=notes)
 
 
-def some_results(study: Study, finished: Callable[[Row], bool] = lambda row: True) -> list[Result]:
+def some_results(study: Plan, finished: Callable[[Row], bool] = lambda row: True) -> list[Result]:
     """Made-up records for the rows that are ``finished``; equal nodes have equal records."""
     records: dict[str, Record] = {}
     return [_result(row, records) if finished(row) else _nothing(row) for row in study.rows]

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "src" / "lotterylab"
 
 # rooms, by the first part of a module's name; a room imports from earlier layers and from its own
 LAYERS: tuple[set[str], ...] = (
-    {"version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks"},
+    {"version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks", "statistics"},
     {"data", "models", "network", "views", "criteria", "training", "analysis", "auditing", "plan", "procedures"},
     {"engine", "library"},
     {"reading"},

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from lotterylab import tickets
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.criteria import Grasp, Magnitude
 from lotterylab.engine.context import Context
 from lotterylab.engine.facts import facts
@@ -25,6 +24,7 @@ from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Dense, Init, Prune, Train
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.procedures import control, iterative, learning_rate_rewinding, one_shot
+from lotterylab.statistics import t_interval
 from lotterylab.training.named import code_of
 from lotterylab.training.user import UserModel, UserTraining
 from some_loop import ENGINE, ENGINE_ADAM, SPARSITIES, K, T, ends, eval_fn, find, init_fn, train_fn, train_fn_adam

@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lotterylab.analysis.statistics import (
+from lotterylab.statistics import (
     Interval,
     differences,
     equivalence_p_value,

@@ -18,7 +18,7 @@ from lotterylab.engine.store import FORMAT, Store
 from lotterylab.engine.verify import verify
 from lotterylab.errors import RefusedError
 from lotterylab.plan.nodes import Shuffle
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from some_plans import FAILS, FAR, MAGNITUDE, RUN, TICKET, TWIN, train
 
 STORES = Path(__file__).parents[1] / "fixtures" / "stores"
@@ -99,7 +99,7 @@ def test_the_rows_of_a_study_have_the_numbers_of_their_time(folder, name):
         for method, node in (("dense", RUN), ("magnitude", TICKET), ("magnitude again", TWIN))
     )
     lines = recorded(folder)
-    for result in results(Study(name="old", title="Old", question="?", rows=rows), open_store(folder, name)):
+    for result in results(Plan(name="old", title="Old", question="?", rows=rows), open_store(folder, name)):
         assert result.complete
         expected = lines[result.nodes["train"].digest]["metrics"]
         assert result.metric("train.test_accuracy") == expected["test_accuracy"]

@@ -9,12 +9,12 @@ from lotterylab.engine.records import Record
 from lotterylab.engine.results import Snapshot, results
 from lotterylab.engine.store import Store
 from lotterylab.plan.node import Node
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.report.standing import standing
 from some_plans import CHOSEN, RATE, RUN
 
 LABELS = {"protocol": "p", "activation": "relu", "method": "m", "control": "", "sparsity": 0.0}
-STUDY = Study(
+STUDY = Plan(
     name="s",
     title="t",
     question="q",

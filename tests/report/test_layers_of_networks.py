@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.reading.outline import LayerChart, Line
 from lotterylab.reading.seeds import by_layer
 from lotterylab.report.figures_layers import layer_chart
+from lotterylab.statistics import t_interval
 from some_results import row
 
 CHART = LayerChart(

@@ -13,7 +13,7 @@ from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Measure, Node, Train
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import control, fine_tuning, iterative, learning_rate_rewinding, one_shot
 from lotterylab.reading.costs import costs, trainings
 from lotterylab.studies.controls import CONTROLS
@@ -67,7 +67,7 @@ def test_arithmetic_is_that_of_the_layers(tmp_path):
     labels = {"protocol": "p", "activation": "relu", "method": "m", "control": "", "sparsity": 0.0, "seed": 0}
     rows = tuple(Row(labels=labels, nodes=nodes) for nodes in parts)
     compute([node for row in rows for node in row.nodes.values()], store)
-    found = results(Study(name="s", title="", question="", rows=rows), store)
+    found = results(Plan(name="s", title="", question="", rows=rows), store)
     dense, ticket = costs(found)
     layers = macs(MODEL.build(), MODEL.shape)
     assert found[0].metric("macs.dense") == layers

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import scipy.stats
 
-from lotterylab.analysis.statistics import holm
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import BEST_STEP
@@ -15,6 +14,7 @@ from lotterylab.reading.judging import above, equal, gains_more, less, level_rea
 from lotterylab.reading.outline import Chart, Claim, Line, Outline, Versus, differences_of, judged
 from lotterylab.reading.words import diverged_text
 from lotterylab.report.sections.answers import OURS, counted
+from lotterylab.statistics import holm
 from lotterylab.studies.init_tickets import settled
 from some_plans import RUN
 

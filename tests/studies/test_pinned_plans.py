@@ -11,7 +11,7 @@ from lotterylab.asking.catalogue import HOMES, request_kind
 from lotterylab.asking.sized import SizedRequest
 from lotterylab.data import Digits
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.studies import activations
 
 DATA = Data(spec=Digits(), content="ab" * 32)
@@ -35,7 +35,7 @@ PINNED = {
 }
 
 
-def planned(name: str) -> Study:
+def planned(name: str) -> Plan:
     """The study with two seeds on the digits, as small as its quick size."""
     if name == "activations":
         return activations.build(EVERYTHING, DATA, title="digits")
@@ -44,7 +44,7 @@ def planned(name: str) -> Study:
     return parts.build(options, DATA, title="digits")
 
 
-def digest(study: Study) -> str:
+def digest(study: Plan) -> str:
     """Of the labels of all rows and the digests of their nodes, in order."""
     rows = [[dict(row.labels), {part: node.digest for part, node in row.nodes.items()}] for row in study.rows]
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]

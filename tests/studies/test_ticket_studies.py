@@ -14,7 +14,7 @@ from lotterylab.data import Digits
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.alarms import alarms_of
 from lotterylab.reading.outline import differences_of
 from lotterylab.reading.table import render
@@ -42,14 +42,14 @@ def parts(name: str) -> Parts:
     return request_kind(name)().parts()
 
 
-def study(name: str, **changes: Any) -> Study:
+def study(name: str, **changes: Any) -> Plan:
     of = parts(name)
     options = of.options(**{**TINY.get(name, TINY["default"]), "seeds": 1, **changes})
     return of.build(options, DATA, title=SPEC.title)
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def computed(request, tmp_path_factory) -> tuple[str, Study, Store]:
+def computed(request, tmp_path_factory) -> tuple[str, Plan, Store]:
     found, store = study(request.param), Store(tmp_path_factory.mktemp(request.param) / "store").create()
     compute(found.targets(), store)
     return request.param, found, store
@@ -156,7 +156,7 @@ def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
         assert all(len(behind) == len({row.labels["seed"] for row in behind}) for _, behind in one.rows), one.versus.key
 
 
-def made_up(planned: Study) -> list[Any]:
+def made_up(planned: Plan) -> list[Any]:
     from lotterylab.engine.records import Record
     from lotterylab.engine.results import Result
 

@@ -22,7 +22,7 @@ from lotterylab.masks.patterns import Pattern
 from lotterylab.models.custom import CustomModel
 from lotterylab.own_code.options import Option
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.outline import Outline
 from lotterylab.studies import activations
 
@@ -156,7 +156,7 @@ class Resolved:
     ``outline``: how the study is read; None of the activation study, whose page is its own.
     """
 
-    study: Study
+    study: Plan
     data_title: str
     fingerprint: Fingerprint
     data_dir: Path | None

@@ -15,7 +15,7 @@ from lotterylab.data import Cifar10
 from lotterylab.data.base import data_dir
 from lotterylab.errors import unknown
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.outline import Outline
 
 OWN = ("size", "data", "data_dir", "pixels")  # all other fields are the study's options
@@ -40,7 +40,7 @@ class Parts:
     spec: Any
     options: type
     sizes: Mapping[str, Mapping[str, Any]]
-    build: Callable[..., Study]
+    build: Callable[..., Plan]
     outline: Outline
     title: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lotterylab.analysis import Distances
-from lotterylab.analysis.statistics import Interval, differences, t_interval
 from lotterylab.asking.checks import MOST_SEEDS
 from lotterylab.auditing.alarms import Alarm, one, ordered
 from lotterylab.criteria import Magnitude, check_criterion
@@ -28,9 +27,10 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
 from lotterylab.masks.counts import check_target
 from lotterylab.plan.nodes import At, Dense, Init, Measure, Node, Prune
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
+from lotterylab.statistics import Interval, differences, t_interval
 from lotterylab.training.named import code_of
 from lotterylab.training.user import Run, UserModel, UserTraining
 from lotterylab.types import Mask, State
@@ -122,7 +122,7 @@ def tickets(
         rewound = dense.at(last) if last and not rows else None  # it costs a training: once is enough
         rows += _rows(label, procedure, dense, found, controls, seed, rewound)
     question = "Does the ticket train as well as the whole network, and better than its controls?"
-    study = Study(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
+    study = Plan(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
     place = Store(store)
     summary = run_here(study.targets(), place)
     return Tickets(study=study, store=place, failed=summary.failed)
@@ -132,7 +132,7 @@ def tickets(
 class Tickets:
     """What ``tickets`` found.  ``failed``: digest -> message of tasks that failed."""
 
-    study: Study
+    study: Plan
     store: Store
     failed: Mapping[str, str] = field(default_factory=dict)
 

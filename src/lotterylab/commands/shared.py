@@ -15,7 +15,7 @@ from lotterylab.asking.request import Resolved
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
-from lotterylab.plan.study import WHAT
+from lotterylab.plan.plan import WHAT
 
 STORE = "LOTTERYLAB_STORE"
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]

@@ -11,7 +11,7 @@ from lotterylab.engine.lines import line_record
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node
-from lotterylab.plan.study import Label, Row, Study
+from lotterylab.plan.plan import Label, Plan, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class Snapshot(Store):
         return self._seen[digest]
 
 
-def results(study: Study, store: Store) -> list[Result]:
+def results(study: Plan, store: Store) -> list[Result]:
     """All rows of the study, in its order, each with what is known so far."""
     snapshot = Snapshot(store)
     return [_result(row, snapshot) for row in study.rows]

@@ -33,7 +33,7 @@ from lotterylab.auditing.run_alarms import (
 from lotterylab.engine.results import Result
 from lotterylab.masks.counts import Share
 from lotterylab.plan.nodes import Init, Prune, Train
-from lotterylab.plan.study import WHAT
+from lotterylab.plan.plan import WHAT
 
 
 def alarms_of(results: Sequence[Result]) -> list[Alarm]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lotterylab.analysis.statistics import Interval, differences, equivalence_p_value, p_value, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat
 from lotterylab.reading.outline import Judgement, Line, rows_at
 from lotterylab.reading.questions import FEWEST, Word, is_above, is_below, is_equal, shown
 from lotterylab.reading.seeds import PerSeed, Read, Rows, in_common, mean, per_seed
+from lotterylab.statistics import Interval, differences, equivalence_p_value, p_value, t_interval
 
 Judge = Callable[[Sequence[Result]], Judgement]
 Test = Callable[[list[float]], "tuple[Word, float | None]"]  # a word on these values, and its p value

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from lotterylab.analysis.statistics import Interval, differences, holm, p_value, power_note, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat
 from lotterylab.reading.doubts import Doubt
 from lotterylab.reading.questions import FEWEST, Outcome, Word, is_equal, outcome
 from lotterylab.reading.seeds import Read, Rows, grouped, per_seed, where
+from lotterylab.statistics import Interval, differences, holm, p_value, power_note, t_interval
 
 Labels: TypeAlias = Mapping[str, str | float]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from lotterylab.analysis.statistics import Interval, equivalent, t_interval
+from lotterylab.statistics import Interval, equivalent, t_interval
 
 LEVEL = 0.05  # at which a difference is said, for its whole family
 FEWEST = 3  # seeds that a verdict rests on; two of a coarse quantity may agree by chance, with no spread at all

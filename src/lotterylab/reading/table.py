@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.formats.text import shown
-from lotterylab.plan.study import ARM
+from lotterylab.plan.plan import ARM
 from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark, lacking_text
+from lotterylab.statistics import t_interval
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from lotterylab.analysis.statistics import Interval
 from lotterylab.engine.results import Result
-from lotterylab.plan.study import ARM
+from lotterylab.plan.plan import ARM
 from lotterylab.reading.seeds import diverged
+from lotterylab.statistics import Interval
 
 FEW = 6  # arms that are named
 DIVERGED_MARK = " *"  # beside a mean, a seed or a run, in every table

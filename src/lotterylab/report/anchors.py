@@ -9,7 +9,7 @@ from typing import Any
 from lotterylab.engine.results import Result
 from lotterylab.plan.digest import digest
 from lotterylab.plan.nodes import Train
-from lotterylab.plan.study import LABELS
+from lotterylab.plan.plan import LABELS
 from lotterylab.reading.seeds import diverged
 from lotterylab.reading.words import DIVERGED_MARK
 from lotterylab.report.arms import Arm, Arms

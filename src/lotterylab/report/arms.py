@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lotterylab.analysis.statistics import Interval, t_interval
 from lotterylab.report.tidy import Number, Point
+from lotterylab.statistics import Interval, t_interval
 
 
 class Arm(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_style import seed_dot
 from lotterylab.report.grid import Look, Panel, Series
+from lotterylab.statistics import t_interval
 
 Rows = Sequence[Sequence[Panel]]
 WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.outline import LayerChart
 from lotterylab.reading.seeds import by_layer, where
 from lotterylab.report import figure_style as style
 from lotterylab.report.figure_parts import spell_count
 from lotterylab.report.grid import Grid, Panel, Series
+from lotterylab.statistics import t_interval
 
 SHORTEST = 0.1  # of the mean: where the bar of a logarithmic axis ends that would reach 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.questions import Verdict
 from lotterylab.report.arms import Arms
 from lotterylab.report.blocks import figure, inline, with_drawings
@@ -34,7 +34,7 @@ class Material:
     ``classes``: of the data, for the level of chance.
     """
 
-    study: Study
+    study: Plan
     results: Sequence[Result]
     alarms: Sequence[Alarm]
     context: ReportContext
@@ -100,7 +100,7 @@ class Material:
 
 
 def gather(
-    study: Study, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
+    study: Plan, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
 ) -> Material:
     """All that any study has, from the results; reads nothing from any store."""
     found, curves = [*numbers(results), *cost_numbers(results)], points(results)
@@ -132,5 +132,5 @@ def of_activations(material: Material) -> Material:
     )
 
 
-def _spec(study: Study) -> Any:
+def _spec(study: Plan) -> Any:
     return study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]

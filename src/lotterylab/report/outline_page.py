@@ -10,7 +10,7 @@ from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.formats import text
 from lotterylab.formats.blobs import write_atomically
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.doubts import held
 from lotterylab.reading.outline import Claim, Difference, Judged, Judgement, Outline, differences_of, judged
 from lotterylab.reading.words import interval_text, p_text, rows_text
@@ -43,7 +43,7 @@ from lotterylab.report.tidy import gaps
 
 
 def outline_report(
-    study: Study,
+    study: Plan,
     results: Sequence[Result],
     alarms: Sequence[Alarm],
     folder: Path,

@@ -9,7 +9,7 @@ from pathlib import Path
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.formats.blobs import write_atomically
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.outline import Outline
 from lotterylab.report.context import ReportContext
 from lotterylab.report.markup import Html
@@ -49,7 +49,7 @@ SECTIONS: tuple[Section, ...] = (  # anchor, title in the contents, what makes i
 
 
 def report(
-    study: Study,
+    study: Plan,
     results: Sequence[Result],
     alarms: Sequence[Alarm],
     folder: Path,

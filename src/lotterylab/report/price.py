@@ -11,7 +11,7 @@ from lotterylab.engine.results import results
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Choose, Node, Train
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.words import lacking_text
 
 EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
@@ -54,12 +54,12 @@ def seconds_per_image(targets: Iterable[Node], store: Store, *, exactly: bool = 
     return seconds / images if images else None
 
 
-def missing(study: Study, store: Store) -> list[Node]:
+def missing(study: Plan, store: Store) -> list[Node]:
     """The tasks that would run."""
     return list(Schedule(study.targets(), store).waiting.values())
 
 
-def lines(study: Study, store: Store, *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
+def lines(study: Plan, store: Store, *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
     """The plan in plain lines.  ``pace``: seconds of one thread for an image; ``measured``: how that is known."""
     yield study.title
     yield from study.notes
@@ -107,7 +107,7 @@ def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: st
         yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
-def as_json(study: Study, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
+def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
     """The plan as plain values: every training, what it is, and whether it is done."""
     todo = missing(study, store)
     left = {node.digest for node in todo}
@@ -141,14 +141,14 @@ def _lengths(runs: Iterable[Train]) -> str:
     return longest if shortest == longest else f"{number if unit == other else shortest} to {longest}"
 
 
-def _groups(study: Study) -> dict[tuple[str, str], list[Row]]:
+def _groups(study: Plan) -> dict[tuple[str, str], list[Row]]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in study.rows:
         groups.setdefault((str(row.labels["protocol"]), str(row.labels["activation"])), []).append(row)
     return groups
 
 
-def _choices(study: Study) -> dict[str, Choose]:
+def _choices(study: Plan) -> dict[str, Choose]:
     """Each choice of a learning rate, called by its activation, and by more where several have the same."""
     named: dict[str, tuple[str, str, Choose]] = {}
     for row in study.rows:
@@ -172,7 +172,7 @@ def _kinds(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     return kinds
 
 
-def _sharing(study: Study) -> Iterator[str]:
+def _sharing(study: Plan) -> Iterator[str]:
     dense = {row.nodes["train"].digest for row in study.rows if row.labels["method"] == "dense"}
     uses: Counter[str] = Counter()
     for row in study.rows:
@@ -185,7 +185,7 @@ def _sharing(study: Study) -> Iterator[str]:
         yield f"Dense runs: {len(dense)}, each trained once{used}."
 
 
-def _again(todo: list[Node], study: Study, store: Store) -> Iterator[str]:
+def _again(todo: list[Node], study: Plan, store: Store) -> Iterator[str]:
     """Runs of a ledger, which holds no tensors, that are trained again, and the measures that ask for them."""
     again = [node for node in todo if isinstance(node, Train) and node.digest in store]
     if again:

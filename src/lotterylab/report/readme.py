@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.formats.text import in_markdown, shown
 from lotterylab.reading.questions import Verdict
@@ -14,6 +13,7 @@ from lotterylab.reading.words import diverged_text, interval_text, rows_text
 from lotterylab.report.figure_style import called
 from lotterylab.report.material import Material
 from lotterylab.report.sections.methods import summary
+from lotterylab.statistics import t_interval
 from lotterylab.studies.contrasts import ACCURACY
 from lotterylab.studies.protocols import CORRECTED
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.alarms import alarms_of
 from lotterylab.system import ending
 
 
-def as_json(study: Study, store: Store) -> dict[str, Any]:
+def as_json(study: Plan, store: Store) -> dict[str, Any]:
     """Title, notes, rows (labels, digests, metrics by part) and alarms."""
     found = results(study, store)
     ending.hold(found)

@@ -11,7 +11,7 @@ from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.formats.text import shown
 from lotterylab.plan.nodes import Node, Train
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work
 
 MOST_LETTERS = 1000  # of a message
@@ -71,7 +71,7 @@ class Standing:
             yield f"Left: about {spell_seconds(self.seconds / workers)} with {workers} worker{plural}."
 
 
-def standing(study: Study, store: Store) -> Standing:
+def standing(study: Plan, store: Store) -> Standing:
     """The state of a study; reads the store and needs no lock."""
     store = Snapshot(store)
     todo = {node.digest: node for node in missing(study, store)}
@@ -92,7 +92,7 @@ def standing(study: Study, store: Store) -> Standing:
 
 
 def _groups(
-    study: Study, trainings: set[str], todo: Mapping[str, Node]
+    study: Plan, trainings: set[str], todo: Mapping[str, Node]
 ) -> dict[tuple[str, int | None], tuple[int, int]]:
     """Each training once: where its first row is, else with those that choose a rate or that others begin from."""
     members: dict[tuple[str, int | None], set[str]] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lotterylab.analysis.statistics import Interval, differences, t_interval
 from lotterylab.report.arms import Arm, Arms
+from lotterylab.statistics import Interval, differences, t_interval
 
 LEVEL = 0.95
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lotterylab.engine.results import Result
 from lotterylab.formats.blobs import write_atomically
 from lotterylab.formats.text import in_csv
-from lotterylab.plan.study import WHAT
+from lotterylab.plan.plan import WHAT
 from lotterylab.reading.costs import costs
 from lotterylab.reading.outline import Difference
 

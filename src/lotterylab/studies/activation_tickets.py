@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from lotterylab.analysis import Barrier
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.asking.arguments import words_of
 from lotterylab.asking.sized import Parts
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.reading.outline import Claim, Difference, Line, Outline
 from lotterylab.reading.questions import shown
 from lotterylab.reading.seeds import in_common, mean
+from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
@@ -68,12 +68,12 @@ class Request(small_cnn.SmallCnnRequest):
         return small_cnn.parts("activation-tickets", Options, build, OUTLINE)
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     rows = [
         row for seed in options.all_seeds for name in options.activations for row in _rows(options, data, name, seed)
     ]
-    return Study(
+    return Plan(
         name="activation-tickets",
         title=f"Tickets by activation function, shallow CNN on {title}, {options.epochs} epochs a run",
         question=QUESTION,

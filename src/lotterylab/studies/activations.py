@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from lotterylab.criteria import Random, RandomOfSign
 from lotterylab.plan.nodes import Data, Prune
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import control
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_options import PRESETS, TICKET_CONTROLS, Options, for_model
@@ -20,7 +20,7 @@ from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, Protocol, ladd
 __all__ = ["PRESETS", "Options", "build", "for_model"]
 
 
-def build(options: Options, data: Data, *, title: str, model: str = "", notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, model: str = "", notes: tuple[str, ...] = ()) -> Plan:
     """The plan.  ``data`` holds the validation split that the repaired protocols use.  ``title`` names the data, and
     ``model`` the model, where it is not the study's own."""
     rows: list[Row] = []
@@ -28,7 +28,7 @@ def build(options: Options, data: Data, *, title: str, model: str = "", notes: t
         for protocol in options.protocols:
             if protocol != "ladder" or seed < options.first_seed + options.ladder_seeds:
                 rows += _PARTS[protocol](options, data, seed)
-    return Study(
+    return Plan(
         name="activations",
         title=f"Activation functions and pruning, {f'{model}, ' if model else ''}{title}",
         question="How does the activation function change accuracy, reached sparsity and stability under pruning?",

@@ -11,7 +11,7 @@ from lotterylab.criteria import Magnitude, WeightSquaredGradient
 from lotterylab.data.scoring import FirstOfStream, PerClass, most_of_rarest
 from lotterylab.models import ConvN, LeNet300100, Mlp, ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
-from lotterylab.plan.study import Row
+from lotterylab.plan.plan import Row
 from lotterylab.procedures import Ticket, at_initialisation
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
 from lotterylab.studies.protocols import BATCH, Protocol

@@ -7,7 +7,7 @@ of a difference lies inside the margin (two one-sided tests at 5 %, [schuirmann1
 
 from __future__ import annotations
 
-from lotterylab.plan.study import Prediction
+from lotterylab.plan.plan import Prediction
 
 EQUAL_ACCURACY = 0.02  # margin within which two accuracies count as equal
 EXPLAINED = 0.9  # dead units explain the zero gradients, if the interval of the explained share lies above

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeAlias
 
-from lotterylab.analysis.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat, twice_chance
 from lotterylab.reading.questions import FEWEST, Outcome, Word, is_equal, outcome
 from lotterylab.reading.seeds import grouped, in_common, mean, per_seed, where
+from lotterylab.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.studies.activations_options import TICKET_CONTROLS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
 from lotterylab.studies.protocols import CORRECTED

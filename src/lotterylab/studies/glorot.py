@@ -16,7 +16,7 @@ from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream
 from lotterylab.models import Mlp
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Measure, Node, Train
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.studies.glorot_claims import OUTLINE, PREDICTIONS, QUESTION
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
@@ -80,10 +80,10 @@ class Request(SizedRequest):
         )
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    return Study(
+    return Plan(
         name="glorot",
         title=f"Activation by initialisation, {options.width} units a layer on {title}, {options.steps:,} steps a run",
         question=QUESTION,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
-from lotterylab.plan.study import Prediction
+from lotterylab.plan.plan import Prediction
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, less, minus, more, nothing, of
 from lotterylab.reading.outline import (
@@ -23,6 +22,7 @@ from lotterylab.reading.outline import (
 )
 from lotterylab.reading.questions import shown
 from lotterylab.reading.seeds import in_common, mean
+from lotterylab.statistics import t_interval
 
 QUESTION = (
     "How do activation and initialisation change what happens to activations and gradients from layer to layer, and "

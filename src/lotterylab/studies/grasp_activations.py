@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from lotterylab.analysis import GradientNorm, Overlap
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.asking.arguments import WHOLE, words_of
 from lotterylab.asking.sized import Parts, SizedRequest, cifar10
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Node
-from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, equal, gains_more, minus, more, nothing, of
 from lotterylab.reading.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.reading.questions import shown
 from lotterylab.reading.seeds import in_common, mean
+from lotterylab.statistics import t_interval
 from lotterylab.studies import activations_options
 from lotterylab.studies.activations import corrected_rows
 from lotterylab.studies.activations_arm import Arm
@@ -89,10 +89,10 @@ class Request(SizedRequest):
         )
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     own = options.of_the_study()
-    return Study(
+    return Plan(
         name="grasp-activations",
         title=f"Exact GraSP by activation, shallow CNN on {title}, {options.pruned_epochs} epochs a pruned run",
         question=QUESTION,

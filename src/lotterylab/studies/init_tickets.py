@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from lotterylab.analysis import Overlap
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.asking.arguments import words_of
 from lotterylab.asking.sized import Parts
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Prune, Train
-from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.reading.outline import Claim, Difference, Entry, Line, NumberTable, Outline
 from lotterylab.reading.questions import shown
 from lotterylab.reading.seeds import in_common, mean
+from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
@@ -69,10 +69,10 @@ class Request(small_cnn.SmallCnnRequest):
         return small_cnn.parts("init-tickets", Options, build, OUTLINE)
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     rows = [row for seed in options.all_seeds for init in options.inits for row in _rows(options, data, init, seed)]
-    return Study(
+    return Plan(
         name="init-tickets",
         title=f"Tickets by initialisation, shallow CNN with {ACTIVATION} on {title}, {options.epochs} epochs a run",
         question=QUESTION,

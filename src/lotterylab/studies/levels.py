@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lotterylab.analysis import Barrier, Distances, EffectiveSparsity, Macs
 from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Dense, Measure, Node, Prune, Train, first_of
-from lotterylab.plan.study import Label, Row
+from lotterylab.plan.plan import Label, Row
 from lotterylab.procedures import Ticket, control
 from lotterylab.studies.controls import CONTROLS
 

@@ -10,7 +10,7 @@ from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
 from lotterylab.masks.rates import Rate
 from lotterylab.plan.nodes import Data, Dense, Init, Measure, Train
-from lotterylab.plan.study import Row
+from lotterylab.plan.plan import Row
 from lotterylab.procedures import iterative, one_shot
 from lotterylab.studies import lth_controls
 from lotterylab.studies.levels import Ladder

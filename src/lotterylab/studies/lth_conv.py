@@ -14,7 +14,7 @@ from lotterylab.data import Cifar10
 from lotterylab.masks.rates import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Prediction, Study
+from lotterylab.plan.plan import Plan, Prediction
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import less, more
 from lotterylab.reading.outline import Chart, Claim, Outline, Versus
@@ -82,11 +82,11 @@ class Request(SizedRequest):
         )
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     model = ConvN(depth=2, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
-    return Study(
+    return Plan(
         name="lth-conv",
         title=f"The lottery ticket hypothesis, Conv-2 at width {options.width:g} on {title}, {options.steps:,} steps",
         question=QUESTION,

@@ -11,7 +11,7 @@ from typing import ClassVar
 from lotterylab.masks.rates import Rate
 from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.studies.lth import recipe, rows
 from lotterylab.studies.lth_mnist_claims import PREDICTIONS, QUESTION
 
@@ -35,12 +35,12 @@ class Options:
     first_seed: int = 0
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     model = LeNet300100(shape=data.spec.shape, classes=data.spec.classes)
     training = recipe(options.steps, 1.2e-3)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
-    return Study(
+    return Plan(
         name="lth-mnist",
         title=f"The lottery ticket hypothesis, LeNet-300-100 on {title}, {options.steps:,} steps a run",
         question=QUESTION,

@@ -11,7 +11,7 @@ from typing import Literal
 
 from lotterylab.engine.results import Result
 from lotterylab.masks.rates import Rate
-from lotterylab.plan.study import Prediction
+from lotterylab.plan.plan import Prediction
 from lotterylab.reading.caveats import BEST_STEP
 from lotterylab.reading.doubts import if_below, of_data
 from lotterylab.reading.judging import Judge, at, equal, less, more, nothing

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.seeds import PerSeed, Read, per_seed, where
+from lotterylab.statistics import t_interval
 from lotterylab.studies.protocols import AS_PUBLISHED
 
 METHODS = {"dense": "dense", "magnitude": "magnitude", "grasp_first_order": "first-order"}

@@ -15,7 +15,7 @@ from lotterylab.asking.arguments import shown_as
 from lotterylab.asking.sized import Parts
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.study import Prediction, Row, Study
+from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, level_reached, more, nothing, percent
 from lotterylab.reading.outline import Chart, Claim, Difference, Line, Outline, Versus
@@ -61,10 +61,10 @@ class Request(small_cnn.SmallCnnRequest):
         return small_cnn.parts("rewind-rounds", Options, build, OUTLINE)
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     rows = [row for seed in options.all_seeds for row in _rows(options, data, seed)]
-    return Study(
+    return Plan(
         name="rewind-rounds",
         title=f"Rewind points by round, shallow CNN ({options.activation}) on {title}, {options.epochs} epochs a run",
         question=QUESTION,

@@ -18,7 +18,7 @@ from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
 from lotterylab.models import ResNet
 from lotterylab.plan.nodes import Data, Dense, Init, Train
-from lotterylab.plan.study import Row, Study
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import fine_tuning, iterative, learning_rate_rewinding
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.rewinding_reading import (
@@ -95,10 +95,10 @@ def recipe(epochs: int, *, rate: float = 0.1, warm_up: bool = False) -> Recipe:
     )
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Study:
+def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
     """The plan; seed by seed."""
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    return Study(
+    return Plan(
         name="rewinding",
         title=f"Rewinding, ResNet-20 at width {options.width:g} on {title}, {options.epochs} epochs a run",
         question=QUESTION,

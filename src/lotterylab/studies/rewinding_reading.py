@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from lotterylab.engine.results import Result
 from lotterylab.masks.rates import Rate
-from lotterylab.plan.study import Prediction
+from lotterylab.plan.plan import Prediction
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, apart_from, at, less, more, nothing, percent
 from lotterylab.reading.outline import Chart, Claim, Difference, Entry, Line, NumberTable, Outline, Versus

@@ -17,7 +17,7 @@ from lotterylab.data import Augment, Cifar10, NamedStream
 from lotterylab.masks.rates import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
-from lotterylab.plan.study import Study
+from lotterylab.plan.plan import Plan
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
 from lotterylab.reading.outline import Outline
 from lotterylab.studies.levels import Ladder
@@ -66,7 +66,7 @@ class SmallCnnRequest(SizedRequest):
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
 
 
-def parts(name: str, options: type[Options], build: Callable[..., Study], outline: Outline) -> Parts:
+def parts(name: str, options: type[Options], build: Callable[..., Plan], outline: Outline) -> Parts:
     """A study on CIFAR-10@5000."""
     return Parts(name=name, spec=SPEC, options=options, sizes=Options.SIZES, build=build, outline=outline)
 

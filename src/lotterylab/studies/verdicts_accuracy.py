@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.analysis.statistics import differences, holm, p_value, paired, power_note, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, is_below, is_equal, shown
 from lotterylab.reading.seeds import PerSeed, diverged, grouped, per_seed, seeds_of, where
+from lotterylab.statistics import differences, holm, p_value, paired, power_note, t_interval
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder

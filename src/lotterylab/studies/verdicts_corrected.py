@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lotterylab.analysis.statistics import power_note
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, shown
 from lotterylab.reading.seeds import grouped, where
+from lotterylab.statistics import power_note
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.contrasts import PLANNED, Contrast, contrasts

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from lotterylab.analysis.statistics import differences, power_note, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict, Word, all_of, holds, is_above, is_below, is_equal, shown
 from lotterylab.reading.seeds import complete, per_seed, sparsities, where
+from lotterylab.statistics import differences, power_note, t_interval
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, JUMP
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, ladder

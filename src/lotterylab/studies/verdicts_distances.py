@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.auditing.alarms import percent
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict, all_of, holds, is_above, is_below, negated, shown
 from lotterylab.reading.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.statistics import t_interval
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lotterylab.analysis.statistics import Interval, paired, t_interval
 from lotterylab.auditing.alarms import percent, reached_is_not_requested
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import (
@@ -19,6 +18,7 @@ from lotterylab.reading.questions import (
     shown,
 )
 from lotterylab.reading.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.statistics import Interval, paired, t_interval
 from lotterylab.studies.activations_predictions import EXPLAINED, UNRELATED
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED

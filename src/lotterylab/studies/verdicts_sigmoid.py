@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from lotterylab.analysis.statistics import paired, t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict, Word, both, shown
 from lotterylab.reading.seeds import complete, grouped, per_seed, sparsities, where
+from lotterylab.statistics import paired, t_interval
 from lotterylab.studies.activations_predictions import LEFT_CHANCE
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder

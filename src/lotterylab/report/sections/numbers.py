@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.outline import Chart, HistogramChart, LayerChart
 from lotterylab.reading.seeds import by_layer, grouped, where
@@ -16,6 +15,7 @@ from lotterylab.report.blocks import cell, folded, heading, note, number, sectio
 from lotterylab.report.figures_outline import panel_names, placed
 from lotterylab.report.markup import Child, Html
 from lotterylab.report.material import Material
+from lotterylab.statistics import t_interval
 
 Reads: TypeAlias = Callable[[Result], dict[str, "float | None"]]  # a number for each layer
 COSTS = (  # metric, heading, what to divide by, decimals

@@ -6,7 +6,7 @@ from typing import cast
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Train
-from lotterylab.plan.study import WHAT
+from lotterylab.plan.plan import WHAT
 from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table

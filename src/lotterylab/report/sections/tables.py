@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lotterylab.analysis.statistics import t_interval
 from lotterylab.engine.results import Result
 from lotterylab.reading.judging import at
 from lotterylab.reading.outline import Entry, NumberTable, Outline, rows_at
@@ -13,6 +12,7 @@ from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import cell, heading, note, section, table
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
+from lotterylab.statistics import t_interval
 
 HOW = "Means over seeds with their 95 % t intervals."
 

@@ -36,7 +36,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
+class Plan:
     """A question, the rows that answer it, and what was predicted.
 
     ``notes``: plain sentences that belong in every title and report (a subset, a reduction).
