@@ -17,9 +17,7 @@ from faults.mutants import mutated
 from faults.places import Place
 from faults.schedules import FORMS, schedule
 from faults.studies import STUDY
-from lotterylab.commands.table import COMMANDS
 
-pytestmark = pytest.mark.skipif("store" not in COMMANDS, reason="this version has no command store")
 Member = tuple[tarfile.TarInfo, bytes]
 
 
