@@ -1,4 +1,4 @@
-"""attach: what is pruned is positive zero after every step, and nothing else is touched."""
+"""attach keeps pruned weights at positive zero after every step, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_pruned_is_positive_zero_after_each_of_100_steps(make: Make) -> 
 
 @pytest.mark.parametrize("name", ["SGD", "AdamW"])
 def test_masking_the_gradients_alone_does_not_hold_a_mask(name: str) -> None:
-    """The naive way: what the test above would notice, and why ``attach`` does more."""
+    """Masked gradients alone fail the test above, which is why ``attach`` does more."""
     module = network()
     optimizer = BASES[name](module.parameters())
     train(module, optimizer, range(3))

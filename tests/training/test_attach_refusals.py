@@ -1,4 +1,4 @@
-"""What attach refuses, by name, before anything is changed."""
+"""attach refuses by name, before it changes anything."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_factored_state_is_refused_when_a_step_has_made_it_and_when_it_is_there(
 
 
 class Nested(torch.optim.Optimizer):
-    """Plain descent whose state is inside a list, a tuple and a dict; ``kind`` makes the one that cannot be held."""
+    """Plain descent with state in a list, a tuple and a dict; ``kind`` makes the state that cannot be held."""
 
     def __init__(self, params: Any, kind: torch.dtype = torch.float32) -> None:
         super().__init__(params, {"lr": 0.1})

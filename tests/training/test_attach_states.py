@@ -1,4 +1,4 @@
-"""attach and state dicts, copies, tied parameters, frozen layers and devices."""
+"""attach works with state dicts, copies, tied parameters, frozen layers and devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting pruned entries to +0.0 by their bits."""
+"""Pruned entries are set to +0.0 by their bits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_leaf_that_is_trained_is_held_too():
 
 
 class Fancy(torch.Tensor):
-    """A tensor that is more than its numbers."""
+    """A tensor subclass."""
 
 
 def test_a_subclass_is_filled_in_its_own_way():

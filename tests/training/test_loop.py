@@ -1,4 +1,4 @@
-"""The training loop: held masks, stopping and going on, torch's own optimizers as the oracle, the fast path."""
+"""The training loop holds masks, stops and goes on, and agrees with torch's own optimizers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_neither_the_start_nor_the_checkpoint_gone_on_from_is_changed():
 
 
 def plain(module: nn.Module, recipe: Recipe, make_optimizer: Any, at: tuple[int, ...], kind: Any) -> list[dict]:
-    """The same batches in a user's loop; the state after each epoch."""
+    """Train the same batches in a plain loop, and return the state after each epoch."""
     batches, states = loader(recipe, kind=kind), []
     optimizer = make_optimizer(module.parameters())
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(at), gamma=0.1)
@@ -221,7 +221,7 @@ def test_a_pick_that_is_not_watched_is_refused():
 
 
 class Backbone(nn.Module):
-    """Its first layer is frozen, one no path uses, and one buffer is assigned anew instead of changed in place."""
+    """A network with a frozen first layer, an unused layer, and a buffer that is assigned and not changed in place."""
 
     ema: torch.Tensor
 

@@ -1,4 +1,4 @@
-"""What names the results of a user's functions: their source, and each value that they hold."""
+"""Results of a user's functions are named by the functions' sources and the values they hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from some_loop import eval_fn, init_fn
 
 
 def with_rate(rate, also=()):
-    """A training function that holds values which its source does not show."""
+    """Return a training function that holds values which its source does not show."""
 
     def train_fn(module, run, times=also):
         optimizer = torch.optim.SGD(module.parameters(), lr=rate)

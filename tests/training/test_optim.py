@@ -44,7 +44,7 @@ def tensors(seed: int, dtype: torch.dtype = torch.float64, device: str = "cpu") 
 
 
 def rate(spec: Optimizer, step: int) -> float:
-    """The base rate, then a tenth of it, so that a rate remembered from an earlier step would show."""
+    """Drop the rate to a tenth, so that a rate kept from an earlier step would show."""
     return spec.lr * (0.1 if step >= 12 else 1.0)
 
 
@@ -104,7 +104,7 @@ def test_the_update_in_place_is_torchs_and_the_pure_one(spec: Optimizer, device:
 
 @every_spec
 def test_any_memory_layout_gives_the_same_update(spec: Optimizer) -> None:
-    """The fused kernels read no strides: gradients and slots of other layouts, and parameters with gaps."""
+    """Fused kernels ignore strides, so mixed layouts and gaps need another way to the same update."""
     draw = torch.Generator().manual_seed(0)
     start, gradient = torch.randn(2, 6, 4, 5, 5, generator=draw, dtype=torch.float64)
     gaps = torch.zeros(6, 4, 5, 10, dtype=torch.float64)[..., ::2]
@@ -189,7 +189,7 @@ def test_the_type_of_the_parameters_is_kept(spec: Optimizer, dtype: torch.dtype)
 @given(beta2=st.floats(0.9, 0.9999), step=st.integers(0, 20_000))
 @settings(max_examples=50, deadline=None)
 def test_the_first_adam_step_from_any_count_is_the_closed_form(beta2: float, step: int) -> None:
-    """From zero slots: w - lr * g (1 - b1) / (1 - b1^t) / (|g| sqrt((1 - b2) / (1 - b2^t)) + eps)."""
+    """The first update is w - lr * g (1 - b1) / (1 - b1^t) / (|g| sqrt((1 - b2) / (1 - b2^t)) + eps)."""
     spec, g, t = Adam(lr=0.1, betas=(0.9, beta2)), -0.3, step + 1
     params, grads = {"w": torch.zeros(1)}, {"w": torch.tensor([g])}
     rates = torch.tensor(0.1)

@@ -13,7 +13,7 @@ from lotterylab.training.schedules import Constant, EpochDrops, FractionDrops, W
 
 
 def multi_step(at: tuple[int, ...], gamma: float, epochs: int) -> list[float]:
-    """The rate of each epoch by torch's MultiStepLR, from a base rate of 1."""
+    """Return the rate of each epoch by torch's MultiStepLR, from a base rate of 1."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(at), gamma)
     rates = []

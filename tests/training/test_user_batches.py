@@ -1,4 +1,4 @@
-"""A user's own loader and schedule: what a step sees depends on the seed and the step, wherever a call begins."""
+"""A step's batch and rate depend on the seed and the step, wherever a call begins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IMAGES, BATCH = 10, 4
 
 
 class Noisy(Dataset):
-    """Its number and three draws, one from each generator that an augmentation may use."""
+    """Items are their index and a draw from each of three generators that an augmentation may use."""
 
     def __len__(self) -> int:
         return IMAGES
@@ -47,7 +47,7 @@ class Short(list):
 
 
 def seen(loader: Any, steps: range, seed: int = 0) -> list[tuple[int, list[Any]]]:
-    """Each step with its batch, and with what the network would draw then."""
+    """Return each step with its batch and the draw that the network would get."""
     return [
         (step, [batch.tolist(), float(torch.rand(())), numpy.random.rand(), random.random()])
         for step, batch in batches(loader, seed=seed, steps=steps)
@@ -115,7 +115,7 @@ def test_a_distributed_sampler_is_told_the_epoch():
 WRONG = {
     "no length": (lambda: DataLoader(Endless(), batch_size=BATCH), "no length"),
     "no batch": (lambda: DataLoader(Noisy(), batch_size=IMAGES + 1, drop_last=True), "no batch"),
-    "an epoch that ends early": (lambda: Short([torch.zeros(1)] * 2), "says that it has 3 batches and gave 2"),
+    "an epoch that ends early": (lambda: Short([torch.zeros(1)] * 2), "reports 3 batches and yielded 2"),
     "workers that stay": (
         lambda: DataLoader(Noisy(), batch_size=BATCH, num_workers=1, persistent_workers=True),
         "persistent_workers",
@@ -145,7 +145,7 @@ SCHEDULES: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
 
 
 def rates(make: Callable[[torch.optim.Optimizer], Any], steps: range, every: int) -> list[tuple[float, float]]:
-    """The rate and the momentum of each step of a loop that moves its schedule after every few steps."""
+    """Return rate and momentum of each step of a loop that moves its schedule every few steps."""
     module = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
     schedule = make(optimizer)
@@ -174,7 +174,7 @@ def test_a_schedule_made_anew_is_brought_to_where_the_call_begins(name, every):
 
 
 def test_schedules_that_cannot_be_brought_there_are_refused():
-    with pytest.raises(UsageError, match="ReduceLROnPlateau goes by what was measured"):
+    with pytest.raises(UsageError, match="ReduceLROnPlateau depends on earlier measurements"):
         rates(lr_scheduler.ReduceLROnPlateau, range(4), 1)
     with pytest.raises(UsageError, match="another optimizer"):
         other = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)

@@ -1,1 +1,1 @@
-"""Training: recipes, optimizers, schedules, the loop, and masks held in a loop of your own."""
+"""Training: recipes, optimizers, schedules, the loop, and masks held in a user's own loop."""

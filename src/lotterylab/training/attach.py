@@ -1,8 +1,7 @@
 """Hold a mask in any training loop: ``held = attach(module, optimizer, mask)``, then train as before.
 
-Masking the gradients alone is not enough: momentum gathered before the mask, and weight decay, still move a pruned
-weight.  Setting the weights alone is not enough either: a gradient norm would count gradients of weights that are
-not there.  So both are done, and the state of the optimizer with them.
+Weights, gradients and optimizer state are all masked.  With masked gradients alone, weight decay and momentum from
+before the mask still move a pruned weight.  With masked weights alone, a gradient norm counts pruned weights too.
 """
 
 from __future__ import annotations
@@ -22,32 +21,45 @@ from lotterylab.types import Mask
 def attach(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> Held:
     """Hold ``mask`` on the parameters of ``module`` while ``optimizer`` trains them.
 
-    At once, and after each ``optimizer.step()``, every pruned weight and every entry of the optimizer's state that
-    belongs to one is +0.0 (set, not multiplied, so neither -0.0 nor NaN remains).  After each ``backward()`` the
-    pruned entries of the gradients are +0.0 too, so that clipping and accumulation see what the step will use.
+    Every pruned weight and its optimizer state are +0.0 at once and after each ``optimizer.step()``.  They are set and
+    not multiplied, so neither -0.0 nor NaN remains.  Pruned gradients are +0.0 after each ``backward()``, so gradient
+    clipping and accumulation see what the step will use.
 
-    ``mask`` may name a tied parameter by any of its names.  Attach to the optimizer whose ``step()`` moves the
-    weights, not to one that wraps it.
+    With ``torch.distributed``, every rank must attach the same mask.  The ranks compare digests here, because with
+    different masks they would silently train different networks.
 
-    Where ``torch.distributed`` is initialised, every rank has to attach, and to the same mask: the ranks compare
-    digests here, since each would otherwise train another network without a word.  Attach to the module itself, not
-    to the ``DistributedDataParallel`` around it, whose names begin with "module.".
+    Optimizer state of the parameter's shape is taken to be one number for each weight; a preconditioner of a square
+    weight looks the same and is not recognised.
 
-    Raises ``UsageError``, and changes nothing, if the mask does not fit the module or the optimizer cannot be held:
-    LBFGS, SparseAdam, ranks whose masks differ, a masked parameter in none of its groups, state that is neither one
-    number nor of the shape of its parameter.  What shows only later (sparse gradients, the state that a first step
-    makes) raises then.  State of the parameter's shape is taken to be one number for each weight: the preconditioner
-    of a square weight cannot be told from that.
+    Args:
+        module: the module itself, not the ``DistributedDataParallel`` around it, whose names begin with "module.".
+        optimizer: the optimizer whose ``step()`` moves the weights, not a wrapper of it.
+        mask: bool tensors by parameter name, True = kept, in the parameters' shapes; any name of a tied parameter.
+
+    Raises:
+        UsageError: the mask does not fit the module, the ranks' masks differ, a masked parameter is in none of the
+            optimizer's groups, or the optimizer cannot be held (LBFGS, SparseAdam, state of another shape); nothing
+            was changed.  Sparse gradients and state that the first step makes are refused when they appear.
+
+    Examples:
+        >>> import torch
+        >>> module = torch.nn.Linear(2, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+        >>> held = attach(module, optimizer, {"weight": torch.tensor([[True, False]])})
+        >>> module(torch.ones(3, 2)).sum().backward()
+        >>> optimizer.step()
+        >>> module.weight[0, 1].item()
+        0.0
     """
     return Held(module, optimizer, mask)
 
 
 class Held:
-    """A mask that is being held; made by ``attach``.  As a context manager it detaches at the end of the block.
+    """A ``Held`` keeps one mask on one module; ``attach`` makes it.  As a context manager it detaches at the end.
 
-    Parameters, their state and the module are looked up at each use, so moving the module to another device or type
-    and loading states are fine: what was loaded is held from the next step, or at once by ``hold()``.  A deep copy or
-    a pickle of the module carries no hooks: the copy has its pruned weights at zero and nothing holds them there.
+    The module may be moved to another device or type, and states may be loaded: loaded weights are held from the next
+    step, or at once by ``hold()``.  A deep copy or a pickle of the module carries no hooks.  Its pruned weights begin
+    at zero, but nothing holds them there.
     """
 
     def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> None:
@@ -65,15 +77,15 @@ class Held:
 
     @property
     def mask(self) -> Mask:
-        """A copy of the mask, on the device where it was used last."""
+        """The mask, copied, on the device where it was used last."""
         return cast(Mask, {name: ~pruned.tensor for name, pruned in self._pruned.items()})
 
     @torch.no_grad()
     def hold(self) -> None:
-        """Set what is pruned to +0.0 now: weights, gradients and state.
+        """Set pruned weights, gradients and optimizer state to +0.0 now.
 
-        Steps do this by themselves.  Call it after writing weights yourself (``module.load_state_dict``, a rewind), so
-        that the next forward pass sees the mask.
+        Each optimizer step does this by itself.  Call it after writing weights yourself (``module.load_state_dict``, a
+        rewind), so that the next forward pass sees the mask.
         """
         gradients = {name: p.grad for name, p in self._parameters.items() if p.grad is not None}
         for name, gradient in gradients.items():
@@ -84,30 +96,38 @@ class Held:
 
     @torch.no_grad()
     def verify(self) -> None:
-        """Raise ``LotteryError`` unless every pruned weight and its state is +0.0, bit for bit, in this module."""
-        present = dict(self._module.named_parameters(remove_duplicate=False))
+        """Check that every pruned weight and its optimizer state are +0.0, bit for bit.
+
+        Raises:
+            LotteryError: a pruned entry is not +0.0, or the module has another parameter of a masked name now.
+        """
+        parameters = dict(self._module.named_parameters(remove_duplicate=False))
         for name, parameter in self._parameters.items():
-            if present.get(name) is not parameter:
+            if parameters.get(name) is not parameter:
                 raise LotteryError(f"'{name}' is no longer the parameter that was attached. Attach again.")
-            for what, tensor in self._tensors(name):
+            for label, tensor in self._tensors(name):
                 pruned = tensor[self._pruned[name].like(tensor)]
-                wrong = _not_positive_zero(pruned)
-                if wrong:
+                nonzero = _count_nonzero_bits(pruned)
+                if nonzero:
                     raise LotteryError(
-                        f"{wrong} of {len(pruned)} pruned entries of {what} are not +0.0. Something wrote them after "
+                        f"{nonzero} of {len(pruned)} pruned entries of {label} are not +0.0. They were written after "
                         "the last step; call hold()."
                     )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The mask: bool tensors by the names it was attached with.  Any safe format of tensors can store it."""
+        """Return the mask as bool tensors by parameter name, for ``torch.save`` or safetensors."""
         return dict(self.mask)
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Hold the mask of ``state``, which has the same names and shapes, instead; at once."""
+        """Replace the held mask at once by ``state``, a mask of the same names and shapes.
+
+        Raises:
+            UsageError: names or shapes differ, or the ranks' masks differ.
+        """
         if state.keys() != self._pruned.keys():
             raise UsageError(
                 f"the held mask and the loaded one differ in {sorted(state.keys() ^ self._pruned.keys())}. "
-                "Attach a mask of other tensors anew."
+                "To hold a mask of other tensors, detach and attach again."
             )
         algebra.check(cast(Mask, dict(state)), self._parameters)
         _refuse_disagreement(cast(Mask, dict(state)))
@@ -116,7 +136,7 @@ class Held:
         self.hold()
 
     def detach(self) -> None:
-        """Remove all hooks.  The weights stay as they are, and the next step may move them."""
+        """Remove all hooks; the weights stay as they are, and the next step may move them."""
         for handle in self._handles:
             handle.remove()
 
@@ -127,22 +147,22 @@ class Held:
         self.detach()
 
     def _find(self, mask: Mask) -> dict[str, nn.Parameter]:
-        """The parameters of the mask by name, each of them one that the optimizer moves."""
+        """Return the masked parameters by name; refuse those that the optimizer does not move."""
         named = dict(self._module.named_parameters(remove_duplicate=False))
         algebra.check(mask, named)
-        owner = type(self._optimizer).__name__
+        optimizer = type(self._optimizer).__name__
         trained = {id(parameter) for group in self._optimizer.param_groups for parameter in group["params"]}
         seen: dict[int, str] = {}
         for name in mask:
             parameter = named[name]
             if id(parameter) not in trained:
                 raise UsageError(
-                    f"the mask names '{name}', which is in no parameter group of {owner}. Give it to the optimizer, or "
-                    "leave it out of the mask and set it once with lotterylab.apply."
+                    f"the mask names '{name}', which is in no parameter group of {optimizer}. Give it to the "
+                    "optimizer, or leave it out of the mask and set it once with lotterylab.apply."
                 )
             if parameter.dim() == 0:
                 raise UsageError(
-                    f"the mask names '{name}', a single number: its state in {owner} cannot be told from a step count. "
+                    f"the mask names '{name}', a single number: its state in {optimizer} looks like a step count. "
                     "Leave it out of the mask."
                 )
             first = seen.setdefault(id(parameter), name)
@@ -151,25 +171,25 @@ class Held:
         return {name: named[name] for name in mask}
 
     def _tensors(self, name: str) -> Iterator[tuple[str, Tensor]]:
-        """The parameter and its state of the same shape, each with what to call it in an error."""
+        """Yield the parameter and its optimizer state of the same shape, each with its label for errors."""
         parameter = self._parameters[name]
         yield f"'{name}'", parameter
-        owner = type(self._optimizer).__name__
+        optimizer = type(self._optimizer).__name__
         for path, tensor in _walk(self._optimizer.state.get(parameter, {})):
             number = tensor.layout == torch.strided and (tensor.is_floating_point() or tensor.is_complex())
             if number and tensor.shape == parameter.shape:
                 yield f"the state {path} of '{name}'", tensor
             elif tensor.numel() > 1:
                 raise UsageError(
-                    f"{owner} keeps a state {path} of {tuple(tensor.shape)} and {tensor.dtype} for '{name}' of "
+                    f"{optimizer} keeps a state {path} of {tuple(tensor.shape)} and {tensor.dtype} for '{name}' of "
                     f"{tuple(parameter.shape)}: it cannot be held entry by entry. Use an optimizer whose state is "
                     "floating point and has the shape of the parameter (SGD, Adam, AdamW, RMSprop, Adagrad)."
                 )
 
     @torch.no_grad()
     def _set_to_zero(self) -> None:
-        found = [(name, [tensor for _, tensor in self._tensors(name)]) for name in self._parameters]
-        for name, tensors in found:  # only after all of them were found to be fit
+        by_name = [(name, [tensor for _, tensor in self._tensors(name)]) for name in self._parameters]
+        for name, tensors in by_name:  # _tensors has checked every parameter before the first is changed
             for tensor in tensors:
                 self._pruned[name].zero_(tensor)
 
@@ -178,7 +198,7 @@ class Held:
 
 
 def _on_gradient(parameter: nn.Parameter, pruned: Pruned, name: str) -> torch.utils.hooks.RemovableHandle:
-    """Mask the gradient as soon as it is accumulated.  The hook knows neither the module nor the optimizer."""
+    """Mask the gradient as soon as it is accumulated; the hook holds neither the module nor the optimizer."""
 
     def hook(parameter: Tensor) -> None:
         if parameter.grad is not None:
@@ -186,7 +206,7 @@ def _on_gradient(parameter: nn.Parameter, pruned: Pruned, name: str) -> torch.ut
             with torch.no_grad():
                 pruned.zero_(parameter.grad)
 
-    frozen = not parameter.requires_grad  # it may be trained later; a hook can only be put on one that is trained
+    frozen = not parameter.requires_grad  # torch puts hooks on trainable parameters only, and this may become trainable
     parameter.requires_grad_(True)
     handle = parameter.register_post_accumulate_grad_hook(hook)
     parameter.requires_grad_(not frozen)
@@ -194,7 +214,7 @@ def _on_gradient(parameter: nn.Parameter, pruned: Pruned, name: str) -> torch.ut
 
 
 def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """All tensors inside dicts, lists and tuples, with where they are."""
+    """Yield (path, tensor) for all tensors inside dicts, lists and tuples."""
     if isinstance(value, Tensor):
         yield path, value
     elif isinstance(value, Mapping):
@@ -205,8 +225,8 @@ def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from _walk(inner, f"{path}[{index}]")
 
 
-def _not_positive_zero(values: Tensor) -> int:
-    """How many of ``values``, ``(entries,)``, have any bit set: -0.0 counts, as all but +0.0 do."""
+def _count_nonzero_bits(values: Tensor) -> int:
+    """Count the entries of ``values``, ``(entries,)``, with any bit set, such as -0.0."""
     return int((values.view(torch.uint8) != 0).view(len(values), -1).any(dim=1).sum()) if len(values) else 0
 
 
@@ -226,15 +246,15 @@ def _refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _refuse_disagreement(mask: Mask) -> None:
-    """All ranks of a distributed training hold one mask."""
+    """Refuse masks that differ between the ranks of a distributed training."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     digests: list[Any] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(digests, algebra.digest(mask))
     if len(set(digests)) > 1:
         raise UsageError(
-            f"the ranks have different masks: {', '.join(str(one)[:8] for one in digests)}. Prune on one rank and "
-            "broadcast the mask (torch.distributed.broadcast_object_list), or prune with one seed and batch on all."
+            f"the ranks have different masks: {', '.join(str(digest)[:8] for digest in digests)}. Prune on one rank "
+            "and broadcast the mask (torch.distributed.broadcast_object_list), or prune with one seed and batch on all."
         )
 
 

@@ -1,4 +1,4 @@
-"""The training loop: one generator that yields a checkpoint after every epoch, and where it is asked to stop."""
+"""The training loop is one generator that yields a checkpoint after every epoch and at the requested last step."""
 
 from __future__ import annotations
 
@@ -33,31 +33,42 @@ def train(
     until: int | None = None,
     channels_last: bool = True,
 ) -> Iterator[Checkpoint]:
-    """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch and at the end; the last one is the result.
+    """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch and at the end; the last is the result.
 
-    Goes on from ``resume``, with the same bits as if it had never stopped: nothing random is carried over, since the
-    order and the augmentation of an epoch are functions of the seed and the epoch, and dropout is one of the seed and
-    the step (torch's global generator is seeded anew before each).  ``until``: the step to end at, before the recipe's
-    last; also in the middle of an epoch.  Trains where the loader's data are.  The tensors of a yielded checkpoint are
-    those that training goes on with; whoever keeps one longer than until the next copies it.
+    A training that resumes gives the same bits as one that never stopped.  Order and augmentation are functions of the
+    seed and the epoch; dropout is a function of the seed and the step, because torch's global generator is seeded
+    before each step.
 
-    Metrics: "train_loss", "train_accuracy" (running means over each epoch, before each step), for each watched split
-    "<split>_accuracy", "best_epoch" (from 1), and "diverged_epoch" where the loss stopped being finite, after which
-    training ends.  A recipe that watches by steps adds "watched_steps", "<split>_loss" and "best_step".
+    Training goes on with the tensors of a yielded checkpoint: copy them to keep them past the next one.
+
+    Metrics of every recipe: "train_loss" and "train_accuracy" (means over each epoch, before each update),
+    "<split>_accuracy" of each watched split, "best_epoch" (from 1), and "diverged_epoch" if the loss stopped being
+    finite, which ends the training.  A recipe that watches by steps adds "watched_steps", "<split>_loss" and
+    "best_step".
+
+    Args:
+        net: the network as a pure function.
+        start: the state before masking.
+        mask: the mask, or None for dense training.
+        loader: the batches; training runs on the device of its images.
+        recipe: optimizer, schedule, length and watched splits.
+        resume: the checkpoint to go on from.
+        until: the step to end at, possibly in the middle of an epoch; by default the recipe's last step.
+        channels_last: the memory layout of 4-d tensors, if the network allows it.
     """
     device = loader.dataset.train.images.device
     channels_last = channels_last and net.channels_last
-    done = resume or first(net, start, mask, recipe)
-    state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.state.items()}
-    slots = by_slot({name: _laid_out(tensor.to(device), channels_last) for name, tensor in done.optimizer.items()})
-    updates = int(done.optimizer.get(UPDATES, done.step))
+    begin = resume or first(net, start, mask, recipe)
+    state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.state.items()}
+    slots = by_slot({name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.optimizer.items()})
+    updates = int(begin.optimizer.get(UPDATES, begin.step))
     params = {name: state[name].requires_grad_() for name in net.trainable}
     held = _pruned(mask, params) if recipe.hold and mask is not None else {}
-    watch = Watch(recipe, dict(done.kept), dict(done.metrics))
+    watch = Watch(recipe, dict(begin.kept), dict(begin.metrics))
     per_epoch = loader.steps_per_epoch
     total = recipe.total_steps(per_epoch)
     end = total if until is None else min(until, total)
-    step = done.step
+    step = begin.step
     while step < end and "diverged_epoch" not in watch.metrics:
         epoch, within = divmod(step, per_epoch)
         means = Means(watch.metrics.pop(UNFINISHED, None), device)
@@ -67,8 +78,8 @@ def train(
             loss = cross_entropy(logits, batch.targets)
             gradients = _gradients(loss, params)
             rate = recipe.optimizer.lr * recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
-            moved, own = _those(gradients, params, slots)
-            recipe.optimizer.update_(moved, gradients, own, lr=rate, step=updates)
+            moved, moved_slots = _select(gradients, params, slots)
+            recipe.optimizer.update_(moved, gradients, moved_slots, lr=rate, step=updates)
             _hold(params, slots, held)
             step, updates = step + 1, updates + 1
             means.add(loss, logits, batch.targets)
@@ -92,30 +103,30 @@ def train(
 
 
 def _gradients(loss: Tensor, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of the parameters that the loss depends on; those that no path uses are left as they are, as in torch.optim."""
-    found = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
-    return {name: one for name, one in zip(params, found, strict=True) if one is not None}
+    """Return gradients of the parameters that the loss depends on; the others stay unchanged, as in torch.optim."""
+    gradients = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+    return {name: gradient for name, gradient in zip(params, gradients, strict=True) if gradient is not None}
 
 
-def _those(
+def _select(
     names: Collection[str], params: dict[str, Tensor], slots: dict[str, dict[str, Tensor]]
 ) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
-    """The parameters of these names and their slots; the same tensors."""
+    """Return the parameters of these names and their slots, without copying."""
     if len(names) == len(params):
         return params, slots
-    of = {slot: {name: tensors[name] for name in names} for slot, tensors in slots.items()}
-    return {name: params[name] for name in names}, of
+    selected = {slot: {name: tensors[name] for name in names} for slot, tensors in slots.items()}
+    return {name: params[name] for name in names}, selected
 
 
 def _seed_forward(seed: int, step: int, device: torch.device) -> None:
-    """Seed what layers that draw in their forward pass draw from: torch's global generator of the device."""
+    """Seed the device's global torch generator, from which dropout layers draw in the forward pass."""
     number = rng.key(seed, "forward", step) & (2**63 - 1)
     generator = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
     generator.manual_seed(number)
 
 
 def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
-    """Where a training begins: the masked state and an optimizer that has seen nothing."""
+    """Return the checkpoint of step 0: the masked state and a fresh optimizer state."""
     state = algebra.masked(start, mask or Mask({}))
     params = {name: state[name] for name in net.trainable}
     optimizer = _counted(recipe, recipe.optimizer.init(params), 0)
@@ -123,12 +134,12 @@ def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Chec
 
 
 def _counted(recipe: Recipe, slots: Mapping[str, Mapping[str, Tensor]], updates: int) -> dict[str, Tensor]:
-    """The optimizer's state for a checkpoint, with its count where the rule depends on it."""
+    """Return the optimizer's state for a checkpoint, with its count of updates if its rule uses the count."""
     return {**flat(slots), **({UPDATES: torch.tensor(updates)} if recipe.optimizer.counts else {})}
 
 
 def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Pruned]:
-    """Where to set to zero; frozen tensors, and those of which nothing is pruned, are left out: they cost nothing."""
+    """Return the pruned positions of each trained tensor that lost entries; the others need no work in a step."""
     pruned = {name: kept for name, kept in mask.items() if name in params and not bool(kept.all())}
     return {name: Pruned(kept.to(params[name].device)) for name, kept in pruned.items()}
 
@@ -137,10 +148,10 @@ def _hold(
     params: Mapping[str, Tensor], slots: Mapping[str, Mapping[str, Tensor]], pruned: Mapping[str, Pruned]
 ) -> None:
     with torch.no_grad():
-        for name, where in pruned.items():
-            where.zero_(params[name])
+        for name, positions in pruned.items():
+            positions.zero_(params[name])
             for slot in slots.values():
-                where.zero_(slot[name])
+                positions.zero_(slot[name])
 
 
 def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:

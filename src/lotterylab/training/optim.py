@@ -1,12 +1,11 @@
-"""Two optimizers as pure updates: SGD (momentum, Nesterov, decay) and Adam / AdamW.
+"""SGD (momentum, Nesterov, decay) and Adam / AdamW are pure updates here.
 
-Parameters, gradients and each slot are dicts of tensors by the same names.  In ``update`` the rate and the step are
-tensors of shape ``()``, or ``(N,)`` where all tensors carry a leading axis ``N`` of stacked networks.  ``update_`` is
-the same rule in place for one network, through torch's fused kernels.  The formulas are those of ``torch.optim``,
-which is the oracle of the tests; it is not used here because constructing the first of its optimizers imports a
-compiler (+1.4 s a process) and because its rate and step cannot be stacked.
+Parameters, gradients and each slot are dicts of tensors by parameter name.  In ``update`` the rate and the step are
+tensors of shape ``()``, or ``(N,)`` if all tensors carry a leading axis ``N`` of stacked networks.  ``update_`` applies
+the rule in place to a single network, through torch's fused kernels.  Arithmetic is in the type of the parameters.
 
-Arithmetic is in the type of the parameters.
+The formulas are those of ``torch.optim``, the oracle of the tests.  ``torch.optim`` itself is not used: its rate and
+step cannot be stacked, and its first optimizer imports a compiler (1.4 s a process).
 """
 
 from __future__ import annotations
@@ -24,23 +23,28 @@ if TYPE_CHECKING:
     Tensors: TypeAlias = dict[str, Tensor]  # by the name of the parameter
     Slots: TypeAlias = dict[str, Tensors]  # by the name of the slot, then of the parameter
 
-FUSED_DEVICES = ("cpu", "cuda")  # elsewhere the pure update is copied in
+FUSED_DEVICES = ("cpu", "cuda")  # other devices use the pure update
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sgd:
-    """Stochastic gradient descent.  g is the gradient, w the weight, v the slot ``momentum``.
+    """Stochastic gradient descent moves weight w by gradient g and the slot ``momentum`` v.
 
         g <- g + weight_decay * w
         v <- momentum * v + g
         w <- w - lr * (g + momentum * v  if nesterov else  v)
 
-    A slot of zeros makes v = g in the first step, as in ``torch.optim.SGD`` without dampening.  With
-    ``momentum=0`` there is no slot.
+    A slot of zeros makes v = g in the first step, as in ``torch.optim.SGD`` without dampening.
+
+    Args:
+        lr: the base rate; in a plan also a choice among rates, which is resolved before training.
+        momentum: in [0, 1); at 0 there is no slot.
+        weight_decay: the L2 coefficient, at least 0.
+        nesterov: Nesterov momentum.
     """
 
     counts: ClassVar[bool] = False
-    lr: Any  # a number; in a plan also a choice among numbers, which is resolved before training
+    lr: Any
     momentum: float = 0.0
     weight_decay: float = 0.0
     nesterov: bool = False
@@ -54,17 +58,17 @@ class Sgd:
 
     @property
     def slot_names(self) -> tuple[str, ...]:
-        """``("momentum",)``, or none without momentum."""
+        """The slots' names: ``("momentum",)``, or ``()`` without momentum."""
         return ("momentum",) if self.momentum else ()
 
     def init(self, params: Tensors) -> Slots:
-        """``{"momentum": zeros}`` in the memory layout of the parameters; ``{}`` without momentum."""
+        """Return ``{"momentum": zeros}`` in the memory layout of the parameters, or ``{}`` without momentum."""
         return _zeros(self.slot_names, params)
 
     def update(
         self, params: Tensors, grads: Tensors, slots: Slots, *, lr: Tensor, step: Tensor
     ) -> tuple[Tensors, Slots]:
-        """New parameters and slots; nothing is changed in place.  ``lr`` is ``()`` or ``(N,)``; ``step`` is unused."""
+        """Return new parameters and slots, for ``lr`` of shape ``()`` or ``(N,)``; ``step`` is unused."""
         import torch
 
         _check_tensors(self.slot_names, params, grads, slots)
@@ -83,7 +87,7 @@ class Sgd:
         return new_params, {"momentum": new_momentum} if self.momentum else {}
 
     def update_(self, params: Tensors, grads: Tensors, slots: Slots, *, lr: float, step: int) -> None:
-        """The same update of one network, in place; the gradients stay as they are.  ``step`` as in ``update``."""
+        """Update a single network in place by the rule of ``update``; the gradients stay unchanged."""
         _update_in_place(self, params, grads, slots, lr, step)
 
     def _fused(self, w: list[Tensor], g: list[Tensor], slots: list[list[Tensor]], lr: float, step: int) -> None:
@@ -105,20 +109,27 @@ class Sgd:
 
 @dataclass(frozen=True, kw_only=True)
 class Adam:
-    """Adam (Kingma and Ba, 2015, Algorithm 1); by default with AdamW's decoupled decay (Loshchilov and Hutter, 2019).
+    """Adam scales each gradient by running means; by default the weight decay is decoupled (AdamW).
 
         t <- step + 1
         m <- beta1 * m + (1 - beta1) * g              slot exp_avg
         v <- beta2 * v + (1 - beta2) * g^2            slot exp_avg_sq
         w <- w - lr * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
 
-    ``decoupled=True`` first scales w by 1 - lr * weight_decay, as ``torch.optim.AdamW`` does (in the paper by
-    1 - eta * weight_decay, where eta is the factor of the schedule without the base rate); ``False`` adds
-    weight_decay * w to g.
+    Sources: Kingma and Ba, 2015, Algorithm 1; Loshchilov and Hutter, 2019.
+    Differs from the paper: decoupled decay scales w by 1 - lr * weight_decay, as ``torch.optim.AdamW`` does; the paper
+    has 1 - eta * weight_decay, where eta is the schedule's factor without the base rate.
+
+    Args:
+        lr: the base rate; in a plan also a choice among rates, which is resolved before training.
+        betas: (beta1, beta2), each in [0, 1).
+        eps: the term that keeps the denominator above 0.
+        weight_decay: the decay coefficient, at least 0.
+        decoupled: True scales w before the update; False adds weight_decay * w to g.
     """
 
-    counts: ClassVar[bool] = True  # the rule depends on how many updates its slots have seen
-    lr: Any  # a number; in a plan also a choice among numbers, which is resolved before training
+    counts: ClassVar[bool] = True  # the bias correction depends on the number of updates
+    lr: Any
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
@@ -133,20 +144,17 @@ class Adam:
 
     @property
     def slot_names(self) -> tuple[str, ...]:
-        """The running means of the gradient and of its square."""
+        """The slots' names, for the running means of the gradient and of its square."""
         return ("exp_avg", "exp_avg_sq")
 
     def init(self, params: Tensors) -> Slots:
-        """``{"exp_avg": zeros, "exp_avg_sq": zeros}`` in the memory layout of the parameters."""
+        """Return ``{"exp_avg": zeros, "exp_avg_sq": zeros}`` in the memory layout of the parameters."""
         return _zeros(self.slot_names, params)
 
     def update(
         self, params: Tensors, grads: Tensors, slots: Slots, *, lr: Tensor, step: Tensor
     ) -> tuple[Tensors, Slots]:
-        """New parameters and slots; nothing is changed in place.
-
-        ``lr`` and ``step`` are ``()`` or ``(N,)``; ``step`` counts the updates before this one.
-        """
+        """Return new parameters and slots; ``lr`` and ``step``, the updates so far, are ``()`` or ``(N,)``."""
         import torch
 
         _check_tensors(self.slot_names, params, grads, slots)
@@ -170,14 +178,14 @@ class Adam:
         return new_params, {"exp_avg": new_m, "exp_avg_sq": new_v}
 
     def update_(self, params: Tensors, grads: Tensors, slots: Slots, *, lr: float, step: int) -> None:
-        """The same update of one network, in place; the gradients stay as they are.  ``step`` as in ``update``."""
+        """Update a single network in place by the rule of ``update``; the gradients stay unchanged."""
         _update_in_place(self, params, grads, slots, lr, step)
 
     def _fused(self, w: list[Tensor], g: list[Tensor], slots: list[list[Tensor]], lr: float, step: int) -> None:
         import torch
 
         adamw, adam = torch._fused_adamw_, torch._fused_adam_  # pyright: ignore[reportPrivateImportUsage]
-        # filled on the device, so that nothing waits for a copy; the kernels read the count as float32
+        # filled on the device to avoid a copy; the kernels read the count as float32
         count = torch.full((), step + 1, dtype=torch.float32, device=w[0].device)
         (adamw if self.decoupled else adam)(
             w,
@@ -200,11 +208,11 @@ Optimizer: TypeAlias = Sgd | Adam
 
 
 def _update_in_place(optimizer: Optimizer, params: Tensors, grads: Tensors, slots: Slots, lr: float, step: int) -> None:
-    """Through the fused kernel where there is one for the device, type and layout; else the pure update, copied in."""
+    """Use the fused kernel if it supports the device, type and layout; otherwise copy in the pure update."""
     import torch
 
     _check_tensors(optimizer.slot_names, params, grads, slots)
-    # not the half types: on the CPU torch 2.13's fused SGD leaves most of their entries as they are (pytorch#191763)
+    # no half types: on the CPU, torch 2.13's fused SGD leaves most of their entries unchanged (pytorch#191763)
     types = (torch.float32, torch.float64)
     groups: dict[Any, list[str]] = {}
     for name, w in params.items():
@@ -213,26 +221,22 @@ def _update_in_place(optimizer: Optimizer, params: Tensors, grads: Tensors, slot
         groups.setdefault((w.device, w.dtype, layout) if fused else None, []).append(name)
     with torch.no_grad():
         for group, names in groups.items():
-            chosen = {slot: {name: slots[slot][name] for name in names} for slot in optimizer.slot_names}
+            group_slots = {slot: {name: slots[slot][name] for name in names} for slot in optimizer.slot_names}
             if group is not None:
                 w = [params[name] for name in names]
                 g = [grads[name].contiguous(memory_format=group[2]) for name in names]
-                optimizer._fused(w, g, [list(tensors.values()) for tensors in chosen.values()], lr, step)
+                optimizer._fused(w, g, [list(tensors.values()) for tensors in group_slots.values()], lr, step)
                 continue
             w, g = {name: params[name] for name in names}, {name: grads[name] for name in names}
             rate = torch.tensor(lr, dtype=torch.float64)
-            new_w, new_slots = optimizer.update(w, g, chosen, lr=rate, step=torch.tensor(step))
-            for old, new in [(w, new_w), *((chosen[slot], new_slots[slot]) for slot in chosen)]:
+            new_w, new_slots = optimizer.update(w, g, group_slots, lr=rate, step=torch.tensor(step))
+            for old, new in [(w, new_w), *((group_slots[slot], new_slots[slot]) for slot in group_slots)]:
                 for name in names:
                     old[name].copy_(new[name])
 
 
 def _layout(tensors: list[Tensor]) -> torch.memory_format | None:
-    """The dense layout that all the tensors share, or None.
-
-    The fused kernels walk through memory and read no strides: tensors of different layouts, or with gaps, would be
-    mixed up in silence.
-    """
+    """Return the dense layout that all tensors share, or None; the fused kernels ignore strides."""
     import torch
 
     for layout in (torch.contiguous_format, torch.channels_last):
@@ -248,7 +252,7 @@ def _zeros(slot_names: tuple[str, ...], params: Tensors) -> Slots:
 
 
 def _along(values: Tensor, w: Tensor, name: str) -> Tensor:
-    """One number for the whole of ``w``, or one for each of its N networks: ``(N,)`` -> ``(N, 1, ..., 1)``."""
+    """Reshape a value for ``w`` or for each of its N networks: ``(N,)`` -> ``(N, 1, ..., 1)``."""
     if values.dim() == 0:
         return values.to(w.dtype)
     if values.dim() != 1 or values.shape != w.shape[:1]:
@@ -260,7 +264,7 @@ def _along(values: Tensor, w: Tensor, name: str) -> Tensor:
 
 
 def _bias_correction(beta: float, step: Tensor, w: Tensor) -> Tensor:
-    """1 - beta^(step + 1) without cancellation, so that float32 is enough for a beta near 1."""
+    """Return 1 - beta^(step + 1) without cancellation, so float32 is precise enough for a beta near 1."""
     import torch
 
     if beta == 0:
@@ -280,13 +284,13 @@ def _check_not_negative(name: str, value: Any) -> None:
 
 
 def _check_tensors(slot_names: tuple[str, ...], params: Tensors, grads: Tensors, slots: Slots) -> None:
-    """Names and shapes agree; a fused kernel would read past the end of a tensor that is too small."""
+    """Refuse names and shapes that differ; a fused kernel would read past the end of a tensor that is too small."""
     if set(slots) != set(slot_names):
         raise UsageError(f"the slots are {sorted(slots)}, not {sorted(slot_names)}. Begin with init(params).")
     for kind, tensors in {"grads": grads, **slots}.items():
         if tensors.keys() != params.keys():
             raise UsageError(
-                f"{kind} and params differ in {sorted(tensors.keys() ^ params.keys())}. Name the same ones."
+                f"{kind} and params differ in {sorted(tensors.keys() ^ params.keys())}. Give both the same names."
             )
         for name, w in params.items():
             if tensors[name].shape != w.shape:

@@ -1,4 +1,4 @@
-"""How a network is trained, as a value."""
+"""A recipe describes a training as a value."""
 
 from __future__ import annotations
 
@@ -11,16 +11,34 @@ from lotterylab.words import ADDED_LATER, check_words
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything about a training but the network, the data and the seeds.
+    """A recipe holds everything about a training but the network, the data and the seeds.
 
-    ``epochs``: whole passes over the data; or 0, where ``steps`` counts optimizer steps instead.
-    ``optimizer``, ``schedule``: specs of ``training.optim`` and ``training.schedules``; ``augment``, ``stream``: specs
-    of ``data``.  ``hold``: whether pruned entries are held at zero (the published study did not).
-    ``watch``: splits that are evaluated after every epoch, or after every ``watch_every`` steps and after the last.
-    ``pick``: what picks the moment whose state is kept as "best" (the first of equals): the highest accuracy on a
-    watched split, or the lowest loss on validation, the "early-stopping iteration" of [frankle2019lottery]; None keeps
-    the final state only.
-    ``precision``: part of the result's identity.
+    Args:
+        epochs: whole passes over the data; 0 if ``steps`` is given.
+        optimizer: a spec of ``training.optim``.
+        schedule: a spec of ``training.schedules``.
+        augment: a spec of ``data``.
+        stream: a spec of ``data``.
+        batch_size: images a step.
+        hold: keep pruned entries at zero (the published study did not).
+        watch: splits that are evaluated after every epoch, or after every ``watch_every`` steps and the last step.
+        pick: the rule that picks the "best" state, of equals the first.  A split's name means its highest accuracy;
+            "validation-loss" means the lowest loss, the early-stopping iteration of [frankle2019lottery].  None keeps
+            the final state only.
+        precision: the number type; it is part of a result's name.
+        steps: optimizer steps, in place of ``epochs``.
+        watch_every: optimizer steps from one evaluation to the next.
+
+    Raises:
+        UsageError: a choice is unknown, ``pick`` names no watched split, or the length is missing or given twice.
+
+    Examples:
+        >>> from lotterylab.training.optim import Sgd
+        >>> from lotterylab.training.schedules import Constant
+        >>> sgd = Sgd(lr=0.1)
+        >>> recipe = Recipe(epochs=2, optimizer=sgd, schedule=Constant(), augment=None, stream=None)
+        >>> recipe.longer(1.5).total_steps(100)
+        300
     """
 
     version: ClassVar[int] = 1
@@ -41,7 +59,7 @@ class Recipe:
         check_words(self)
         if self.pick and self.picked_split not in self.watch:
             raise UsageError(
-                f"pick='{self.pick}' needs watch=('{self.picked_split}',): it is picked from what is watched."
+                f"pick='{self.pick}' needs watch=('{self.picked_split}',): only a watched split can pick a state."
             )
         if self.steps is not None and self.epochs:
             raise UsageError(
@@ -54,15 +72,15 @@ class Recipe:
 
     @property
     def picked_split(self) -> str:
-        """The split from which ``pick`` picks."""
+        """The split whose values ``pick`` compares."""
         return (self.pick or "").removesuffix("-loss")
 
     def longer(self, times: float) -> Recipe:
-        """The same for ``times`` as many epochs or steps, to the nearest one; drops at epochs stay where they are."""
+        """Return the recipe with ``times`` as many epochs or steps, rounded; learning-rate drops keep their epochs."""
         if self.steps is not None:
             return replace(self, steps=max(1, round(self.steps * times)))
         return replace(self, epochs=max(1, round(self.epochs * times)))
 
     def total_steps(self, steps_per_epoch: int) -> int:
-        """T, the optimizer steps of the whole training."""
+        """Return T, the number of optimizer steps of the whole training."""
         return self.epochs * steps_per_epoch if self.steps is None else self.steps

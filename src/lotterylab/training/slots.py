@@ -1,7 +1,7 @@
-"""An optimizer's state in a checkpoint: flat, "momentum/conv1.weight", with how many updates it has seen.
+"""A checkpoint stores optimizer state as flat names, such as "momentum/conv1.weight", with a count of updates.
 
-The count is the optimizer's own: where the schedule goes back and the optimizer's state stays (learning-rate
-rewinding), or the other way round, it is another number than the step of the training.
+The count differs from the training's step if only the schedule or only the optimizer state is rewound, as in
+learning-rate rewinding.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ UPDATES = "updates"
 
 
 def flat(slots: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Slot -> parameter -> tensor as one dict."""
+    """Return slot -> parameter -> tensor as one flat dict."""
     return {f"{slot}/{name}": tensor for slot, tensors in slots.items() for name, tensor in tensors.items()}
 
 
 def by_slot(optimizer: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """The same as slot -> parameter -> tensor; the count of updates is no slot."""
+    """Return a flat state as slot -> parameter -> tensor, without the count of updates."""
     slots: dict[str, dict[str, Tensor]] = {}
     for key, tensor in optimizer.items():
         slot, _, name = key.partition("/")
@@ -31,19 +31,19 @@ def by_slot(optimizer: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def by_parameter(optimizer: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """The same as parameter -> slot -> tensor."""
-    found: dict[str, dict[str, Tensor]] = {}
+    """Return a flat state as parameter -> slot -> tensor, without the count of updates."""
+    parameters: dict[str, dict[str, Tensor]] = {}
     for slot, tensors in by_slot(optimizer).items():
         for name, tensor in tensors.items():
-            found.setdefault(name, {})[slot] = tensor
-    return found
+            parameters.setdefault(name, {})[slot] = tensor
+    return parameters
 
 
 def masked(optimizer: Mapping[str, Tensor], mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """With the entries of pruned weights at zero."""
-    found = {}
+    """Return the state with zeros at pruned weights."""
+    state = {}
     for key, tensor in optimizer.items():
         kept = mask.get(key.partition("/")[2])
-        of_weights = kept is not None and kept.shape == tensor.shape  # not so a count of steps
-        found[key] = tensor.masked_fill(kept.logical_not(), 0.0) if kept is not None and of_weights else tensor
-    return found
+        fits = kept is not None and kept.shape == tensor.shape  # a count of steps has another shape
+        state[key] = tensor.masked_fill(kept.logical_not(), 0.0) if kept is not None and fits else tensor
+    return state

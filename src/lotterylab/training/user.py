@@ -1,4 +1,4 @@
-"""A user's own functions as specs, and what a training function is given."""
+"""A user's own functions are wrapped as specs, and a training function receives a ``Run``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class UserModel:
-    """The network that ``function(seed)`` returns.  ``code``: what names it, with ``label``."""
+    """A ``UserModel`` is the network that ``function(seed)`` returns; ``label`` and ``code`` name it in digests."""
 
     version: ClassVar[int] = 1
     label: str
@@ -30,17 +30,17 @@ class UserModel:
     function: Callable[[int], nn.Module] = field(metadata=PLACE)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """A network to put states into; its own state is not used."""
-        return self._made(0)
+        """Return a network to load states into; its initial state is not used."""
+        return self._build(0)
 
     def initial(self, seed: int, purpose: str, draw: str) -> State:
-        """Its state for a seed; for another purpose (a re-initialisation) that of another seed."""
+        """Return the state for a seed; a purpose other than "init" (a re-initialisation) changes the seed."""
         from lotterylab import rng
         from lotterylab.network import state_of
 
-        return state_of(self._made(seed if purpose == "init" else rng.key(seed, purpose) % 2**31))
+        return state_of(self._build(seed if purpose == "init" else rng.key(seed, purpose) % 2**31))
 
-    def _made(self, seed: int) -> nn.Module:
+    def _build(self, seed: int) -> nn.Module:
         from torch import nn
 
         module = self.function(seed)
@@ -50,18 +50,21 @@ class UserModel:
 
 
 class Fresh:
-    """The state of an optimizer that the user's function will make: nothing yet."""
+    """``Fresh`` stands for the empty state of an optimizer that the user's function will make."""
 
-    counts = False  # torch's optimizers count in slots of their own
+    counts = False  # torch's optimizers keep their count in their own slots
 
     def init(self, params: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-        """No slots."""
+        """Return no slots."""
         return {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserTraining:
-    """``steps`` optimizer steps by ``train(module, run)``, judged by ``evaluate(module)``; ``code`` names them."""
+    """A ``UserTraining`` takes ``steps`` optimizer steps by ``train(module, run)`` and scores by ``evaluate(module)``.
+
+    ``label`` and ``code``, the SHA-256 of both functions, name it in digests.
+    """
 
     version: ClassVar[int] = 1
     optimizer: ClassVar[Fresh] = Fresh()
@@ -72,28 +75,36 @@ class UserTraining:
     evaluate: Callable[[nn.Module], float | Mapping[str, float]] = field(metadata=PLACE)
 
     def longer(self, times: float) -> UserTraining:
-        """The same for ``times`` as many steps; what the rate of each step is, the function says."""
+        """Return the training with ``times`` as many steps; the user's function sets the learning rate."""
         return replace(self, steps=max(1, round(self.steps * times)))
 
 
 class Run:
-    """What a training function is told: which steps to train, with which seed, and a way to hold mask and optimizer.
+    """A ``Run`` tells a training function which steps to train with which seed, and holds mask and optimizer state.
 
-    ``steps``: the optimizer steps to do, counted from the beginning of the training: ``range(0, T)``, or a part of it.
-    ``seed``: of the data order; the same seed and step must give the same batch.  ``mask``: what is kept.
+    Attributes:
+        steps: the optimizer steps to do, counted from the beginning of the training: ``range(0, T)``, or a part of it.
+        seed: the seed of the data order; equal seed and step must give the same batch.
+        mask: bool tensors by parameter name, True = kept.
+        weights: the names of the module's parameters.
+        saved: the optimizer's state when the block of ``hold`` ended, else None.
+        left: the digest of the weights when the block of ``hold`` ended, else None.
     """
 
     def __init__(self, *, module: nn.Module, mask: Mask, seed: int, steps: range, slots: Mapping[str, Tensor]) -> None:
         self.mask, self.seed, self.steps = mask, seed, steps
         self._module, self._slots = module, slots
-        self.saved: dict[str, Tensor] | None = None  # the optimizer's state when its block ended
+        self.saved: dict[str, Tensor] | None = None
         self.weights = tuple(name for name, _ in module.named_parameters())
-        self.left: str | None = None  # the digest of the weights when it ended
+        self.left: str | None = None
 
     def batches(self, loader: Any) -> Iterator[tuple[int, Any]]:
-        """``(step, batch)`` for each of ``steps``, from a ``DataLoader`` (shuffling or not) or anything with a length
-        that ``iter`` begins anew; the batch, and what is drawn at random until the next one, are functions of ``seed``
-        and the step.
+        """Yield ``(step, batch)`` for each of ``steps``.
+
+        The batch, and everything drawn at random until the next batch, are functions of ``seed`` and the step.
+
+        Args:
+            loader: a ``DataLoader`` (shuffling or not), or anything with a length that ``iter`` starts over.
 
         Raises:
             UsageError: the loader has no length, no batch, fewer batches than its length, or persistent workers.
@@ -102,16 +113,19 @@ class Run:
 
     @contextmanager
     def hold(self, optimizer: torch.optim.Optimizer, schedule: Any = None, *, every: int = 1) -> Iterator[None]:
-        """Train inside this block: it brings back the optimizer's state where the training goes on from a checkpoint,
-        holds the mask after every step (``attach``), and keeps the optimizer's state at its end.
+        """Hold mask and optimizer state while training runs inside this block.
 
-        ``schedule``: a new one of ``torch.optim.lr_scheduler``, which is brought to the step where the training
-        begins.  ``every``: the optimizer steps from one of its steps to the next, ``len(loader)`` where it moves once
-        an epoch.
+        The optimizer's state is restored from the checkpoint at the beginning and saved at the end.  The mask is held
+        after every step (``attach``).
+
+        Args:
+            optimizer: a new optimizer of the module's parameters.
+            schedule: a new ``torch.optim.lr_scheduler``; it is advanced to the step where the training begins.
+            every: the optimizer steps from one schedule step to the next; ``len(loader)`` for once an epoch.
 
         Raises:
-            UsageError: what ``attach`` refuses, an optimizer whose state is more than tensors or that has a parameter
-                from outside the module, and a schedule that goes by what was measured.
+            UsageError: ``attach`` refuses the optimizer, the optimizer keeps state other than tensors or has a
+                parameter from outside the module, or the schedule depends on measurements.
         """
         from lotterylab.network import state_of
         from lotterylab.training.attach import attach
@@ -120,7 +134,7 @@ class Run:
         _check_parameters(optimizer, names)
         _restore(optimizer, names, self._slots)
         if every < 1:
-            raise UsageError(f"every={every}: a schedule moves every 1 or more optimizer steps.")
+            raise UsageError(f"every={every}: a schedule moves once in 1 or more optimizer steps. Give 1 or more.")
         if schedule is not None:
             advance(schedule, optimizer, self.steps.start // every)
         with attach(self._module, optimizer, self.mask):
@@ -131,19 +145,20 @@ class Run:
 
 
 def _check_parameters(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> None:
-    outside = [one for group in optimizer.param_groups for one in group["params"] if id(one) not in names]
+    parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    outside = [parameter for parameter in parameters if id(parameter) not in names]
     if outside:
         raise UsageError(
-            f"the optimizer has a parameter of shape {tuple(outside[0].shape)} that is none of the module's: "
-            "neither it nor its state would be in a checkpoint. Make it a parameter of the module."
+            f"the optimizer has a parameter of shape {tuple(outside[0].shape)} that does not belong to the module, so "
+            "a checkpoint would lack the parameter and its state. Make it a parameter of the module."
         )
 
 
 def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
-    """The optimizer's state as tensors: "exp_avg/conv1.weight"."""
+    """Return the optimizer's state as tensors by flat name, such as "exp_avg/conv1.weight"."""
     import torch
 
-    found: dict[str, dict[str, Tensor]] = {}
+    slots: dict[str, dict[str, Tensor]] = {}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             for slot, value in optimizer.state.get(parameter, {}).items():
@@ -151,11 +166,11 @@ def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[s
                     continue
                 if not isinstance(value, torch.Tensor):
                     raise UsageError(
-                        f"{type(optimizer).__name__} keeps '{slot}' as a {type(value).__name__}, not as a tensor: its "
-                        "state cannot be kept in a checkpoint. SGD, Adam, AdamW, RMSprop and Adagrad can."
+                        f"{type(optimizer).__name__} keeps '{slot}' as a {type(value).__name__}, not as a tensor, so a "
+                        "checkpoint cannot store it. Use SGD, Adam, AdamW, RMSprop or Adagrad."
                     )
-                found.setdefault(slot, {})[names[id(parameter)]] = value.detach().clone()
-    return flat(found)
+                slots.setdefault(slot, {})[names[id(parameter)]] = value.detach().clone()
+    return flat(slots)
 
 
 def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: Mapping[str, Tensor]) -> None:
@@ -163,7 +178,7 @@ def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: 
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             for slot, tensor in by_name.get(names[id(parameter)], {}).items():
-                # a count of steps stays on the CPU but for the kernels that read it themselves, as in torch.optim
-                there = tensor.dim() or group.get("fused") or group.get("capturable")
-                place = parameter.device if there else tensor.device
-                optimizer.state[parameter][slot] = cast("torch.Tensor", tensor.clone().to(place))
+                # as in torch.optim, a count of steps stays on the CPU unless a kernel reads it on the device
+                on_device = tensor.dim() or group.get("fused") or group.get("capturable")
+                device = parameter.device if on_device else tensor.device
+                optimizer.state[parameter][slot] = cast("torch.Tensor", tensor.clone().to(device))

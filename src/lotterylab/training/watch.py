@@ -1,4 +1,4 @@
-"""What is measured while a network trains: means over an epoch, accuracy on watched splits, the best moment."""
+"""Training measures means over each epoch and accuracy on watched splits, and keeps the best state."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from lotterylab.types import State
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
 
-UNFINISHED = "unfinished_epoch"  # the sums of an epoch in whose middle a training was stopped
+UNFINISHED = "unfinished_epoch"  # the sums of an epoch that a training stopped inside of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Accuracy and mean loss on a split; ``exact`` leaves out the images that are listed as approximate."""
+    """An ``Evaluation`` has a split's accuracy and mean loss; ``exact`` is the accuracy without approximate images."""
 
     accuracy: float
     exact: float
@@ -31,15 +31,15 @@ class Evaluation:
 
 
 def evaluate(net: Network, state: Mapping[str, Tensor], loader: Loader, split: str) -> Evaluation:
-    """The network in evaluation mode on a whole split, without augmentation."""
+    """Evaluate the network on a whole split, in evaluation mode and without augmentation."""
     images = loader.split(split)
-    right, loss_sum = [], torch.zeros((), dtype=torch.float64, device=images.labels.device)
+    hits, loss_sum = [], torch.zeros((), dtype=torch.float64, device=images.labels.device)
     with torch.no_grad():
         for batch in loader.evaluation_batches(split):
             logits, _ = net.forward(cast(State, state), batch.inputs, False)
-            right.append(logits.argmax(1) == batch.targets)
+            hits.append(logits.argmax(1) == batch.targets)
             loss_sum += cross_entropy(logits, batch.targets, reduction="sum").double()
-    correct = torch.cat(right)
+    correct = torch.cat(hits)
     exact = correct[~images.approximate.to(correct.device)]
     return Evaluation(
         accuracy=int(correct.sum()) / len(correct),
@@ -49,7 +49,7 @@ def evaluate(net: Network, state: Mapping[str, Tensor], loader: Loader, split: s
 
 
 class Means:
-    """Loss and accuracy over an epoch, summed on the device; goes on from the sums of an epoch that was broken off."""
+    """``Means`` sums loss and accuracy over an epoch on the device, from 0 or from the sums of an unfinished epoch."""
 
     def __init__(self, sums: Mapping[str, float] | None, device: torch.device) -> None:
         before = sums or {"loss": 0.0, "correct": 0, "seen": 0}
@@ -58,25 +58,25 @@ class Means:
         self.seen = int(before["seen"])
 
     def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """One batch."""
+        """Add a batch."""
         self.seen += len(targets)
         self.loss += loss.detach() * len(targets)
         self.correct += (logits.detach().argmax(1) == targets).sum()
 
     def sums(self) -> dict[str, float]:
-        """Exactly what ``__init__`` takes."""
+        """Return the sums so far, as ``__init__`` takes them."""
         return {"loss": float(self.loss), "correct": int(self.correct), "seen": self.seen}
 
 
 class Watch:
-    """The metrics of a training as they grow, and the state of its best moment."""
+    """A ``Watch`` collects a training's metrics and keeps its best state."""
 
     def __init__(self, recipe: Recipe, kept: dict[str, State], metrics: dict[str, Any]) -> None:
         self.recipe, self.kept, self.metrics = recipe, kept, metrics
         self.by_steps = recipe.watch_every
 
     def end_epoch(self, means: Means, epoch: int) -> None:
-        """Write down the means of an epoch, and whether it diverged."""
+        """Append the means of an epoch, and note an epoch whose loss is not finite as diverged."""
         loss = float(means.loss) / means.seen
         self._append("train_loss", loss if math.isfinite(loss) else None)
         self._append("train_accuracy", int(means.correct) / means.seen)
@@ -86,10 +86,10 @@ class Watch:
     def look(self, net: Network, state: Mapping[str, Tensor], loader: Loader, step: int) -> None:
         """Evaluate the watched splits, and keep the state if it is the best so far."""
         for split in self.recipe.watch:
-            found = evaluate(net, state, loader, split)
-            self._append(f"{split}_accuracy", found.accuracy)
+            score = evaluate(net, state, loader, split)
+            self._append(f"{split}_accuracy", score.accuracy)
             if self.by_steps or self.recipe.pick == f"{split}-loss":
-                self._append(f"{split}_loss", found.loss if math.isfinite(found.loss) else None)
+                self._append(f"{split}_loss", score.loss if math.isfinite(score.loss) else None)
         if self.by_steps:
             self._append("watched_steps", step)
         if self.recipe.pick and self._is_best():
@@ -102,9 +102,9 @@ class Watch:
         by_loss = self.recipe.pick == "validation-loss"
         curve = self.metrics[f"{self.recipe.picked_split}_{'loss' if by_loss else 'accuracy'}"]
         if curve[-1] is None:
-            return len(curve) == 1  # there is always a best one
+            return len(curve) == 1  # the first state is kept in any case, so that a best state exists
         earlier = (value for value in curve[:-1] if value is not None)
-        return all(curve[-1] < one if by_loss else curve[-1] > one for one in earlier)
+        return all(curve[-1] < value if by_loss else curve[-1] > value for value in earlier)
 
     def _append(self, name: str, value: float | None) -> None:
         self.metrics[name] = [*self.metrics.get(name, []), value]
