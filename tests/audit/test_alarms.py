@@ -1,4 +1,4 @@
-"""Each alarm at its limit and beyond, from plain numbers."""
+"""Each alarm is tested at its limit and beyond, from plain numbers."""
 
 import subprocess
 import sys

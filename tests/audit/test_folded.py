@@ -1,4 +1,4 @@
-"""States of torch.nn.utils.prune, and files that hold more than tensors."""
+"""The audit reads states of torch.nn.utils.prune, and files that hold more than tensors."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The audit of folders: what belongs to which arm, what is shared, what is refused."""
+"""The audit of folders assigns files to arms, shares states between arms, and refuses bad files."""
 
 import json
 import pickle
@@ -19,7 +19,7 @@ FACTS = ("requested", "accuracy", "train_accuracy", "classes", "test_images", "p
 
 
 def write(folder: Path, arm: dict, only: tuple[str, ...] = TENSORS, **facts) -> Path:
-    """An arm as safetensors and a run.json."""
+    """Write an arm as safetensors and a run.json."""
     folder.mkdir(parents=True, exist_ok=True)
     for role in only:
         write_tensors(folder / f"{role}.safetensors", arm[role])
@@ -48,7 +48,7 @@ def test_a_line_names_the_severity_the_code_the_arm_and_the_message(tmp_path):
     (line,) = report.lines()
     assert line == (
         "FAULT reached-is-not-requested magnitude/0.9: asked 90 % (810 of 900), removed 10 % (90): "
-        "a fraction 1 - s was pruned: the ranking or the fraction is the wrong way round"
+        "a fraction 1 - s was pruned: the ranking or the fraction is reversed"
     )
 
 
@@ -215,7 +215,7 @@ def test_two_files_for_one_role_are_refused_by_name(tmp_path):
     arm = right_arm()
     torch.save(arm["end"], tmp_path / "a_final.pt")
     torch.save(arm["end"], tmp_path / "a_pruned.pt")
-    with pytest.raises(UsageError, match=r"a_final\.pt and .*a_pruned\.pt: which of them is end"):
+    with pytest.raises(UsageError, match=r"a_final\.pt and .*a_pruned\.pt could all be end"):
         audit_folder(tmp_path)
     torch.save(arm["end"], tmp_path / "end.pt")  # the exact name decides
     (report,) = audit_folder(tmp_path)
@@ -227,7 +227,7 @@ def test_two_files_for_one_role_are_refused_by_name(tmp_path):
 
 def test_one_file_for_two_roles_is_refused(tmp_path):
     torch.save(right_arm()["end"], tmp_path / "dense_final.pt")
-    with pytest.raises(UsageError, match=r"says dense and end\. Name it dense\.pt or end\.pt"):
+    with pytest.raises(UsageError, match=r"matches dense and end\. Name it dense\.pt or end\.pt"):
         audit_folder(tmp_path)
 
 
@@ -238,7 +238,7 @@ def test_no_arm_is_refused_with_the_layout_and_what_was_found(tmp_path):
     (tmp_path / "runs").mkdir()
     with pytest.raises(UsageError, match=r"a folder with end\.\* or final\.\* .* Found: notes\.txt, runs/"):
         audit_folder(tmp_path)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="there is no folder"):
         audit_folder(tmp_path / "missing")
 
 
@@ -246,7 +246,7 @@ def test_no_arm_is_refused_with_the_layout_and_what_was_found(tmp_path):
     ("text", "message"),
     [
         ('{"requsted": 0.9}', "Did you mean 'requested'"),
-        ('{"requested": "0.9"}', "'requested' is '0.9'; it has to be int or float"),
+        ('{"requested": "0.9"}', "'requested' is '0.9'; it must be int or float"),
         ('{"classes": true}', "'classes' is True"),
         ('{"scored_on": "trianed"}', "Did you mean 'trained'"),
         ('{"picked": "tset"}', "Did you mean 'test'"),

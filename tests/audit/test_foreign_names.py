@@ -1,4 +1,4 @@
-"""Names in a stranger's folder forge no line of the audit, and types that cannot be ranked are refused by name."""
+"""Foreign file names cannot forge a line of the audit, and types that cannot be ranked are refused."""
 
 import json
 
@@ -48,7 +48,7 @@ def test_a_refusal_of_a_hostile_name_is_one_line(tmp_path, capsys):
 def test_weights_that_have_no_size_and_sign_are_refused_by_name(kind):
     arm = right_arm()
     arm["dense"]["fc1.weight"] = arm["dense"]["fc1.weight"].to(getattr(torch, kind))
-    with pytest.raises(UsageError, match=f"dense: 'fc1.weight' is {kind}, and a mask is of real numbers"):
+    with pytest.raises(UsageError, match=f"dense: 'fc1.weight' is {kind}, and only real numbers can be ranked"):
         audit(**{role: arm[role] for role in ("dense", "mask")})
 
 

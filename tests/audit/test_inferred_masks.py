@@ -1,4 +1,4 @@
-"""The audit of an arm without a mask: its zeros are one."""
+"""The audit infers a missing mask from exact zeros."""
 
 import torch
 
@@ -15,7 +15,7 @@ def test_the_inferred_mask_is_the_mask():
     (alarm,) = audit(**arm | {"mask": None})
     removed = masks.entries(arm["mask"]) - masks.kept(arm["mask"])
     assert alarm.code == "mask-inferred" and f"{removed} zeros of 900 weights in 'start'" in alarm.message
-    assert "cannot be told" not in alarm.message
+    assert "cannot check" not in alarm.message
 
 
 def test_batch_norm_statistics_are_no_part_of_an_inferred_mask():
@@ -42,7 +42,7 @@ def test_pruned_biases_are_found_in_an_inferred_mask():
 def test_with_an_end_alone_and_a_request_its_zeros_are_the_mask():
     end = right_arm()["end"]
     (alarm,) = audit(end=end, requested=0.8)
-    assert alarm.code == "mask-inferred" and "cannot be told" in alarm.message
+    assert alarm.code == "mask-inferred" and "cannot check" in alarm.message
     assert codes(end=later(end, 2), requested=0.8) == ["reached-is-not-requested", "mask-inferred"]
 
 
@@ -53,7 +53,7 @@ def test_a_dense_run_has_no_mask_and_no_alarm():
 
 
 def tied(arm: dict) -> dict:
-    """The arm with a decoder that shares fc1's weight, as a state dict lists it: under both names."""
+    """Return the arm with a decoder that shares fc1's weight, which a state dict lists under both names."""
     roles = {role: {**arm[role], "tied.weight": arm[role]["fc1.weight"].clone()} for role in ("init", "start", "end")}
     return {**arm, **roles, "dense": None, "scores": None, "gradients": None}
 
@@ -61,7 +61,7 @@ def tied(arm: dict) -> dict:
 def test_a_tied_weight_counts_once():
     arm = tied(right_arm())
     assert codes(**arm | {"mask": None}) == ["mask-inferred"]
-    assert codes(**arm) == [], "its second name is no weight that was not reset"
+    assert codes(**arm) == [], "the tied weight was reset under both names"
 
 
 def test_a_tensor_that_nobody_prunes_is_not_held_against_an_inferred_mask():

@@ -1,4 +1,4 @@
-"""The audit of masks that remove more than one weight at once."""
+"""The audit handles masks that remove filters, blocks and patterns."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The audit of whole pipelines that are right."""
+"""The audit raises no alarm for correct pipelines."""
 
 import torch
 from hypothesis import assume, given, settings
@@ -11,7 +11,7 @@ from lotterylab.masks.select import select
 
 
 def trained(module: nn.Module, x, y, steps: int, mask: dict | None) -> dict:
-    """A plain loop with momentum and weight decay that holds the mask after each step."""
+    """Train in a plain loop with momentum and weight decay, and hold the mask after each step."""
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-3)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -30,7 +30,7 @@ def trained(module: nn.Module, x, y, steps: int, mask: dict | None) -> dict:
     norm=st.booleans(),
 )
 def test_a_correct_one_shot_pipeline_never_alarms(sizes, percent, seed, norm):
-    """Whatever the network; but for a layer that magnitude empties, which is an alarm rightly so."""
+    """No network raises an alarm, except for a layer that magnitude really empties."""
     torch.manual_seed(seed)
     inputs, hidden, classes = sizes
     middle = nn.BatchNorm1d(hidden) if norm else nn.Identity()

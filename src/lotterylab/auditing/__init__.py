@@ -1,4 +1,4 @@
-"""What is wrong with a pruned network, and what only may be: alarms from plain numbers, state dicts or a folder."""
+"""The audit raises alarms about pruned networks, from plain numbers, state dicts or a folder."""
 
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.auditing.folder import Report, audit_folder

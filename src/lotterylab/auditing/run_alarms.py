@@ -1,4 +1,4 @@
-"""Alarms about a training and what was made of it, from plain numbers as those of ``audit.alarms``."""
+"""Alarms about a training and its results are pure functions of plain numbers, like ``auditing.alarms``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ def moved(
     layers: Sequence[str] = (),
     where: str = "",
 ) -> list[Alarm]:
-    """``moved`` of ``removed`` weights are not 0 at the end, a fault from one on.
+    """Raise a fault if removed weights are not 0 at the end of training.
 
-    ``left``: the sparsity of the end state.  ``largest``: the largest |w| among those that moved, in ``layers``; both
-    are told where they are known.
+    Args:
+        moved: the number of removed weights that are not 0 at the end.
+        removed: the number of removed weights.
+        entries: the number of weights in the mask.
+        left: the sparsity of the end state.
+        largest: the largest |w| among the moved weights, if known.
+        layers: the layers of the moved weights, if known.
+        where: the arm.
     """
     if not moved:
         return []
@@ -28,8 +34,8 @@ def moved(
     known += [f"in {listed(layers)}"] if layers else []
     more = f" ({'; '.join(known)})" if known else ""
     message = (
-        f"{moved:,} of {removed:,} removed weights ({percent(moved / removed)}) are not 0 at the end{more}: nothing "
-        f"held the mask, and of {entries:,} entries {percent(left)} are 0 instead of {percent(removed / entries)}"
+        f"{moved:,} of {removed:,} removed weights ({percent(moved / removed)}) are not 0 at the end{more}: the mask "
+        f"was not held, and {percent(left)} of {entries:,} entries are 0 instead of {percent(removed / entries)}"
     )
     return one("moved", message, where, "fault")
 
@@ -44,19 +50,19 @@ def start_not_initial(
     outside: Sequence[str] = (),
     where: str = "",
 ) -> list[Alarm]:
-    """Training did not start from mask * initial state.
+    """Raise an alarm if training did not start from mask * initial state.
 
-    Faults: ``nonzero`` of the removed entries are not 0 at the start; ``changed`` of the kept ones are not the initial
-    ones.  Only a caution where they are those of the dense network (``is_dense``), since fine-tuning is a method, and
-    where only parameters beyond the mask (``outside``: biases) were not reset.
+    It is a fault if ``nonzero`` removed entries are not 0 at the start, or ``changed`` kept entries differ from the
+    initial state.  It is a caution if the kept entries are the dense network's (``is_dense``, fine-tuning), or if only
+    parameters ``outside`` the mask, such as biases, were not reset.
     """
     alarms = []
     if nonzero:
         message = f"{nonzero:,} of {removed:,} removed entries are not 0 at the start: the mask was not applied"
         alarms += one("start-not-initial", message, where, "fault")
     if changed:
-        what = "are the dense network's: fine-tuned, not" if is_dense else "are not the initial ones: not"
-        message = f"at the start {changed:,} of {kept:,} kept entries {what} reset"
+        state = "equal the dense network's: fine-tuned, not" if is_dense else "differ from the initial state: not"
+        message = f"at the start {changed:,} of {kept:,} kept entries {state} reset"
         alarms += one("start-not-initial", message, where, "caution" if is_dense else "fault")
     if outside and not changed:
         message = f"the kept weights were reset, but not {listed(outside)}"
@@ -67,10 +73,10 @@ def start_not_initial(
 def never_left_chance(
     *, accuracy: float, classes: int, images: int, train_accuracy: float | None = None, where: str = ""
 ) -> list[Alarm]:
-    """Accuracy within 3 standard errors of guessing among equally frequent classes, on ``images`` test images; a fault.
+    """Raise a fault if the accuracy is at most 3 standard errors above chance.
 
-    If the training accuracy is given, it has to be within the same limit: a network that learned its training set by
-    heart did leave chance.
+    Chance is guessing among equally frequent classes on ``images`` test images.  A network whose training accuracy is
+    above the limit has left chance, since it memorised its training set.
     """
     chance = 1 / classes
     limit = chance + 3 * (chance * (1 - chance) / images) ** 0.5
@@ -81,7 +87,7 @@ def never_left_chance(
 
 
 def diverged(*, names: Sequence[str] = (), epoch: int | None = None, where: str = "") -> list[Alarm]:
-    """``names`` of tensors that are not finite at the end, or the ``epoch`` in which the loss stopped being finite."""
+    """Raise a fault if tensors ``names`` are not finite at the end, or the loss stopped being finite in ``epoch``."""
     if not names and epoch is None:
         return []
     parts = [f"the loss stopped being finite in epoch {epoch}"] if epoch is not None else []
@@ -90,12 +96,13 @@ def diverged(*, names: Sequence[str] = (), epoch: int | None = None, where: str 
 
 
 def selection_on_test(*, picked: str = "", test_reads: int | None = None, where: str = "") -> list[Alarm]:
-    """A fault if the split that ``picked`` the epoch is "test"; a caution if that was only read more than once.
+    """Raise a fault if the test set picked the reported epoch, and a caution if it was read too often.
 
-    Where validation picked a moment, test may be read twice: there and at the end.
+    The test set may be read once; twice if validation picked an epoch, there and at the end.
     """
     if picked == "test":
-        return one("selection-on-test", "the test set picked what is reported: optimistic", where, "fault")
+        message = "the test set picked the reported epoch: the accuracy is optimistic"
+        return one("selection-on-test", message, where, "fault")
     allowed, word = (2, "twice") if picked else (1, "once")
     if test_reads is not None and test_reads > allowed:
         return one("selection-on-test", f"the test set was read {test_reads} times, not {word}", where, "caution")
@@ -103,23 +110,23 @@ def selection_on_test(*, picked: str = "", test_reads: int | None = None, where:
 
 
 def different_order(orders: Mapping[str, str], *, where: str = "") -> list[Alarm]:
-    """Arms by name, each with a fingerprint of its data order: a caution where arms to be compared differ in it."""
+    """Raise a caution if compared arms differ in ``orders``, the fingerprints of their data orders."""
     groups = {order: [name for name, other in orders.items() if other == order] for order in orders.values()}
     if len(groups) < 2:
         return []
     sides = " | ".join(", ".join(names) for names in groups.values())
-    message = f"the arms saw different data orders ({sides}): a difference between them may be the order's"
+    message = f"the arms saw different data orders ({sides}): the order may explain a difference between them"
     return one("different-order", message, where, "caution")
 
 
 def scored_on_trained(is_so: bool, *, method: str = "the criterion", where: str = "") -> list[Alarm]:
-    """``is_so``: a criterion documented for the initial state scored a trained one.  A fault: it is another method."""
+    """Raise a fault if a criterion defined at initialisation scored a trained state (``is_so``): another method."""
     message = f"{method} is defined at initialisation, but it scored a trained network"
     return one("scored-on-trained", message, where, "fault") if is_so else []
 
 
 def broken_promises(texts: Sequence[str], *, where: str = "") -> list[Alarm]:
-    """What a user's training function did that it should not: "code: what", a fault each."""
+    """Raise a fault for each text "code: message" about a promise that a user's training function broke."""
     alarms = []
     for text in texts:
         code, _, message = text.partition(": ")
@@ -138,44 +145,51 @@ def forgetful(
     eval_repeats: bool = True,
     where: str = "",
 ) -> list[Alarm]:
-    """A training function that does not do the same for the same seed, or not the same in two calls as in one; initial
-    weights that are not a function of the seed; a judgement that is another one when it is made again.
+    """Raise faults for user functions that are not functions of the seed and the step.
 
-    These are faults: nothing they give can be repeated or rewound to, or several seeds are one.  A training that is the
-    same for another seed is a caution, since whoever has no data order has nothing to seed.
+    Args:
+        repeats: two calls of ``train_fn`` with the same seed gave the same bits.
+        goes_on: two calls that share the steps gave the bits of one call.
+        steps: the number of steps in this check.
+        init_repeats: ``init_fn`` gave the same weights twice for the same seed.
+        init_varies: ``init_fn`` gave different weights for another seed.
+        order_varies: ``train_fn`` gave different bits for another seed.  If not, the alarm is a caution, because full
+            batches have no order to seed.
+        eval_repeats: ``eval_fn`` gave the same numbers twice.
+        where: the arm.
     """
     alarms = []
     if not init_repeats:
-        message = "init_fn gave other weights when it was called again with the same seed: seed its draws by it"
+        message = "init_fn gave different weights in two calls with the same seed: seed its draws by the argument"
         alarms += one("seed-forgotten", message, where, "fault")
     elif not init_varies:
-        message = "init_fn gives the weights of the next seed too: several seeds would be one initialisation"
+        message = "init_fn gives the same weights for the next seed: several seeds would be one initialisation"
         alarms += one("seed-ignored", message, where, "fault")
     if not repeats:
         message = (
             f"two calls of train_fn for {steps} steps, from the same state with the same seed, gave different bits: "
-            "seed what each step draws (run.batches does)"
+            "seed the draws of each step (run.batches does)"
         )
         alarms += one("seed-forgotten", message, where, "fault")
     elif not goes_on:
         message = (
-            f"{steps} steps in two calls are not those of one: make a step's batch and rate from seed and step "
-            "(run.batches, and run.hold of the schedule, do)"
+            f"{steps} steps in two calls differ from the same steps in one call: make a step's batch and learning rate "
+            "from seed and step (run.batches does, and run.hold for the schedule)"
         )
         alarms += one("steps-not-continued", message, where, "fault")
     if repeats and not order_varies:
-        message = "train_fn gives the same bits for another run.seed: the seeds differ in their initial weights alone"
+        message = "train_fn gives the same bits for another run.seed: the seeds differ only in their initial weights"
         alarms += one("order-seed-ignored", message, where, "caution")
     if not eval_repeats:
-        message = "eval_fn gave other numbers for the same network when it was called again: seed what it draws"
+        message = "eval_fn gave different numbers in two calls for the same network: seed its draws"
         alarms += one("judgement-not-repeated", message, where, "fault")
     return alarms
 
 
 def choice_at_edge(*, value: float, values: Sequence[float], where: str = "") -> list[Alarm]:
-    """The best of several values is the first or the last of them, a caution: a better one may lie beyond."""
+    """Raise a caution if the chosen value is the smallest or the largest: a better value may lie beyond."""
     if len(values) < 2 or min(values) < value < max(values):
         return []
     end = "smallest" if value == min(values) else "largest"
-    message = f"{value:g} was chosen, the {end} of {', '.join(f'{one:g}' for one in values)}: widen the choice"
+    message = f"{value:g} was chosen, the {end} of {', '.join(f'{other:g}' for other in values)}: widen the choice"
     return one("choice-at-edge", message, where, "caution")
