@@ -1,4 +1,4 @@
-"""What an error suggests."""
+"""Errors suggest the nearest known words."""
 
 import pytest
 from hypothesis import given

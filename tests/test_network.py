@@ -1,4 +1,4 @@
-"""A module as pure functions: what is prunable, what stays untouched, what layers say."""
+"""A module becomes pure functions of its state, which leave the module untouched."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_layer_whose_weight_is_computed_is_named_and_not_left_out(make):
     module = nn.Sequential(make(nn.Linear(4, 4)), nn.Linear(4, 2))
     net = network(module)
     assert net.computed == ("0",) and net.prunable == ("1.weight",)
-    with pytest.raises(UsageError, match="weight of '0' is no parameter but computed"):
+    with pytest.raises(UsageError, match="weight of '0' is not a parameter but computed"):
         candidates(net, "weights")
     assert candidates(net, ["1.weight"]) == ("1.weight",)
 
@@ -257,7 +257,7 @@ class Conv1D(nn.Module):
 
 
 class Positions(nn.Embedding):
-    """Of another module than torch's, and an embedding all the same."""
+    """An embedding that is defined outside torch."""
 
 
 def test_a_weight_in_a_layer_of_another_kind_is_named_and_not_left_out():

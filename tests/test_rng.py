@@ -1,4 +1,4 @@
-"""Streams by name."""
+"""Random streams depend on their names and the seed alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own code: found by its reference, named by its source, its options read from its signature."""
+"""A user's own code is found by its reference, named by its source, and has options from its signature."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def test_modules_of_a_package_import_each_other(folder):
         ("mine_models.small_net", "Did you mean 'mine_models:small_net'"),
         ("mine_models.py:small_net", "'mine_models:small_net'"),
         ("some/where/mine_models.py:small_net", "'some.where.mine_models:small_net'"),
-        ("mine_models:small_net:x", "is no reference"),
-        ("mine models:small_net", "is no reference"),
-        (".mine_models:small_net", "is no reference"),
-        ("", "is no reference"),
-        ("mine_modles:small_net", r"there is no module mine_modles, looked for from .* Did you mean 'mine_models'"),
+        ("mine_models:small_net:x", "is not a reference"),
+        ("mine models:small_net", "is not a reference"),
+        (".mine_models:small_net", "is not a reference"),
+        ("", "is not a reference"),
+        ("mine_modles:small_net", r"there is no module mine_modles, searched from .* Did you mean 'mine_models'"),
         ("mine_models.parts:small_net", "there is no module mine_models.parts"),
         ("mine_models:smal_net", r"has no 'smal_net'\. Did you mean 'small_net'\? It has: Net, small_net"),
         ("mine_models:Net.maek", "has no 'Net.maek'"),

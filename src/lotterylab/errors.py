@@ -1,4 +1,4 @@
-"""Errors that say what was asked, what was found and what to do; each knows its exit code."""
+"""Errors state what was asked, what was found and what to do; each class has an exit code."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pathlib import Path
 
 from lotterylab.formats.text import shown
 
-LONGEST, MOST_COMPARED = 100, 1000  # letters of a word that is compared, and words
+LONGEST, MOST_COMPARED = 100, 1000  # letters of a compared word, and compared words
 MOST_SUGGESTED = 3  # words at the same distance
 MOST_LETTERS = 4000  # of a message
 
 
 class LotteryError(Exception):
-    """Base of all errors that are the program's to explain.  ``exit_code`` is documented in docs/command.md."""
+    """The base class of the package's errors; docs/command.md documents their exit codes."""
 
     exit_code = 1
 
     def __str__(self) -> str:
-        """The message as one harmless line, since names and texts in it may be other people's."""
+        """Return the message as one line with control characters made harmless; it may quote foreign names."""
         return shown(super().__str__(), most=MOST_LETTERS)
 
 
 class UsageError(LotteryError, ValueError):
-    """A wrong option, a wrong argument, missing or damaged input: nothing was started."""
+    """An option or argument is wrong, or input is missing or damaged; nothing was started."""
 
     exit_code = 2
 
 
 class DamageError(LotteryError):
-    """A stored file is not what its checksum says.  ``path``: the file, where the error is about one."""
+    """A stored file does not match its checksum; ``path`` is the file, or None."""
 
     exit_code = 5
 
@@ -53,12 +53,16 @@ class RefusedError(LotteryError):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``" Did you mean 'activations'?"``, or nothing when no known word is near.
+    """Return ``" Did you mean 'activations'?"``, or "" if no known word is near.
 
-    Nearest by edits first (a letter changed, missing, too many, or two swapped), so that a short word with one wrong
-    letter finds its way; words at the same distance are both named.  Else by the letters in common.
+    Near means few edits (a letter changed, missing, added, or two swapped) or, failing that, many letters in common.
+    Words at the same distance are all named.
+
+    Examples:
+        >>> suggestion("relo", ["relu", "tanh"])
+        " Did you mean 'relu'?"
     """
-    # who wrote the word may be a stranger, and the time grows with the product of the lengths
+    # the time grows with the product of the lengths, and the word may be hostile
     names = [name for name in islice(known, MOST_COMPARED) if len(name) <= LONGEST] if len(word) <= LONGEST else []
     by_edits: dict[int, list[str]] = {}
     for name in names:
@@ -72,9 +76,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def edits(a: str, b: str) -> int:
-    """How many single letters have to be changed, added or left out, or neighbours swapped, to make b of a.
+    """Return the least number of letters to change, add, drop or swap with a neighbour that turns a into b.
 
-    Optimal string alignment: Damerau-Levenshtein without editing a swapped pair again.
+    The distance is optimal string alignment: Damerau-Levenshtein without editing a swapped pair again.
+
+    Examples:
+        >>> edits("snip", "sinp")
+        1
     """
     rows = [list(range(len(b) + 1))]
     for i, letter in enumerate(a, start=1):
@@ -89,8 +97,8 @@ def edits(a: str, b: str) -> int:
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not among ``known``, or for something else in the place of a name."""
+    """Return the error for a name that is not among ``known``, or for a value that is not a name."""
     names = sorted(known)
     if not isinstance(word, str):
-        return UsageError(f"{word!r} is no name of a {kind}. Known: {', '.join(names)}.")
+        return UsageError(f"{word!r} is not the name of a {kind}. Known: {', '.join(names)}.")
     return UsageError(f"no {kind} is named '{word}'.{suggestion(word, names)} Known: {', '.join(names)}.")

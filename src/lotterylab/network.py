@@ -1,4 +1,4 @@
-"""Any ``nn.Module`` as pure functions of its state."""
+"""A ``Network`` presents any ``nn.Module`` as pure functions of its state."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspo
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A module without its state.
+    """A ``Network`` is a module without its state; ``network`` makes it.
 
-    ``forward(state, inputs, train) -> (logits (B, K), state)``: the returned state holds new buffers (batch-norm
-    statistics) and the same parameters; the state that is passed in is never changed.  ``train=None`` leaves each layer
-    in the mode it has.  Inputs that are a tuple are the module's arguments, a dict its arguments by name.
-    ``layer_outputs(state, inputs, names, look)``: a forward pass in evaluation mode that calls ``look(name, output)``
-    for each layer whose weight is among ``names``, each time it is called; a tied weight under its one name.
-    ``layer_calls``: the same with ``look(name, layer, arguments, output)``; those given by name are no arguments.
-    ``prunable``: names of the weights of Conv and Linear layers, tied ones once; ``parameters``: all of them;
-    ``trainable``: those that the module has not frozen (``requires_grad``).
-    ``computed``: the layers of these kinds whose weight is no parameter.
-    ``unknown``: weights of two dimensions or more in layers that are not torch's.
-    ``channels_last``: whether that layout is safe; where it is not, ``forward`` lays its tensors out otherwise.
+    Attributes:
+        forward: ``forward(state, inputs, train) -> (logits (B, K), state)``.  The returned state has new buffers
+            (batch-norm statistics); the passed state is never changed.  ``train=None`` leaves each layer's mode.  A
+            tuple of inputs are the module's arguments, a dict its arguments by name.
+        layer_outputs: ``layer_outputs(state, inputs, names, look)``, a forward pass in evaluation mode that calls
+            ``look(name, output)`` at each call of a layer whose weight is among ``names``.
+        layer_calls: like ``layer_outputs``, with ``look(name, layer, positional arguments, output)``.
+        prunable: the names of the weights of Conv and Linear layers, tied weights once.
+        parameters: the names of all parameters.
+        trainable: the names of the parameters that are not frozen (``requires_grad``).
+        computed: the Conv and Linear layers whose weight is not a parameter.
+        unknown: the weights of two dimensions or more in layers that are not torch's.
+        channels_last: True if that layout is safe; if not, ``forward`` uses torch's default layout.
     """
 
     forward: Callable[[State, Inputs, bool | None], tuple[Tensor, State]]
@@ -48,22 +50,27 @@ class Network:
 
 
 def prunable_kinds() -> tuple[type[nn.Module], ...]:
-    """The classes of ``PRUNABLE_LAYERS``."""
+    """Return the classes of ``PRUNABLE_LAYERS``."""
     from torch import nn
 
     return tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
 
 
 def prunable_names(module: nn.Module) -> tuple[str, ...]:
-    """Weights of Conv* and Linear layers in the module's order, a tied weight once, under its first name.
+    """Return the names of the weights of Conv and Linear layers, a tied weight once, under its first name.
 
-    Never biases, never norms, never embeddings: design of the field's denominators.
+    Biases, norms and embeddings are left out, as in the sparsities that papers report.
+
+    Examples:
+        >>> from torch import nn
+        >>> prunable_names(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))
+        ('0.weight',)
     """
     return tuple(layers_of_weights(module))
 
 
 def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
-    """The Conv and Linear layers that use each prunable weight: more than one where it is tied."""
+    """Return the Conv and Linear layers of each prunable weight; a tied weight has several."""
     kinds = prunable_kinds()
     layers: dict[int, list[nn.Module]] = {}
     for layer in module.modules():
@@ -73,33 +80,41 @@ def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
 
 
 def computed_weights(module: nn.Module) -> tuple[str, ...]:
-    """The Conv and Linear layers whose weight is no parameter: a parametrization, weight_norm, torch.nn.utils.prune."""
+    """Return the Conv and Linear layers whose weight is computed, by a parametrization, weight_norm or prune."""
     kinds = prunable_kinds()
     layers = ((name, layer) for name, layer in module.named_modules() if isinstance(layer, kinds))
     return tuple(name or type(layer).__name__ for name, layer in layers if "weight" not in layer._parameters)
 
 
 def unknown_weights(module: nn.Module) -> tuple[str, ...]:
-    """Parameters called ``weight``, of two dimensions or more, in layers that are neither torch's nor built on one that
-    has a weight: GPT-2's ``Conv1D`` is a linear layer that nothing but its code tells from an embedding.
+    """Return the parameters named ``weight``, of two dimensions or more, in layers that are not built on torch's.
 
-    One that is tied to a Conv or Linear layer is that layer's.
+    Only its code tells GPT-2's ``Conv1D``, a linear layer, from an embedding.  A weight that is tied to a Conv or
+    Linear layer is left out.
     """
     from torch import nn
 
     known = {id(layer.weight) for layer in module.modules() if isinstance(layer, prunable_kinds())}
     embeddings = (nn.Embedding, nn.EmbeddingBag)
-    found = []
+    names = []
     for name, layer in module.named_modules():
         weight = layer._parameters.get("weight")
-        own = not type(layer).__module__.startswith("torch.") and not isinstance(layer, embeddings)
-        if weight is not None and own and weight.dim() >= 2 and id(weight) not in known:
-            found.append(f"{name}.weight" if name else "weight")
-    return tuple(found)
+        foreign = not type(layer).__module__.startswith("torch.") and not isinstance(layer, embeddings)
+        if weight is not None and foreign and weight.dim() >= 2 and id(weight) not in known:
+            names.append(f"{name}.weight" if name else "weight")
+    return tuple(names)
 
 
 def network(module: nn.Module) -> Network:
-    """The pure functions of ``module``.  Its mode is set by each call; its own tensors are not read."""
+    """Return the pure functions of ``module``; each call sets its mode, and its own tensors are not read.
+
+    Examples:
+        >>> import torch
+        >>> module = torch.nn.Linear(2, 3)
+        >>> logits, _ = network(module).forward(state_of(module), torch.ones(5, 2), False)
+        >>> logits.shape
+        torch.Size([5, 3])
+    """
     from torch.func import functional_call
 
     buffers = tuple(name for name, _ in module.named_buffers())
@@ -114,8 +129,8 @@ def network(module: nn.Module) -> Network:
         if not buffers:
             return functional_call(module, laid_out, *_arguments(inputs)), state
         given = {**laid_out, **{name: state[name].clone() for name in buffers}}
-        logits = functional_call(module, given, *_arguments(inputs))  # writes buffers that were assigned into ``given``
-        return logits, cast(State, {**state, **{name: _apart(given[name]) for name in buffers}})
+        logits = functional_call(module, given, *_arguments(inputs))  # writes new buffers into ``given``
+        return logits, cast(State, {**state, **{name: _detached(given[name]) for name in buffers}})
 
     def layer_outputs(
         state: State, inputs: Tensor, names: tuple[str, ...], look: Callable[[str, Tensor], None]
@@ -125,10 +140,10 @@ def network(module: nn.Module) -> Network:
     def layer_calls(state: State, inputs: Tensor, names: tuple[str, ...], look: LookAtCall) -> None:
         layers = layers_of_weights(module)
 
-        def tell(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
-            return lambda layer, given, output: look(name, layer, given, output)
+        def hook_of(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
+            return lambda layer, arguments, output: look(name, layer, arguments, output)
 
-        hooks = [layer.register_forward_hook(tell(name)) for name in names for layer in layers[name]]
+        hooks = [layer.register_forward_hook(hook_of(name)) for name in names for layer in layers[name]]
         try:
             forward(state, inputs, False)
         finally:
@@ -141,7 +156,7 @@ def network(module: nn.Module) -> Network:
         layer_calls=layer_calls,
         prunable=prunable_names(module),
         parameters=tuple(name for name, _ in module.named_parameters()),
-        trainable=tuple(name for name, one in module.named_parameters() if one.requires_grad),
+        trainable=tuple(name for name, parameter in module.named_parameters() if parameter.requires_grad),
         computed=computed_weights(module),
         unknown=unknown_weights(module),
         channels_last=safe,
@@ -149,11 +164,11 @@ def network(module: nn.Module) -> Network:
 
 
 def channels_last_is_safe(module: nn.Module) -> bool:
-    """Whether the module may be trained with its images and kernels channels-last on a CPU.
+    """Tell whether the module can be trained with images and kernels channels-last on a CPU.
 
-    Not with a convolution 1x1 of a stride above 1 on few channels: the gradient of its weights is written past the end
-    of a buffer, so that it is wrong or the process dies.  [uxlfoundation/oneDNN issue 6035; seen with torch 2.13 on
-    AVX2, 7 channels or fewer, stride 2]
+    A 1x1 convolution with a stride above 1 on few channels is not safe: its weight gradient is written past the end of
+    a buffer, so it is wrong or the process dies.  [uxlfoundation/oneDNN issue 6035; seen with torch 2.13 on AVX2, 7
+    channels or fewer, stride 2]
     """
     from torch import nn
 
@@ -167,14 +182,14 @@ def channels_last_is_safe(module: nn.Module) -> bool:
 
 
 def rows_first(tensors: Any) -> Any:
-    """A tensor, or those in a tuple or a dict, in torch's default layout, (B, C, H, W) in that order in memory.
+    """Return a tensor, or a tuple or dict of tensors, in torch's default memory layout (B, C, H, W).
 
-    With that layout's strides: a kernel 1x1 is contiguous in both layouts, and its strides say which one is taken.
+    The strides are that layout's too: a 1x1 kernel is contiguous in both layouts, and torch chooses by its strides.
     """
     from torch import Tensor
 
     if isinstance(tensors, Mapping):
-        return {name: rows_first(one) for name, one in tensors.items()}
+        return {name: rows_first(tensor) for name, tensor in tensors.items()}
     if isinstance(tensors, tuple):
         return tuple(map(rows_first, tensors))
     if not isinstance(tensors, Tensor) or tensors.dim() != 4:
@@ -182,8 +197,7 @@ def rows_first(tensors: Any) -> Any:
     return tensors.contiguous().flatten().view(tensors.shape)
 
 
-def _apart(buffer: Tensor) -> Tensor:
-    """A buffer without the graph that an assignment may have given it."""
+def _detached(buffer: Tensor) -> Tensor:
     return buffer.detach() if buffer.requires_grad else buffer
 
 
@@ -195,7 +209,7 @@ def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 @contextmanager
 def modes_kept(module: nn.Module) -> Iterator[None]:
-    """Give each layer back the mode (train or eval) that it had."""
+    """Restore each layer's mode (train or eval) at the end of the block."""
     before = [(layer, layer.training) for layer in module.modules()]
     try:
         yield
@@ -205,17 +219,27 @@ def modes_kept(module: nn.Module) -> Iterator[None]:
 
 
 def state_of(module: nn.Module) -> State:
-    """A copy of the module's parameters and then its buffers, tied ones once, those it does not save too."""
+    """Return a copy of the module's parameters and all its buffers, tied tensors once.
+
+    Examples:
+        >>> from torch import nn
+        >>> list(state_of(nn.Linear(2, 3)))
+        ['weight', 'bias']
+    """
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return cast(State, {name: tensor.detach().clone() for name, tensor in tensors.items()})
 
 
 def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
-    """The names of the parameters that may be pruned: "weights" of Conv and Linear layers, "all", or those named.
+    """Return the names of the parameters that may be pruned.
+
+    Args:
+        net: the network.
+        params: "weights" (of Conv and Linear layers), "all", or names of parameters.
 
     Raises:
-        UsageError: a word or a name that is not one of these; there is nothing to prune, or a layer whose weight is
-            computed from other tensors.
+        UsageError: a word or a name is unknown, there is nothing to prune, or with "weights" a layer's weight is
+            computed from other tensors or the layer is unknown.
     """
     words = {"weights": net.prunable, "all": net.parameters}
     if isinstance(params, str):
@@ -225,14 +249,14 @@ def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
             _check_weights(net)
         return words[params]
     if not isinstance(params, Iterable):
-        raise UsageError(f"params is {params!r}; it is 'weights', 'all', or the names of parameters.")
+        raise UsageError(f"params is {params!r}; it must be 'weights', 'all', or the names of parameters.")
     chosen = tuple(params)
     if not chosen:
-        raise UsageError("params names nothing: there is nothing to prune.")
+        raise UsageError("params is empty, so there is nothing to prune. Name at least one parameter.")
     for name in chosen:
         if name not in net.parameters:
             raise UsageError(
-                f"params names '{name}', which is no parameter of the module (a tied one has its first name)."
+                f"params names '{name}', which is not a parameter of the module (a tied one has its first name)."
                 f"{suggestion(name, net.parameters)}"
             )
     return tuple(name for name in net.parameters if name in chosen)
@@ -241,15 +265,15 @@ def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
 def _check_weights(net: Network) -> None:
     if net.computed:
         raise UsageError(
-            f"the weight of '{net.computed[0]}' is no parameter but computed from others (a parametrization, "
-            "weight_norm, torch.nn.utils.prune), so it would be left out. Make it one first (parametrize."
+            f"the weight of '{net.computed[0]}' is not a parameter but computed from others (a parametrization, "
+            "weight_norm, torch.nn.utils.prune), so it would be left out. Make it a parameter first (parametrize."
             "remove_parametrizations, prune.remove), or name the parameters to prune: params=[...]."
         )
     if net.unknown:
         raise UsageError(
             f"'{net.unknown[0]}' is a weight of two dimensions or more in a layer that is neither a Conv nor a Linear "
-            "layer of torch, so it would be left out. If that is right, say so by naming the parameters to prune: "
-            "params=lotterylab.network.prunable_names(module); else name it too."
+            "layer of torch, so it would be left out. To leave it out, name the parameters to prune: "
+            "params=lotterylab.network.prunable_names(module). To prune it, name it too."
         )
     if not net.prunable:
         raise UsageError(

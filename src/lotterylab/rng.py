@@ -1,4 +1,4 @@
-"""Random streams by name: what is drawn depends on the seed and the purpose, never on what was drawn before."""
+"""Random streams have names: their draws depend on the seed and the purpose, never on earlier draws."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     import numpy
     import torch
 
-TORCH_SEED = 67280421310721  # of torch's generators in a new process
+TORCH_SEED = 67280421310721  # torch's own seed in a new process
 
 
 def key(seed: int, *names: str | int) -> int:
-    """The 128-bit key of a stream: SHA-256 of the seed and the names, each with its length, so that
-    ``("a", "bc")`` and ``("ab", "c")`` differ."""
+    """Return the 128-bit key of a stream, from the SHA-256 of the seed and the names.
+
+    Each name is hashed with its type and length, so ``("a", "bc")`` and ``("ab", "c")`` differ.
+    """
     digest = hashlib.sha256(f"lotterylab.rng/{seed:d}".encode())
     for name in names:
         part = f"{type(name).__name__}:{name}".encode()
@@ -25,11 +27,14 @@ def key(seed: int, *names: str | int) -> int:
 
 
 def stream(seed: int, *names: str | int) -> numpy.random.Generator:
-    """A generator for one purpose: ``stream(seed, "order", epoch)``.
+    """Return a NumPy generator for one purpose, such as ``stream(seed, "order", epoch)``.
 
-    Philox (Salmon et al., 2011) with a 128-bit key.  NumPy's and not torch's, because torch's CPU generator
-    keeps only 32 bits of its seed: among 10^5 streams two would share one with probability above one half.
-    The same numbers on every platform and device; the caller moves them to where they are used.
+    It is Philox (Salmon et al., 2011) with a 128-bit key, and gives the same numbers on every platform.  torch's CPU
+    generator keeps only 32 bits of its seed: of 10^5 streams, two would be equal with a probability above one half.
+
+    Examples:
+        >>> stream(0, "order", 3).permutation(5).tolist() == stream(0, "order", 3).permutation(5).tolist()
+        True
     """
     import numpy
 
@@ -38,10 +43,10 @@ def stream(seed: int, *names: str | int) -> numpy.random.Generator:
 
 @contextmanager
 def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = ()) -> Iterator[None]:
-    """Let torch's global generators draw for one purpose within the block, and give them back as they were.
+    """Seed torch's global generators for one purpose within the block, and restore their states afterwards.
 
-    For modules that draw from them as they are run, such as ``nn.Dropout``.  ``devices``: where the module is; those
-    that are CUDA's have a generator each.  Here 63 bits of the key are all that torch takes.
+    Modules such as ``nn.Dropout`` draw from them.  ``devices`` are the module's; each CUDA device has its own
+    generator.  torch takes 63 bits of the key.
     """
     import torch
 
@@ -49,15 +54,12 @@ def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = 
     with torch.random.fork_rng(devices=indices):
         number = key(seed, *names) & (2**63 - 1)
         for generator in (torch.default_generator, *(torch.cuda.default_generators[index] for index in indices)):
-            generator.manual_seed(number)  # these alone: torch.manual_seed would seed every other device too
+            generator.manual_seed(number)  # torch.manual_seed would seed every other device too
         yield
 
 
 def seed_globals(seed: int, *names: str | int) -> None:
-    """Seed every global generator (torch's on all devices, NumPy's, Python's) for one purpose.
-
-    For what a user's own code draws; nothing of ours draws from them unseeded.
-    """
+    """Seed every global generator (torch's on all devices, NumPy's, Python's) for one purpose, for a user's code."""
     import random
 
     import numpy
@@ -71,9 +73,9 @@ def seed_globals(seed: int, *names: str | int) -> None:
 
 @contextmanager
 def generators_of_a_new_process() -> Iterator[None]:
-    """Let every global generator of the CPU start from one state within the block, and give them back as they were.
+    """Reset every global CPU generator within the block, and restore their states afterwards.
 
-    What a user's module draws unasked then depends on its own task alone, not on the tasks before.
+    Unseeded draws of a user's module then depend on its own task alone, not on earlier tasks.
     """
     import random
 

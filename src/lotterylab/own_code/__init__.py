@@ -1,1 +1,1 @@
-"""A user's own code: how it is named, hashed, imported, and what options it takes."""
+"""A user's own code is imported by its reference, named by its hash, and given checked options."""

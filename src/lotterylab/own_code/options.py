@@ -18,7 +18,7 @@ SIMPLE = (int, float, bool, str)
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """``type``: int, float, bool, str, words (Literal), tuples of these, or these or None."""
+    """An ``Option`` is a parameter that a user can set; ``type`` is int, float, bool, str, Literal words or tuples."""
 
     name: str
     type: Any
@@ -28,14 +28,13 @@ class Option:
 
 
 def options_of(function: Callable[..., Any], skip: Collection[str] = ()) -> tuple[Option, ...]:
-    """One option for each keyword parameter that is not in ``skip``, in the order of the signature.
+    """Return an option for each keyword parameter that is not in ``skip``, in the order of the signature.
 
-    Its type is the annotation, or else the type of the default; its help is what a docstring says in a line
-    ``name: text`` (with or without backquotes, also in a list of arguments).  A parameter of another type is left out
-    if it has a default.
+    Its type is the annotation or, without one, the type of the default.  Its help is the text after ``name:`` in the
+    docstring, with or without backquotes.  A parameter of an unsupported type is left out if it has a default.
 
     Raises:
-        UsageError: for a parameter without default that cannot be given as an option.
+        UsageError: a parameter of an unsupported type has no default.
     """
     help_of = _help_of(function)
     options = []
@@ -58,22 +57,22 @@ def options_of(function: Callable[..., Any], skip: Collection[str] = ()) -> tupl
 
 
 def takes(function: Callable[..., Any], name: str) -> bool:
-    """Whether ``function(name=...)`` may be written."""
+    """Tell whether the function accepts the keyword ``name``."""
     parameter = _parameters(function).get(name)
     named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     return named or takes_any(function)
 
 
 def takes_any(function: Callable[..., Any]) -> bool:
-    """Whether the function has ``**options``."""
+    """Tell whether the function accepts any keyword (``**options``)."""
     return any(parameter.kind is parameter.VAR_KEYWORD for parameter in _parameters(function).values())
 
 
 def converted(value: Any, option: Option, where: str) -> Any:
-    """``value`` in the option's type: a whole number stands for a float, a list for a tuple.
+    """Return ``value`` in the option's type; a whole number may stand for a float, and a list for a tuple.
 
     Raises:
-        UsageError: for any other type.
+        UsageError: the value has another type.
     """
     try:
         return _fit(value, option.type)
@@ -119,7 +118,7 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _type_of(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
-    """The type, or None where it is not one that an option can have."""
+    """Return the parameter's type, or None if an option cannot have it."""
     annotation: Any = parameter.annotation
     if isinstance(annotation, str):
         annotation = _evaluated(parameter.name, annotation, function)
@@ -145,9 +144,9 @@ def _is_simple(kind: Any) -> bool:
 
 
 def _evaluated(name: str, annotation: str, function: Callable[..., Any]) -> Any:
-    """The type that a written annotation means where the function was written; None where a name is not there.
+    """Return the type that an annotation names in the function's module, or None if a name is unknown.
 
-    One by one, since a function's other annotations may name what is imported for type checkers only.
+    Each annotation is evaluated alone, since others may use names that are imported for type checkers only.
     """
     written = inspect.unwrap(function)
     home = vars(sys.modules[written.__module__])
@@ -158,7 +157,7 @@ def _evaluated(name: str, annotation: str, function: Callable[..., Any]) -> Any:
 
 
 def _help_of(function: Callable[..., Any]) -> dict[str, str]:
-    """By the name of the parameter; for a class, also what the classes say that it was made from."""
+    """Return help texts by parameter name; those of a class include its base classes'."""
     documented = reversed(function.__mro__) if isinstance(function, type) else (function,)
     found: dict[str, str] = {}
     for one in documented:
@@ -167,7 +166,7 @@ def _help_of(function: Callable[..., Any]) -> dict[str, str]:
 
 
 def _help_by_name(text: str) -> dict[str, str]:
-    """What follows "name:" at the start of a line, with the lines that are indented further."""
+    """Return the text after "name:" at the start of a line, with the following lines that are indented further."""
     found: dict[str, str] = {}
     current, depth = "", 0
     for line in text.splitlines():

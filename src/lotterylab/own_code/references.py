@@ -1,4 +1,4 @@
-"""A user's own function by its reference "package.module:name": found, named by its source, and its options read."""
+"""A user's own function is imported by its reference "package.module:name" and named by its source."""
 
 from __future__ import annotations
 
@@ -20,22 +20,26 @@ from lotterylab.own_code.options import Option, converted, options_of, takes, ta
 
 __all__ = ["Option", "check_options", "check_unchanged", "code_hash", "described", "find", "options_of", "takes"]
 
-MOST_LETTERS = 1000  # of what an error says
+MOST_LETTERS = 1000  # of an error's message
 REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def find(reference: str) -> Callable[..., Any]:
-    """The function or class that "package.module:name" names.
+    """Return the function or class that "package.module:name" names.
 
-    The current folder comes first in the search, as with ``python -m``, and stays there, for imports that the user's
-    code does when it is called.
+    The current folder is put first on ``sys.path``, as with ``python -m``, and stays there for later imports of the
+    user's code.
 
     Raises:
-        UsageError: for what is no reference, a module or name that is not there, an error while the module is
-            imported (with its own words and place), and for what cannot be called.
+        UsageError: the reference is malformed, the module or the name does not exist, the import fails, or the object
+            cannot be called.
+
+    Examples:
+        >>> find("os.path:basename")("folder/file")
+        'file'
     """
     if not REFERENCE.fullmatch(reference) or ".py:" in reference:
-        raise UsageError(f"'{reference}' is no reference. {_spelling(reference)}")
+        raise UsageError(f"'{reference}' is not a reference. {_spelling(reference)}")
     module_name, _, name = reference.partition(":")
     module = _import(module_name, reference)
     try:
@@ -54,16 +58,19 @@ def find(reference: str) -> Callable[..., Any]:
 
 
 def code_hash(reference: str) -> str:
-    """SHA-256 of the source file in which the function is written, also where another module passes it on.
+    """Return the SHA-256 of the source file in which the function is written, not of the file's imports.
 
-    What that file imports is not part of it.  In one process, the hash of a function stays what it was at first, since
-    Python does not read a file again when it is edited.
+    A process hashes each function once, since Python does not read an edited file again.
     """
     return _hash_of_source(find(reference), reference)
 
 
 def check_unchanged(reference: str, code: str) -> None:
-    """Refuse a function whose file is not the one that ``code_hash`` named."""
+    """Refuse a function whose file has another hash than ``code``.
+
+    Raises:
+        UsageError: the hashes differ.
+    """
     found = code_hash(reference)
     if found != code:
         raise UsageError(
@@ -77,12 +84,12 @@ def _hash_of_source(found: Callable[..., Any], reference: str) -> str:
     written = inspect.unwrap(found)
     try:
         path = inspect.getsourcefile(written)
-    except TypeError:  # made by a call, or in C
+    except TypeError:  # the function was made by a call, or in C
         path = None
     if path is None or not os.path.isfile(path):
         raise UsageError(
-            f"'{reference}' has no source file that could be hashed (a {type(found).__name__}). Name a function or "
-            "class that is written in a file, with def or class."
+            f"'{reference}' has no source file to hash (a {type(found).__name__}). Name a function or class that is "
+            "written in a file, with def or class."
         )
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
@@ -92,7 +99,7 @@ def _import(module_name: str, reference: str) -> Any:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
-    importlib.invalidate_caches()  # a file may be younger than the last look
+    importlib.invalidate_caches()  # a file may be newer than the cached listing
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -100,28 +107,28 @@ def _import(module_name: str, reference: str) -> Any:
             raise _broken(reference, module_name, error) from error
         package, _, missing = error.name.rpartition(".")
         near = suggestion(missing, _beside(package))
-        raise UsageError(f"'{reference}': there is no module {error.name}, looked for from {here}.{near}") from None
+        raise UsageError(f"'{reference}': there is no module {error.name}, searched from {here}.{near}") from None
     except (Exception, SystemExit) as error:
         raise _broken(reference, module_name, error) from error
 
 
 def _beside(package: str) -> list[str]:
-    """Names of the modules in the package, or of those in the current folder."""
+    """Return the names of the modules in the package, or in the current folder without one."""
     if not package:
         return [one.name for one in pkgutil.iter_modules([os.getcwd()])]
     return [one.name for one in pkgutil.iter_modules(getattr(sys.modules[package], "__path__", []))]
 
 
 def described(error: BaseException) -> str:
-    """Kind and words of an error in a user's code, and the last place outside this package that it came through."""
+    """Return the class and message of an error in a user's code, with the last frame outside this package."""
     ours = os.path.dirname(__file__) + os.sep
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if "importlib" not in frame.filename and not frame.filename.startswith(ours)]
     where = f", {theirs[-1].filename}:{theirs[-1].lineno}" if theirs else ""
     try:
         words = shown(str(error), most=MOST_LETTERS)
-    except Exception:  # the user's own class of errors may fail to spell itself
-        words = "(its message could not be spelled)"
+    except Exception:  # the __str__ of a user's error may fail
+        words = "(its message cannot be shown)"
     return f"{type(error).__name__}: {words}{shown(where, most=None)}"
 
 
@@ -133,7 +140,7 @@ def _broken(reference: str, module_name: str, error: BaseException) -> UsageErro
 
 
 def _spelling(reference: str) -> str:
-    """What to write instead."""
+    """Return a hint at the correct spelling of a reference."""
     hint = "Write package.module:name, such as my_models:small_net."
     path, _, name = reference.partition(":")
     if path.endswith(".py") and name:
@@ -145,12 +152,17 @@ def _spelling(reference: str) -> str:
 
 
 def check_options(reference: str, given: dict[str, Any], skip: tuple[str, ...] = ()) -> tuple[tuple[str, Any], ...]:
-    """``given`` as (name, value) pairs in the order of the names, each of the type that the function asks for.
+    """Return ``given`` as (name, value) pairs sorted by name, each value in the type that the function declares.
 
-    ``skip``: parameters that are passed by others.  A whole number stands for a float, a list for a tuple.
+    A whole number may stand for a float, and a list for a tuple.
+
+    Args:
+        reference: "package.module:name" of the function.
+        given: values by option name.
+        skip: parameters that the model or the data set passes.
 
     Raises:
-        UsageError: an unknown option with the nearest, one of another type, one that is missing.
+        UsageError: an option is unknown, has another type, or is missing.
     """
     function = find(reference)
     options = {option.name: option for option in options_of(function, skip)}
