@@ -168,7 +168,7 @@ def test_canonical_checksums_give_no_warning_unless_images_in_use_are_listed(tmp
 def test_only_files_that_are_needed_must_be_there(copy):
     (copy / "data_batch_2.bin").unlink()
     assert len(SMALL.load(copy).train) == 30
-    with pytest.raises(UsageError, match=r"is not whole: data_batch_2\.bin is missing"):
+    with pytest.raises(UsageError, match=r"is incomplete: data_batch_2\.bin is missing"):
         Cifar10(train=10_001, test=1).load(copy)
 
 
@@ -180,7 +180,7 @@ def test_without_a_folder_the_error_says_where_to_put_one(tmp_path, monkeypatch)
     assert raised.value.exit_code == 2
     with pytest.raises(UsageError, match=r"no folder .*missing.*--data digits"):
         SMALL.load(tmp_path / "missing")
-    with pytest.raises(UsageError, match=r"looked in ., cifar10, cifar-10-batches-py.*--data digits"):
+    with pytest.raises(UsageError, match=r"searched ., cifar10, cifar-10-batches-py.*--data digits"):
         SMALL.fingerprint(tmp_path)
 
 

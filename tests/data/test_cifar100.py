@@ -1,4 +1,4 @@
-"""CIFAR-100 in both layouts, from files made here; what it shares with CIFAR-10 is tested there."""
+"""CIFAR-100 is read in both layouts, from files made here; test_cifar.py has the tests of both sets."""
 
 from __future__ import annotations
 

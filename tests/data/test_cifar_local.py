@@ -1,4 +1,4 @@
-"""The local copy of CIFAR-10, where there is one."""
+"""The local copy of CIFAR-10 is read, if it exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoilt training data: nothing true is left in them, and everything else is."""
+"""Corrupted training data lose the relation of images and labels, and keep everything else."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_what_is_wrong_is_said(name, sizes, says):
 
 
 def test_images_that_are_sorted_by_class_are_refused_until_a_seed_draws_the_parts():
-    with pytest.raises(UsageError, match=r"the 40 training images .* hold none of 1 of its 3 classes .* --data.split"):
+    with pytest.raises(UsageError, match=r"the 40 training images .* lack 1 of its 3 classes .* --data.split"):
         custom_data("data_mine:ordered", train=40, validation=20).load(None)
     spec = custom_data("data_mine:ordered", train=40, validation=20, split_seed=7)
     data = spec.load(None)

@@ -1,4 +1,4 @@
-"""Folders of images: what is in which split, and what names a result."""
+"""Folders of images are divided into splits, and their content names a result."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_split_with_a_folder_of_its_own_is_cut_to_what_is_asked(divided):
 
 def test_train_without_test_needs_to_be_told(divided):
     (divided / "test").rename(divided / ".test")
-    with pytest.raises(UsageError, match=r"has no folder test/: say how many of its 24 images to test on.*test=4"):
+    with pytest.raises(UsageError, match=r"has no folder test/. Give the number of its 24 images to test on.*test=4"):
         Folder(path=divided).load(None)
     data = Folder(path=divided, size=4, test=4).load(None)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [20, 4, 4]

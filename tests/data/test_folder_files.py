@@ -1,4 +1,4 @@
-"""Folders of images: files of all kinds, and what is refused."""
+"""Folders of images are read from files of all kinds, or refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def saved(image: PIL.Image.Image, kind: str = "PNG", **options) -> bytes:
 
 
 def one(flat: Path, raw: bytes, name: str = "0.png", **fields) -> np.ndarray:
-    """What an image is decoded to, (H, W, C), as ant/``name``."""
+    """Return the decoded pixels of an image saved as ant/``name``, (H, W, C)."""
     (flat / "ant" / "0.png").unlink(missing_ok=True)
     (flat / "ant" / name).write_bytes(raw)
     data = Folder(path=flat, size=4, train=18, test=6, **fields).load(None)
@@ -105,7 +105,7 @@ def sixteen_bits(kind: int, channels: int) -> bytes:
 
 
 def header(width: int, height: int) -> bytes:
-    """The beginning of a grey PNG of that size, which is all that is read to refuse it."""
+    """Return the beginning of a grey PNG of that size, which is enough to refuse it."""
     said = b"IHDR" + struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + said + struct.pack(">I", zlib.crc32(said)) + b"\0\0\0\0IDAT"
 
@@ -140,7 +140,7 @@ def test_what_is_no_folder_of_class_folders_is_refused_by_name(flat, divided, tm
             with pytest.raises(UsageError, match=message):
                 ask(Folder(path=path, **fields))
 
-    refused(tmp_path / "nowhere", "no folder .*nowhere, where images in class folders")
+    refused(tmp_path / "nowhere", "no folder .*nowhere. Name a folder with images in class folders")
     (tmp_path / "bare").mkdir()
     refused(tmp_path / "bare", "bare has no class folders; at least two")
     write(tmp_path / "single", {"ant": 2})
@@ -161,7 +161,7 @@ def test_split_folders_that_do_not_fit_are_refused_by_name(divided):
         Folder(path=divided).load(None)
     (divided / "validation").rmdir()
     (divided / "test" / "dog").mkdir()
-    with pytest.raises(UsageError, match=r"test and .*train have different classes: dog is in one of them"):
+    with pytest.raises(UsageError, match=r"test and .*train have different classes: only one of them has dog"):
         Folder(path=divided).load(None)
     (divided / "test" / "dog").rmdir()
     (divided / "train").rename(divided / ".train")
@@ -172,7 +172,7 @@ def test_split_folders_that_do_not_fit_are_refused_by_name(divided):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, r"no folder test/: say how many of its 24 images"),
+        ({}, r"no folder test/. Give the number of its 24 images"),
         ({"test": 24}, "has 24 images to divide; the rest for training, 0 for validation and 24 for testing"),
         ({"test": 4, "train": 21}, "has 24 images to divide; 21 for training"),
         ({"test": 4, "train": 20, "validation": 1}, "20 for training, 1 for validation and 4 for testing"),
@@ -193,7 +193,7 @@ def test_images_that_are_all_alike_are_refused(tmp_path):
         (tmp_path / name).mkdir()
         for number in range(2):
             PIL.Image.new("RGB", (4, 4), (1, number + 2 * (name == "a"), 3)).save(tmp_path / name / f"{number}.png")
-    with pytest.raises(UsageError, match="one and the same value throughout channel 0"):
+    with pytest.raises(UsageError, match="channel 0 has the same value"):
         Folder(path=tmp_path, test=1).load(None)
 
 

@@ -1,4 +1,4 @@
-"""What stands in the place of a data file is refused by name at once, and what its name says is shown without harm."""
+"""Pipes, folders and devices in place of a data file are refused at once, and their names shown harmlessly."""
 
 from __future__ import annotations
 

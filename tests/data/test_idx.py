@@ -1,4 +1,4 @@
-"""idx files: read to the byte, refused at every defect."""
+"""idx files are read to the byte, and refused at every defect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WHOLE = written(np.arange(12).reshape(SHAPE))
 DEFECTS = {
     "empty": (b"", "0 bytes found, the header alone has 16"),
     "no idx file": (b"PK\x03\x04" + WHOLE[4:], "begins with the bytes 504b0304"),
-    "floats": (b"\0\0\x0d" + WHOLE[3:], "type byte is 0x0d, unsigned bytes have 0x08"),
+    "floats": (b"\0\0\x0d" + WHOLE[3:], "type byte is 0x0d and not 0x08, unsigned bytes"),
     "labels for images": (written(np.arange(3)), "it has 1 dimensions, 3 expected: 3 x 2 x 2"),
     "cut in the header": (WHOLE[:11], "ends within its header, after 11 bytes"),
     "another shape": (written(np.zeros((4, 2, 2))), "header says 4 x 2 x 2, 3 x 2 x 2 expected"),

@@ -101,7 +101,7 @@ def test_one_set_is_not_taken_for_the_other(tmp_path, monkeypatch):
 def test_a_missing_file_is_named(copy):
     (copy / "t10k-labels-idx1-ubyte").unlink()
     for ask in (SMALL.load, SMALL.fingerprint):
-        with pytest.raises(UsageError, match=r"MNIST in .* is not whole: t10k-labels-idx1-ubyte\.gz is missing"):
+        with pytest.raises(UsageError, match=r"MNIST in .* is incomplete: t10k-labels-idx1-ubyte\.gz is missing"):
             ask(copy)
 
 
@@ -125,9 +125,9 @@ def test_a_file_of_another_shape_is_refused(copy):
 def test_without_a_folder_the_error_says_where_to_put_one(tmp_path):
     with pytest.raises(UsageError, match=r"MNIST needs a local copy: .*data fetch mnist.*--data digits"):
         Mnist().load(None)
-    with pytest.raises(UsageError, match=r"no folder .*missing, where Fashion-MNIST was to be read"):
+    with pytest.raises(UsageError, match=r"no folder .*missing to read Fashion-MNIST from"):
         FashionMnist().load(tmp_path / "missing")
-    with pytest.raises(UsageError, match=r"no MNIST in .* \(looked in mnist, MNIST/raw, .*\)\. .*data fetch mnist"):
+    with pytest.raises(UsageError, match=r"no MNIST in .* \(searched mnist, MNIST/raw, .*\)\. .*data fetch mnist"):
         Mnist().fingerprint(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The local copy of MNIST, where there is one."""
+"""The local copy of MNIST is read, if it exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batches that criteria see."""
+"""Criteria score on these batches."""
 
 import pytest
 import torch

@@ -74,9 +74,9 @@ def test_of_digits_the_test_images_stay_those_of_the_default():
 
 
 def test_digits_refuses_what_would_mix_training_and_test_images():
-    with pytest.raises(UsageError, match="400 test images when split_seed is given, 401 were asked for"):
+    with pytest.raises(UsageError, match="400 test images with a split_seed, and 401 were asked for"):
         Digits(train=100, validation=0, test=401, split_seed=0)
-    with pytest.raises(UsageError, match="1397 images to train and validate on when split_seed is given, 1300 and 98"):
+    with pytest.raises(UsageError, match="1397 images to train and validate on with a split_seed, and 1300 and 98"):
         Digits(train=1300, validation=98, test=1, split_seed=0)
     assert Digits(train=1300, validation=98, test=1).title == "digits@1300/1"
 

@@ -1,4 +1,4 @@
-"""Orders and augmentations; the shared stream against PyTorch's own generator and DataLoader."""
+"""Orders and augmentations agree with PyTorch's own generator and DataLoader."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CROP_AND_FLIP = Augment(crop_padding=4, flip=True)
 
 
 class Drawing(TorchDataset):
-    """Items that say what was drawn for them, with the calls that torchvision's transforms make."""
+    """Items are their draws, made by the calls of torchvision's transforms."""
 
     def __init__(self, n: int, augment: Augment) -> None:
         self.n, self.augment = n, augment

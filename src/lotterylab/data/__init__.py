@@ -1,6 +1,6 @@
-"""Data sets: a frozen spec says which and how many images; what it loads stands on the device as whole tensors.
+"""A data spec is a frozen choice of images; it loads whole tensors onto the device.
 
-``SPECS`` are the sets that are known by name; ``Folder`` is any folder of images.
+``SPECS`` holds the data sets with names; ``Folder`` is any folder of images.
 """
 
 from lotterylab.data.augment import Augment

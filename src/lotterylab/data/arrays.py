@@ -1,4 +1,4 @@
-"""A data set as it was read, in NumPy: all that a fingerprint needs, before torch is imported."""
+"""Data sets are read as NumPy arrays, so that a fingerprint needs no torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lotterylab.data.base import Dataset, Split
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arrays:
-    """Images uint8 ``(n, C, H, W)``, labels ``(n,)`` and approximate bool ``(n,)``.
+    """An ``Arrays`` holds images uint8 ``(n, C, H, W)``, labels ``(n,)`` and approximate bool ``(n,)``.
 
-    Labels are uint8, uint16 where there are more than 256 classes.
+    Labels are uint8, or uint16 with more than 256 classes.
     """
 
     images: NDArray[np.uint8]
@@ -23,15 +23,15 @@ class Arrays:
     approximate: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        """n."""
+        """Return n, the number of images."""
         return len(self.labels)
 
     def __getitem__(self, part: slice | NDArray[np.integer]) -> Arrays:
-        """A part of them, in order, or those of the given indices."""
+        """Return the images of a slice or of an array of indices."""
         return Arrays(images=self.images[part], labels=self.labels[part], approximate=self.approximate[part])
 
     def split(self) -> Split:
-        """As tensors on the CPU, in memory of their own."""
+        """Return a copy as tensors on the CPU."""
         import torch
 
         return Split(
@@ -42,12 +42,12 @@ class Arrays:
 
 
 def exact(images: NDArray[np.uint8], labels: NDArray[np.unsignedinteger]) -> Arrays:
-    """Images none of which is approximate."""
+    """Return arrays without approximate images."""
     return Arrays(images=images, labels=labels, approximate=np.zeros(len(labels), dtype=np.bool_))
 
 
 def joined(parts: list[Arrays]) -> Arrays:
-    """One after another."""
+    """Return the parts concatenated."""
     return Arrays(
         images=np.concatenate([part.images for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
@@ -57,7 +57,7 @@ def joined(parts: list[Arrays]) -> Arrays:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArrayDataset:
-    """A ``Dataset`` before it is tensors."""
+    """An ``ArrayDataset`` is a ``Dataset`` of arrays instead of tensors."""
 
     train: Arrays
     validation: Arrays
@@ -68,7 +68,7 @@ class ArrayDataset:
     scale: float
 
     def dataset(self) -> Dataset:
-        """As tensors."""
+        """Return the data set as tensors."""
         return Dataset(
             train=self.train.split(),
             validation=self.validation.split(),
@@ -80,7 +80,7 @@ class ArrayDataset:
         )
 
     def content(self) -> str:
-        """SHA-256 of everything here, each array after its name and shape."""
+        """Return the SHA-256 of all fields, each array after its name and shape."""
         total = hashlib.sha256(f"lotterylab.data/{self.classes}|{self.mean}|{self.std}|{self.scale}|".encode())
         for name in ("train", "validation", "test"):
             part: Arrays = getattr(self, name)

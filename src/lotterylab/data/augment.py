@@ -1,4 +1,4 @@
-"""Random crops and flips, for a whole batch at once, on the device, before normalisation."""
+"""Random crops and flips are applied to a whole batch at once, on the device, before normalisation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Augment:
 
     def __post_init__(self) -> None:
         if self.crop_padding < 0:
-            raise UsageError(f"crop_padding={self.crop_padding}: it is a number of pixels, 0 or more.")
+            raise UsageError(f"crop_padding={self.crop_padding}: it must be a number of pixels, 0 or more.")
 
     @property
     def places(self) -> int:
@@ -33,11 +33,11 @@ class Augment:
 
 
 def windows(images: Tensor, augment: Augment) -> Tensor:
-    """All crops that can be drawn, as a view: images ``(n, C, H, W)`` -> ``(m, places, places, H, W, C)``.
+    """Return all possible crops as a view: images ``(n, C, H, W)`` -> ``(m, places, places, H, W, C)``.
 
-    m is n, or 2n with flips: the mirrored images follow, so that a flip is an index like the others, and a batch one
-    gather.  Of images of 3 x 32 x 32 with padding 4 that stores 10 kB each.  (Batch 128, one thread of a 2-core Zen 4
-    machine, torch 2.13, median of 60: 0.26 ms, against 0.68 ms for flipping crops and 1.4 ms for gathering pixels.)
+    m is n, or 2n with flips.  The mirrored images follow, so a flip is an index, and a batch is a single gather.  A 3 x
+    32 x 32 image with padding 4 takes 10 kB.  (Batch 128, one thread of a 2-core Zen 4 machine, torch 2.13, median of
+    60: 0.26 ms, against 0.68 ms for flipping crops and 1.4 ms for gathering pixels.)
     """
     from torch import cat
     from torch.nn.functional import pad
@@ -51,11 +51,11 @@ def windows(images: Tensor, augment: Augment) -> Tensor:
 
 
 def crops(windows: Tensor, draws: EpochDraws, augment: Augment) -> Tensor:
-    """The drawn crops, not yet normalised: uint8 ``(B, H, W, C)`` for B draws."""
+    """Return the drawn crops before normalisation, uint8 ``(B, H, W, C)`` for B draws."""
     if augment == Augment():
         return windows[draws.order, 0, 0]
     if not augment.flip:
         return windows[draws.order, draws.rows, draws.cols]
-    # a crop of the mirrored image, at the mirrored place, is the mirrored crop
+    # a crop of the mirrored image, at the mirrored column, is the mirrored crop
     cols = draws.cols.where(~draws.flips, 2 * augment.crop_padding - draws.cols)
     return windows[draws.order + draws.flips * (len(windows) // 2), draws.rows, cols]

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, from the user's own copy.  [krizhevsky2009learning]"""
+"""CIFAR-10 and CIFAR-100 are read from the user's own copy.   [krizhevsky2009learning]"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lotterylab.data.copies import Copy
 
-# of CIFAR-10, per channel over the 50,000 training images, as most publications on it use them
+# CIFAR-10's values per channel over the 50,000 training images, as most publications use them
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 

@@ -1,4 +1,4 @@
-"""Where the files of CIFAR-10 and CIFAR-100 are, which images are approximate, and whether the files are canonical."""
+"""The files of CIFAR-10 and CIFAR-100 are found, checked against canonical checksums, and read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from lotterylab.formats.foreign import text
 from lotterylab.formats.text import shown
 
 LIST = "approximate_images.csv"
-MOST_LIST, MOST_DIGITS = 8 << 20, 9  # bytes of the list, which can name 60,000 images; digits of an index
+MOST_LIST, MOST_DIGITS = 8 << 20, 9  # bytes of a list of at most 60,000 images; digits of an index
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """What is published: the training files in order and the test file, how their records look, where archives put
-    them, and ``canonical``, the MD5 sums of the files in both layouts."""
+    """A ``Files`` describes a published data set: its files in order, their records, and the folders of its archives.
+
+    ``canonical`` holds the MD5 sums of the files in both layouts.
+    """
 
     called: str
     name: str
@@ -37,11 +39,11 @@ class Files:
 
     @property
     def batches(self) -> tuple[str, ...]:
-        """All files, without the binary layout's suffix."""
+        """The names of all files, without the binary layout's suffix."""
         return (*self.training, self.test)
 
     def needed(self, *, training: int, test: int) -> dict[str, int]:
-        """How many records to read from which batch, in canonical order."""
+        """Return the number of records to read from each batch, in canonical order."""
         counts = {}
         for batch in self.training:
             if training > 0:
@@ -71,8 +73,8 @@ CIFAR10 = Files(
         "cifar10/cifar-10-batches-py",
         "cifar10/cifar-10-batches-bin",
     ),
-    # of the files in cifar-10-python.tar.gz, as torchvision lists them, and in cifar-10-binary.tar.gz, as the CIFAR-10
-    # loaders of prabhuomkar/pytorch-cpp and rai-project/dldataset list them
+    # sources: torchvision for cifar-10-python.tar.gz; prabhuomkar/pytorch-cpp and rai-project/dldataset for
+    # cifar-10-binary.tar.gz
     canonical={
         "data_batch_1": "c99cafc152244af753f735de768cd75f",
         "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -107,9 +109,9 @@ CIFAR100 = Files(
         "cifar-100-binary",
         "cifar100/cifar-100-python",
         "cifar100/cifar-100-binary",
-        ".",  # last: files called "train" and "test" may be anything
+        ".",  # last, since files called "train" and "test" may belong to any data set
     ),
-    # of the python files as torchvision lists them, of the binary ones as rai-project/dldataset does
+    # sources: torchvision for the python files, rai-project/dldataset for the binary files
     canonical={
         "train": "16019d7e3df5f24257cddd939b257f8d",
         "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
@@ -121,18 +123,18 @@ CIFAR100 = Files(
 
 @dataclass(frozen=True, kw_only=True)
 class CifarCopy:
-    """A ``Copy``: a folder that holds CIFAR; ``suffix`` ".bin" for the binary layout, "" for the python one."""
+    """A ``CifarCopy`` is a folder of CIFAR; ``suffix`` is ".bin" for the binary layout, "" for the python layout."""
 
     path: Path
     suffix: str
     published: Files
 
     def names(self, *, training: int, test: int) -> tuple[str, ...]:
-        """The files that hold the first so many images."""
+        """Return the names of the files with the first ``training`` and ``test`` images."""
         return tuple(f"{batch}{self.suffix}" for batch in self.published.needed(training=training, test=test))
 
     def read(self, *, training: int, test: int) -> tuple[Arrays, Arrays]:
-        """The training and the test images, the approximate ones marked."""
+        """Return the training and the test images, with approximate images marked."""
         marks = self._listed()
         reader = cifar_layouts.binary if self.suffix else cifar_layouts.python
         parts: dict[str, Arrays] = {}
@@ -141,11 +143,11 @@ class CifarCopy:
             images, labels = reader(path, count, self.published.records)
             approximate = np.isin(np.arange(count), marks.get(batch, []))
             parts[batch] = Arrays(images=images, labels=labels, approximate=approximate)
-        last = parts.pop(self.published.test)
-        return joined(list(parts.values())), last
+        tests = parts.pop(self.published.test)
+        return joined(list(parts.values())), tests
 
     def warnings(self, files: Checksums, *, used: int) -> tuple[str, ...]:
-        """One line when a checksum is not the canonical one or an image in use is listed as approximate."""
+        """Return a line if a checksum is not canonical or an image in use is listed as approximate."""
         listed = sum(len(indices) for indices in self._listed().values())
         differing = copies.differing(files, self.published.canonical)
         if not differing and not used:
@@ -163,7 +165,7 @@ class CifarCopy:
         return (f"This copy of {self.published.called} {state}; {approximate}.",)
 
     def _listed(self) -> dict[str, list[int]]:
-        """Batch -> indices of its approximate images, from the list beside the files, if there is one."""
+        """Return batch -> indices of its approximate images, from the list beside the files if it exists."""
         path = self.path / LIST
         marks: dict[str, list[int]] = {}
         if not path.is_file():
@@ -175,8 +177,8 @@ class CifarCopy:
             raise UsageError(f"{path} is not CSV ({error}).") from error
         for number, row in enumerate(rows, start=2):
             batch, index = Path(row.get("file") or "").stem, row.get("index_in_file") or ""
-            below = self.published.records.of.get(batch, 0)
-            if not index.isdecimal() or len(index) > MOST_DIGITS or int(index) >= below:
+            count = self.published.records.of.get(batch, 0)
+            if not index.isdecimal() or len(index) > MOST_DIGITS or int(index) >= count:
                 raise UsageError(
                     f"{path}, line {number}: columns file and index_in_file must name a batch of "
                     f"{self.published.called} and an index of a record in it; found {shown(repr(row.get('file')))} and "
@@ -187,7 +189,7 @@ class CifarCopy:
 
 
 def standing(data_dir: Path, published: Files) -> CifarCopy | None:
-    """The first of the places that holds a file of it; the binary layout before the python one."""
+    """Return the first of the known folders with a file of the data set, or None; the binary layout comes first."""
     for place in published.places:
         for suffix in (".bin", ""):
             if _any(data_dir / place / f"{batch}{suffix}" for batch in published.batches):
@@ -196,10 +198,10 @@ def standing(data_dir: Path, published: Files) -> CifarCopy | None:
 
 
 def find(data_dir: Path | None, published: Files) -> CifarCopy:
-    """The copy in the user's folder.
+    """Return the copy in the user's folder.
 
     Raises:
-        UsageError: no folder was given, or none of the places in it holds one.
+        UsageError: no folder was given, or the known places in it have no file of the data set.
     """
     copy = standing(data_dir, published) if data_dir is not None else None
     if copy is None:

@@ -1,4 +1,4 @@
-"""The two file layouts of CIFAR: records of labels and 3 x 32 x 32 bytes (R, G, B planes)."""
+"""CIFAR has two file layouts, each of records with labels and 3 x 32 x 32 bytes (R, G, B planes)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ Read = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (count, 3, 32, 32),
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """How the records of a data set look: ``of``, how many stand in which file; ``label_bytes`` before the pixels in
-    the binary layout, of which the last is the label; ``label_key`` of the python layout; labels below ``classes``.
-    ``archive`` is what the archives' names begin with."""
+    """A ``Records`` describes a data set's records.
+
+    ``of`` is the number of records by file.  In the binary layout, ``label_bytes`` precede the pixels, and the last is
+    the label; in the python layout, ``label_key`` names the labels.  Labels are below ``classes``.  The archives' names
+    begin with ``archive``.
+    """
 
     called: str
     archive: str
@@ -37,16 +40,16 @@ class Records:
 
 
 def binary(path: Path, count: int, records: Records) -> Read:
-    """The first ``count`` records of a ``.bin`` file: the label bytes, then the pixels.
+    """Return the first ``count`` records of a ``.bin`` file, whose records are label bytes and then pixels.
 
     Raises:
-        UsageError: the file has another size than it must have, or a label is not below ``classes``.
+        UsageError: the file has a wrong size, or a label is not below ``classes``.
     """
     whole, size = records.of[path.stem], records.label_bytes + PIXELS
-    found = path.stat().st_size
-    if found != whole * size:
+    file_size = path.stat().st_size
+    if file_size != whole * size:
         raise UsageError(
-            f"{path} is damaged: {whole * size} bytes expected ({whole} records of {size}), {found} found. "
+            f"{path} is damaged: {whole * size} bytes expected ({whole} records of {size}), {file_size} found. "
             f"Unpack {records.archive}-binary again."
         )
     read = np.fromfile(path, dtype=np.uint8, count=count * size).reshape(count, size)
@@ -54,18 +57,18 @@ def binary(path: Path, count: int, records: Records) -> Read:
 
 
 def python(path: Path, count: int, records: Records) -> Read:
-    """The first ``count`` records of a pickled dict with "data", uint8 ``(n, 3072)``, and a list of n labels.
+    """Return the first ``count`` records of a pickled dict with "data", uint8 ``(n, 3072)``, and a list of n labels.
 
-    Nothing in the file is run: its pickle may name NumPy's arrays and nothing else.
+    No code in the file is run: its pickle may name NumPy's arrays and nothing else.
 
     Raises:
-        UsageError: the file is no such pickle, is cut short, or a label is not below ``classes``.
+        UsageError: the file is not such a pickle, is cut short, or a label is not below ``classes``.
     """
     n = records.of[path.stem]
     try:
-        # a file of Python 3 has longer numbers than one of Python 2, and no more than that
+        # the limit allows for Python 3's numbers, which are longer than Python 2's
         raw = io.BytesIO(content(path, most=2 * n * (PIXELS + 128)))
-        # latin1 is the encoding in which Python 2's arrays survive
+        # only latin1 keeps Python 2's arrays intact
         batch: Any = Plain(raw, _KNOWN, build=_set_state, encoding="latin1", most=len(raw.getbuffer())).load()
         data, labels = batch["data"], np.asarray(batch[records.label_key])
         if not isinstance(data, np.ndarray):
@@ -73,7 +76,7 @@ def python(path: Path, count: int, records: Records) -> Read:
         whole = data.shape == (n, PIXELS) and data.dtype == np.uint8 and labels.shape == (n,)
     except UsageError:
         raise
-    except Exception as error:  # a damaged pickle can raise anything
+    except Exception as error:  # a damaged pickle can raise any exception
         reason = f"it names {error}, which no file of CIFAR does" if isinstance(error, Refused) else error
         raise UsageError(
             f"{path} ({path.stat().st_size} bytes) cannot be read as a batch of {records.called} "
@@ -104,21 +107,21 @@ def _dtype(code: str, align: int = 0, copy: int = 0) -> np.dtype[Any]:
 
 
 def _empty(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
-    """What a pickled array is before it gets its state; a pickle may not ask for a larger one."""
+    """Return the empty array that a pickle makes before it sets the state; refuse any other size."""
     if tuple(shape) != (0,):
         raise pickle.UnpicklingError("an array that is large before it has values")
     return np.empty(0, dtype=np.uint8)
 
 
 def _set_state(instance: Any, state: Any) -> None:
-    """The values of an array; of a type, only that it is of this machine's byte order."""
+    """Set the values of an array, and refuse a big-endian type."""
     if isinstance(instance, np.ndarray):
         instance.__setstate__(state)
     elif isinstance(instance, np.dtype) and state[1] == ">":
         raise pickle.UnpicklingError("an array of big-endian numbers")
 
 
-# the three things that a pickled array names
+# the names in the pickle of an array
 _KNOWN: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _empty,
     ("numpy._core.multiarray", "_reconstruct"): _empty,

@@ -1,4 +1,4 @@
-"""Training data from which nothing true can be learned: a control for whatever looks at data."""
+"""Corrupted training data are a control for methods that look at data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own data: a function by its reference that returns arrays."""
+"""A user's own data come from a function that returns arrays, named by its reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lotterylab.data.arrays import ArrayDataset, Arrays
 
-ENOUGH = 5  # images a class, from which a part that lacks a class is no accident
+ENOUGH = 5  # with so many images a class, a part lacks a class only if the images are sorted
 FROM_THE_STUDY = ("train", "validation", "test")
 
 
@@ -46,7 +46,7 @@ class CustomData:
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: what was read is read again in another process."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -85,20 +85,24 @@ class CustomData:
         from lotterylab.data.splits import cut
 
         try:
-            found = find(self.source)(**dict(self.options))
+            returned = find(self.source)(**dict(self.options))
         except UsageError:
             raise
         except Exception as error:
             raise UsageError(f"'{self.source}' failed: {described(error)}.") from error
-        if not isinstance(found, tuple | list) or len(found) != 4:
+        if not isinstance(returned, tuple | list) or len(returned) != 4:
             raise UsageError(
-                f"'{self.source}' returned {type(found).__name__}; return (images, labels, test_images, test_labels)."
+                f"'{self.source}' returned {type(returned).__name__}; it must return (images, labels, test_images, "
+                "test_labels)."
             )
-        pool, test = self._checked("images", *found[:2]), self._checked("test_images", *found[2:])
+        pool, test = self._checked("images", *returned[:2]), self._checked("test_images", *returned[2:])
         train, validation = self._sizes(len(pool.labels))
         count = len(test.labels) if self.test is None else self.test
         if not 1 <= count <= len(test.labels):
-            raise UsageError(f"test={count} was asked for; '{self.source}' gives {len(test.labels)} test images.")
+            raise UsageError(
+                f"test={count} was asked for; '{self.source}' gives {len(test.labels)} test images. Ask for 1 to "
+                f"{len(test.labels)}."
+            )
         used, validating = cut(pool, train=train, validation=validation, split_seed=self.split_seed)
         self._check_classes(pool, used, validating)
         scaled = used.images.astype("float64") / 255
@@ -107,8 +111,8 @@ class CustomData:
             validation=validating,
             test=test[:count],
             classes=int(max(pool.labels.max(), test.labels.max())) + 1,
-            mean=tuple(round(float(one), 4) for one in scaled.mean((0, 2, 3))),
-            std=tuple(round(float(one), 4) or 1.0 for one in scaled.std((0, 2, 3))),
+            mean=tuple(round(float(mean), 4) for mean in scaled.mean((0, 2, 3))),
+            std=tuple(round(float(std), 4) or 1.0 for std in scaled.std((0, 2, 3))),
             scale=255.0,
         )
 
@@ -117,21 +121,22 @@ class CustomData:
         train = n - validation if self.train is None else self.train
         if train < 1 or validation < 0 or train + validation > n:
             raise UsageError(
-                f"train={train} and validation={validation} were asked for; '{self.source}' gives {n} images."
+                f"train={train} and validation={validation} were asked for; '{self.source}' gives {n} images. Ask for "
+                f"{n} or fewer in all, and for at least 1 to train on."
             )
         return train, validation
 
     def _check_classes(self, pool: Arrays, train: Arrays, validation: Arrays) -> None:
-        """Images that are sorted by their class, taken in that order, leave whole classes out of a part."""
+        """Refuse parts that lack whole classes, as happens when the images are sorted by class."""
         import numpy as np
 
         classes = np.unique(pool.labels)
-        for what, part in (("training", train), ("validation", validation)):
-            found, lacking = len(part.labels), np.setdiff1d(classes, part.labels)
-            if found >= ENOUGH * len(classes) and len(lacking):
+        for name, part in (("training", train), ("validation", validation)):
+            count, lacking = len(part.labels), np.setdiff1d(classes, part.labels)
+            if count >= ENOUGH * len(classes) and len(lacking):
                 raise UsageError(
-                    f"the {found} {what} images of '{self.source}' hold none of {len(lacking)} of its {len(classes)} "
-                    f"classes (the first: {int(lacking[0])}): are they sorted by class? Draw the parts with "
+                    f"the {count} {name} images of '{self.source}' lack {len(lacking)} of its {len(classes)} classes "
+                    f"(the first: {int(lacking[0])}). The images seem to be sorted by class: draw the parts with "
                     "--data.split-seed 0, or return the images in another order."
                 )
 

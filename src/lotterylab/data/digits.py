@@ -1,4 +1,4 @@
-"""Handwritten digits of 8 x 8 pixels, shipped inside the package (digits-source.txt): real data without a download.
+"""Handwritten digits of 8 x 8 pixels are shipped inside the package (digits-source.txt), without a download.
 
 [alpaydin1998optical]
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FILE = "digits.npz"
 IMAGES = 1_797
 TESTED_FROM = 1_397  # the first test image of the default sizes
-# over the first 1,197 images, the default training split, on the scale 0..1
+# values over the first 1,197 images, the default training split, on the scale 0..1
 MEAN = (0.3063,)
 STD = (0.3755,)
 
@@ -51,12 +51,12 @@ class Digits:
             )
         if self.split_seed is not None and self.tested_from + self.test > IMAGES:
             raise UsageError(
-                f"digits has {IMAGES - TESTED_FROM} test images when split_seed is given, {self.test} were asked for. "
+                f"digits has {IMAGES - TESTED_FROM} test images with a split_seed, and {self.test} were asked for. "
                 "Ask for fewer, or leave split_seed out."
             )
         if self.split_seed is not None and self.train + self.validation > TESTED_FROM:
             raise UsageError(
-                f"digits has {TESTED_FROM} images to train and validate on when split_seed is given, {self.train} and "
+                f"digits has {TESTED_FROM} images to train and validate on with a split_seed, and {self.train} and "
                 f"{self.validation} were asked for. Ask for fewer, or leave split_seed out."
             )
 

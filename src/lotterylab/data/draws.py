@@ -1,4 +1,4 @@
-"""What is random in one pass over the data, drawn and not yet used."""
+"""The random draws of an epoch are made before the epoch uses them."""
 
 from __future__ import annotations
 

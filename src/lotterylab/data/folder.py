@@ -1,4 +1,4 @@
-"""A folder of the user's own images, one folder a class."""
+"""A folder of the user's own images has a folder for each class."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Folder:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise UsageError(f"size={self.size}: images have at least 1 pixel a side.")
+            raise UsageError(f"size={self.size}: images need at least 1 pixel a side.")
         if self.channels not in CHANNELS:
-            raise UsageError(f"channels={self.channels}: 3 (RGB) or 1 (grey) is possible.")
+            raise UsageError(f"channels={self.channels}: give 3 (RGB) or 1 (grey).")
         for name, least in (("train", 1), ("validation", 0), ("test", 1)):
             count = getattr(self, name)
             if count is not None and count < least:
@@ -95,7 +95,7 @@ class Folder:
 
     @cached_property
     def _listing(self) -> Listing:
-        # for the properties, which are asked often; load and fingerprint look again
+        # cached for the properties; load and fingerprint list the folder again
         from lotterylab.data.folder_listing import listed
 
         return listed(Path(self.path).expanduser())

@@ -1,4 +1,4 @@
-"""Which images are in a folder of class folders, and which of them go where."""
+"""The images of a folder of class folders are listed and divided into splits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validatio
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A file by its path below the root, with its class; size and time tell whether it has changed."""
+    """An ``Image`` is a file by its path below the root, with its class; size and time show a change."""
 
     path: str
     label: int
@@ -31,48 +31,49 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The classes, and the images of each split that has a folder; of "train" alone where none has."""
+    """A ``Listing`` has the classes and the images by split folder; without split folders, all images are "train"."""
 
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[Image, ...]]
 
 
 class Wanted(Protocol):
-    """How many images go where: the fields of ``folder.Folder`` that say so."""
+    """A ``Wanted`` has the fields of ``folder.Folder`` that set the splits' sizes."""
 
     @property
     def path(self) -> str | Path:
-        """Where the folder is, for errors."""
+        """The folder, for errors."""
         ...
 
     @property
     def train(self) -> int | None:
-        """Images for training; None for all that are left."""
+        """The number of training images; None means all that are left."""
         ...
 
     @property
     def validation(self) -> int | None:
-        """Images for validation."""
+        """The number of validation images."""
         ...
 
     @property
     def test(self) -> int | None:
-        """Images for testing."""
+        """The number of test images."""
         ...
 
     @property
     def split_seed(self) -> int:
-        """Draws the order of the images."""
+        """The seed of the images' order."""
         ...
 
 
 def listed(root: Path) -> Listing:
-    """What is in the folder, in the order of the names.  Names that begin with a dot are ignored, and so are files
-    beside the class folders.
+    """Return the folder's content in the order of the names.
+
+    Names that begin with a dot and files beside the class folders are ignored.
 
     Raises:
-        UsageError: no folder, not one of the two layouts, fewer than two classes, an empty class, or classes that
-            differ between the splits; a pipe, a device or a broken link among the images, or what the system refuses.
+        UsageError: the folder does not exist or has neither layout, there are fewer than two classes, a class is empty,
+            the splits have different classes, an image is a pipe, a device or a broken link, or the system refuses.
     """
     try:
         return _listed(root)
@@ -82,7 +83,7 @@ def listed(root: Path) -> Listing:
 
 def _listed(root: Path) -> Listing:
     if not root.is_dir():
-        raise UsageError(f"no folder {root}, where images in class folders were to be read.")
+        raise UsageError(f"there is no folder {root}. Name a folder with images in class folders.")
     names = _folders(root)
     if not set(names) & set(SPLIT_FOLDERS):
         classes = _classes(root, names)
@@ -91,22 +92,22 @@ def _listed(root: Path) -> Listing:
     classes = _classes(root / "train", _folders(root / "train"))
     splits = {}
     for name in names:
-        found = _folders(root / name)
-        if found != list(classes):
-            differing = sorted(set(found) ^ set(classes))
+        split_classes = _folders(root / name)
+        if split_classes != list(classes):
+            differing = sorted(set(split_classes) ^ set(classes))
             raise UsageError(
-                f"{root / name} and {root / 'train'} have different classes: {', '.join(differing)} is in one of them "
-                "only. Give both the same class folders."
+                f"{root / name} and {root / 'train'} have different classes: only one of them has "
+                f"{', '.join(differing)}. Give both the same class folders."
             )
         splits[SPLIT_FOLDERS[name]] = _images(root, name, classes)
     return Listing(classes=classes, splits=splits)
 
 
 def chosen(listing: Listing, wanted: Wanted) -> dict[str, list[Image]]:
-    """The images of each split, by the rules that ``Folder`` describes.
+    """Return the images of each split, by the rules that ``Folder`` describes.
 
     Raises:
-        UsageError: more were asked for than there are, or no test images can be found.
+        UsageError: more images were asked for than exist, or ``test`` is missing.
     """
     ordered = {name: _ordered(name, images, wanted.split_seed) for name, images in listing.splits.items()}
     pool = ordered.pop("train")
@@ -115,8 +116,8 @@ def chosen(listing: Listing, wanted: Wanted) -> dict[str, list[Image]]:
     validation = 0 if "validation" in parts else wanted.validation or 0
     if test is None:
         raise UsageError(
-            f"{wanted.path} has no folder test/: say how many of its {len(pool)} images to test on, for example "
-            f"test={max(1, len(pool) // 5)}. They are drawn by split_seed."
+            f"{wanted.path} has no folder test/. Give the number of its {len(pool)} images to test on, for example "
+            f"test={max(1, len(pool) // 5)}; split_seed draws them."
         )
     train = len(pool) - test - validation if wanted.train is None else wanted.train
     if train < 1 or test + train + validation > len(pool):
@@ -138,12 +139,12 @@ def _ordered(name: str, images: tuple[Image, ...], seed: int) -> list[Image]:
 def _first(name: str, images: list[Image], wanted: Wanted) -> list[Image]:
     count: int | None = getattr(wanted, name)
     if count is not None and count > len(images):
-        raise UsageError(f"{wanted.path} has {len(images)} {name} images, {count} were asked for.")
+        raise UsageError(f"{wanted.path} has {len(images)} {name} images; {count} were asked for. Ask for fewer.")
     return images[:count]
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(one.name for one in os.scandir(folder) if one.is_dir() and not one.name.startswith("."))
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _check_split_folders(root: Path, names: list[str]) -> None:
@@ -160,8 +161,8 @@ def _check_split_folders(root: Path, names: list[str]) -> None:
 
 def _classes(folder: Path, names: list[str]) -> tuple[str, ...]:
     if len(names) < 2:
-        found = f"one class only ({names[0]})" if names else "no class folders"
-        raise UsageError(f"{folder} has {found}; at least two folders of images are needed, one for each class.")
+        classes = f"one class only ({names[0]})" if names else "no class folders"
+        raise UsageError(f"{folder} has {classes}; at least two folders of images are needed, one for each class.")
     return tuple(names)
 
 
@@ -169,17 +170,22 @@ def _images(root: Path, split: str, classes: tuple[str, ...]) -> tuple[Image, ..
     images = []
     for label, name in enumerate(classes):
         folder = root / split / name
-        found = sorted((one for one in os.scandir(folder) if not one.name.startswith(".")), key=lambda one: one.name)
-        if not found:
+        entries = (entry for entry in os.scandir(folder) if not entry.name.startswith("."))
+        files = sorted(entries, key=lambda entry: entry.name)
+        if not files:
             raise UsageError(f"the class folder {folder} is empty. Put images in it, or remove it.")
-        for one in found:
-            if one.is_dir():
-                raise UsageError(f"{folder} has the folder {one.name} in it; a class folder holds images alone.")
-            state = one.stat()
+        for file in files:
+            if file.is_dir():
+                raise UsageError(
+                    f"{folder} has the folder {file.name} in it; a class folder may hold only images. Move it away."
+                )
+            state = file.stat()
             if not stat.S_ISREG(state.st_mode):
-                raise UsageError(f"{one.path} is a pipe, a socket or a device, not a file. Move it away.")
+                raise UsageError(f"{file.path} is a pipe, a socket or a device, not a file. Move it away.")
             if state.st_size > MOST_BYTES:
-                raise UsageError(f"{one.path} has {state.st_size:,} bytes; an image has at most {MOST_BYTES:,}.")
-            path = (Path(split) / name / one.name).as_posix()
+                raise UsageError(
+                    f"{file.path} has {state.st_size:,} bytes; an image may have {MOST_BYTES:,}. Move it away."
+                )
+            path = (Path(split) / name / file.name).as_posix()
             images.append(Image(path=path, label=label, bytes=state.st_size, modified_ns=state.st_mtime_ns))
     return tuple(images)

@@ -1,7 +1,7 @@
-"""The idx files in which MNIST is published: a header that says the shape, then one byte a value.
+"""MNIST is published in idx files: a header with the shape, then a byte for each value.
 
-Two zero bytes, the type (0x08: unsigned byte), the number of dimensions, each dimension as a big-endian 32-bit integer,
-the values in C order.  [lecun1998gradient; the format is described on MNIST's page]
+The header is two zero bytes, the type (0x08: unsigned byte), the number of dimensions, and each dimension as a
+big-endian 32-bit integer.  The values follow in C order.   [lecun1998gradient; MNIST's page describes the format]
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from lotterylab.errors import UsageError
 from lotterylab.formats.foreign import opened
 
 UNSIGNED_BYTE = 0x08
-GZIP = b"\x1f\x8b"  # no idx file begins so: its first two bytes are zero
+GZIP = b"\x1f\x8b"  # an idx file begins with two zero bytes instead
 
 
 def read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The values of an idx file, gzipped or not (its first bytes say which, not its name), of exactly this shape.
+    """Return the values of an idx file of exactly this shape; its first bytes show whether it is gzipped.
 
-    The header is compared with ``shape`` before any value is read, and one byte after the last is the most that is
-    asked for, so that no file can make us read or allocate more than the caller expects.
+    The header is compared with ``shape`` before any value is read, and at most one byte too many is requested, so no
+    file can make the caller read or allocate more than expected.
 
     Raises:
-        UsageError: no idx file of unsigned bytes, another shape, cut short, too long, or damaged compression.
+        UsageError: the file is not an idx file of unsigned bytes, has another shape, is cut short or too long, or its
+            compression is damaged.
     """
     with opened(path) as file:
         zipped = file.read(len(GZIP)) == GZIP
@@ -48,19 +49,19 @@ def _values(path: Path, file: BinaryIO, shape: tuple[int, ...]) -> NDArray[np.ui
     if len(start) < 4:
         raise _damaged(path, f"{len(start)} bytes found, the header alone has {4 + 4 * len(shape)}")
     if start[:2] != b"\0\0":
-        raise _damaged(path, f"it begins with the bytes {start.hex()}, an idx file with two zero bytes")
+        raise _damaged(path, f"it begins with the bytes {start.hex()} and not with two zero bytes")
     if start[2] != UNSIGNED_BYTE:
-        raise _damaged(path, f"its type byte is 0x{start[2]:02x}, unsigned bytes have 0x{UNSIGNED_BYTE:02x}")
+        raise _damaged(path, f"its type byte is 0x{start[2]:02x} and not 0x{UNSIGNED_BYTE:02x}, unsigned bytes")
     if start[3] != len(shape):
         raise _damaged(path, f"it has {start[3]} dimensions, {len(shape)} expected: {_spelled(shape)}")
     sizes = file.read(4 * len(shape))
     if len(sizes) < 4 * len(shape):
         raise _damaged(path, f"it ends within its header, after {4 + len(sizes)} bytes")
-    found = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
-    if found != shape:
-        raise _damaged(path, f"its header says {_spelled(found)}, {_spelled(shape)} expected")
+    file_shape = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
+    if file_shape != shape:
+        raise _damaged(path, f"its header says {_spelled(file_shape)}, {_spelled(shape)} expected")
     expected = math.prod(shape)
-    values = file.read(expected + 1)  # reading past the end is what makes gzip compare its checksum
+    values = file.read(expected + 1)  # gzip compares its checksum only when it is read past the end
     if len(values) != expected:
         more = "more" if len(values) > expected else str(len(values))
         raise _damaged(path, f"{expected} values expected ({_spelled(shape)}), {more} found")
@@ -71,5 +72,5 @@ def _spelled(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _damaged(path: Path, found: str) -> UsageError:
-    return UsageError(f"{path} is not the idx file that it should be: {found}. Download it again.")
+def _damaged(path: Path, reason: str) -> UsageError:
+    return UsageError(f"{path} is not the expected idx file: {reason}. Download it again.")

@@ -1,4 +1,4 @@
-"""Batches of a data set that stands wholly on the device: indexing, never one image at a time."""
+"""A loader indexes batches in a data set that is wholly on the device."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ class Loader:
 
     @cached_property
     def _windows(self) -> Tensor:
-        # made when training begins: a loader that only evaluates needs none
+        # cached when training begins; a loader that only evaluates needs no windows
         return windows(self.dataset.train.images, self.augment)

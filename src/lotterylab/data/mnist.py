@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 60,000 and 10,000 grey images of 28 x 28 pixels, from the user's own copy.
+"""MNIST and Fashion-MNIST have 60,000 and 10,000 grey images of 28 x 28 pixels, read from the user's own copy.
 
 [lecun1998gradient; xiao2017fashion]
 """

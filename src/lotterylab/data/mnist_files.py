@@ -1,4 +1,4 @@
-"""Where the idx files of MNIST and Fashion-MNIST are, what they hold, and whether they are the canonical ones."""
+"""The idx files of MNIST and Fashion-MNIST are found, checked against canonical checksums, and read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """What is published: where the files usually are, and ``canonical``, their MD5 sums, gzipped and not."""
+    """A ``Files`` describes a published data set by its usual folders and its ``canonical`` MD5 sums."""
 
     called: str
     name: str
@@ -32,8 +32,7 @@ class Files:
     canonical: Mapping[str, str]
 
 
-# the gzipped files as torchvision lists them; the unpacked ones of MNIST as unpacked by us, of Fashion-MNIST as several
-# public loaders list them
+# sources: torchvision for the gzipped files, our unpacking for MNIST's, several public loaders for Fashion-MNIST's
 MNIST = Files(
     called="MNIST",
     name="mnist",
@@ -68,21 +67,21 @@ FASHION = Files(
 
 @dataclass(frozen=True, kw_only=True)
 class IdxCopy:
-    """A ``Copy``: a folder that holds some of the four files, each plain or with ``.gz``; plain comes first."""
+    """An ``IdxCopy`` is a folder with some of the four files, each plain or gzipped; plain files come first."""
 
     path: Path
     published: Files
 
     def names(self, *, training: int, test: int) -> tuple[str, ...]:
-        """All four, as they are called here."""
+        """Return the names of all four files in this folder."""
         return tuple(name if (self.path / name).is_file() else f"{name}.gz" for name in NAMES)
 
     def read(self, *, training: int, test: int) -> tuple[Arrays, Arrays]:
-        """The first images of the training and of the test files, which are read whole."""
+        """Return the first images of the training and of the test files, which are read whole."""
         return self._part(*TRAINING)[:training], self._part(*TEST)[:test]
 
     def warnings(self, files: Checksums, *, used: int) -> tuple[str, ...]:
-        """One line when a checksum is not the canonical one."""
+        """Return a line if a checksum is not canonical."""
         differing = copies.differing(files, self.published.canonical)
         called = self.published.called
         return (f"This copy of {called} is not the canonical copy: checksums differ ({differing}).",) * bool(differing)
@@ -105,10 +104,10 @@ class IdxCopy:
 
 
 def standing(data_dir: Path, published: Files) -> IdxCopy | None:
-    """The first of the places that holds a file of these names.
+    """Return the first of the known folders with a file of the data set, or None.
 
     Raises:
-        UsageError: they are the other set's, which has files of the same names.
+        UsageError: the files belong to the other data set, whose files have the same names.
     """
     for place in published.places:
         path = data_dir / place
@@ -120,10 +119,10 @@ def standing(data_dir: Path, published: Files) -> IdxCopy | None:
 
 
 def find(data_dir: Path | None, published: Files) -> IdxCopy:
-    """The copy in the user's folder.
+    """Return the copy in the user's folder.
 
     Raises:
-        UsageError: no folder was given, none of the places in it holds one, or one holds the other set.
+        UsageError: no folder was given, or the known places in it have no file or the other data set.
     """
     copy = standing(data_dir, published) if data_dir is not None else None
     if copy is None:
@@ -135,8 +134,8 @@ def find(data_dir: Path | None, published: Files) -> IdxCopy:
 def _refuse_the_other(path: Path, present: list[str], published: Files) -> None:
     other = FASHION if published.name == MNIST.name else MNIST
     for name in present:
-        if "labels" in name and copies.md5(path / name) == other.canonical[name]:  # small files, and enough to tell
+        if "labels" in name and copies.md5(path / name) == other.canonical[name]:  # label files are small
             raise UsageError(
                 f"{path} holds {other.called}, not {published.called}: {name} has its checksum. "
-                f"Keep {published.called} in a folder {published.name} of its own."
+                f"Keep {published.called} in a separate folder {published.name}."
             )

@@ -1,4 +1,4 @@
-"""Raw bytes to normalised floats."""
+"""Raw bytes of images become normalised floats."""
 
 from __future__ import annotations
 

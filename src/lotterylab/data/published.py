@@ -1,4 +1,4 @@
-"""Data sets that were published as so many training images and so many test images, each in an order of its own."""
+"""Published data sets have training images and test images, each in a canonical order."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Published(ABC):
                 f"validation were asked for. Ask for {pool} or fewer in all."
             )
         if self.test > tests:
-            raise UsageError(f"{called} has {tests} test images, {self.test} were asked for.")
+            raise UsageError(f"{called} has {tests} test images; {self.test} were asked for. Ask for fewer.")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -80,11 +80,11 @@ class Published(ABC):
         from lotterylab.data.splits import titled
 
         called, tests = self.about.called, self.about.test_images
-        as_they_are = ", pixels from 0 to 1" if self.pixels == "unit" else ""
+        pixels = ", pixels from 0 to 1" if self.pixels == "unit" else ""
         if self.train + self.validation == self.about.training_images and self.test == tests:
-            return titled(called, self.split_seed) + as_they_are
-        shown = "" if self.test in (self.train, tests) else f"/{self.test}"
-        return titled(f"{called}@{self.train}{shown}", self.split_seed) + as_they_are
+            return titled(called, self.split_seed) + pixels
+        test = "" if self.test in (self.train, tests) else f"/{self.test}"
+        return titled(f"{called}@{self.train}{test}", self.split_seed) + pixels
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Only the files and records that are needed.  Raises ``UsageError`` when they are missing or damaged."""
@@ -103,11 +103,11 @@ class Published(ABC):
 
     @abstractmethod
     def _copy(self, data_dir: Path | None) -> Copy:
-        """The user's copy.  Raises ``UsageError`` when there is none."""
+        """Return the user's copy, or raise ``UsageError`` without one."""
 
     @property
     def _pool(self) -> int:
-        """How many training images are read: all of them when a seed chooses among them."""
+        """The number of training images to read: all of them if a seed chooses among them."""
         return self.train + self.validation if self.split_seed is None else self.about.training_images
 
     def _read(self, copy: Copy) -> ArrayDataset:

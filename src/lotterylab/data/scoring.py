@@ -1,4 +1,4 @@
-"""The batch on which a criterion scores a network, as a value."""
+"""A scoring batch, on which a criterion scores a network, is a value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def most_of_rarest(train: int, classes: int) -> int:
-    """Of so many training images, how many those of the rarest class can be at the most."""
+    """Return the largest possible number of images of the rarest class."""
     return train // classes
 
 
@@ -38,8 +38,8 @@ class PerClass:
         most = most_of_rarest(train, classes)
         if self.count > most:
             raise UsageError(
-                f"scoring_images is {self.count}, and of {train} training images in {classes} classes the "
-                f"rarest class has at most {most}. Ask for fewer, or for more training images (--train)."
+                f"scoring_images is {self.count}, but the rarest class has at most {most} of {train} training images "
+                f"in {classes} classes. Ask for fewer, or for more training images (--train)."
             )
 
     def draw(self, dataset: Dataset, seed: int) -> Batch:
@@ -52,12 +52,13 @@ class PerClass:
         labels = dataset.train.labels.cpu().numpy()
         chosen = []
         for label in range(dataset.classes):
-            there = numpy.flatnonzero(labels == label)
-            if len(there) < self.count:
+            members = numpy.flatnonzero(labels == label)
+            if len(members) < self.count:
                 raise UsageError(
-                    f"the scoring batch needs {self.count} images of class {label}; there are {len(there)}."
+                    f"the scoring batch needs {self.count} images of class {label}; there are {len(members)}. Ask for "
+                    "fewer scoring images, or for more training images."
                 )
-            chosen.append(stream(seed, "scoring", label).choice(there, self.count, replace=False))
+            chosen.append(stream(seed, "scoring", label).choice(members, self.count, replace=False))
         index = torch.from_numpy(numpy.concatenate(chosen))
         images = dataset.train.images[index].permute(0, 2, 3, 1)
         return Batch(inputs=Normalise.of(dataset)(images), targets=dataset.train.labels[index])
@@ -90,7 +91,7 @@ class FirstOfStream:
         from lotterylab.data.normalise import Normalise
 
         drawn = self.stream.scoring_draws(seed, n=len(dataset.train), size=self.size, augment=self.augment)
-        chosen = windows(dataset.train.images[drawn.order], self.augment)  # of these alone, not of the whole set
-        here = EpochDraws(order=torch.arange(self.size), rows=drawn.rows, cols=drawn.cols, flips=drawn.flips)
-        images = crops(chosen, here, self.augment)
+        chosen = windows(dataset.train.images[drawn.order], self.augment)  # windows of the batch, not of the whole set
+        draws = EpochDraws(order=torch.arange(self.size), rows=drawn.rows, cols=drawn.cols, flips=drawn.flips)
+        images = crops(chosen, draws, self.augment)
         return Batch(inputs=Normalise.of(dataset)(images), targets=dataset.train.labels[drawn.order])

@@ -1,4 +1,4 @@
-"""In which order the images of an epoch come and how each is augmented: pure functions of the seed and the epoch."""
+"""An epoch's order of images and their augmentation are pure functions of the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def _pass_words(size: int, augment: Augment) -> int:
 
 
 def _one_pass(seed: int, start: int, *, n: int, size: int, augment: Augment) -> EpochDraws:
-    """One iteration over the shuffling loader, stopped after ``size`` images, that begins at word ``start``."""
+    """Return the draws of an iteration over the shuffling loader from word ``start``, stopped after ``size`` images."""
     import torch
 
     words = _words(seed, start, _pass_words(size, augment))
-    # random_() of an int64 tensor: two words, the higher first, without the sign bit; the first two are the base seed,
-    # which only worker processes would use
+    # random_() of an int64 tensor takes two words, the higher first, without the sign bit; the first two words are the
+    # base seed, which only worker processes use
     sampler_seed = (int(words[2]) << 32 | int(words[3])) & (2**63 - 1)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(sampler_seed))[:size]
     drawn = torch.from_numpy(words[4:].astype("int64").reshape(size, -1))
@@ -110,9 +110,9 @@ def _one_pass(seed: int, start: int, *, n: int, size: int, augment: Augment) -> 
 def _words(seed: int, start: int, count: int) -> NDArray[np.uint32]:
     import numpy as np
 
-    # the same engine as torch's CPU generator: MT19937, seeded with the low 32 bits
+    # torch's CPU generator is MT19937 too, seeded with the low 32 bits
     generator = np.random.RandomState(seed & 0xFFFFFFFF)
-    chunk = 1 << 20  # bounds the memory for what is dropped
+    chunk = 1 << 20  # bounds the memory of dropped words
     for dropped in range(0, start, chunk):
         generator.randint(0, 2**32, min(chunk, start - dropped), dtype=np.uint32)
     return generator.randint(0, 2**32, count, dtype=np.uint32)
