@@ -89,7 +89,7 @@ def test_what_is_wrong_is_said_before_anything_runs(home, capsys, words, says):
 def test_an_activation_that_the_model_does_not_take_is_refused_and_none_is_made_up(home, capsys):
     words = ["plan", "activations", "--model", "own_model:Net", "--data", "folder:pictures", "--sparsities", "0.9"]
     assert main([*words, "--activations", "relu", "tanh"]) == 2
-    assert "activation 'tanh' was asked for, which 'own_model:Net' does not take" in capsys.readouterr().err
+    assert "activation 'tanh' was asked for, but 'own_model:Net' does not take" in capsys.readouterr().err
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "its own: dense" in said and "tanh" not in said

@@ -1,4 +1,4 @@
-"""The two facts of each activation, against its values on a fine grid."""
+"""Each activation's range and monotonicity agree with its values on a fine grid."""
 
 from __future__ import annotations
 

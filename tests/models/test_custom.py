@@ -1,4 +1,4 @@
-"""A user's own module as a model: what it is called with, what names it, and what is said when it is wrong."""
+"""A user's own module becomes a model, is named by its source, and is checked before training."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ def test_a_file_that_changed_after_planning_is_refused(mine):
 @pytest.mark.parametrize(
     ("name", "fields", "said"),
     [
-        ("fixed", {"activation": "tanh"}, "activation 'tanh' was asked for, which 'custom_mine:fixed' does not take"),
-        ("fixed", {"classes": 4}, r"gave \(2, 3\) and not the logits \(2, 4\) of 4 classes"),
+        ("fixed", {"activation": "tanh"}, "activation 'tanh' was asked for, but 'custom_mine:fixed' does not take"),
+        ("fixed", {"classes": 4}, r"gave \(2, 3\) and not logits of shape \(2, 4\)"),
         ("lazy", {}, "'1.weight' of 'custom_mine:lazy' has no shape yet"),
         ("wrong_inputs", {}, r"failed on images of shape \(2, 1, 4, 4\): RuntimeError: mat1 and mat2"),
-        ("only_norm", {"classes": 16}, "none to prune"),
+        ("only_norm", {"classes": 16}, "nothing can be pruned"),
         ("no_module", {}, "returned a str. Return a torch.nn.Module"),
         ("fails", {}, r"'custom_mine:fails' failed: RuntimeError: out of ideas, .*custom_mine\.py:\d+"),
-        ("Pair", {}, r"gave tuple and not the logits"),
+        ("Pair", {}, r"gave tuple and not logits"),
     ],
 )
 def test_what_is_wrong_is_said_by_a_check_before_anything_is_trained(mine, name, fields, said):
@@ -156,5 +156,5 @@ def test_options_are_checked_when_the_spec_is_made(mine, options, said):
 def test_the_fields_of_every_model_are_checked_here_too(mine):
     with pytest.raises(UsageError, match="Did you mean 'he-normal'"):
         custom("custom_mine:Net", init="he-norm", **FIELDS)
-    with pytest.raises(UsageError, match=r"it is \(channels, height, width\)"):
+    with pytest.raises(UsageError, match=r"it must be \(channels, height, width\)"):
         CustomModel(source="custom_mine:Net", code="", shape=(4, 4), classes=3)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Dropout as a function of the state: the hash, its statistics, and what does not change it."""
+"""Dropout is a function of the state, with the right hash and statistics."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_networks_that_are_stacked_drop_what_each_drops_alone():
 
 @pytest.mark.parametrize("p", [1.0, -0.1, math.nan])
 def test_what_is_no_fraction_is_refused(p):
-    with pytest.raises(UsageError, match="from 0 up to but not 1"):
+    with pytest.raises(UsageError, match="at least 0 and below 1"):
         Dropout(p)
 
 

@@ -1,4 +1,4 @@
-"""What holds of every kind of model, and of the names that the command gives them."""
+"""These laws hold for every model, and for every model name of the command."""
 
 from __future__ import annotations
 
@@ -191,8 +191,8 @@ def test_conv_n_drops_hidden_units_while_training_as_its_state_says():
     ("make", "said"),
     [
         (lambda: ConvN(depth=3), "Conv-3 was asked for"),
-        (lambda: ConvN(depth=2, dropout=1), "from 0 up to but not 1"),
-        (lambda: Vgg(depth=13), "there are VGG-11, VGG-16, VGG-19"),
+        (lambda: ConvN(depth=2, dropout=1), "at least 0 and below 1"),
+        (lambda: Vgg(depth=13), "known are VGG-11, VGG-16, VGG-19"),
         (lambda: ResNet(depth=18), "the depth is 6n . 2"),
         (lambda: ResNet(depth=20, shortcut="projected"), "Did you mean 'projection'"),
         (lambda: PreResNet(depth=101), "PreResNet-101 was asked for; the depth is 6n"),
@@ -202,7 +202,7 @@ def test_conv_n_drops_hidden_units_while_training_as_its_state_says():
         (lambda: LeNet300100(width=math.inf), "width is inf"),
         (lambda: LeNet300100(activation="rleu"), "Did you mean 'relu'"),
         (lambda: LeNet300100(init="own"), "no initialisation is named 'own'"),
-        (lambda: SPECS["vgg-16"](depth=19), "depth=19 was given, but the model's name says 16"),
+        (lambda: SPECS["vgg-16"](depth=19), "depth=19 was given, but the model's name sets it to 16"),
         (lambda: SPECS["mlp"](witdhs=(3,)), "no option of Mlp is named 'witdhs'. Did you mean 'widths'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The small dense network: counts, and that nothing narrower or wider is nearer."""
+"""The small dense network has the right count, and no narrower or wider network is nearer."""
 
 from __future__ import annotations
 

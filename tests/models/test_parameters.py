@@ -1,4 +1,4 @@
-"""How many parameters each model has: what its file states, arithmetic by hand, and what the papers print."""
+"""Each model has the number of parameters that its docstring, arithmetic by hand and the papers give."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lotterylab.network import prunable_names
 
 
 def meta(spec: ModelSpec) -> nn.Module:
-    """The module without its numbers, so that the large ones cost nothing."""
+    """Build the module on the meta device, so that large models cost nothing."""
     with torch.device("meta"):
         return spec.build()
 
@@ -47,7 +47,7 @@ def residual(blocks: int, stages: tuple[int, ...], shortcut: str) -> int:
 
 
 def pre_basic(blocks: int, shortcut: str) -> int:
-    """As above, but a norm has the channels of what comes in, one more stands at the end, and shortcuts have none."""
+    """Count as above, but norms have the channels of their inputs, a norm ends the network, and shortcuts have none."""
     total, before = 27 * 16 + 2 * 64 + linear(64, 10), 16
     for channels in (16, 32, 64):
         total += 9 * before * channels + (2 * blocks - 1) * 9 * channels**2

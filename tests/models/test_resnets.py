@@ -1,4 +1,4 @@
-"""Residual networks against the same networks written as one plain function of their state."""
+"""Residual networks agree with plain functions of their state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IMAGES = torch.randn(4, 2, 9, 12, generator=torch.Generator().manual_seed(0), dt
 
 
 def drawn(spec: ModelSpec) -> State:
-    """A state whose norms do something."""
+    """Return a state whose norms change their inputs."""
     draw = torch.Generator().manual_seed(1)
     state = {name: t.double() for name, t in spec.initial(0, "init", "named").items() if t.is_floating_point()}
     for name, tensor in state.items():
@@ -26,7 +26,7 @@ def drawn(spec: ModelSpec) -> State:
 
 
 def norm(state: State, name: str, x: Tensor) -> Tensor:
-    """In evaluation mode."""
+    """Compute a batch norm in evaluation mode."""
     mean, variance, scale, shift = (
         state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
     )
@@ -34,7 +34,7 @@ def norm(state: State, name: str, x: Tensor) -> Tensor:
 
 
 def around(x: Tensor, like: Tensor) -> Tensor:
-    """Option A, pixel by pixel: every second one, the new channels 0."""
+    """Take every second pixel, with zeros in the new channels (option A)."""
     out = torch.zeros_like(like)
     step = 1 if x.shape[2:] == like.shape[2:] else 2
     for row in range(like.shape[2]):

@@ -139,8 +139,8 @@ def test_where_pooling_first_is_not_exact_it_is_not_done():
     ("fields", "said"),
     [
         ({"shape": (3, 3, 32)}, "images of 3 x 32; its pooling needs at least 4 x 4"),
-        ({"shape": (3, 32)}, "it is .channels, height, width."),
-        ({"shape": (3, 32, 32.0)}, "three whole numbers"),
+        ({"shape": (3, 32)}, "it must be .channels, height, width."),
+        ({"shape": (3, 32, 32.0)}, "whole numbers from 1 on"),
         ({"shape": (0, 32, 32)}, "whole numbers from 1 on"),
         ({"widths": (32, 64)}, "three numbers"),
         ({"widths": (32, 0, 128)}, "widths has the value 0"),

@@ -1,4 +1,4 @@
-"""Models with norms, dropout and shortcuts in the engine: trained, stopped and continued, pruned, held."""
+"""The engine trains, stops, continues, prunes and holds models with norms, dropout and shortcuts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Models: one file each, a frozen spec with ``build()`` and ``initial()``.
+"""Each model is a file with a frozen spec, which has ``build()`` and ``initial()``.
 
-``SPECS`` are the names that the command line knows.
+``SPECS`` holds the names that the command line knows.
 """
 
 from __future__ import annotations

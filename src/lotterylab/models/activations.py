@@ -1,8 +1,7 @@
-"""Activation functions by name, with the two facts that the engine asks for.
+"""Activation functions have names; a new function is one entry of ``ACTIVATIONS``.
 
-A new one is one entry.  ``monotone``: max-pooling commutes with it (up to ties after rounding), so that pooling may
-come first.  ``range``: infimum and supremum of its values, from which saturation is measured (None: unbounded on that
-side).
+``monotone`` means that max-pooling commutes with the function (up to ties after rounding), so pooling may come first.
+``range`` is (infimum, supremum) of its values, None if unbounded on that side; saturation is measured from it.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from lotterylab.errors import unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """``apply`` is the name of the function in ``torch.nn.functional``, called with that function's defaults.
+    """An ``Activation`` calls the function ``apply`` of ``torch.nn.functional`` with its defaults.
 
-    ``papers``: the keys of the works that it is from.
+    ``papers`` are the keys of its sources.
     """
 
     apply: str
@@ -46,14 +45,18 @@ ACTIVATIONS = {
 
 
 def activation(name: str) -> Activation:
-    """The entry of that name, or an error with the nearest one."""
+    """Return the entry of that name.
+
+    Raises:
+        UsageError: the name is unknown; the message names the nearest one.
+    """
     if name not in ACTIVATIONS:
         raise unknown("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]
 
 
 def function(name: str) -> Callable[[Any], Any]:
-    """The function itself."""
+    """Return the function of that name."""
     import torch
     from torch.nn import functional
 
@@ -62,7 +65,7 @@ def function(name: str) -> Callable[[Any], Any]:
 
 
 def with_pool(act: Callable[[Any], Any], pool_first: bool) -> Callable[[Any], Any]:
-    """``act`` and 2 x 2 max-pooling, (B, C, H, W) -> (B, C, H // 2, W // 2), in one order or the other."""
+    """Return ``act`` with 2 x 2 max-pooling before or after it, (B, C, H, W) -> (B, C, H // 2, W // 2)."""
     from torch.nn.functional import max_pool2d
 
     if pool_first:

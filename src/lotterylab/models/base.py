@@ -1,4 +1,4 @@
-"""What every model is: a frozen spec that builds a module and draws its initial state."""
+"""A model is a frozen spec that builds a module and draws its initial state."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class ModelSpec:
             raise unknown("activation", self.activation, ACTIVATIONS)
         if self.init not in self.inits:
             raise unknown("initialisation", self.init, self.inits)
-        if len(self.shape) != 3 or not all(_counts(size) for size in self.shape):
-            raise UsageError(f"shape is {self.shape}; it is (channels, height, width), three whole numbers from 1 on.")
+        if len(self.shape) != 3 or not all(_is_count(size) for size in self.shape):
+            raise UsageError(f"shape is {self.shape}; it must be (channels, height, width), whole numbers from 1 on.")
         if min(self.shape[1:]) < self.smallest:
             raise UsageError(
                 f"{type(self).__name__} was asked for images of {self.shape[1]} x {self.shape[2]}; its pooling needs "
-                f"at least {self.smallest} x {self.smallest}."
+                f"at least {self.smallest} x {self.smallest}. Use larger images, or a model with fewer poolings."
             )
         check_counts("classes", [self.classes])
 
@@ -96,14 +96,14 @@ class ModelSpec:
 
 
 def scaled(channels: int, width: float) -> int:
-    """``channels`` times the width factor: floor(width * channels + 1/2) of the decimal that prints, at least 1."""
+    """Return floor(width * channels + 1/2), at least 1, computed exactly from the decimal digits of ``width``."""
     return max(1, math.floor(Fraction(str(width)) * channels + Fraction(1, 2)))
 
 
 def check_counts(name: str, values: Iterable[int]) -> None:
-    """Refuse what is no number of units: each is a whole number from 1 on."""
+    """Refuse numbers of units that are not whole numbers from 1 on."""
     for value in values:
-        if not _counts(value):
+        if not _is_count(value):
             raise UsageError(f"{name} has the value {value!r}; whole numbers from 1 on are needed.")
 
 
@@ -113,5 +113,5 @@ def check_width(width: float) -> None:
         raise UsageError(f"width is {width!r}; it multiplies the channels, so a positive number is needed.")
 
 
-def _counts(value: object) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,4 +1,4 @@
-"""Conv-2, Conv-4 and Conv-6, the small convolutional networks of the first lottery tickets."""
+"""Conv-2, Conv-4 and Conv-6 are the small convolutional networks of the first lottery-ticket paper."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class ConvN(ModelSpec):
 
     def __post_init__(self) -> None:
         if self.depth not in DEPTHS:
-            raise UsageError(f"Conv-{self.depth} was asked for; there are Conv-2, Conv-4 and Conv-6.")
+            raise UsageError(f"Conv-{self.depth} was asked for; known are Conv-2, Conv-4 and Conv-6.")
         super().__post_init__()
         check_width(self.width)
         if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}; it is the fraction set to 0, from 0 up to but not 1.")
+            raise UsageError(f"dropout is {self.dropout}; it must be a fraction, at least 0 and below 1.")
 
     @property
     def smallest(self) -> int:

@@ -1,4 +1,4 @@
-"""A user's own module: a function or class by its reference, as a model."""
+"""A user's own module becomes a model, by a reference to the function or class that makes it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class CustomModel(ModelSpec):
             raise UsageError(f"'{self.source}' returned a {type(module).__name__}. Return a torch.nn.Module.")
         for name, tensor in (*module.named_parameters(), *module.named_buffers()):
             if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-                raise UsageError(f"'{name}' of '{self.source}' has no shape yet. Use no lazy modules: say all sizes.")
+                raise UsageError(f"'{name}' of '{self.source}' has no shape yet. Use no lazy modules: give all sizes.")
         return module
 
     def check(self) -> None:
@@ -86,24 +86,27 @@ class CustomModel(ModelSpec):
         default = ModelSpec.activation
         if self.activation != default and not self.takes_activation:
             raise UsageError(
-                f"activation '{self.activation}' was asked for, which '{self.source}' does not take. Give it a "
-                f"parameter 'activation', or leave it at '{default}'."
+                f"activation '{self.activation}' was asked for, but '{self.source}' does not take it. Give the "
+                f"function a parameter 'activation', or leave the activation at '{default}'."
             )
         module = seeded(self.build, 0)
         net, state = network(module), state_of(module)
         if net.computed:
             raise UsageError(
-                f"the weight of '{net.computed[0]}' in '{self.source}' is no parameter but computed from others (a "
+                f"the weight of '{net.computed[0]}' in '{self.source}' is not a parameter but computed from others (a "
                 "parametrization or weight_norm): it would be left out. Build the layer without it."
             )
         if net.unknown:
             raise UsageError(
                 f"'{net.unknown[0]}' in '{self.source}' is a weight of two dimensions or more in a layer that is "
-                "neither a Conv nor a Linear layer of torch: it would be left out. Build the layer from torch's (a "
-                "subclass is one), or give the parameter another name than 'weight' where it is not to be pruned."
+                "neither a Conv nor a Linear layer of torch: it would be left out. Build the layer from torch's or a "
+                "subclass, or give the parameter another name than 'weight' if it should not be pruned."
             )
         if not net.prunable:
-            raise UsageError(f"'{self.source}' has no Conv or Linear layer with a weight of its own: none to prune.")
+            raise UsageError(
+                f"'{self.source}' has no Conv or Linear layer with its own weight, so nothing can be pruned. Build it "
+                "from such layers."
+            )
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             for train in (False, True):
                 try:
@@ -115,11 +118,11 @@ class CustomModel(ModelSpec):
                 self._check_logits(logits)
 
     def _check_logits(self, logits: Any) -> None:
-        found = tuple(getattr(logits, "shape", ())) or type(logits).__name__
-        if found != (2, self.classes):
+        shape = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+        if shape != (2, self.classes):
             raise UsageError(
-                f"for images of shape {(2, *self.shape)}, '{self.source}' gave {found} and not the logits "
-                f"{(2, self.classes)} of {self.classes} classes."
+                f"for images of shape {(2, *self.shape)}, '{self.source}' gave {shape} and not logits of shape "
+                f"{(2, self.classes)}. Return logits of {self.classes} classes."
             )
 
 

@@ -1,9 +1,9 @@
-"""Initialisations by name.  Each draws a whole state, every tensor from a random stream of its own.
+"""Initialisations have names, and draw each tensor of a state from a separate random stream.
 
-fan_in and fan_out are those of ``torch.nn.init``: dimensions 1 and 0 of the weight times the receptive field.  (For a
-transposed convolution, whose weight is stored as (in, out / groups, ...), they are therefore those of the convolution
-that it transposes.)  Biases are 0 unless said.  The gain of a ReLU, sqrt(2), is part of He's two; no other one has a
-gain, whatever the activation.  Normal distributions are not truncated.
+fan_in and fan_out follow ``torch.nn.init``: dimensions 1 and 0 of the weight times the receptive field.  A transposed
+convolution, whose weight is stored as (in, out / groups, ...), thus has the fans of the convolution that it transposes.
+Biases are 0 by default.  He's two initialisations include the gain of a ReLU, sqrt(2); the others have no gain for any
+activation.  Normal distributions are not truncated.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     import numpy
     from torch import Tensor, nn
 
-Stream = Callable[[str], "numpy.random.Generator"]  # of one tensor, by its name
+Stream = Callable[[str], "numpy.random.Generator"]  # tensor name -> its generator
 Scale = Callable[[int, int], float]  # (fan_in, fan_out) -> half-width, standard deviation or gain
 OWN = "own"  # the state that the module's constructor makes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Initialisation:
-    """``draw(generator, shape, scale(fan_in, fan_out))`` gives a weight; biases are U[-bias, bias].
+    """An ``Initialisation`` draws weights by ``draw(generator, shape, scale(fan_in, fan_out))``, biases U[-bias, bias].
 
-    ``papers``: the keys of the works that it is from.
+    ``papers`` are the keys of its sources.
     """
 
     draw: Callable[[numpy.random.Generator, tuple[int, ...], float], Any]
@@ -43,21 +43,21 @@ GLOROT, HE, LECUN = ("glorot2010understanding",), ("he2015delving",), ("lecun199
 
 
 def uniform(generator: numpy.random.Generator, shape: tuple[int, ...], half_width: float) -> Any:
-    """U[-half_width, half_width], float64."""
+    """Draw from U[-half_width, half_width], in float64."""
     return generator.uniform(-half_width, half_width, shape)
 
 
 def normal(generator: numpy.random.Generator, shape: tuple[int, ...], deviation: float) -> Any:
-    """N(0, deviation^2), float64."""
+    """Draw from N(0, deviation^2), in float64."""
     return generator.normal(0.0, deviation, shape)
 
 
 def orthogonal(generator: numpy.random.Generator, shape: tuple[int, ...], gain: float) -> Any:
-    """W of shape (dimension 0, all others), uniform among those with orthonormal rows, or columns if these are fewer,
-    times ``gain``.   [saxe2014exact, sec. 3]
+    """Draw ``gain`` times a uniform matrix with orthonormal rows, or columns if they are fewer.
 
-    Q of the QR decomposition of a Gaussian matrix, with the signs that make R's diagonal positive
-    [mezzadri2007generate].  In float64 by torch, so that its bits depend on what a result's facts record.
+    The matrix has shape (dimension 0, all others) [saxe2014exact, sec. 3].  It is Q of the QR decomposition of a
+    Gaussian matrix, with the signs that make R's diagonal positive [mezzadri2007generate].  torch computes it in
+    float64, because a result's facts record torch's version.
     """
     import torch
 
@@ -95,10 +95,10 @@ INITS: dict[str, Initialisation] = {
 
 
 def named_init(module: nn.Module, init: str, stream: Stream) -> State:
-    """A state for ``module``: Conv and Linear layers drawn by ``init``, all else as the module was built.
+    """Return a state for ``module`` with Conv and Linear layers drawn by ``init``, and all else as it was built.
 
-    ``stream(name)`` gives the generator of one tensor, so that two models that share a layer's name and shape share
-    its weights.  A tied weight is drawn once, for the layer that has its first name.  ``init="own"`` draws nothing.
+    ``stream(name)`` gives the generator of a tensor, so two models that share a layer's name and shape share its
+    weights.  A tied weight is drawn once, for the layer of its first name.  ``init="own"`` draws nothing.
     """
     import torch
     from torch import nn
@@ -107,29 +107,29 @@ def named_init(module: nn.Module, init: str, stream: Stream) -> State:
         return state_of(module)
     if init not in INITS:
         raise unknown("initialisation", init, INITS)
-    kind, layers = INITS[init], prunable_kinds()
+    initialisation, kinds = INITS[init], prunable_kinds()
     state = state_of(module)
 
     def put(name: str, drawn: Any) -> None:
         state[name] = torch.from_numpy(drawn).to(state[name].dtype)
 
     for prefix, layer in module.named_modules():
-        if not isinstance(layer, layers):
+        if not isinstance(layer, kinds):
             continue
         tensor = cast("Tensor", layer.weight)
         fans = nn.init._calculate_fan_in_and_fan_out(tensor)
         weight, bias = (f"{prefix}.{part}" if prefix else part for part in ("weight", "bias"))
         if weight in state:
-            put(weight, kind.draw(stream(weight), tuple(tensor.shape), kind.scale(*fans)))
+            put(weight, initialisation.draw(stream(weight), tuple(tensor.shape), initialisation.scale(*fans)))
         if bias in state:
-            put(bias, uniform(stream(bias), tuple(state[bias].shape), kind.bias(*fans)))
+            put(bias, uniform(stream(bias), tuple(state[bias].shape), initialisation.bias(*fans)))
     return state
 
 
 def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """``build()`` while torch's global generator of the CPU is seeded, which is put back as it was.
+    """Return ``build()``, called with torch's global CPU generator seeded; the generator is restored afterwards.
 
-    Of ``seed``, the generator takes 64 bits and keeps 32.
+    The generator takes 64 bits of ``seed`` and keeps 32.
     """
     import torch
 
@@ -139,7 +139,7 @@ def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def dropout_keys(module: nn.Module, state: State, stream: Stream) -> State:
-    """``state`` with a key drawn for each of the module's ``Dropout`` layers."""
+    """Return ``state`` with a new key for each of the module's ``Dropout`` layers."""
     from lotterylab.models.dropout import Dropout, draw_key
 
     keys = [f"{prefix}.key" if prefix else "key" for prefix, m in module.named_modules() if isinstance(m, Dropout)]

@@ -1,4 +1,4 @@
-"""LeNet-300-100, the fully connected network of the first lottery tickets."""
+"""LeNet-300-100 is the fully connected network of the first lottery-ticket paper."""
 
 from __future__ import annotations
 

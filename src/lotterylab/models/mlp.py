@@ -1,4 +1,4 @@
-"""Fully connected networks."""
+"""An MLP is a fully connected network."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Mlp(ModelSpec):
 
 
 def linear_layers(spec: ModelSpec, widths: tuple[int, ...]) -> nn.Module:
-    """The module of linear layers ``fc.0``, ``fc.1`` and so on, with the spec's activation between them."""
+    """Return a module of linear layers ``fc.0``, ``fc.1`` and so on, with the spec's activation between them."""
     from torch import nn
 
     act = function(spec.activation)

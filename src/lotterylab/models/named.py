@@ -1,4 +1,4 @@
-"""A model as the command names it: a spec of which some fields are set by the name."""
+"""A model's name on the command line sets some fields of its spec."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Named:
     @property
     def free(self) -> tuple[str, ...]:
         """The fields that may be given."""
-        return tuple(one.name for one in dataclasses.fields(self.spec) if one.name not in self.fixed)
+        return tuple(field.name for field in dataclasses.fields(self.spec) if field.name not in self.fixed)
 
     def __call__(self, **fields: Any) -> ModelSpec:
         """The spec.
@@ -35,7 +35,7 @@ class Named:
         """
         for name, value in fields.items():
             if name in self.fixed:
-                raise UsageError(f"{name}={value!r} was given, but the model's name says {self.fixed[name]!r}.")
+                raise UsageError(f"{name}={value!r} was given, but the model's name sets it to {self.fixed[name]!r}.")
             if name not in self.free:
                 raise unknown(f"option of {self.spec.__name__}", name, self.free)
         return self.spec(**self.fixed, **fields)

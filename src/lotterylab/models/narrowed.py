@@ -1,4 +1,4 @@
-"""The small dense network: as many weights as a ticket keeps, all of them there from the start."""
+"""A small dense network has about the same number of weights as a ticket, all from the start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lotterylab.words import check_words
 if TYPE_CHECKING:
     from torch import nn
 
-STEPS = 10_000  # widths are multiples of this part of the whole width
+STEPS = 10_000  # widths are multiples of 1 / STEPS of the full width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,8 @@ class Narrowed:
         check_words(self)
         if not _widths(self.of):
             raise UsageError(
-                f"a {type(self.of).__name__} has no width, so there is no small dense network of its kind. Give the "
-                "model a field 'width' that multiplies its units."
+                f"a {type(self.of).__name__} has no width, so it has no small dense network. Give the model a field "
+                "'width' that multiplies its units."
             )
 
     @property
@@ -74,11 +74,11 @@ class Narrowed:
     def small(self) -> ModelSpec:
         """The model at the width that was found."""
         wanted = self.left()
-        low, high = 1, STEPS  # the narrowest and the whole
+        low, high = 1, STEPS
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if _count(_at(self.of, middle)) <= wanted else (low, middle)
-        candidates = [_at(self.of, step) for step in (high, low)]
+            low, high = (middle, high) if _count(_narrow(self.of, middle)) <= wanted else (low, middle)
+        candidates = [_narrow(self.of, step) for step in (high, low)]
         return min(candidates, key=lambda spec: abs(_count(spec) - wanted))
 
     def left(self) -> int:
@@ -96,12 +96,12 @@ class Narrowed:
 
 
 def _widths(spec: Any) -> dict[str, Any]:
-    """The fields that say how wide a model is: "width", or else "widths"."""
+    """Return the model's width fields, "width" or "widths"."""
     fields = {field.name for field in dataclasses.fields(spec)}
     return {name: getattr(spec, name) for name in ("width", "widths") if name in fields}
 
 
-def _at(spec: Any, step: int) -> Any:
+def _narrow(spec: Any, step: int) -> Any:
     share, widths = step / STEPS, _widths(spec)
     if "width" in widths:
         return dataclasses.replace(spec, width=widths["width"] * share)

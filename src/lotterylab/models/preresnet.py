@@ -1,4 +1,4 @@
-"""Residual networks whose blocks begin with norm and activation."""
+"""A PreResNet is a residual network whose blocks begin with norm and activation."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _build(spec: PreResNet) -> nn.Module:
             else:
                 convolutions = [conv(inputs, channels, 3, stride), conv(channels, channels, 3)]
             self.conv = nn.ModuleList(convolutions)
-            self.norm = nn.ModuleList(nn.BatchNorm2d(one.in_channels) for one in convolutions)
+            self.norm = nn.ModuleList(nn.BatchNorm2d(layer.in_channels) for layer in convolutions)
             changes = stride > 1 or inputs != outputs
             self.shares = first or changes  # one activation for both paths
             self.project = conv(inputs, outputs, 1) if changes and spec.shortcut == "projection" else None
@@ -113,9 +113,9 @@ def _build(spec: PreResNet) -> nn.Module:
             self.conv = conv(spec.shape[0], inputs, 3)
             self.blocks = nn.ModuleList()
             for stage, channels in enumerate(scaled(count, spec.width) for count in CHANNELS):
-                for place in range(blocks):
-                    stride = 2 if stage and not place else 1
-                    self.blocks.append(Block(inputs, channels, stride, first=not stage and not place))
+                for index in range(blocks):
+                    stride = 2 if stage and not index else 1
+                    self.blocks.append(Block(inputs, channels, stride, first=not stage and not index))
                     inputs = expansion * channels
             self.norm = nn.BatchNorm2d(inputs)
             self.fc = nn.Linear(inputs, spec.classes)

@@ -1,4 +1,4 @@
-"""Residual networks: those for CIFAR, and the one of 18 layers that was made for ImageNet."""
+"""Residual networks come in CIFAR's depths, and as ImageNet's network of 18 layers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class ImageNetResNet18(ModelSpec):
 
 
 def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) -> nn.Module:
-    """``stages``: (channels, blocks) of each."""
+    """Return the module; each stage is (channels, blocks)."""
     from torch import nn
 
     act = function(spec.activation)
@@ -104,7 +104,7 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
             self.stride, self.outputs = stride, outputs
             self.project = None
             if shortcut == "projection" and (stride > 1 or inputs != outputs):
-                conv = nn.Conv2d(inputs, outputs, 1, bias=False)  # of the pixels that ``every`` leaves
+                conv = nn.Conv2d(inputs, outputs, 1, bias=False)  # stride 1, since ``every`` drops the pixels
                 self.project = nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
         def forward(self, x):
@@ -123,9 +123,9 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
             self.conv = nn.Conv2d(spec.shape[0], channels, 3, padding=1, bias=False)
             self.norm = nn.BatchNorm2d(channels)
             self.blocks = nn.ModuleList()
-            for number, (outputs, blocks) in enumerate(stages):
-                for place in range(blocks):
-                    self.blocks.append(Block(channels, outputs, 2 if number and not place else 1))
+            for stage, (outputs, blocks) in enumerate(stages):
+                for index in range(blocks):
+                    self.blocks.append(Block(channels, outputs, 2 if stage and not index else 1))
                     channels = outputs
             self.fc = nn.Linear(channels, spec.classes)
 

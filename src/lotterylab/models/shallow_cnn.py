@@ -1,4 +1,4 @@
-"""The shallow CNN of the activation study, for any input size."""
+"""The shallow CNN is the activation study's network, for any input size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ShallowCnn(ModelSpec):
         super().__post_init__()
         if len(self.widths) != 3:
             raise UsageError(
-                f"widths is {self.widths}; it is (first convolution, second, hidden layer), three numbers."
+                f"widths is {self.widths}; it must be (first convolution, second, hidden layer), three numbers."
             )
         check_counts("widths", self.widths)
 

@@ -1,4 +1,4 @@
-"""The ways around a residual block where its shape changes."""
+"""Shortcuts lead around a residual block whose shape changes."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ SHORTCUTS = ("projection", "padding")
 
 
 def check_shortcut(shortcut: str) -> None:
-    """Refuse a word that is not in ``SHORTCUTS``, with the nearest one."""
+    """Refuse a word that is not in ``SHORTCUTS``, and name the nearest one."""
     if shortcut not in SHORTCUTS:
         raise unknown("shortcut", shortcut, SHORTCUTS)
 
 
 def every(x: Tensor, stride: int) -> Tensor:
-    """Every ``stride``-th pixel of (B, C, H, W): all that a convolution 1x1 of that stride looks at.
+    """Return every ``stride``-th pixel of (B, C, H, W), the input of a 1x1 convolution of that stride.
 
-    The projections take it and then have stride 1.  With the stride in the convolution the gradient of its weights is
-    wrong, or the process dies, on CPUs where the layout is channels-last and C is below 8 or 16: see
-    ``network.channels_last_is_safe``.
+    The projections then have stride 1.  With the stride in the convolution, its weight gradient is wrong or the process
+    dies on CPUs if the layout is channels-last and C is below 8 or 16; see ``network.channels_last_is_safe``.
     """
     return x[:, :, ::stride, ::stride] if stride > 1 else x
 
 
 def zero_padded(x: Tensor, channels: int, stride: int) -> Tensor:
-    """Every ``stride``-th pixel of (B, C, H, W), and zeros for the channels from C on.   [he2016deep, option A]
+    """Return every ``stride``-th pixel of (B, C, H, W), with zeros for new channels.   [he2016deep, option A]
 
-    Where neither changes this is ``x``.  The new channels all come last, which the paper leaves open.
+    The new channels come last; the paper leaves their place open.  The result is ``x`` if neither changes.
     """
     from torch.nn.functional import pad
 

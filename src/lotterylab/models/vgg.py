@@ -1,4 +1,4 @@
-"""VGG-11, VGG-16 and VGG-19 in the form that is usual for CIFAR."""
+"""VGG-11, VGG-16 and VGG-19 have their usual form for CIFAR."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Vgg(ModelSpec):
 
     def __post_init__(self) -> None:
         if self.depth not in BLOCKS:
-            raise UsageError(f"VGG-{self.depth} was asked for; there are {', '.join(f'VGG-{one}' for one in BLOCKS)}.")
+            known = ", ".join(f"VGG-{depth}" for depth in BLOCKS)
+            raise UsageError(f"VGG-{self.depth} was asked for; known are {known}.")
         super().__post_init__()
         check_width(self.width)
 
