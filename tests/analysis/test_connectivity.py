@@ -76,7 +76,7 @@ def test_the_line_is_straight_and_its_ends_are_the_states_themselves():
 def test_the_middle_is_a_point_and_an_even_number_is_refused():
     assert 0.5 in barrier(LENET, state(LENET, 0), state(LENET, 1), points=3)["alphas"]
     for points in (1, 2, 30):
-        with pytest.raises(UsageError, match="an odd number from 3 on"):
+        with pytest.raises(UsageError, match="an odd number of at least 3"):
             Barrier(points=points)
 
 

@@ -15,7 +15,7 @@ from lotterylab.network import network, state_of
 
 
 def counted(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """By torch, for one input."""
+    """Count by torch, for one input."""
     device = next(module.parameters()).device
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module.eval()(torch.zeros(1, *shape, device=device))

@@ -1,4 +1,4 @@
-"""What every criterion owes, and what each says of itself."""
+"""These laws hold for every criterion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far, and how much larger: by NumPy."""
+"""Movement and magnitude increase agree with NumPy."""
 
 import numpy
 import pytest

@@ -109,9 +109,9 @@ def test_what_leaves_float64_and_inputs_that_are_no_floats_are_refused():
     with pytest.raises(UsageError, match="sum of the outputs is inf"):
         ll.score(module, SynFlow(), input_shape=(10,))
     tokens = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 2))
-    with pytest.raises(UsageError, match=r"this batch's is of torch\.int64"):
+    with pytest.raises(UsageError, match=r"this batch's input is of torch\.int64"):
         ll.score(tokens, SynFlow(), batch=(torch.zeros(4, 3, dtype=torch.long), torch.zeros(4)))
-    with pytest.raises(UsageError, match="this batch's is a dict"):
+    with pytest.raises(UsageError, match="this batch's input is a dict"):
         ll.score(tokens, SynFlow(), batch=({"x": torch.zeros(4, 3)}, torch.zeros(4)))
 
 

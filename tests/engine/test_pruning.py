@@ -97,5 +97,5 @@ def test_layers_that_are_counted_apart_are_judged_by_their_counts(context):
 
 
 def test_a_rate_counts_weights():
-    with pytest.raises(UsageError, match="a Rate counts weights, and granularity 'filter'"):
+    with pytest.raises(UsageError, match="a Rate counts single weights, and granularity 'filter'"):
         replace(GRASP, sparsity=Rate(share=0.2), granularity="filter")

@@ -1,4 +1,4 @@
-"""Digests: pinned, independent of order and process, and clear about what they cannot name."""
+"""Digests are pinned, do not depend on order or process, and refuse values without a fixed spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes: equal when their digests are, and where others stand in them."""
+"""Nodes are equal if their digests are, and find the nodes inside them."""
 
 from __future__ import annotations
 

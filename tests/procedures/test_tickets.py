@@ -1,4 +1,4 @@
-"""The procedures, on tiny plans: ladders, what equals what, and what each control keeps."""
+"""Procedures and controls build the right plans, tested on tiny networks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ FROM_THE_END = ("learning rate", "fine-tuned")
 
 
 def kept_after(rounds: int, model: Any, rate: Rate) -> list[int]:
-    """How many weights are left after each round of a rate; random scores do, since only counts are asked for."""
+    """Return the number of weights left after each round of a rate; counts depend on no score."""
     from lotterylab.masks.select import select
     from lotterylab.network import network
 

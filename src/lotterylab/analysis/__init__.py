@@ -1,4 +1,4 @@
-"""What is measured on finished states."""
+"""Quantities are measured on finished states and masks."""
 
 from lotterylab.analysis.connectivity import Barrier
 from lotterylab.analysis.dead_units import DeadUnits

@@ -1,4 +1,4 @@
-"""Error along the straight line between two networks.   [frankle2020linear, section 2]"""
+"""Linear connectivity is the error along the straight line between two networks.   [frankle2020linear, section 2]"""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Barrier:
         check_words(self)
         if self.points < 3 or self.points % 2 == 0:
             raise UsageError(
-                f"points={self.points}: an odd number from 3 on is needed, so that the middle of the line is one."
+                f"points={self.points}: an odd number of at least 3 is needed, so that alpha = 1/2 is a point."
             )
 
     def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
@@ -72,24 +72,24 @@ class Barrier:
 
 
 def interpolate(a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> State:
-    """(1 - alpha) a + alpha b in float64, back in the type of a; the ends are a and b themselves, bit for bit.
+    """Return (1 - alpha) a + alpha b, computed in float64 and in the type of a; integers are taken from a.
 
-    Counts (integers) are those of a.
+    At 0 and 1 the result is a and b, bit for bit.
     """
     if alpha in (0.0, 1.0):
         return cast(State, dict(b if alpha else a))
     between = {}
-    for name, one in a.items():
-        mixed = (1 - alpha) * one.double() + alpha * b[name].double() if one.is_floating_point() else one
-        between[name] = mixed.to(one.dtype)
+    for name, tensor in a.items():
+        mixed = (1 - alpha) * tensor.double() + alpha * b[name].double() if tensor.is_floating_point() else tensor
+        between[name] = mixed.to(tensor.dtype)
     return cast(State, between)
 
 
 def estimated(net: Any, state: State, dataset: Any) -> State:
-    """The state with each batch norm's running statistics replaced by the means of the training batches' own.
+    """Return the state with running statistics of batch norms replaced by the means over the training batches.
 
-    A forward pass in training mode moves statistics s to (1 - m) s + m * (those of the batch), for a momentum m that
-    the network keeps to itself: from s = 0 it gives m times the batch's, and what s = 1 adds to that is 1 - m.
+    A forward pass in training mode moves statistics s to (1 - m) s + m * batch, for a momentum m that the state does
+    not show.  From s = 0 the pass gives m * batch; from s = 1 it gives 1 - m more, which reveals m.
     """
     import torch
 
@@ -106,8 +106,8 @@ def estimated(net: Any, state: State, dataset: Any) -> State:
         _, low = net.forward(cast(State, {**state, **zeros}), batches[0][0], True)
         _, high = net.forward(cast(State, {**state, **ones}), batches[0][0], True)
     momentum = {name: 1 - (high[name].double() - low[name].double()).mean() for name in names}
-    found = {name: (sums[name] / len(batches) / momentum[name]).to(state[name].dtype) for name in names}
-    return cast(State, {**state, **found})
+    means = {name: (sums[name] / len(batches) / momentum[name]).to(state[name].dtype) for name in names}
+    return cast(State, {**state, **means})
 
 
 def _error_and_loss(net: Any, state: State, split: Any, dataset: Any) -> tuple[float, float]:

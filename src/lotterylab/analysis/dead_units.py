@@ -1,4 +1,4 @@
-"""Units that never speak, and how many of the zero gradients they explain."""
+"""Dead units never activate; the measure is how many of the zero gradients they explain."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ class DeadUnits:
 
         state, net = values["state"], models["state"]
         slopes = gradients(net, state, net.prunable, self.batch.draw(dataset, self.seed))
-        alive = _speaks(net, state, dataset)
+        alive = _alive(net, state, dataset)
         touched = _touching_dead(state, net.prunable, alive)
         zero = {name: gradient == 0 for name, gradient in slopes.items()}
-        zeros = sum(int(where.sum()) for where in zero.values())
-        total = sum(where.numel() for where in zero.values())
+        zeros = sum(int(is_zero.sum()) for is_zero in zero.values())
+        total = sum(is_zero.numel() for is_zero in zero.values())
         return {
             "dead_share": 1 - float(torch.cat(list(alive.values())).double().mean()),
             "dead_by_layer": {name: 1 - float(units.double().mean()) for name, units in alive.items()},
             "zero_gradient_share": zeros / total,
             "explained_share": sum(int((zero[name] & touched[name]).sum()) for name in zero) / zeros if zeros else None,
-            "expected_share": sum(int(where.sum()) for where in touched.values()) / total,
+            "expected_share": sum(int(weights.sum()) for weights in touched.values()) / total,
         }
 
 
-def _speaks(net: Any, state: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
-    """For each hidden layer's weight: which of its units are positive somewhere on the training set, (units,) bool."""
+def _alive(net: Any, state: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
+    """Return for each hidden layer which units are positive anywhere on the training set, (units,) bool."""
     import torch
 
     from lotterylab.data.normalise import Normalise
@@ -68,26 +68,29 @@ def _speaks(net: Any, state: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
         for first in range(0, len(images), 500):
             net.layer_outputs(state, normalise(images[first : first + 500].permute(0, 2, 3, 1)), hidden, look)
     if len(alive) != len(hidden):
-        raise UsageError(f"no outputs were seen of {sorted(set(hidden) - set(alive))}.")
+        raise UsageError(
+            f"the network never calls {sorted(set(hidden) - set(alive))}, so its dead units cannot be counted. Call "
+            "each layer in the forward pass."
+        )
     return {name: alive[name] for name in hidden}
 
 
 def _touching_dead(state: Mapping[str, Any], prunable: tuple[str, ...], alive: Mapping[str, Any]) -> dict[str, Any]:
-    """Which weights enter or leave a dead unit, each of the weight's shape.
+    """Return for each weight tensor which weights enter or leave a dead unit, bool in the weight's shape.
 
-    A linear layer behind a convolution sees each channel as one block of consecutive inputs.
+    A linear layer behind a convolution takes each channel as a block of consecutive inputs.
     """
     import torch
 
     touched = {}
     for number, name in enumerate(prunable):
         weight = state[name]
-        mark = torch.zeros(weight.shape, dtype=torch.bool)
+        touches = torch.zeros(weight.shape, dtype=torch.bool)
         if name in alive:
-            mark[~alive[name]] = True
+            touches[~alive[name]] = True
         if number:
             before = alive[prunable[number - 1]]
             inputs = before.repeat_interleave(weight.shape[1] // len(before))
-            mark[:, ~inputs] = True
-        touched[name] = mark
+            touches[:, ~inputs] = True
+        touched[name] = touches
     return touched

@@ -1,4 +1,4 @@
-"""Distances between two states of one network."""
+"""Distances compare two states of the same network."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Distances:
 
 
 def angle(a: Tensor, b: Tensor) -> float:
-    """Degrees between two vectors; by atan2 of the half-angle formula, which is exact near 0 where arccos is not.
+    """Return the angle between two vectors in degrees, by atan2 of half angles, which is exact near 0 unlike arccos.
 
     [Kahan 2006, "How futile are mindless assessments of roundoff", section 12]
     """
@@ -68,8 +68,8 @@ def angle(a: Tensor, b: Tensor) -> float:
     return math.degrees(2 * math.atan2(float((unit_a - unit_b).norm()), float((unit_a + unit_b).norm())))
 
 
-def _share(where: Tensor) -> float:
-    return float(where.double().mean()) if len(where) else 0.0
+def _share(entries: Tensor) -> float:
+    return float(entries.double().mean()) if len(entries) else 0.0
 
 
 def _ratio(difference: Tensor, reference: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""How sparse a network really is: a weight on no path from input to output is as good as pruned."""
+"""Effective sparsity counts weights on no path from input to output as pruned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lotterylab.network import Network
 
-# activations and norms: what they do to an entry does not change whether a path goes through it
+# activations and norms change an entry, but not whether a path goes through it
 BY_ENTRY = (
     *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus"),
     *("tanh", "sigmoid", "softsign", "hardtanh", "hardsigmoid", "hardswish", "logsigmoid", "threshold"),
@@ -54,20 +54,20 @@ class EffectiveSparsity:
 
 
 def effective(net: Network, state: Mapping[str, Tensor], mask: Mask, shape: tuple[int, ...]) -> dict[str, Any]:
-    """The shares that ``EffectiveSparsity`` gives, for one input of ``shape``.
+    """Return the shares that ``EffectiveSparsity`` gives, for an input of ``shape``.
 
     Raises:
         UsageError: the paths of the network cannot be counted.
     """
     import torch
 
-    theta = {name: _alike(kept).requires_grad_() for name, kept in mask.items()}
+    theta = {name: _uniform(kept).requires_grad_() for name, kept in mask.items()}
     inputs = torch.ones((1, *shape), dtype=torch.float64)
     with _paths():
         logits, _ = net.forward(cast(State, {**_ones(state), **theta}), inputs, False)
         slopes = torch.autograd.grad(logits.sum(), list(theta.values()), materialize_grads=True)
     if not all(bool(slope.isfinite().all()) for slope in slopes):
-        raise UsageError("the paths of this network cannot be counted: their number is beyond float64.")
+        raise UsageError("the paths of this network cannot be counted: their number overflows float64.")
     used = {name: mask[name] & (slope != 0) for name, slope in zip(theta, slopes, strict=True)}
     idle = {name: int((mask[name] & ~used[name]).sum()) for name in mask}
     entries = {name: kept.numel() for name, kept in mask.items()}
@@ -79,13 +79,13 @@ def effective(net: Network, state: Mapping[str, Tensor], mask: Mask, shape: tupl
     }
 
 
-def _alike(kept: Any) -> Any:
-    """A layer whose kept weights are one number: that which makes the sum for an output 1, were they spread evenly."""
+def _uniform(kept: Any) -> Any:
+    """Return a layer of equal kept weights, such that evenly spread weights sum to 1 at each output."""
     return kept.double() * (len(kept) / max(1, int(kept.sum())))
 
 
 def _ones(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights 1, biases and running means 0."""
+    """Return the state with weights at 1 and biases and running means at 0."""
     import torch
 
     return {
@@ -99,19 +99,18 @@ def _ones(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _paths() -> Any:
-    """Within it, activations and norms do nothing and the maximum over a window is its mean."""
+    """Return a context in which activations and norms do nothing and max pools take means."""
     import torch
     import torch.nn.functional as functional
     from torch.overrides import TorchFunctionMode
 
-    nothing = {
-        getattr(home, word) for home in (torch, functional, torch.Tensor) for word in BY_ENTRY if hasattr(home, word)
-    }
+    modules = (torch, functional, torch.Tensor)
+    skipped = {getattr(module, word) for module in modules for word in BY_ENTRY if hasattr(module, word)}
 
     class Paths(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
-            if func in nothing:
+            if func in skipped:
                 return args[0] if args else kwargs["input"]
             mean = POOLS.get(getattr(func, "__name__", "").lstrip("_").removesuffix("_with_indices"))
             return _mean(getattr(functional, mean), *args, **kwargs) if mean else func(*args, **kwargs)
@@ -130,10 +129,10 @@ def _mean(
     return_indices: bool = False,
     **others: Any,
 ) -> Any:
-    """A pool of means in the place of one of maxima, whose arguments these are."""
+    """Pool means, with the arguments of the max pool that it replaces."""
     size = others.get("kernel_size", others.get("output_size", size))
     if "adaptive" in mean.__name__:
         return mean(input, size)
-    if any(one != 1 for one in (dilation if isinstance(dilation, tuple | list) else [dilation])):
-        raise UsageError("paths through a max pool with dilation cannot be counted: it has no pool of means.")
+    if any(step != 1 for step in (dilation if isinstance(dilation, tuple | list) else [dilation])):
+        raise UsageError("paths through a max pool with dilation cannot be counted: torch has no such average pool.")
     return mean(input, size, stride, padding, ceil_mode)

@@ -1,4 +1,4 @@
-"""How gradients and activations change from layer to layer.   [glorot2010understanding, section 4]"""
+"""Gradient flow measures gradients and activations from layer to layer.   [glorot2010understanding, section 4]"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GradientFlow:
 
 
 def flow(net: Any, state: Mapping[str, Tensor], inputs: Tensor, targets: Tensor) -> dict[str, dict[str, float]]:
-    """The same of a batch (B, ...) and its targets (B,).
+    """Return the numbers of ``GradientFlow`` for a batch (B, ...) and its targets (B,).
 
     Raises:
         UsageError: the last prunable layer's outputs are not the logits.
@@ -59,17 +59,15 @@ def flow(net: Any, state: Mapping[str, Tensor], inputs: Tensor, targets: Tensor)
         logits = outputs[net.prunable[-1]]
         if logits.dim() != 2 or len(logits) != len(targets):
             raise UsageError(
-                f"the last layer with a weight, '{net.prunable[-1]}', gave {tuple(logits.shape)}, which are not the "
-                "logits of these images: its gradients cannot be followed from the cost."
+                f"the last layer with a weight, '{net.prunable[-1]}', gave shape {tuple(logits.shape)}, which is not "
+                f"(images, classes) for {len(targets)} images. Measure a network whose last layer gives the logits."
             )
         cost = cross_entropy(logits, targets)
-        of = [*outputs.values(), *weights]
-        slopes = [one.detach() for one in torch.autograd.grad(cost, of)]
-    signals, own = slopes[: len(outputs)], slopes[len(outputs) :]
+        slopes = [slope.detach() for slope in torch.autograd.grad(cost, [*outputs.values(), *weights])]
+    by_output = dict(zip(outputs, slopes[: len(outputs)], strict=True))
+    by_weight = dict(zip(net.prunable, slopes[len(outputs) :], strict=True))
     return {
-        "forward_variance": {name: float(one.detach().var()) for name, one in outputs.items()},
-        "backward_variance": {
-            name: float((len(targets) * one).var()) for name, one in zip(outputs, signals, strict=True)
-        },
-        "weight_gradient_variance": {name: float(one.var()) for name, one in zip(net.prunable, own, strict=True)},
+        "forward_variance": {name: float(output.detach().var()) for name, output in outputs.items()},
+        "backward_variance": {name: float((len(targets) * slope).var()) for name, slope in by_output.items()},
+        "weight_gradient_variance": {name: float(slope.var()) for name, slope in by_weight.items()},
     }

@@ -1,4 +1,4 @@
-"""The gradient flow of a pruned network, which GraSP was made to keep.   [wang2020picking, eq. 5]"""
+"""The squared gradient norm of a pruned network is what GraSP preserves.   [wang2020picking, eq. 5]"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GradientNorm:
         state = in_float64(values["state"])
         whole = gradients(net, state, mask, batch)
         pruned = gradients(net, algebra.masked(state, mask), mask, batch)
-        before = sum(float(one.square().sum()) for one in whole.values())
+        before = sum(float(gradient.square().sum()) for gradient in whole.values())
         after = sum(float(pruned[name][kept].square().sum()) for name, kept in mask.items())
         ratio = after / before if before else None
         return {"whole": before, "pruned": after, "ratio": ratio, "log10_ratio": math.log10(ratio) if ratio else None}

@@ -1,4 +1,4 @@
-"""The gradient that several measures take."""
+"""Several measures share this gradient."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def gradients(net: Any, state: Mapping[str, Tensor], names: Iterable[str], batch: Batch) -> dict[str, Tensor]:
-    """dL/dw of the mean cross-entropy on ``batch``, in evaluation mode, for each named parameter.
+    """Return dL/dw of the mean cross-entropy on ``batch``, in evaluation mode, for each named parameter.
 
-    In the precision of the state and the batch; ``in_float64`` of both gives it in float64.
+    Its precision is that of the state and the batch.
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -22,10 +22,10 @@ def gradients(net: Any, state: Mapping[str, Tensor], names: Iterable[str], batch
     leaves = {name: state[name].detach().clone().requires_grad_() for name in names}
     with torch.enable_grad():
         logits, _ = net.forward({**state, **leaves}, batch.inputs, False)
-        found = torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()))
-    return dict(zip(leaves, found, strict=True))
+        slopes = torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()))
+    return dict(zip(leaves, slopes, strict=True))
 
 
 def in_float64(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state with its floating-point tensors in float64."""
-    return {name: one.detach().double() if one.is_floating_point() else one for name, one in state.items()}
+    """Return the state with its floating-point tensors in float64."""
+    return {name: x.detach().double() if x.is_floating_point() else x for name, x in state.items()}

@@ -1,4 +1,4 @@
-"""How much a layer stretches what goes through it.   [glorot2010understanding, section 4.2.1]"""
+"""The singular values of a layer's Jacobian measure its gain.   [glorot2010understanding, section 4.2.1]"""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class JacobianSingularValues:
             if weight.dim() != 2:
                 raise UsageError(
                     f"'{name}' has shape {tuple(weight.shape)}: only the Jacobian of a linear layer is its weight "
-                    "times a diagonal."
+                    "times a diagonal. Measure a network whose hidden layers are linear layers."
                 )
-            found = torch.linalg.svdvals(slope(self.activation, s).unsqueeze(2) * weight)
-            mean[name] = float(found.mean())
-            largest[name] = float(found[:, 0].mean())
+            singular = torch.linalg.svdvals(slope(self.activation, s).unsqueeze(2) * weight)
+            mean[name] = float(singular.mean())
+            largest[name] = float(singular[:, 0].mean())
         return {"mean": mean, "largest": largest, "average": sum(mean.values()) / len(mean)}

@@ -1,4 +1,4 @@
-"""How many multiply-accumulates a pass takes, dense and with a mask."""
+"""Multiply-accumulates of a forward pass are counted by layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Macs:
         """The counts and their sum."""
         import torch
 
-        counts = _counted(models["state"], values["state"], torch.zeros(1, *dataset.train.images.shape[1:]))
+        counts = _count(models["state"], values["state"], torch.zeros(1, *dataset.train.images.shape[1:]))
         return {"dense": counts, "total": sum(counts.values())}
 
 
@@ -41,20 +41,20 @@ def macs(module: nn.Module, shape: tuple[int, ...], *, device: str = "meta") -> 
 
     state = {name: tensor.to(device) for name, tensor in state_of(module).items()}
     with modes_kept(module):
-        return _counted(network(module), state, torch.zeros(1, *shape, device=device))
+        return _count(network(module), state, torch.zeros(1, *shape, device=device))
 
 
-def _counted(net: Any, state: Mapping[str, Tensor], inputs: Tensor) -> dict[str, int]:
-    """Of the layers of each prunable weight, in one pass."""
+def _count(net: Any, state: Mapping[str, Tensor], inputs: Tensor) -> dict[str, int]:
+    """Return the multiply-accumulates of each prunable weight in one forward pass."""
     import torch
     from torch.nn.modules.conv import _ConvTransposeNd
 
     counts = dict.fromkeys(net.prunable, 0)
 
     def look(name: str, layer: nn.Module, arguments: tuple, output: Tensor) -> None:
-        places = arguments[0] if isinstance(layer, _ConvTransposeNd) else output
-        # the entries of a weight at one place of one channel are those of weight[0]
-        counts[name] += places.numel() * state[name][0].numel()
+        positions = arguments[0] if isinstance(layer, _ConvTransposeNd) else output
+        # each position of a channel multiplies the entries of weight[0]
+        counts[name] += positions.numel() * state[name][0].numel()
 
     with torch.no_grad():
         net.layer_calls(state, inputs, net.prunable, look)

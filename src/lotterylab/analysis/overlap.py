@@ -1,4 +1,4 @@
-"""How much two masks agree, compared with chance."""
+"""Overlap measures the agreement of two masks beyond chance."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Overlap:
 
     def __call__(self, values: Mapping[str, Any], models: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
         """The three numbers."""
-        both = [name for name in values["a"] if name in values["b"]]
-        a, b = ({name: values[side][name] for name in both} for side in "ab")
+        shared = [name for name in values["a"] if name in values["b"]]
+        a, b = ({name: values[side][name] for name in shared} for side in "ab")
         keep_a, keep_b = 1 - algebra.sparsity(a), 1 - algebra.sparsity(b)  # type: ignore[arg-type]
         agreement = 1 - algebra.hamming(a, b)  # type: ignore[arg-type]
         chance = keep_a * keep_b + (1 - keep_a) * (1 - keep_b)

@@ -1,4 +1,4 @@
-"""What hidden units do: their values, and how many of them no longer move.   [glorot2010understanding, section 3]"""
+"""Activations of hidden units are summarised, and saturated units counted.   [glorot2010understanding, section 3]"""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NUMBERS = ("mean", "std", "percentile_2", "percentile_98", "saturated", "histogram", "low", "high")
-FLAT = 0.05  # of an activation's steepest slope: where the slope is at most this, a unit is called saturated
-GRID = 10.0  # the steepest slope of every activation lies within so far of 0
+FLAT = 0.05  # a unit is saturated if its slope is at most this share of the activation's steepest slope
+GRID = 10.0  # the steepest slope of every activation lies within this distance of 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,14 @@ class Activations:
         numbers: dict[str, dict[str, Any]] = {}
         for name, s in pre_activations(models["state"], values["state"], dataset, "test", self.images).items():
             h = f(s).flatten()
-            finite = bool(h.isfinite().all())  # else it diverged, and there are no numbers to tell
-            found = self._numbers(h, s, steepest) if finite else dict.fromkeys(NUMBERS)
-            for key, value in found.items():
+            finite = bool(h.isfinite().all())  # a diverged network has no numbers
+            layer_numbers = self._numbers(h, s, steepest) if finite else dict.fromkeys(NUMBERS)
+            for key, value in layer_numbers.items():
                 numbers.setdefault(key, {})[name] = value
         return numbers
 
     def _numbers(self, h: Tensor, s: Tensor, steepest: float) -> dict[str, Any]:
-        """Of one layer: ``NUMBERS``."""
+        """Return the ``NUMBERS`` of a layer."""
         import torch
 
         from lotterylab.models.activations import activation
@@ -72,38 +72,38 @@ class Activations:
 
 
 def pre_activations(net: Any, state: Mapping[str, Any], dataset: Any, split: str, images: int) -> dict[str, Tensor]:
-    """s of each hidden layer on the first images of a split, (B, units) or (B, C, H, W), in float64."""
+    """Return s of each hidden layer on the first images of a split, (B, units) or (B, C, H, W), in float64."""
     import torch
 
     from lotterylab.data.normalise import Normalise
 
-    found: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
 
     def look(name: str, output: Tensor) -> None:
-        found[name] = output.detach().double()
+        outputs[name] = output.detach().double()
 
     inputs = Normalise.of(dataset)(getattr(dataset, split).images[:images].permute(0, 2, 3, 1))
     with torch.no_grad():
         net.layer_outputs(state, inputs, net.prunable[:-1], look)
-    return found
+    return outputs
 
 
 def slope(activation: str, s: Tensor) -> Tensor:
-    """f'(s), entry by entry."""
+    """Return f'(s), entry by entry."""
     import torch
 
     from lotterylab.models.activations import function
 
     with torch.enable_grad():
-        at = s.detach().clone().requires_grad_()
-        (found,) = torch.autograd.grad(function(activation)(at).sum(), at)
-    return found
+        leaf = s.detach().clone().requires_grad_()
+        (derivative,) = torch.autograd.grad(function(activation)(leaf).sum(), leaf)
+    return derivative
 
 
 def _percentile(values: Tensor, share: float) -> float:
-    """With linear interpolation; by sorting, since torch's quantile refuses large tensors."""
+    """Interpolate linearly between sorted values, since torch's quantile refuses large tensors."""
     ordered = values.sort().values
-    place = share * (len(ordered) - 1)
-    below = int(place)
+    position = share * (len(ordered) - 1)
+    below = int(position)
     above = min(below + 1, len(ordered) - 1)
-    return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
+    return float(ordered[below] + (position - below) * (ordered[above] - ordered[below]))

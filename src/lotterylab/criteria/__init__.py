@@ -1,4 +1,4 @@
-"""Criteria: one paper, one file.  ``ALL`` is what the law tests run through."""
+"""Criteria score weights, one paper a file; the law tests run over ``ALL``."""
 
 from typing import Any
 
@@ -51,5 +51,5 @@ def check_criterion(criterion: Any) -> None:
         return
     kind = named.__name__ if isinstance(named, type) else "Magnitude"
     raise UsageError(
-        f"criterion is {criterion!r}; a criterion is an object that holds its options: lotterylab.criteria.{kind}()."
+        f"criterion is {criterion!r}; it must be an object that holds its options: lotterylab.criteria.{kind}()."
     )

@@ -1,4 +1,4 @@
-"""The gradient that several criteria share."""
+"""Several criteria share this gradient and its inputs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def batch_of(view: View, who: Any) -> Batch:
-    """The view's batch, or an error that says which criterion needs one."""
+    """Return the view's batch; refuse a view without one in the criterion's name."""
     if view.batch is None:
         raise UsageError(f"{type(who).__name__} scores by gradients and needs data: pass batch=(inputs, targets).")
     return view.batch
 
 
 def shape_of(view: View, who: Any) -> tuple[int, ...]:
-    """The shape of one input: the view's, else that of its batch; or an error that says what needs it."""
+    """Return the shape of one input, from the view or its batch; refuse a view without either."""
     import torch
 
     if view.shape is not None:
@@ -30,17 +30,20 @@ def shape_of(view: View, who: Any) -> tuple[int, ...]:
         inputs = view.batch.inputs
         if isinstance(inputs, torch.Tensor) and inputs.is_floating_point():
             return tuple(inputs.shape[1:])
-        what = f"of {inputs.dtype}" if isinstance(inputs, torch.Tensor) else f"a {type(inputs).__name__}"
-        raise UsageError(f"{type(who).__name__} scores by one floating-point input of ones; this batch's is {what}.")
+        kind = f"of {inputs.dtype}" if isinstance(inputs, torch.Tensor) else f"a {type(inputs).__name__}"
+        raise UsageError(
+            f"{type(who).__name__} scores by a floating-point input of ones, but this batch's input is {kind}. Pass "
+            "input_shape=(C, H, W)."
+        )
     raise UsageError(f"{type(who).__name__} needs the shape of one input: pass input_shape=(C, H, W), or a batch.")
 
 
 def initial_of(view: View, who: Any) -> State:
-    """The view's initial state, or an error that says which criterion needs one or what it does not fit."""
+    """Return the view's initial state; refuse a view without one, or with other names or shapes."""
     if view.initial is None:
         raise UsageError(
-            f"{type(who).__name__} compares with the weights before training: pass initial=, a "
-            "copy of the state_dict of that time (copy.deepcopy(module.state_dict()))."
+            f"{type(who).__name__} compares with the weights before training: pass initial=, a copy of the state_dict "
+            "from then (copy.deepcopy(module.state_dict()))."
         )
     for name in view.names:
         if name not in view.initial:
@@ -51,16 +54,16 @@ def initial_of(view: View, who: Any) -> State:
 
 
 def leaves(view: View) -> tuple[dict[str, Tensor], list[Tensor]]:
-    """The state with the named parameters as fresh float32-or-better leaves, and those leaves."""
+    """Return the state with the named parameters as fresh leaves in float32 or better, and the leaves."""
     state = {name: at_least_float32(tensor.detach()) for name, tensor in view.state.items()}
-    wanted = [state[name].clone().requires_grad_() for name in view.names]
-    return {**state, **dict(zip(view.names, wanted, strict=True))}, wanted
+    theta = [state[name].clone().requires_grad_() for name in view.names]
+    return {**state, **dict(zip(view.names, theta, strict=True))}, theta
 
 
 def loss_at(view: View, state: dict[str, Tensor], batch: Batch, temperature: float = 1.0) -> Tensor:
-    """loss(logits / T, targets) of the pruned network: where the mask removes, weights are 0 and so are gradients.
+    """Return loss(logits / T, targets) of the pruned network; removed weights and their gradients are 0.
 
-    At T = 1 the outputs need not be a tensor, if the loss takes what they are.
+    At T = 1, the outputs may be anything that the loss takes.
     """
     import torch
 
@@ -70,13 +73,13 @@ def loss_at(view: View, state: dict[str, Tensor], batch: Batch, temperature: flo
     if not isinstance(outputs, torch.Tensor):
         raise UsageError(
             f"the logits are divided by a temperature of {temperature:g}, but the module returns a "
-            f"{type(outputs).__name__}. Wrap it in one that returns the logits, or set temperature=1."
+            f"{type(outputs).__name__}. Wrap it in a module that returns the logits, or set temperature=1."
         )
     return view.loss(outputs / temperature, batch.targets)
 
 
 def pruned(view: View, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``tensors`` with the entries that the view's mask removes at 0."""
+    """Return ``tensors`` with 0 at the entries that the view's mask removes."""
     if view.mask is None:
         return dict(tensors)
     removed = {name: ~kept.to(tensors[name].device) for name, kept in view.mask.items() if name in tensors}
@@ -84,10 +87,10 @@ def pruned(view: View, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def slopes(value: Tensor, theta: list[Tensor], *, create_graph: bool = False) -> list[Tensor]:
-    """d value / d theta; 0 for those that no path uses.
+    """Return d value / d theta, with 0 for parameters that no path uses.
 
     Raises:
-        UsageError: the value depends on no parameter at all.
+        UsageError: the value depends on no parameter.
     """
     import torch
 
@@ -96,30 +99,30 @@ def slopes(value: Tensor, theta: list[Tensor], *, create_graph: bool = False) ->
             "the loss has no gradient: it depends on none of the scored parameters. Does the module or the loss detach "
             "its values, or were gradients switched off?"
         )
-    found = torch.autograd.grad(value, theta, create_graph=create_graph, allow_unused=True, materialize_grads=True)
-    return list(found)
+    grads = torch.autograd.grad(value, theta, create_graph=create_graph, allow_unused=True, materialize_grads=True)
+    return list(grads)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """The tensor; in float32 if it is float16 or bfloat16."""
+    """Return the tensor, in float32 if it is float16 or bfloat16."""
     import torch
 
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _inputs(inputs: Inputs) -> Inputs:
-    """With its floating-point tensors in float32 or better, as the weights are."""
+    """Return the inputs with floating-point tensors in float32 or better, like the weights."""
     import torch
 
     if isinstance(inputs, Mapping):
-        return {name: cast(Any, _inputs(one)) for name, one in inputs.items()}
+        return {name: cast(Any, _inputs(tensor)) for name, tensor in inputs.items()}
     if isinstance(inputs, tuple | list):
-        return cast(Inputs, type(inputs)(_inputs(one) for one in inputs))
+        return cast(Inputs, type(inputs)(_inputs(tensor) for tensor in inputs))
     return at_least_float32(inputs) if isinstance(inputs, torch.Tensor) else inputs
 
 
 def gradients(view: View) -> dict[str, Tensor]:
-    """dL/dw of the mean loss on the view's batch, for each named parameter; 0 where no path uses it."""
+    """Return dL/dw of the mean loss on the view's batch for each named parameter, 0 if no path uses it."""
     if view.batch is None:
         raise UsageError("gradients need data: pass batch=(inputs, targets).")
     state, theta = leaves(view)

@@ -1,4 +1,4 @@
-"""Gradient signal preservation (GraSP)."""
+"""GraSP prunes by gradient signal preservation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Grasp:
             loss = loss_at(view, state, batch, self.temperature)
         g = slopes(loss, theta, create_graph=True)
         flow = cast(torch.Tensor, sum((a * a.detach()).sum() for a in g))
-        # where the loss is linear in all parameters, g is constant and H is 0
+        # a loss that is linear in all parameters has a constant g, and H = 0
         hg = slopes(flow, theta) if flow.requires_grad else [torch.zeros_like(t) for t in theta]
         scores = ((t.detach() * h).detach() for t, h in zip(theta, hg, strict=True))
         return cast(Scores, pruned(view, dict(zip(view.names, scores, strict=True))))

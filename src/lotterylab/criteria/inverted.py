@@ -1,4 +1,4 @@
-"""Any criterion the wrong way round: a control that must do worse, if the scores say anything."""
+"""Inverted criteria are controls that must do worse if the scores carry information."""
 
 from __future__ import annotations
 

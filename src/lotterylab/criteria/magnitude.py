@@ -1,4 +1,4 @@
-"""Magnitude pruning."""
+"""Magnitude pruning scores a weight by its absolute value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a weight went in training, and how much it grew.   [zhou2019deconstructing]"""
+"""Two criteria score a weight by its change in training.   [zhou2019deconstructing]"""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MagnitudeIncrease:
 
 
 def _both(view: View, who: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The final and the initial weights, both with what is removed at 0: it counts as not having moved."""
+    """Return the final and the initial weights, both with removed weights at 0, which count as unmoved."""
     final, initial = (
         pruned(view, {name: at_least_float32(state[name].detach()) for name in view.names})
         for state in (view.state, initial_of(view, who))

@@ -1,4 +1,4 @@
-"""Random pruning: the control that every criterion has to beat."""
+"""Random pruning is the control that every criterion has to beat."""
 
 from __future__ import annotations
 

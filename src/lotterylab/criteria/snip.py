@@ -1,4 +1,4 @@
-"""Single-shot network pruning by connection sensitivity (SNIP)."""
+"""SNIP prunes by connection sensitivity, in a single shot."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class Snip:
         """|w g| for each named parameter, in float32 or better; 0 where the loss does not depend on it."""
         batch = batch_of(view, self)
         state, theta = leaves(view)
-        found = slopes(loss_at(view, state, batch), theta)
-        scores = ((weight * gradient).detach().abs() for weight, gradient in zip(theta, found, strict=True))
+        g = slopes(loss_at(view, state, batch), theta)
+        scores = ((weight * gradient).detach().abs() for weight, gradient in zip(theta, g, strict=True))
         return cast(Scores, pruned(view, dict(zip(view.names, scores, strict=True))))

@@ -1,4 +1,4 @@
-"""Synaptic flow (SynFlow): pruning without any data."""
+"""SynFlow prunes by synaptic flow, without any data."""
 
 from __future__ import annotations
 
@@ -43,12 +43,15 @@ class SynFlow:
         ones = torch.ones(1, *shape, dtype=torch.float64, device=theta[0].device)
         outputs, _ = view.net.forward(cast(State, state), ones, False)
         if not isinstance(outputs, torch.Tensor):
-            raise UsageError(f"SynFlow sums the outputs, but the module returns a {type(outputs).__name__}. Wrap it.")
+            raise UsageError(
+                f"SynFlow sums the outputs, but the module returns a {type(outputs).__name__}. Wrap it in a module "
+                "that returns one tensor."
+            )
         flow = outputs.sum()
         scores = [(weight * slope).detach().abs() for weight, slope in zip(theta, slopes(flow, theta), strict=True)]
         if not all(bool(score.isfinite().all()) for score in scores):
             raise UsageError(
                 f"SynFlow's sum of the outputs is {float(flow.detach()):g}, or its slopes are not finite: the products "
-                "over the layers leave float64. Scale the weights down, or choose another criterion."
+                "over the layers overflow float64. Scale the weights down, or choose another criterion."
             )
         return cast(Scores, dict(zip(view.names, scores, strict=True)))

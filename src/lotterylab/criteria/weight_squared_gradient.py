@@ -1,4 +1,4 @@
-"""The published activation study's "first-order GraSP", under a name that says what it is."""
+"""The published activation study's "first-order GraSP" is -w g^2, and is named so here."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Plans: frozen values that say what would be computed."""
+"""Plans are frozen values that describe computations."""

@@ -1,9 +1,9 @@
-"""The name of a thing is the digest of what it is.
+"""Specs are named by the digests of their content.
 
-A spec (a frozen dataclass) becomes canonical JSON: its class, its ``version``, its fields.  A node inside a spec
-stands as its own digest.  A field that was added after the first release carries ``metadata=ADDED_LATER`` and is
-left out while it has its default, so that older results keep their names.  A field with ``metadata=PLACE`` says where
-a thing is, not what it is, and is always left out.
+A spec (a frozen dataclass) becomes canonical JSON of its class, its ``version`` and its fields.  A node inside a spec
+is written as its digest.  A field that was added after the first release carries ``metadata=ADDED_LATER`` and is left
+out while it has its default, so that older results keep their names.  A field with ``metadata=PLACE`` is a location,
+and is always left out.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _text(value: Any, *, top: bool = False) -> str:
     if spelling:
         name = getattr(value, "digest", None) if spelling.named and not top else None
         return f'{{"node":{_text(name)}}}' if name else _fields_text(value, spelling)
-    # other kinds, and all that is refused
+    # other types; ``canonical`` refuses unsupported ones
     return json.dumps(canonical(value, top=top), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -106,12 +106,12 @@ def _fields_text(spec: Any, spelling: _Spelling) -> str:
             parts.append(key + _text(value))
     text = f"{{{','.join(parts)}}}"
     if keeps and all(is_lasting(getattr(spec, name)) for name in spelling.inside):
-        spec.__dict__[_KEPT] = text  # thousands of nodes have the same recipe, model and data
+        spec.__dict__[_KEPT] = text  # thousands of nodes share a recipe, a model and data
     return text
 
 
 def is_lasting(value: Any) -> bool:
-    """Whether ``value`` has had its text written and nothing can change inside it."""
+    """Tell whether ``value`` has its text stored, and nothing can change inside it."""
     kind = type(value)
     if kind in _PLAIN:
         return True
@@ -121,16 +121,16 @@ def is_lasting(value: Any) -> bool:
     return bool(spelling and spelling.ours and (_KEPT in value.__dict__ or "digest" in value.__dict__))
 
 
-_KEPT = "_canonical_text"  # in the ``__dict__`` of a frozen spec of ours
+_KEPT = "_canonical_text"  # in the ``__dict__`` of this package's frozen specs
 _CONSTANTS: dict[type, dict[Any, str]] = {bool: {True: "true", False: "false"}, type(None): {None: "null"}}
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 class _Entry(NamedTuple):
-    """One key of a dataclass's text.
+    """An ``_Entry`` describes a key of a dataclass's text.
 
-    ``name``: the field; None if ``key`` is the whole entry.  ``of_class``: the value stands in the class (its version).
-    ``later``: the field is left out while its value is ``default``.
+    ``name`` is the field, or None if ``key`` is the whole entry.  ``of_class`` marks a value of the class (its
+    version).  ``later`` marks a field that is left out while its value is ``default``.
     """
 
     key: str
@@ -141,10 +141,10 @@ class _Entry(NamedTuple):
 
 
 class _Spelling(NamedTuple):
-    """How the values of a dataclass are written.
+    """A ``_Spelling`` describes how the values of a dataclass are written.
 
-    ``entries``: sorted by key; ``inside``: the fields among them.  ``named``: a value may have a digest of its own.
-    ``ours``: a frozen class of this package, whose values keep their text if nothing inside them can change.
+    ``entries`` are sorted by key; ``inside`` are their fields.  ``named`` means that a value may have its own digest.
+    ``ours`` marks a frozen class of this package, whose values keep their text if nothing inside them can change.
     """
 
     entries: tuple[_Entry, ...]
@@ -155,7 +155,7 @@ class _Spelling(NamedTuple):
 
 @cache
 def _spelling(kind: type) -> _Spelling | None:
-    """How a dataclass is written; None for other types."""
+    """Return how a dataclass is written, or None for other types."""
     if not dataclasses.is_dataclass(kind) or issubclass(kind, int | float | str | Fraction | Mapping | tuple | list):
         return None
     entries = {"is": _Entry(f'"is":{_quoted(_name(kind))}', None), "version": _Entry('"version":', "version", True)}
@@ -171,9 +171,9 @@ def _spelling(kind: type) -> _Spelling | None:
 
 
 def _name(kind: type) -> str:
-    """The class's name, with its module if that is not ours."""
-    home = kind.__module__
-    return kind.__qualname__ if home.startswith("lotterylab.") else f"{home}:{kind.__qualname__}"
+    """Return the class's name, with its module if the module is not of this package."""
+    module = kind.__module__
+    return kind.__qualname__ if module.startswith("lotterylab.") else f"{module}:{kind.__qualname__}"
 
 
 def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What every node of a plan is: a frozen value whose name is its digest."""
+"""A node of a plan is a frozen value whose name is its digest."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def nodes_in(value: Any) -> Iterator[Node]:
 
 
 def _standing_in(value: Any) -> Sequence[Node]:
-    """The nodes in one value; loops and one look at its type, since a plan of 10,000 rows has 400,000 of them."""
+    """Return the nodes in a value.  It loops and checks types once, since a plan of 10,000 rows has 400,000 values."""
     if isinstance(value, Node):
         return (value,)
     names = _field_names(type(value))
@@ -85,13 +85,13 @@ def _standing_in_all(parts: Iterable[Any]) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-_INSIDE = "_nodes_inside"  # in the ``__dict__`` of a frozen spec of ours
-_PLAIN = frozenset({str, int, float, bool, type(None)})  # most fields: nothing can stand inside
+_INSIDE = "_nodes_inside"  # in the ``__dict__`` of this package's frozen specs
+_PLAIN = frozenset({str, int, float, bool, type(None)})  # types of most fields, which hold no nodes
 
 
 @cache
 def _field_names(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass; none for other types, and for collections."""
+    """Return the fields of a dataclass, or () for other types and for collections."""
     if not dataclasses.is_dataclass(kind) or issubclass(kind, Mapping | tuple | list):
         return ()
     return tuple(field.name for field in dataclasses.fields(kind))

@@ -1,7 +1,7 @@
-"""The nodes of a plan: frozen values that say what would be computed.  Nothing here computes anything.
+"""The nodes of a plan are frozen values that describe computations; nothing here computes.
 
-Two nodes are equal when their digests are.  Specs of models, data, criteria, recipes and quantities are held as they
-are; this side of the package asks them for sizes and never looks at what they do.
+Two nodes are equal if their digests are.  Nodes hold specs of models, data, criteria, recipes and quantities, and ask
+them only for sizes.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Train(Node):
         super().__post_init__()
         if self.first_step and not 0 <= self.first_step < self.total_steps:
             raise UsageError(
-                f"a training of {self.total_steps} steps was asked to begin at step {self.first_step}: from 0 to "
-                f"{self.total_steps - 1}."
+                f"a training of {self.total_steps} steps was asked to begin at step {self.first_step}. Give a step "
+                f"from 0 to {self.total_steps - 1}."
             )
 
     @property
@@ -155,7 +155,7 @@ class At(Node):
         elif not self.run.first_step <= self.point <= self.run.total_steps:
             raise UsageError(
                 f"step {self.point} was asked of a run that goes from step {self.run.first_step} to "
-                f"{self.run.total_steps}."
+                f"{self.run.total_steps}. Give a step in this range."
             )
 
     @property
@@ -203,7 +203,7 @@ class Prune(Node):
         check_rounds(self.rounds, self.schedule, self.granularity)
         if isinstance(self.sparsity, Rate) and self.granularity != "weight":
             raise UsageError(
-                f"a Rate counts weights, and granularity '{self.granularity}' removes more than one at once: give "
+                f"a Rate counts single weights, and granularity '{self.granularity}' removes several at once. Give "
                 "sparsities, such as 0.5, 0.75."
             )
 
@@ -265,7 +265,7 @@ def first_of(node: Node) -> Init:
             return first_of(run.start)
         case Permute(of=of):
             return first_of(of)
-    raise TypeError(f"a {type(node).__name__} is no state")
+    raise TypeError(f"a {type(node).__name__} is not a state")
 
 
 def model_of(node: Node) -> Any:

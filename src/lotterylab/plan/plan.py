@@ -1,4 +1,4 @@
-"""A study: rows of nodes, each with labels that say what it is."""
+"""A plan has rows of nodes, each with labels."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from lotterylab.plan.nodes import Node
 
 Label = str | int | float
-WHAT = ("protocol", "activation", "method", "control")  # the labels that say what an arm is
+WHAT = ("protocol", "activation", "method", "control")  # the labels of an arm but its sparsity
 ARM = (*WHAT, "sparsity")
-LABELS = (*ARM, "seed")  # of every row
+LABELS = (*ARM, "seed")  # every row has them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Nodes whose work a user's own functions do; procedures build the same plans of them."""
+"""User nodes run a user's own functions, and procedures build the same plans of them."""
 
 from __future__ import annotations
 

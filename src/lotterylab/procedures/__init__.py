@@ -1,4 +1,4 @@
-"""How tickets are found, as plans: each procedure is one page that reads like its paper's algorithm."""
+"""Procedures find tickets as plans; each is one page that reads like its paper's algorithm."""
 
 from lotterylab.procedures.at_init import at_initialisation
 from lotterylab.procedures.controls import CONTROLS, control

@@ -1,4 +1,4 @@
-"""Finding a mask before any training: SNIP, GraSP, SynFlow, random masks.
+"""SNIP, GraSP, SynFlow and random pruning find a mask before any training.
 
 W_0 -> score -> prune the lowest -> m -> train m * W_0 for T steps
 """

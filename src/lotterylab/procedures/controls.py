@@ -1,7 +1,7 @@
-"""What a ticket is compared with, each by one word: the same but for the one thing that is said to matter.
+"""Controls are runs that differ from a ticket in one property, each under one word.
 
-A control keeps the ticket's recipe and data order.  One that changes the weights begins with them at step 0, also where
-the ticket was rewound to step k: it then trains k steps more.
+A control keeps the ticket's recipe and data order.  A control that changes the weights begins at step 0, so it trains k
+steps more than a ticket that was rewound to step k.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def random_mask(ticket: Ticket, seed: int) -> Train:
     """The ticket's start with as many weights kept in each layer, at random: the mask, shuffled within its layers.
     [frankle2019lottery, "random sparsity"; frankle2021pruning, "shuffling"]
 
-    What was removed in pieces (filters, blocks, patterns) is removed in as many.
+    Structured masks stay structured: whole filters, blocks or patterns are shuffled.
 
     Where the start is the end of a pruned run, as in fine-tuning, they lie among the weights that it had: the others
     are 0 there.
@@ -58,7 +58,7 @@ def inverted(ticket: Ticket, seed: int) -> Train:
     """The mask that the last cut makes when the scores are read the wrong way round.
     [frankle2021pruning, "inversion"]"""
     if not isinstance(ticket.mask, Prune):
-        raise UsageError(f"a {type(ticket.mask).__name__} has no scores to invert.")
+        raise UsageError(f"a {type(ticket.mask).__name__} has no scores to invert. Leave the control 'inverted' out.")
     return replace(ticket.run, mask=replace(ticket.mask, inverted=True))
 
 
@@ -96,7 +96,7 @@ def small_dense_same_compute(ticket: Ticket, seed: int, narrow: Narrow) -> Train
 
 def dense_same_cost(ticket: Ticket, seed: int) -> Train:
     """The whole network, trained for as many steps as finding the ticket and training it took together."""
-    first = (*ticket.found_by, ticket.run)[0]  # of a mask that was found at initialisation, its own
+    first = (*ticket.found_by, ticket.run)[0]  # a mask found at initialisation has no earlier run
     dense = replace(first, mask=Dense(model=first.model))
     steps = sum(run.total_steps - run.first_step for run in (*ticket.found_by, ticket.run))
     return replace(dense, recipe=dense.recipe.longer(steps / dense.total_steps))
@@ -124,27 +124,30 @@ def control(word: str, ticket: Ticket, seed: int, words: Mapping[str, Control] =
 
 
 def _elsewhere(value: Any, spoil: Callable[[Data], Data], known: dict[str, Node]) -> Any:
-    """A node with other data in it and in all that is behind it; ``known``: what was done already, by digest."""
+    """Return a node with other data, also in its inputs; ``known`` are the finished nodes by digest."""
     if isinstance(value, Data):
         return spoil(value)
     if not isinstance(value, Node):
         return value
     if value.digest not in known:
-        changed = {one.name: _elsewhere(getattr(value, one.name), spoil, known) for one in fields(value)}
+        changed = {field.name: _elsewhere(getattr(value, field.name), spoil, known) for field in fields(value)}
         known[value.digest] = replace(value, **changed)
     return known[value.digest]
 
 
 def _cuts(mask: Node) -> tuple[tuple[Any, ...], str]:
-    """What each round cut to, the first one first, and the scope of the last."""
-    cuts, scope, here = [], "", mask
-    while isinstance(here, Prune):
-        if here.granularity != "weight":
+    """Return the sparsity of each round, first round first, and the scope of the last round."""
+    cuts, scope, node = [], "", mask
+    while isinstance(node, Prune):
+        if node.granularity != "weight":
             raise UsageError(
-                f"a small dense network has as many weights as a ticket; this mask removes by '{here.granularity}' and "
-                "does not count weights. Use granularity 'weight', or leave this control out."
+                f"a small dense network has the same number of weights as a ticket, but this mask removes by "
+                f"'{node.granularity}' and not by weight. Use granularity 'weight', or leave this control out."
             )
-        cuts, scope, here = [here.sparsity, *cuts], scope or here.scope, here.mask
+        cuts, scope, node = [node.sparsity, *cuts], scope or node.scope, node.mask
     if not cuts:
-        raise UsageError(f"a {type(mask).__name__} was not cut: there is no count for a small dense network.")
+        raise UsageError(
+            f"a {type(mask).__name__} was not pruned, so it gives no size for a small dense network. Leave this "
+            "control out."
+        )
     return tuple(cuts), scope

@@ -1,10 +1,10 @@
-"""Finding tickets by magnitude: one-shot and iterative pruning, resetting, rewinding, retraining.
+"""Tickets are found by one-shot or iterative pruning, with resetting, rewinding or retraining.
 
-Each function takes the dense run, from which everything else follows, and returns tickets; nothing is trained.
+Each function takes the dense run and returns tickets; nothing is trained.
 
     W_0 -> train T steps -> W_T -> prune the lowest |W_T| -> m -> back to W_k -> train m * W_k for T - k steps
 
-``rewind_to``: the step k of the dense run to which round 1, 2, ... goes back; ``reset`` is step 0.
+``rewind_to`` gives the step k of the dense run to which round 1, 2, ... goes back; ``reset`` is step 0.
 """
 
 from __future__ import annotations
@@ -105,5 +105,5 @@ def fine_tuning(dense: Train, sparsities: Sequence[Any], recipe: Any, *, criteri
 
 
 def _earlier(runs: list[Train]) -> Node | None:
-    """The mask to prune further; none in the first round, so that it is the one-shot one."""
+    """Return the mask to prune further; the first round has none, so it equals one-shot pruning."""
     return runs[-1].mask if len(runs) > 1 else None
