@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 MODULES = (
-    *(f"training.{name}" for name in ("attach", "recipe", "schedules")),
+    *(f"training.{name}" for name in ("attach", "recipe", "schedules", "user")),
     *(f"auditing.{name}" for name in ("alarms", "folder", "states")),
     *("errors", "network", "own_code.references", "rng"),
 )

@@ -120,7 +120,7 @@ def not_finite(state: Mapping[str, Tensor]) -> list[str]:
 
 
 def moved(end: State, mask: Mask) -> dict[str, Any]:
-    """Return the numbers of removed entries that are not 0 in ``end``, for ``alarms.moved``."""
+    """Return the numbers of removed entries that are not 0 in ``end``, for ``run_alarms.moved``."""
     removed = {name: end[name][~kept] for name, kept in mask.items()}
     nonzero = {name: values[values != 0] for name, values in removed.items()}
     zeros = sum(int((end[name] == 0).sum()) for name in mask)
@@ -135,7 +135,7 @@ def moved(end: State, mask: Mask) -> dict[str, Any]:
 
 
 def departures(arm: Evidence, start: State, mask: Mask) -> dict[str, Any]:
-    """Return the numbers of entries where ``start`` is not mask * init, for ``alarms.start_not_initial``."""
+    """Return the numbers of entries where ``start`` is not mask * init, for ``run_alarms.start_not_initial``."""
 
     def kept_differing(other: State) -> int:
         return sum(int((start[name][kept] != other[name][kept]).sum()) for name, kept in mask.items())

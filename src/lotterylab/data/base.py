@@ -1,4 +1,4 @@
-"""What a data set is: three splits apart from each other, and a fingerprint of what was really read."""
+"""A data set has three separate splits, and a fingerprint of the content that was read."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ class DataSpec(Protocol):
 
 
 def data_dir(option: str | None) -> Path | None:
-    """The folder of the user's data: ``--data-dir``, else the environment variable LOTTERYLAB_DATA, else none."""
+    """Return the user's data folder: ``--data-dir``, or the environment variable LOTTERYLAB_DATA, or None."""
     chosen = option or os.environ.get(ENVIRONMENT)
     return Path(chosen).expanduser() if chosen else None
 
 
 def check_sizes(title: str, *, train: int, validation: int, test: int) -> None:
-    """Raise ``UsageError`` unless there is something to train on and to test on."""
+    """Refuse sizes that leave no image to train on or to test on."""
     for name, size, least in (("train", train, 1), ("validation", validation, 0), ("test", test, 1)):
         if size < least:
-            raise UsageError(f"{title} with {name}={size}: at least {least} is needed.")
+            raise UsageError(f"{title} with {name}={size}: give at least {least}.")

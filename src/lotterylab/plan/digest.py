@@ -43,7 +43,7 @@ def canonical(value: Any, *, top: bool = True) -> Any:
         UsageError: for a lambda, a function or any object that has no fixed spelling, and for numbers not finite.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"a plan cannot name {value}: two of them need not be equal. Give a finite number.")
+        raise UsageError(f"a plan cannot name {value}, which is not finite. Give a finite number.")
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Fraction):

@@ -108,6 +108,12 @@ class Run:
 
         Raises:
             UsageError: the loader has no length, no batch, fewer batches than its length, or persistent workers.
+
+        Examples:
+            >>> from torch import nn
+            >>> run = Run(module=nn.Linear(1, 1), mask={}, seed=0, steps=range(1, 4), slots={})
+            >>> list(run.batches(["first", "second"]))
+            [(1, 'second'), (2, 'first'), (3, 'second')]
         """
         return batches(loader, seed=self.seed, steps=self.steps)
 
