@@ -20,7 +20,7 @@ from lotterylab.engine.facts import facts
 from lotterylab.engine.here import run_here
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Dense, Init, Prune, Train
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.procedures import control, iterative, learning_rate_rewinding, one_shot

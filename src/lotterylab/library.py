@@ -8,13 +8,13 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.criteria import check_criterion
+from lotterylab.criteria.rounds import in_rounds, scored
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Sparsity
-from lotterylab.masks.rounds import in_rounds, ladder
-from lotterylab.masks.select import select
+from lotterylab.masks.select import Rule
 from lotterylab.network import candidates, modes_kept, network, state_of
-from lotterylab.rng import stream, torch_draws
+from lotterylab.rng import stream
 from lotterylab.types import Batch, Mask, Scores, State
 from lotterylab.views import Criterion, View
 
@@ -36,7 +36,7 @@ def score(
     mask: Mask | None = None,
     seed: int = 0,
 ) -> Scores:
-    """A score for each weight of the module's Conv and Linear layers; higher = keep.
+    """Return a score for each weight of the module's Conv and Linear layers; higher = keep.
 
     A weight that no path uses scores 0 by a criterion that looks at gradients.  A module that draws from torch's global
     generators (``nn.Dropout`` in train mode) draws by ``seed``; the generators are left as they were.  Scores are
@@ -52,17 +52,128 @@ def score(
         initial: a copy of the ``state_dict()`` before training, for criteria that compare with it (Movement).
         input_shape: of one input, (C, H, W) or (features,), for SynFlow; else that of the batch.
         params: "weights" (of Conv and Linear layers and their subclasses, a tied one once, under its first name),
-            "all" parameters, or the names of those to be scored.  Of ``nn.MultiheadAttention`` the weight of
-            ``out_proj`` is a Linear layer's; ``in_proj_weight`` is not, and embeddings are not unless tied to one:
-            name them.
+            "all" parameters, or the names of those to be scored.  ``out_proj`` of ``nn.MultiheadAttention`` is a Linear
+            layer; ``in_proj_weight`` is not one, and embeddings are not unless tied to one: name them.
         mask: an earlier mask; the network is scored as pruned by it.
         seed: of criteria that draw.
 
     Raises:
         UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
             initial state that does not fit, or one that is the module's own tensors.
+
+    Examples:
+        >>> import torch
+        >>> from lotterylab import criteria
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[3.0, -4.0]]))
+        >>> score(layer, criteria.Magnitude())["weight"].tolist()
+        [[3.0, 4.0]]
     """
+    with _viewed(module, criterion, batch, loss, initial, input_shape, params, mask, seed) as (view, scores_of):
+        return scored(view, scores_of, seed)
+
+
+def prune(
+    module: nn.Module,
+    criterion: Criterion,
+    sparsity: Sparsity,
+    *,
+    batch: Batch | Sequence[Any] | None = None,
+    loss: Loss | None = None,
+    initial: Mapping[str, Tensor] | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    params: str | Iterable[str] = "weights",
+    scope: str = "global",
+    granularity: str = "weight",
+    rounds: int = 1,
+    schedule: str = "exponential",
+    ties: str = "index",
+    mask: Mask | None = None,
+    seed: int = 0,
+) -> Mask:
+    """Return the mask that keeps the highest-scored ``1 - sparsity`` of the prunable weights.
+
+    The module is not changed: ``apply(module, mask)`` sets the pruned weights to zero, and ``attach(module, optimizer,
+    mask)`` holds them there while you train.
+
+    Args:
+        module, criterion, batch, loss, initial, input_shape, params: those of ``score``.
+        sparsity: the fraction removed, what an earlier ``mask`` removed included; see ``select``.
+        scope, granularity, ties: those of ``select``.
+        rounds: score and cut so many times, each time what is left; ``SynFlow`` is meant with 100.
+        schedule: "exponential", density^(k/n) after round k of n, or "linear"; both run from what ``mask`` keeps.
+        mask: an earlier mask; what it removes stays removed.
+        seed: of criteria that draw, and of random ties.
+
+    Raises:
+        UsageError: what ``score`` and ``select`` refuse; rounds that cannot be.
+
+    Examples:
+        >>> import torch
+        >>> from lotterylab import criteria
+        >>> layer = torch.nn.Linear(4, 1)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[3.0, -4.0, 1.0, -2.0]]))
+        >>> prune(layer, criteria.Magnitude(), 0.5)["weight"].tolist()
+        [[True, True, False, False]]
+    """
+    rule = Rule(scope=scope, granularity=granularity, ties=ties, seed=seed, rounds=rounds, schedule=schedule)
+    with _viewed(module, criterion, batch, loss, initial, input_shape, params, mask, seed) as (view, scores_of):
+        return in_rounds(view, scores_of, sparsity, rule)[0].mask
+
+
+def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return how sparse a network really is: a kept weight on no path from input to output is as good as pruned.
+
+    [vysogorets2023connectivity, section 3]  ``analysis.EffectiveSparsity`` says how paths are counted, and where they
+    cannot be.
+
+    Args:
+        module: any that the paths can be counted of; it is not changed.
+        mask: bool tensors, True = kept.
+        input_shape: of one input, (C, H, W) or (features,).
+
+    Returns:
+        "sparsity", removed over all entries; "effective", removed or on no path; "idle", kept and on no path;
+        "idle_by_layer".
+
+    Raises:
+        UsageError: a mask that does not fit, or paths that cannot be counted.
+
+    Examples:
+        >>> import torch
+        >>> module = torch.nn.Sequential(torch.nn.Linear(1, 2, bias=False), torch.nn.Linear(2, 1, bias=False))
+        >>> mask = {"0.weight": torch.tensor([[True], [False]]), "1.weight": torch.tensor([[True, True]])}
+        >>> shares = effective_sparsity(module, mask, (1,))
+        >>> shares["sparsity"], shares["effective"]
+        (0.25, 0.5)
+    """
+    from lotterylab.analysis.effective import effective
+
+    state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
+    here = Mask({name: kept.cpu() for name, kept in mask.items()})
+    algebra.check(here, state)
+    copy = deepcopy(module).cpu()  # looked through in evaluation mode
+    return effective(network(copy), state, here, input_shape)
+
+
+@contextmanager
+def _viewed(
+    module: nn.Module,
+    criterion: Criterion,
+    batch: Batch | Sequence[Any] | None,
+    loss: Loss | None,
+    initial: Mapping[str, Tensor] | None,
+    input_shape: tuple[int, ...] | None,
+    params: str | Iterable[str],
+    mask: Mask | None,
+    seed: int,
+) -> Iterator[tuple[View, Callable[[View], Scores]]]:
+    """Give what the criterion looks at, and the criterion as one that leaves the module's modes as they are."""
     from torch.nn.functional import cross_entropy
+
+    def scores_of(view: View) -> Scores:
+        with modes_kept(module):  # SynFlow scores in evaluation mode whatever the module's is
+            return criterion(view)
 
     check_criterion(criterion)
     _check_copy(module, initial or {})
@@ -82,9 +193,7 @@ def score(
         )
         if mask is not None:
             algebra.check(mask, view.state)
-        draws = torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()})
-        with modes_kept(module), draws:  # SynFlow scores in evaluation mode whatever the module's is
-            return criterion(view)
+        yield view, scores_of
 
 
 def _check_copy(module: nn.Module, initial: Mapping[str, Tensor]) -> None:
@@ -110,76 +219,6 @@ def _gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
             if torch.amp.is_autocast_available(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
-
-
-def prune(
-    module: nn.Module,
-    criterion: Criterion,
-    sparsity: Sparsity,
-    *,
-    batch: Batch | Sequence[Any] | None = None,
-    loss: Loss | None = None,
-    initial: Mapping[str, Tensor] | None = None,
-    input_shape: tuple[int, ...] | None = None,
-    params: str | Iterable[str] = "weights",
-    scope: str = "global",
-    granularity: str = "weight",
-    rounds: int = 1,
-    schedule: str = "exponential",
-    ties: str = "index",
-    mask: Mask | None = None,
-    seed: int = 0,
-) -> Mask:
-    """The mask that keeps the highest-scored ``1 - sparsity`` of the prunable weights.
-
-    The module is not changed: ``apply(module, mask)`` sets the pruned weights to zero, ``attach(module, optimizer,
-    mask)`` holds them there while you train.  ``sparsity`` counts what an earlier ``mask`` removed; see ``select`` for
-    it, ``scope``, ``granularity`` and ``ties``, and ``score`` for the rest.
-
-    ``rounds``: score and cut that many times, each time what is left; ``SynFlow`` is meant with 100.  ``schedule``:
-    "exponential", density^(k/n) after round k of n, or "linear".  Both run from what ``mask`` keeps.
-
-    Raises:
-        UsageError: what ``score``, ``select`` and ``rounds.ladder`` refuse.
-    """
-    rule = {"scope": scope, "granularity": granularity}
-
-    def scores(earlier: Mask | None) -> Scores:
-        return score(
-            module,
-            criterion,
-            batch=batch,
-            loss=loss,
-            initial=initial,
-            input_shape=input_shape,
-            params=params,
-            mask=earlier,
-            seed=seed,
-        )
-
-    def cut(found: Scores, target: Sparsity, earlier: Mask | None) -> Mask:
-        return select(found, target, mask=earlier, ties=ties, seed=seed, **rule)
-
-    return in_rounds(scores, cut, ladder(sparsity, mask, rounds=rounds, schedule=schedule, **rule), mask)[0]
-
-
-def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:
-    """How sparse a network really is: a kept weight on no path from input to output is as good as pruned.
-
-    ``input_shape``: of one input, (C, H, W) or (features,).  Gives "sparsity", removed over all entries; "effective",
-    removed or on no path; "idle", kept and on no path; "idle_by_layer".  How paths are counted, and where they cannot
-    be: ``analysis.EffectiveSparsity``.   [vysogorets2023connectivity, section 3]
-
-    Raises:
-        UsageError: a mask that does not fit, or paths that cannot be counted.
-    """
-    from lotterylab.analysis.effective import effective
-
-    state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
-    here = Mask({name: kept.cpu() for name, kept in mask.items()})
-    algebra.check(here, state)
-    copy = deepcopy(module).cpu()  # looked through in evaluation mode
-    return effective(network(copy), state, here, input_shape)
 
 
 def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:

@@ -17,7 +17,7 @@ from lotterylab.engine.pruning import prune_state, score_state
 from lotterylab.engine.results import Result
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.masks.select import select
 from lotterylab.plan.nodes import Prune
 from lotterylab.reading.alarms import alarms_of

@@ -68,7 +68,7 @@ PROMISES = (
     Promise(
         name="R9",
         text="Pruned weights are exactly zero after every step, and sparsity is counted.",
-        tests=("tests/training/test_held.py", "tests/laws/test_pairwise.py", "tests/test_masks.py"),
+        tests=("tests/training/test_held.py", "tests/laws/test_pairwise.py", "tests/masks/test_algebra.py"),
     ),
     Promise(
         name="R10",

@@ -21,7 +21,7 @@ from lotterylab.data import Digits
 from lotterylab.data.loader import Loader
 from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.masks.select import select
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.nodes import Train

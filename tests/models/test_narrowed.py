@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lotterylab.errors import UsageError
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN, CustomModel, LeNet300100, Mlp, Narrowed, ResNet, ShallowCnn, Vgg
 from lotterylab.models.base import ModelSpec
 from lotterylab.network import prunable_names

@@ -14,7 +14,7 @@ from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
 from lotterylab.engine.trainings import beginning
 from lotterylab.errors import UsageError
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN, LeNet300100
 from lotterylab.procedures import (
     CONTROLS,

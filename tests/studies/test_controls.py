@@ -12,7 +12,7 @@ from lotterylab.data.corrupted import Corrupted
 from lotterylab.data.scoring import PerClass
 from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models import Narrowed
 from lotterylab.plan.nodes import Prune
 from lotterylab.procedures import Ticket, control, iterative

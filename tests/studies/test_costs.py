@@ -11,7 +11,7 @@ from lotterylab.analysis.macs import macs
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import control, fine_tuning, iterative, learning_rate_rewinding, one_shot

@@ -18,7 +18,6 @@ from lotterylab.data.augment import Augment
 from lotterylab.data.base import Fingerprint, data_dir
 from lotterylab.errors import UsageError
 from lotterylab.masks.granularity import granularity_of
-from lotterylab.masks.patterns import Pattern
 from lotterylab.models.custom import CustomModel
 from lotterylab.own_code.options import Option
 from lotterylab.plan.nodes import Data
@@ -215,7 +214,7 @@ def _check_validation(spec: Any, options: activations.Options) -> None:
 def _check_rounds(options: activations.Options) -> None:
     """A pattern N:M has one sparsity, so that there is nothing to do in rounds."""
     several = [name for name in options.methods if method(name).rounds > 1]
-    if several and isinstance(granularity_of(options.granularity), Pattern):
+    if several and not granularity_of(options.granularity).in_rounds:
         others = [name for name in METHODS if METHODS[name].rounds == 1]
         raise UsageError(
             f"{', '.join(several)}: in rounds, and granularity '{options.granularity}' has no sparsity in between. Of "

@@ -11,7 +11,8 @@ from lotterylab.errors import UsageError, suggestion
 from lotterylab.formats.foreign import admitted
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share, as_fraction, same_names
-from lotterylab.masks.pools import complete, pools
+from lotterylab.masks.granularity import WEIGHT
+from lotterylab.masks.select import complete
 from lotterylab.types import Mask, Scores, State
 
 if TYPE_CHECKING:
@@ -163,13 +164,10 @@ def ties(scores: Scores, mask: Mask, earlier: Mask | None, requested: Share) -> 
     """
     import torch
 
-    (pool,) = pools(scores, requested, complete(scores, earlier))
-    count = pool.requested - pool.gone
-    if count <= 0:
+    (pool,) = WEIGHT.pools(scores, requested, complete(scores, earlier), "global")
+    if pool.gone > pool.requested:
         return 0, 0
-    _, tied, leaving = pool.cut(count)
-    if leaving == len(tied):
-        return 0, 0
+    _, tied = pool.cut("index", 0)
     return len(tied), int(torch.cat([mask[name].flatten() for name in scores])[tied].sum())
 
 

@@ -13,7 +13,8 @@ from lotterylab.auditing.runs import Run
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share, as_fraction
-from lotterylab.masks.cuts import describe_cut
+from lotterylab.masks.granularity import granularity_of
+from lotterylab.masks.select import complete
 from lotterylab.types import Mask, Scores
 
 if TYPE_CHECKING:
@@ -197,10 +198,14 @@ def _mask_alarms(arm: Evidence, requested: Share | None, granularity: str, where
 
 def _piece_alarms(arm: Evidence, mask: Mask, requested: Share, granularity: str, where: str) -> list[Alarm]:
     """Compare the removed filters, blocks or patterns with the number that ``select`` removes."""
-    scores = Scores({name: kept.double() for name, kept in mask.items()})  # the number depends on no score
-    cut = describe_cut(scores, arm.earlier, mask, requested, granularity=granularity)
-    asked = Fraction(cut.requested_removed, cut.entries)
-    return alarms.reached_is_not_requested(requested=asked, removed=cut.removed, entries=cut.entries, where=where)
+    # the number depends on no score
+    kind, scores = granularity_of(granularity), Scores({name: kept.double() for name, kept in mask.items()})
+    pools = kind.pools(scores, requested, complete(scores, arm.earlier), "global")
+    entries, asked = sum(len(pool.alive) for pool in pools), sum(pool.requested for pool in pools)
+    removed = entries - sum(int(kept.sum()) for kept in kind.alive(mask).values())
+    return alarms.reached_is_not_requested(
+        requested=Fraction(asked, entries), removed=removed, entries=entries, where=where
+    )
 
 
 def _is_reached(arm: Evidence, mask: Mask, weights: Mask, requested: Share) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
@@ -12,15 +11,13 @@ from torch.nn.functional import cross_entropy
 
 from lotterylab.criteria import Inverted
 from lotterylab.criteria.gradients import gradients
+from lotterylab.criteria.rounds import in_rounds, scored
 from lotterylab.masks import algebra
-from lotterylab.masks.counts import Sparsity
-from lotterylab.masks.cuts import describe_cut
-from lotterylab.masks.rates import Rate
-from lotterylab.masks.rounds import in_rounds, ladder
-from lotterylab.masks.select import select
+from lotterylab.masks.counts import Rate, Sparsity
+from lotterylab.masks.select import Selection
 from lotterylab.network import Network, candidates, network
 from lotterylab.plan.nodes import Prune, first_of, model_of
-from lotterylab.rng import stream, torch_draws
+from lotterylab.rng import stream
 from lotterylab.types import Mask, Scores, State
 from lotterylab.views import View
 
@@ -31,10 +28,10 @@ if TYPE_CHECKING:
 def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
     """The mask of the node and its metrics."""
     net, view = _view(node, context)
-    mask, scores, before = _pruned(node, view)
-    target = _target(node, view)
+    selection, _ = _pruned(node, view)
+    mask = selection.mask
     return mask, {
-        **describe_cut(scores, before, mask, target, scope=node.scope, granularity=node.granularity).as_dict(),
+        **asdict(selection.cut),
         "mask_digest": algebra.digest(mask),
         "parameters": sum(view.state[name].numel() for name in net.parameters),
         "weights_entries": sum(mask[name].numel() for name in net.prunable),
@@ -53,29 +50,13 @@ def score_state(node: Prune, context: Context) -> tuple[Scores, dict[str, Tensor
     return _pruned(node, view)[1], _gradients(node, view)
 
 
-def _pruned(node: Prune, view: View) -> tuple[Mask, Scores, Mask | None]:
-    """The mask, the scores that made it, and the mask before its last cut."""
-    rule: dict[str, Any] = {"scope": node.scope, "granularity": node.granularity}
-
+def _pruned(node: Prune, view: View) -> tuple[Selection, Scores]:
     criterion = Inverted(criterion=node.criterion) if node.inverted else node.criterion
-
-    def score(earlier: Mask | None) -> Scores:
-        with _draws(node):
-            return criterion(replace(view, mask=earlier))
-
-    def cut(scores: Scores, target: Sparsity, earlier: Mask | None) -> Mask:
-        return select(scores, target, mask=earlier, ties=node.ties, seed=node.seed, **rule)
-
-    return in_rounds(
-        score,
-        cut,
-        ladder(_target(node, view), view.mask, rounds=node.rounds, schedule=node.schedule, **rule),
-        view.mask,
-    )
+    return in_rounds(view, criterion, _target(node, view), node.rule)
 
 
 def _target(node: Prune, view: View) -> Sparsity:
-    """The sparsity asked for; of a rate, what it makes of the earlier mask, whose last layer is the module's last."""
+    """Return the sparsity asked for; a rate makes it of the earlier mask, whose last layer is the module's last."""
     if not isinstance(node.sparsity, Rate):
         return node.sparsity
     earlier = view.mask or algebra.ones(view.state, view.names)
@@ -84,15 +65,7 @@ def _target(node: Prune, view: View) -> Sparsity:
 
 
 def _gradients(node: Prune, view: View) -> dict[str, Tensor]:
-    if view.batch is None:
-        return {}
-    with _draws(node):
-        return gradients(view)
-
-
-def _draws(node: Prune) -> AbstractContextManager[None]:
-    """For a module that draws as it is scored: in each round, and for the gradients, the same."""
-    return torch_draws(node.seed, "prune", "forward")
+    return {} if view.batch is None else scored(view, lambda view: Scores(gradients(view)), node.seed)
 
 
 def _view(node: Prune, context: Context) -> tuple[Network, View]:

@@ -1,41 +1,37 @@
-"""How many are removed: exact arithmetic on plain numbers."""
+"""How many are removed, at once and in rounds: exact arithmetic on plain numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from lotterylab.errors import UsageError, suggestion
+from lotterylab.types import Mask
 
 Share: TypeAlias = float | str | Fraction  # in [0, 1]; a float means the decimal that it prints as
 Sparsity: TypeAlias = Share | Mapping[str, Share]  # one for all, or one for each tensor by name
+Schedule: TypeAlias = Callable[[float, int, int], float]  # the density after round k of n, from the last one
 
 
 def removal_count(sparsity: Share, n: int) -> int:
-    """floor(s * n + 1/2), in fractions: 0.9 of 1000 is 900, and 0.29 of 100 is 29.
+    """Return floor(s * n + 1/2) in fractions, how many of n go: in floats ``int(1000 * (1 - 0.9))`` is 99.
 
-    In floats ``int(1000 * (1 - 0.9))`` is 99 and ``int(0.29 * 100)`` is 28.
+    Raises:
+        UsageError: the sparsity is not a number from 0 to 1.
+
+    Examples:
+        >>> removal_count(0.9, 1000), removal_count(0.29, 100), removal_count("1/3", 10)
+        (900, 29, 3)
     """
     return math.floor(as_fraction(sparsity) * n + Fraction(1, 2))
 
 
-def alive_rate_counts(alive: Mapping[str, int], rate: Mapping[str, Share]) -> dict[str, int]:
-    """How many entries of each tensor are left after ``removal_count(rate, alive)`` of those alive are removed.
-
-    One step of a ladder of rates (Frankle & Carbin, 2019: 20 % a round, 10 % in the output layer).  ``select`` needs
-    no second way to be told a count: of the sparsity ``1 - left / entries``, as a Fraction or a float, it makes exactly
-    this count again.  So a plan can write the whole ladder down before anything is trained, and "sparsity" keeps
-    one meaning.
-    """
-    same_names("rate", rate, alive)
-    return {name: count - removal_count(rate[name], count) for name, count in alive.items()}
-
-
 def as_fraction(sparsity: Share) -> Fraction:
-    """The exact number that is written, 9/10 for 0.9; ``UsageError`` unless it is in [0, 1]."""
+    """Return the exact number that is written, 9/10 for 0.9; raise ``UsageError`` unless it is in [0, 1]."""
     try:
         fraction = sparsity if type(sparsity) is Fraction else _written(str(sparsity))
     except (ValueError, ZeroDivisionError):
@@ -57,10 +53,117 @@ def check_target(sparsity: float) -> None:
 
 
 def same_names(what: str, given: Mapping[str, object], wanted: Mapping[str, object]) -> None:
-    """Raise ``UsageError`` unless ``given`` names exactly what ``wanted`` does."""
+    """Raise ``UsageError`` unless ``given`` has exactly the names of ``wanted``."""
     for name in given:
         if name not in wanted:
             raise UsageError(f"the {what} names '{name}', which is not there.{suggestion(name, wanted)}")
     missing = [name for name in wanted if name not in given]
     if missing:
         raise UsageError(f"the {what} says nothing about '{missing[0]}' ({len(missing)} missing). Name every tensor.")
+
+
+def alive_rate_counts(alive: Mapping[str, int], rate: Mapping[str, Share]) -> dict[str, int]:
+    """Return the entries left in each tensor after one round that removes ``rate`` of those alive.
+
+    ``select`` makes exactly these counts from the sparsities ``1 - left / entries``, as a Fraction or a float.  A plan
+    can therefore list all rounds before anything is trained.   [frankle2019lottery, section 2]
+
+    Args:
+        alive: the entries still kept, by tensor.
+        rate: the share of them that goes, for exactly the same tensors.
+
+    Raises:
+        UsageError: the names differ.
+
+    Examples:
+        >>> alive_rate_counts({"hidden": 235200, "output": 1000}, {"hidden": 0.2, "output": 0.1})
+        {'hidden': 188160, 'output': 900}
+    """
+    same_names("rate", rate, alive)
+    return {name: count - removal_count(rate[name], count) for name, count in alive.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """The share of the kept weights that one round of pruning removes.   [frankle2019lottery, section 2]
+
+    LeNet-300-100 has the rates 0.2 and 0.1 (output layer); Conv-2 and Conv-4 have 0.1 (convolutions), 0.2 and 0.1
+    (output layer).
+
+    Differs from the paper: its text says that n rounds to the sparsity p prune p^(1/n) of what is left each time, which
+    is right for the share kept.  The rate that reaches p is 1 - (1 - p)^(1/n).
+
+    Args:
+        share: removed of what an earlier mask keeps, rounded half up in each layer.
+        convolution: the share for convolutions instead; needs scope "layerwise", as ``output`` does.
+        output: the share for the last layer instead.
+        rounds: so many rounds at once, for a one-shot mask that is compared with as many rounds.
+
+    Raises:
+        UsageError: a share outside [0, 1], or fewer rounds than 1.
+
+    Examples:
+        >>> import torch
+        >>> Rate(share=0.2).target({"weight": torch.ones(10, 10, dtype=torch.bool)}, "global")
+        Fraction(1, 5)
+        >>> Rate(share=0.2).after(3)
+        0.488
+    """
+
+    share: float
+    convolution: float | None = None
+    output: float | None = None
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise UsageError(f"rounds={self.rounds}: at least 1 is needed.")
+        for value in (self.share, self.convolution, self.output):
+            if value is not None:
+                as_fraction(value)
+
+    def target(self, mask: Mask, scope: str) -> Sparsity:
+        """Return the sparsity after the round: one for each layer with scope "layerwise", else one for all.
+
+        Args:
+            mask: the earlier mask, in the module's order: its last tensor is the output layer's.
+            scope: that of the selection.
+
+        Raises:
+            UsageError: rates for kinds of layers with a scope that has one count.
+        """
+        apart = scope == "layerwise"
+        if not apart and (self.convolution is not None or self.output is not None):
+            raise UsageError(f"{self} has rates for kinds of layers: ask for scope='layerwise', not '{scope}'.")
+        entries = {name: kept.numel() for name, kept in mask.items()}
+        alive = {name: int(kept.sum()) for name, kept in mask.items()}
+        rates = {name: self._of(mask, name) for name in mask}
+        if not apart:
+            entries, alive, rates = {"": sum(entries.values())}, {"": sum(alive.values())}, {"": self.share}
+        for _ in range(self.rounds):
+            alive = alive_rate_counts(alive, rates)
+        shares = {name: Fraction(entries[name] - left, entries[name]) for name, left in alive.items()}
+        return cast(Sparsity, shares) if apart else shares[""]
+
+    def after(self, rounds: int) -> float:
+        """Return the sparsity after so many rounds of ``share`` alone, to four digits: the name of a level."""
+        return round(1 - (1 - self.share) ** rounds, 4)
+
+    def _of(self, mask: Mask, name: str) -> float:
+        if self.output is not None and name == list(mask)[-1]:
+            return self.output
+        is_convolution = mask[name].dim() >= 3  # a conv1d's weight has 3 dimensions, a conv2d's 4
+        return self.convolution if is_convolution and self.convolution is not None else self.share
+
+
+def exponential(density: float, round: int, rounds: int) -> float:
+    """Return d^(k/n), after round k of n: the same share goes each time.   [tanaka2020pruning, algorithm 1]"""
+    return density ** (round / rounds)
+
+
+def linear(density: float, round: int, rounds: int) -> float:
+    """Return 1 - (1 - d) k/n, after round k of n: the same number goes each time."""
+    return 1 - (1 - density) * round / rounds
+
+
+SCHEDULES: dict[str, Schedule] = {"exponential": exponential, "linear": linear}

@@ -1,143 +1,183 @@
-"""What competes with what for being kept, and where the cut between them falls."""
+"""Pools: the units that compete for being kept, and which of them fall at the cut."""
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from lotterylab.errors import UsageError, unknown
-from lotterylab.masks import algebra
-from lotterylab.masks.counts import Sparsity, as_fraction, removal_count, same_names
-from lotterylab.masks.granularity import WEIGHT, Units, granularity_of
-from lotterylab.masks.scopes import SCOPES, Layer
-from lotterylab.types import Mask, Scores
+from lotterylab.errors import UsageError
+from lotterylab.masks.counts import removal_count
+from lotterylab.masks.profiles import PROFILES
+from lotterylab.masks.scopes import more_than_asked
+from lotterylab.rng import stream
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from torch import Tensor
+
+TIES = ("index", "random", "refuse")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
-    """The units, weights, filters or blocks, that compete for one count.
+class Pool(ABC):
+    """The n units of one or more tensors, in a row, that are cut together.
 
-    Attributes:
-        layer: the tensor they are of; None where all tensors compete together.
-        lengths: how many units each tensor has, in order; n together.
-        sparsity: the fraction of the n units that is to be gone.
-        scores: ``(n,)``, higher = keep.
-        alive: ``(n,)`` bool, False where an earlier mask removed the unit.
+    ``lengths``: the units of each tensor, in order.  ``scores``: ``(n,)``, higher = keep.  ``alive``: ``(n,)`` bool,
+    False where an earlier mask removed the unit.
     """
 
-    layer: str | None
     lengths: Mapping[str, int]
-    sparsity: Fraction
     scores: Tensor
     alive: Tensor
 
     @property
+    @abstractmethod
     def requested(self) -> int:
-        """How many of the n units are to be gone, earlier ones included."""
-        return removal_count(self.sparsity, len(self.scores))
+        """How many of the n units are to be gone, those of the earlier mask included."""
+
+    @abstractmethod
+    def cut(self, ties: str, seed: int) -> tuple[Tensor, Tensor]:
+        """Return which units stay, ``(n,)`` bool, and which alive ones are tied at the requested cut, as flat indices.
+
+        Where all of the equal ones leave, or all stay, the cut goes through no tie and none are returned.
+
+        Raises:
+            UsageError: ties that are refused; a way to break them that the pool does not have.
+        """
 
     @property
     def gone(self) -> int:
         """How many units the earlier mask removed."""
         return len(self.alive) - int(self.alive.sum())
 
-    def split(self, flat: Tensor) -> dict[str, Tensor]:
-        """A tensor ``(n,)`` by tensor name."""
-        return dict(zip(self.lengths, flat.split(list(self.lengths.values())), strict=True))
+    def split(self, units: Tensor) -> dict[str, Tensor]:
+        """Return a tensor ``(n,)`` in its parts by tensor name."""
+        return dict(zip(self.lengths, units.split(list(self.lengths.values())), strict=True))
 
-    def cut(self, count: int) -> tuple[Tensor, Tensor, int]:
-        """The cut that removes the ``count`` >= 1 lowest of the alive units.
 
-        Returns the score at the cut, the flat indices (ascending) of the alive units that have exactly this score, and
-        how many of these must go; the cut goes through them where that is not all.
-        """
+@dataclass(frozen=True, kw_only=True)
+class Counted(Pool):
+    """Units that compete for one count: the lowest of all go, until the fraction ``sparsity`` of the n is gone.
+
+    ``layer``: the tensor they are of; None where all tensors compete together.
+    """
+
+    layer: str | None
+    sparsity: Fraction
+
+    @property
+    def requested(self) -> int:
+        """``removal_count(sparsity, n)``."""
+        return removal_count(self.sparsity, len(self.scores))
+
+    def cut(self, ties: str, seed: int) -> tuple[Tensor, Tensor]:
+        """Remove the lowest units by count, or by the rule of a published code; see ``Pool.cut``."""
+        import torch
+
+        gone, of = self.gone, "" if self.layer is None else f" of '{self.layer}'"
+        if gone > self.requested:
+            raise more_than_asked(self.sparsity, len(self.scores), gone, of)
+        score, tied, leaving = self._lowest(self.requested - gone)
+        through = leaving < len(tied)
+        if ties in PROFILES:
+            kept = self._published(ties, seed)
+        elif through and ties == "refuse":
+            raise UsageError(
+                f"{len(tied)} entries{of} share the score {float(score):g} at the cut, and {leaving} of them would "
+                f"have to go. Use ties='index' or ties='random', or another sparsity."
+            )
+        else:
+            kept, order = self.alive & (self.scores >= score), tied
+            if through and ties == "random":
+                drawn = torch.from_numpy(self._draws(seed).permutation(len(self.scores))).to(tied.device)
+                order = tied[drawn[tied].argsort()]
+            kept[order[:leaving]] = False
+        return kept, tied if through else tied[:0]
+
+    def _lowest(self, count: int) -> tuple[Tensor, Tensor, int]:
+        """Return the score at the cut, the alive units of this score (ascending), and how many of them must go."""
+        import torch
+
+        if count == 0:
+            return self.scores.new_tensor(-math.inf), torch.arange(0, device=self.scores.device), 0
         candidates = self.scores[self.alive]
         # the count-th lowest, by topk: kthvalue has no deterministic CUDA kernel
         score = candidates.topk(count, largest=False, sorted=False).values.max()
         tied = (self.alive & (self.scores == score)).nonzero().flatten()
         return score, tied, count - int((candidates < score).sum())
 
+    def _published(self, profile: str, seed: int) -> Tensor:
+        """Apply the rule to the alive units, with the share of them that is left to remove."""
+        n, gone, kept = len(self.scores), self.gone, self.alive.clone()
+        if gone < n:
+            share = max(Fraction(0), (self.sparsity * n - gone) / (n - gone))
+            kept[self.alive] = PROFILES[profile](self.scores[self.alive], float(share), self._draws(seed))
+        return kept
 
-def pools(scores: Scores, sparsity: Sparsity, mask: Mask, *, scope: str = "global", kind: Units = WEIGHT) -> list[Pool]:
-    """One pool over all tensors, or one for each: how ``select`` and ``describe_cut`` read their arguments.
-
-    ``mask`` is one that ``complete`` has made.
-
-    Raises:
-        UsageError: wrong words or names, a sparsity outside [0, 1], tensors without such units.
-    """
-    import torch
-
-    values = {name: kind.units(name, one) for name, one in scores.items()}
-    alive = {name: kind.alive(name, mask[name]) for name in scores}
-    if isinstance(sparsity, Mapping):
-        same_names("sparsity", sparsity, scores)
-        shares: dict[str, Fraction] | None = {name: as_fraction(sparsity[name]) for name in scores}
-    else:
-        shares = _shares(scope, as_fraction(sparsity), scores, alive)
-    groups = {name: [name] for name in scores} if shares is not None else {None: list(scores)}
-    device = next(iter(values.values())).device
-    return [
-        Pool(
-            layer=layer,
-            lengths={name: len(values[name]) for name in names},
-            sparsity=as_fraction(sparsity) if shares is None else shares[names[0]],  # type: ignore[arg-type]
-            scores=torch.cat([values[name].to(device) for name in names]),
-            alive=torch.cat([alive[name].to(device) for name in names]),
-        )
-        for layer, names in groups.items()
-    ]
+    def _draws(self, seed: int) -> Generator:
+        return stream(seed, "ties", *(() if self.layer is None else (self.layer,)))
 
 
-def _shares(scope: str, sparsity: Fraction, scores: Scores, alive: Mapping[str, Tensor]) -> dict[str, Fraction] | None:
-    """The fraction that goes of each tensor; None where all compete together."""
-    rule = SCOPES[scope]
-    if rule is None:
-        return None
-    layers = {
-        name: Layer(units=len(alive[name]), alive=int(alive[name].sum()), shape=tuple(one.shape))
-        for name, one in scores.items()
-    }
-    return rule(sparsity, layers)
+@dataclass(frozen=True, kw_only=True)
+class Groups(Pool):
+    """The entries of one tensor, of ``shape`` (outputs, ...): each ``of`` in a row compete for ``keep`` places."""
 
+    keep: int
+    of: int
+    shape: tuple[int, ...]
 
-def check_cut(*, scope: str, granularity: str) -> None:
-    """Raise ``UsageError`` for a scope or a granularity that there is not."""
-    if scope not in SCOPES:
-        raise unknown("scope", scope, SCOPES)
-    granularity_of(granularity)
+    @property
+    def requested(self) -> int:
+        """Those that are gone already, and all but ``keep`` of those left in each group."""
+        left = grouped(self.alive.view(self.shape), self.of).sum(1)
+        return self.gone + int((left - self.keep).clamp(min=0).sum())
 
+    def cut(self, ties: str, seed: int) -> tuple[Tensor, Tensor]:
+        """Remove the lowest of each group; see ``Pool.cut``.  Random ties are drawn from (seed, "ties", tensor)."""
+        import torch
 
-def complete(scores: Scores, mask: Mask | None) -> Mask:
-    """``mask`` in the order and on the devices of ``scores``, both checked; all True where it is None.
-
-    Raises:
-        UsageError: scores that cannot be ordered, a mask of other names or shapes.
-    """
-    _check(scores)
-    if mask is None:
-        return algebra.ones(scores)
-    same_names("mask", mask, scores)
-    algebra.check(mask, scores)
-    return cast(Mask, {name: mask[name].to(scores[name].device) for name in scores})
-
-
-def _check(scores: Scores) -> None:
-    if not scores:
-        raise UsageError("there are no scores to select by: the dict is empty. Which tensors are prunable?")
-    for name, tensor in scores.items():
-        if not tensor.is_floating_point():
-            raise UsageError(f"the scores of '{name}' are {tensor.dtype}; scores are floating point, higher = keep.")
-        if tensor.numel() == 0:
-            raise UsageError(f"'{name}' has shape {tuple(tensor.shape)} and so no scores. Leave it out.")
-        nan = int(tensor.isnan().sum())
-        if nan:
+        (name,) = self.lengths
+        if ties not in TIES:
             raise UsageError(
-                f"{nan} of {tensor.numel()} scores of '{name}' are NaN, which no order can place. "
-                f"Look at the weights and gradients that they were made of."
+                f"ties='{ties}' is a rule for one count, but '{self.keep}:{self.of}' has a count for each group of "
+                f"{self.of}. Use ties='index', 'random' or 'refuse'."
             )
+        scores, alive = (grouped(flat.view(self.shape), self.of) for flat in (self.scores, self.alive))
+        order = torch.arange(self.of, device=scores.device).expand(scores.shape)
+        if ties == "random":
+            drawn = stream(seed, "ties", name).random(tuple(scores.shape))
+            order = torch.from_numpy(drawn).to(scores.device).argsort(dim=1)
+        # stable sorts, the last of which decides: a dead entry goes before a living one whatever its score
+        order = order.gather(1, scores.gather(1, order).argsort(dim=1, stable=True))
+        order = order.gather(1, alive.gather(1, order).long().argsort(dim=1, stable=True))
+        scores, alive = scores.gather(1, order), alive.gather(1, order)
+        stay = self.of - self.keep  # the first place that stays
+        through = alive[:, stay - 1] & (scores[:, stay - 1] == scores[:, stay])
+        if ties == "refuse" and bool(through.any()):
+            raise UsageError(
+                f"{int(through.sum())} groups of '{name}' have equal scores at their cut. Use ties='index' or "
+                "ties='random'."
+            )
+        tied = alive & (scores == scores[:, stay : stay + 1]) & through[:, None]
+        alive[:, :stay] = False
+        kept, tied = (
+            ungrouped(torch.zeros_like(part).scatter_(1, order, part), self.alive.view(self.shape)).flatten()
+            for part in (alive, tied)
+        )
+        return kept, tied.nonzero().flatten()
+
+
+def grouped(tensor: Tensor, of: int) -> Tensor:
+    """Return the entries as ``(groups, M)``; the last group of each output is filled up with zeros."""
+    from torch.nn.functional import pad
+
+    return pad(tensor.flatten(1), (0, -tensor[0].numel() % of)).reshape(-1, of)
+
+
+def ungrouped(groups: Tensor, like: Tensor) -> Tensor:
+    """Return the entries in the shape of ``like``, without what was filled up."""
+    return groups.view(len(like), -1)[:, : like[0].numel()].reshape(like.shape)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from lotterylab.errors import UsageError
 from lotterylab.masks.counts import removal_count
@@ -16,27 +17,26 @@ from lotterylab.masks.counts import removal_count
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """``units``: entries, filters or blocks of a tensor; ``alive``: those an earlier mask kept; ``shape``: of the
-    tensor."""
+    """A tensor of ``shape``: its ``units`` (entries, filters, blocks), and those that an earlier mask left alive."""
 
     units: int
     alive: int
     shape: tuple[int, ...]
 
 
-Shares = Callable[[Fraction, Mapping[str, Layer]], dict[str, Fraction]]
+Shares: TypeAlias = Callable[[Fraction, Mapping[str, Layer]], dict[str, Fraction]]
 
 
 def layerwise(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
-    """The same fraction of each tensor, each rounded for itself: the total may miss by half an entry a tensor."""
+    """Remove the same fraction of each tensor, each rounded for itself: the total may miss by half a unit each."""
     return dict.fromkeys(layers, sparsity)
 
 
 def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
-    """The first tensor stays as it is, of the others the same fraction goes, so that the total is exact.
+    """Keep the first tensor as it is and remove the same fraction of the others, so that the total is exact.
 
-    RigL's "uniform" distribution keeps the first layer dense too, but takes the asked fraction of the others, so that
-    its total is less than was asked for.   [evci2020rigging, section 3]
+    [evci2020rigging, section 3]  Differs from the paper: RigL takes the asked fraction of the others, so its total is
+    less than was asked for.
     """
     first, *others = layers
     keep = _to_keep(sparsity, layers) - layers[first].alive
@@ -50,9 +50,15 @@ def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fracti
 
 
 def erk(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
-    """Erdos-Renyi-Kernel: density in proportion to sum(shape) / prod(shape), at most 1; the total is exact.
+    """Give each tensor a density in proportion to sum(shape) / prod(shape), at most 1; the total is exact.
 
-    Small layers stay dense, large ones pay.   [evci2020rigging, section 3; mocanu2018scalable for linear layers]
+    This is Erdos-Renyi-Kernel: small layers stay dense, large ones pay.   [evci2020rigging, section 3;
+    mocanu2018scalable for linear layers]
+
+    Examples:
+        >>> layers = {"a": Layer(units=4, alive=4, shape=(2, 2)), "b": Layer(units=16, alive=16, shape=(4, 4))}
+        >>> {name: 1 - share for name, share in erk(Fraction(2, 5), layers).items()}
+        {'a': Fraction(1, 1), 'b': Fraction(1, 2)}
     """
     weights = {name: layer.units * Fraction(sum(layer.shape), math.prod(layer.shape)) for name, layer in layers.items()}
     return _as_shares(_filled(_to_keep(sparsity, layers), weights, layers), layers)
@@ -65,15 +71,12 @@ def _to_keep(sparsity: Fraction, layers: Mapping[str, Layer]) -> int:
     n = sum(layer.units for layer in layers.values())
     keep, alive = n - removal_count(sparsity, n), sum(layer.alive for layer in layers.values())
     if keep > alive:
-        raise UsageError(
-            f"sparsity {float(sparsity):g} asks that {n - keep} of {n} entries go, but the mask already removes "
-            f"{n - alive}, and none comes back. Ask for {Fraction(n - alive, n)} or more, or give no mask."
-        )
+        raise more_than_asked(sparsity, n, n - alive, "")
     return keep
 
 
 def _filled(keep: int, weights: Mapping[str, Fraction], layers: Mapping[str, Layer]) -> dict[str, int]:
-    """``keep`` units over the tensors in proportion to ``weights``, none above what is alive in it.
+    """Share ``keep`` units out in proportion to ``weights``, none above what is alive in a tensor.
 
     What a tensor cannot take goes to the others.  Whole numbers by largest remainder, the first of equals.
     """
@@ -96,3 +99,11 @@ def _filled(keep: int, weights: Mapping[str, Fraction], layers: Mapping[str, Lay
 
 def _as_shares(kept: Mapping[str, int], layers: Mapping[str, Layer]) -> dict[str, Fraction]:
     return {name: Fraction(layer.units - kept[name], layer.units) for name, layer in layers.items()}
+
+
+def more_than_asked(sparsity: Fraction, n: int, gone: int, of: str) -> UsageError:
+    """Return the error for an earlier mask that removes ``gone`` of n units, more than the sparsity asks for."""
+    return UsageError(
+        f"sparsity {float(sparsity):g} asks that {removal_count(sparsity, n)} of {n} entries{of} go, but the mask "
+        f"already removes {gone}, and none comes back. Ask for {Fraction(gone, n)} or more, or give no mask."
+    )

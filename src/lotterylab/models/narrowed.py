@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models.base import ModelSpec, scaled
 from lotterylab.types import Scores, State
 from lotterylab.words import check_words

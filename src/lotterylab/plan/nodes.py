@@ -7,14 +7,13 @@ them only for sizes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.masks.pools import check_cut
-from lotterylab.masks.rates import Rate
-from lotterylab.masks.rounds import check_rounds
+from lotterylab.masks.counts import Rate
+from lotterylab.masks.select import Rule
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.plan.node import Data, Node, nodes_in
 
@@ -178,7 +177,7 @@ class Prune(Node):
     candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
     for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``, ``scope``,
     ``granularity``: those of ``select``.  ``inverted``: the highest scores go, a control.
-    ``rounds``, ``schedule``: those of ``rounds.sparsities``.
+    ``rounds``, ``schedule``: those of ``prune``.
     """
 
     criterion: Any
@@ -199,13 +198,16 @@ class Prune(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_cut(scope=self.scope, granularity=self.granularity)
-        check_rounds(self.rounds, self.schedule, self.granularity)
-        if isinstance(self.sparsity, Rate) and self.granularity != "weight":
+        if self.rule.granularity != "weight" and isinstance(self.sparsity, Rate):
             raise UsageError(
                 f"a Rate counts single weights, and granularity '{self.granularity}' removes several at once. Give "
                 "sparsities, such as 0.5, 0.75."
             )
+
+    @property
+    def rule(self) -> Rule:
+        """How its scores become a mask; ``UsageError`` for words that there are not."""
+        return Rule(**{field.name: getattr(self, field.name) for field in fields(Rule)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

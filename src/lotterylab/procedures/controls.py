@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import At, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, first_of
 from lotterylab.procedures.tickets import Ticket
 

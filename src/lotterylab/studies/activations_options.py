@@ -9,9 +9,7 @@ from lotterylab.asking.methods import method as method_named
 from lotterylab.data.augment import Augment
 from lotterylab.errors import UsageError, unknown
 from lotterylab.masks.counts import check_target
-from lotterylab.masks.granularity import granularity_of
-from lotterylab.masks.patterns import Pattern, check_sparsity
-from lotterylab.masks.pools import check_cut
+from lotterylab.masks.select import Rule
 from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.custom import CustomModel
@@ -66,13 +64,10 @@ class Options:
                 raise unknown("control", name, (*CONTROLS, "none"))
         if "none" in self.controls and len(self.controls) > 1:
             raise UsageError(f"controls {' '.join(self.controls)}: 'none' stands alone.")
-        check_cut(scope=self.scope, granularity=self.granularity)
-        pattern = granularity_of(self.granularity)
-        if isinstance(pattern, Pattern):
-            for sparsity in self.sparsities:
-                check_sparsity(sparsity, pattern)
+        rule = Rule(scope=self.scope, granularity=self.granularity)
         for sparsity in self.sparsities:
             check_target(sparsity)
+            rule.kind.share(sparsity)  # refuses what N:M cannot have
         for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs", "scoring_images"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lotterylab.analysis import Barrier, Distances, EffectiveSparsity, Macs
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Dense, Measure, Node, Prune, Train, first_of
 from lotterylab.plan.plan import Label, Row
 from lotterylab.procedures import Ticket, control

@@ -8,7 +8,7 @@ from typing import Any
 from lotterylab.analysis import Overlap
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Data, Dense, Init, Measure, Train
 from lotterylab.plan.plan import Row
 from lotterylab.procedures import iterative, one_shot

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from lotterylab.asking.arguments import NUMBER, WHOLE
 from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.data import Cifar10
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan

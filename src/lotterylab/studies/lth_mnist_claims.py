@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from lotterylab.engine.results import Result
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.plan import Prediction
 from lotterylab.reading.caveats import BEST_STEP
 from lotterylab.reading.doubts import if_below, of_data

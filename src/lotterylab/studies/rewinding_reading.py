@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lotterylab.engine.results import Result
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.plan.plan import Prediction
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, apart_from, at, less, more, nothing, percent

@@ -14,7 +14,7 @@ from lotterylab.asking.arguments import WHOLE
 from lotterylab.asking.sized import Parts, SizedRequest
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
-from lotterylab.masks.rates import Rate
+from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
 from lotterylab.plan.plan import Plan

@@ -9,7 +9,6 @@ import torch
 
 from lotterylab import masks
 from lotterylab.errors import UsageError
-from lotterylab.masks.cuts import describe_cut
 from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 from some_scores import flat, lowest, scores_of
@@ -54,8 +53,6 @@ def test_nan_is_refused_with_the_name_of_the_tensor():
     scores = scores_of([1.0, 2.0], [1.0, math.nan, math.nan])
     with pytest.raises(UsageError, match="2 of 3 scores of 't1' are NaN"):
         select(scores, 0.5)
-    with pytest.raises(UsageError, match="'t1' are NaN"):
-        describe_cut(scores, None, masks.ones(scores), 0.5)
 
 
 def test_scores_that_cannot_be_ordered_are_refused():

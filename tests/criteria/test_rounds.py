@@ -12,33 +12,38 @@ from torch import nn
 import lotterylab as ll
 from lotterylab import masks
 from lotterylab.criteria import Magnitude, Random, Snip
+from lotterylab.criteria.rounds import in_rounds, ladder
 from lotterylab.errors import UsageError
-from lotterylab.masks.counts import removal_count
-from lotterylab.masks.rounds import SCHEDULES, in_rounds, ladder, sparsities
-from lotterylab.masks.select import select
+from lotterylab.masks.counts import SCHEDULES, removal_count
+from lotterylab.masks.select import Rule, select
 from lotterylab.types import Mask, Scores
-from some_views import batch_for, conv
+from some_views import batch_for, conv, view
 
 shares = st.decimals(0, 1, places=3).map(float)
 
 
 @given(shares, st.integers(1, 120), st.sampled_from(sorted(SCHEDULES)))
 def test_sparsity_only_rises_and_ends_as_it_was_given(sparsity, rounds, schedule):
-    steps = sparsities(sparsity, rounds, schedule)
+    steps = ladder(sparsity, None, Rule(rounds=rounds, schedule=schedule))
     assert len(steps) == rounds and steps[-1] == sparsity
     assert all(float(a) <= float(b) + 1e-12 for a, b in pairwise(steps))
 
 
 def test_the_published_schedule():
     """Density rho^(-k/n) after round k of n: 10, 1 and 0.1 % kept, each round the same share of what is left."""
-    steps = sparsities(0.999, 3, "exponential")
+    steps = ladder(0.999, None, Rule(rounds=3))
     assert [round(1 - float(step), 12) for step in steps] == [0.1, 0.01, 0.001]
-    assert [round(float(Fraction(step)), 12) for step in sparsities("3/4", 3, "linear")] == [0.25, 0.5, 0.75]
+    assert [round(float(Fraction(step)), 12) for step in ladder("3/4", None, Rule(rounds=3, schedule="linear"))] == [
+        0.25,
+        0.5,
+        0.75,
+    ]
 
 
 def test_a_mask_of_before_is_where_the_schedule_begins():
-    assert sparsities(0.75, 2, "linear", start=0.5) == [0.625, 0.75]
-    assert float(sparsities(0.875, 2, "exponential", start=0.5)[0]) == 0.75
+    half = Mask({"w": torch.arange(8) < 4})
+    assert ladder(0.75, half, Rule(rounds=2, schedule="linear")) == [0.625, 0.75]
+    assert ladder(0.875, half, Rule(rounds=2)) == [0.75, 0.875]
 
 
 @given(st.integers(1, 60), shares, st.integers(1, 4), st.sampled_from(["global", "layerwise"]))
@@ -46,16 +51,14 @@ def test_what_one_round_takes_several_take_and_what_it_refuses_they_refuse(n, sp
     """An earlier mask has whole entries: the same sparsity again may be half an entry less than it removes."""
     scores = Scores({"a": torch.arange(float(n)), "b": torch.arange(7.0)})
     earlier = select(scores, sparsity, scope=scope)
-    rule = {"schedule": "exponential", "scope": scope, "granularity": "weight"}
-    steps = ladder(sparsity, earlier, rounds=rounds, **rule)
-    last = in_rounds(lambda _: scores, lambda s, t, m: select(s, t, mask=m, scope=scope), steps, earlier)[0]
-    assert masks.digest(last) == masks.digest(earlier)
-    if all(int((~one).sum()) for one in earlier.values()):
-        for count in (1, max(rounds, 2)):
-            with pytest.raises(UsageError, match="removes"):
-                select(scores, 0.0, mask=earlier, scope=scope) if count == 1 else ladder(
-                    0.0, earlier, rounds=count, **rule
-                )
+    rule = Rule(scope=scope, rounds=rounds)
+    last, _ = in_rounds(view(conv("relu"), mask=earlier), lambda _: scores, sparsity, rule)
+    assert masks.digest(last.mask) == masks.digest(earlier)
+    if all(int((~kept).sum()) for kept in earlier.values()):
+        with pytest.raises(UsageError, match="removes"):
+            select(scores, 0.0, mask=earlier, scope=scope)
+        with pytest.raises(UsageError, match="removes"):
+            ladder(0.0, earlier, Rule(scope=scope, rounds=max(rounds, 2)))
 
 
 @given(st.integers(1, 400), shares, st.integers(1, 12), st.sampled_from(sorted(SCHEDULES)), st.integers(0, 3))
@@ -63,21 +66,18 @@ def test_the_count_is_that_of_one_round_and_nothing_comes_back(n, sparsity, roun
     draw = torch.Generator().manual_seed(seed)
     seen = []
 
-    def score(mask):
-        seen.append(mask)
+    def score(view):
+        seen.append(view.mask)
         return Scores({"w": torch.rand(n, generator=draw)})
 
-    mask, _, before = in_rounds(
-        score,
-        lambda scores, target, earlier: select(scores, target, mask=earlier),
-        sparsities(sparsity, rounds, schedule),
-        None,
-    )
+    last, scores = in_rounds(view(conv("relu")), score, sparsity, Rule(rounds=rounds, schedule=schedule))
+    mask = last.mask
     assert n - masks.kept(mask) == removal_count(sparsity, n)
     assert seen[0] is None and len(seen) == rounds
     for earlier, later in pairwise([*seen[1:], mask]):
         assert bool((earlier["w"] | ~later["w"]).all())
-    assert before is seen[-1]
+    assert masks.digest(mask) == masks.digest(select(scores, sparsity, mask=seen[-1]))
+    assert last.cut.candidates == (n if rounds == 1 else masks.kept(seen[-1]))
 
 
 def test_magnitude_in_rounds_is_magnitude_and_snip_in_rounds_is_not():
@@ -92,17 +92,17 @@ def test_magnitude_in_rounds_is_magnitude_and_snip_in_rounds_is_not():
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(UsageError, match="Did you mean 'linear'"):
-        sparsities(0.5, 2, "linaer")
+        Rule(rounds=2, schedule="linaer")
     with pytest.raises(UsageError, match="rounds=0"):
-        sparsities(0.5, 0, "linear")
+        Rule(rounds=0)
     with pytest.raises(UsageError, match="no sparsity in between"):
         ll.prune(conv("relu"), Magnitude(), 0.5, granularity="2:4", rounds=2)
-    assert ladder(0.5, None, rounds=1, schedule="linear", scope="global", granularity="2:4") == [0.5]
+    assert ladder(0.5, None, Rule(granularity="2:4")) == [0.5]
 
 
 def test_a_sparsity_for_each_tensor_has_a_ladder_for_each():
     wanted = {"0.weight": 0.5, "4.weight": Fraction(3, 4)}
-    steps = sparsities(wanted, 2, "linear")
+    steps = ladder(wanted, None, Rule(rounds=2, schedule="linear"))
     assert steps == [{"0.weight": 0.25, "4.weight": 0.375}, wanted]
     module = conv("tanh")
     once, repeated = (ll.prune(module, Magnitude(), wanted, rounds=rounds) for rounds in (1, 4))

@@ -10,8 +10,8 @@ import torch
 
 from lotterylab import masks
 from lotterylab.errors import UsageError
-from lotterylab.masks.cuts import describe_cut
-from lotterylab.masks.select import PROFILES, select
+from lotterylab.masks.profiles import PROFILES
+from lotterylab.masks.select import Rule, select, selection
 from lotterylab.types import Scores
 from some_scores import flat, lowest, removed, scores_of
 
@@ -94,10 +94,9 @@ def test_the_activation_study_removed_a_fraction_1_minus_s_of_its_544864_weights
 
 def test_the_activation_studys_rule_gives_one_mask_for_all_targets_where_most_scores_are_zero():
     scores = scores_of([-1.0] * 5 + [0.0] * 90 + [1.0] * 5)
-    chosen = [select(scores, sparsity, ties="activation-study") for sparsity in (0.5, 0.8, 0.9)]
-    assert {masks.digest(mask) for mask in chosen} == {masks.digest(chosen[0])} and removed(chosen[0]) == 5
-    cuts = [describe_cut(scores, None, mask, s) for mask, s in zip(chosen, (0.5, 0.8, 0.9), strict=True)]
-    assert [cut.ties_at_cut for cut in cuts] == [90, 90, 90]
+    chosen = [selection(scores, sparsity, None, Rule(ties="activation-study")) for sparsity in (0.5, 0.8, 0.9)]
+    assert len({masks.digest(selected.mask) for selected in chosen}) == 1 and removed(chosen[0].mask) == 5
+    assert [selected.cut.ties_at_cut for selected in chosen] == [90, 90, 90]
 
 
 @pytest.mark.parametrize("name", ["activation-study", "threshold", "synflow-official"])

@@ -73,5 +73,5 @@ def test_select_follows_the_ladder_round_by_round_with_sparsities_as_fractions_o
 
 
 def test_counts_and_rules_can_be_imported_without_torch():
-    program = "import sys; sys.modules['torch'] = None; from lotterylab.masks import counts, cuts, select"
+    program = "import sys; sys.modules['torch'] = None; from lotterylab.masks import counts, granularity, select"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -11,10 +11,8 @@ from lotterylab import masks
 from lotterylab.auditing.alarms import reached_is_not_requested
 from lotterylab.criteria import Magnitude
 from lotterylab.errors import UsageError
-from lotterylab.masks.cuts import describe_cut
-from lotterylab.masks.granularity import Blocks, granularity_of
-from lotterylab.masks.patterns import Pattern
-from lotterylab.masks.select import select
+from lotterylab.masks.granularity import Blocks, Pattern, granularity_of
+from lotterylab.masks.select import Rule, select, selection
 from lotterylab.types import Mask, Scores
 
 dims = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(1, 3))
@@ -42,7 +40,8 @@ def test_blocks_by_hand():
 def test_blocks_go_whole_and_by_count(shape, rows, columns, sparsity, seed):
     scores = Scores({"w": rand(shape, seed)})
     granularity = f"block:{rows}x{columns}"
-    mask = select(scores, sparsity, granularity=granularity)
+    selected = selection(scores, sparsity, None, Rule(granularity=granularity))
+    mask, cut = selected.mask, selected.cut
     matrix, values = mask["w"].flatten(1).numpy(), scores["w"].flatten(1).double().numpy()
     kept, removed = [], []
     for top in range(0, matrix.shape[0], rows):
@@ -50,7 +49,6 @@ def test_blocks_go_whole_and_by_count(shape, rows, columns, sparsity, seed):
             part = (slice(top, top + rows), slice(left, left + columns))
             assert matrix[part].all() or not matrix[part].any()
             (kept if matrix[part].all() else removed).append(values[part].mean())
-    cut = describe_cut(scores, None, mask, sparsity, granularity=granularity)
     assert (cut.removed, cut.entries) == (len(removed), len(kept) + len(removed))
     assert cut.removed == cut.requested_removed
     assert not kept or not removed or min(kept) >= max(removed) - 1e-12
@@ -93,8 +91,7 @@ def test_a_dead_entry_does_not_take_the_place_of_a_living_one_of_minus_infinity(
 def test_a_pattern_with_short_groups_raises_no_alarm():
     """27 inputs: six groups of four and three more, of which two stay: 0.4815 and not 0.5 goes, as the pattern asks."""
     scores = Scores({"w": rand((8, 3, 3, 3))})
-    mask = select(scores, 0.5, granularity="2:4")
-    cut = describe_cut(scores, None, mask, 0.5, granularity="2:4")
+    cut = selection(scores, 0.5, None, Rule(granularity="2:4")).cut
     assert (cut.removed, cut.requested_removed, cut.ties_at_cut, cut.exact_zero_scores) == (8 * 13, 8 * 13, 0, 0)
     assert cut.requested == cut.reached == 13 / 27
     assert not reached_is_not_requested(requested=cut.requested, removed=cut.removed, entries=cut.entries)
@@ -111,7 +108,7 @@ def test_random_ties_of_a_pattern_keep_each_entry_of_a_group_equally_often():
 
 def test_ties_of_a_pattern_are_counted_and_refused_where_the_cut_goes_through_them():
     scores = Scores({"w": torch.tensor([[1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 2.0, 3.0], [0.0, 7.0, 7.0, 8.0]])})
-    cut = describe_cut(scores, None, select(scores, 0.5, granularity="2:4"), 0.5, granularity="2:4")
+    cut = selection(scores, 0.5, None, Rule(granularity="2:4")).cut
     assert (cut.ties_at_cut, cut.exact_zero_scores) == (3 + 2, 1)  # of the second row both ones go
     with pytest.raises(UsageError, match="2 groups of 'w' have equal scores"):
         select(scores, 0.5, granularity="2:4", ties="refuse")
@@ -122,8 +119,7 @@ def test_ties_of_a_pattern_are_counted_and_refused_where_the_cut_goes_through_th
 def test_a_group_with_less_than_the_pattern_keeps_it_and_what_was_asked_counts_that():
     scores, earlier = Scores({"w": rand((2, 8))}), Mask({"w": torch.ones(2, 8, dtype=torch.bool)})
     earlier["w"][0, :3] = False
-    mask = select(scores, 0.5, granularity="2:4", mask=earlier)
-    cut = describe_cut(scores, earlier, mask, 0.5, granularity="2:4")
+    cut = selection(scores, 0.5, earlier, Rule(granularity="2:4")).cut
     assert (cut.removed, cut.requested_removed, cut.requested) == (9, 9, 9 / 16)
 
 
@@ -161,8 +157,7 @@ def test_weights_are_ranked_by_order_alone(seed):
 @pytest.mark.parametrize("scope", ["global", "layerwise", "erk"])
 def test_scopes_and_granularities_go_together(scope, granularity):
     scores = Scores({"a": rand((8, 4, 3, 3)), "b": rand((6, 40), 1)})
-    mask = select(scores, 0.5, scope=scope, granularity=granularity)
-    cut = describe_cut(scores, None, mask, 0.5, scope=scope, granularity=granularity)
+    cut = selection(scores, 0.5, None, Rule(scope=scope, granularity=granularity)).cut
     assert cut.removed == cut.requested_removed
     assert abs(cut.reached - 0.5) < 0.05
 
