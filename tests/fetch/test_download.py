@@ -145,7 +145,7 @@ def test_a_part_that_is_whole_and_right_needs_no_server(tmp_path):
 def test_a_part_longer_than_the_file_there_is_begun_again_and_the_file_refused_for_its_size(tmp_path):
     part_of(tmp_path, CONTENT[:HALF])
     with serving(Site(files={"images.gz": CONTENT[:1000]})) as site:
-        refused(site, tmp_path, "it has 1000 bytes there, 600000 are published")
+        refused(site, tmp_path, "the file there has 1000 bytes, 600000 are published")
     assert [asked for _, asked, _ in site.seen] == [f"bytes={HALF}-", None]
 
 
@@ -167,7 +167,7 @@ def test_a_wrong_file_of_the_right_size_is_refused_and_not_kept(tmp_path):
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!"], ids=["shorter", "longer"])
 def test_a_file_of_another_size_is_refused_whether_the_server_says_it_or_not(tmp_path, content):
     with serving(Site(files={"images.gz": content})) as site:
-        refused(site, tmp_path, f"it has {len(content)} bytes there, 600000 are published")
+        refused(site, tmp_path, f"the file there has {len(content)} bytes, 600000 are published")
         assert len(site.seen) == 1 and list(tmp_path.iterdir()) == []
     with serving(Site(files={"images.gz": content}, length=False, ranges=False)) as site:
         refused(site, tmp_path, "it ended after 599999 of 600000|it has more than the 600000 bytes")
@@ -199,7 +199,7 @@ def test_the_next_address_is_asked_and_goes_on_with_what_the_first_gave(tmp_path
 
 
 def test_an_address_that_is_none_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="neither https:// nor http://"):
+    with pytest.raises(UsageError, match="must begin with https:// or http://"):
         download(FILE, ["file:///etc/"], tmp_path, lambda _: None)
     with pytest.raises(UsageError, match="no address"):
         download(FILE, [], tmp_path, lambda _: None)

@@ -194,7 +194,7 @@ def test_a_copy_that_is_there_and_not_as_published_stays_as_it_is(tmp_path):
     other = tmp_path / "other" / "cifar100"
     other.mkdir(parents=True)
     (other / "cifar-100-binary.tar.gz").write_bytes(b"mine")
-    with pytest.raises(UsageError, match=r"tar\.gz is there, but it is not the published file"):
+    with pytest.raises(UsageError, match=r"tar\.gz exists, but it is not the published file"):
         fetch(cifar(raw), tmp_path / "other", addresses=[])
     assert held(other) == {"cifar-100-binary.tar.gz": b"mine"}
 
@@ -210,9 +210,9 @@ def outside(name: str) -> tarfile.TarInfo:
 
 
 WRONG = {
-    "a symbolic link": (packed(MEMBERS, (link(tarfile.SYMTYPE),)), "train.bin in .* is no regular file"),
-    "a hard link": (packed(MEMBERS, (link(tarfile.LNKTYPE),)), "train.bin in .* is no regular file"),
-    "another size": (packed({**MEMBERS, "test.bin": b"short"}), "a file of 5 bytes, one of 400 bytes expected"),
+    "a symbolic link": (packed(MEMBERS, (link(tarfile.SYMTYPE),)), "train.bin in .* is not a regular file"),
+    "a hard link": (packed(MEMBERS, (link(tarfile.LNKTYPE),)), "train.bin in .* is not a regular file"),
+    "another size": (packed({**MEMBERS, "test.bin": b"short"}), "a file of 5 bytes; a file of 400 bytes was expected"),
     "a member missing": (packed({"train.bin": MEMBERS["train.bin"]}), r"lacks cifar-100-binary/test\.bin"),
     "cut short": (packed(MEMBERS)[:-30], "cannot be unpacked"),
     "no archive": (b"no archive at all", "cannot be unpacked"),
@@ -240,7 +240,7 @@ def test_members_that_were_not_expected_are_not_unpacked_wherever_they_point(tmp
     unpack(folder / "a.tar.gz", archive, folder)
     names = {"inside/a.tar.gz", *(f"inside/cifar-100-binary/{name}" for name in MEMBERS)}
     assert set(held(tmp_path)) == names and not Path("/lotterylab-evil").exists()
-    with pytest.raises(UsageError, match="is there already; nothing was unpacked"):
+    with pytest.raises(UsageError, match="exists already; nothing was unpacked"):
         unpack(folder / "a.tar.gz", archive, folder)
 
 

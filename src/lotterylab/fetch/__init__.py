@@ -1,4 +1,4 @@
-"""Published data sets from their own sites into the user's folder: whole and as published, or not at all."""
+"""Published data sets from their own sites into the user's folder: complete and as published, or not at all."""
 
 from lotterylab.fetch.sets import fetch
 from lotterylab.fetch.sources import SOURCES, Archive, File, Progress, Source

@@ -1,4 +1,4 @@
-"""What is done to the disk, and how its refusals are said."""
+"""Reading and writing downloads, with the disk's errors as sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lotterylab.errors import UsageError
 
 @contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """What is raised by reading or writing here becomes a ``UsageError`` that names ``path``."""
+    """Turn errors of reading and writing inside into a ``UsageError`` that names ``path``."""
     try:
         yield
     except OSError as error:
@@ -24,13 +24,13 @@ def disk(path: Path) -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """Of a whole file, in hexadecimal."""
+    """Return the SHA-256 of a whole file, in hexadecimal."""
     with disk(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def settle(path: Path) -> None:
-    """Have the names in a folder, or the bytes of a file, written to the disk itself."""
+    """Force the names in a folder, or the bytes of a file, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

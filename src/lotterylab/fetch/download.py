@@ -1,4 +1,4 @@
-"""One file: downloaded beside its name, resumed where it broke off, renamed when its checksum is right."""
+"""One file: downloaded under a temporary name, resumed after a break, renamed once its checksum is right."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lotterylab.fetch.disk import disk, settle, sha256
 from lotterylab.fetch.sources import File, Progress
 from lotterylab.formats.text import shown
 
-ATTEMPTS = 3  # at each address without getting further; each goes on where the one before broke off
+ATTEMPTS = 3  # at each address without progress; each attempt resumes the last
 TIMEOUT_SECONDS = 30  # without a byte
-CHUNK = 1 << 16  # bytes, which is the most that a kill loses
+CHUNK = 1 << 16  # bytes; a kill loses at most one chunk
 
 
 class _Failed(Exception):
-    """An address did not give the file; ``again``: it may when asked again."""
+    """An address did not give the file; ``again`` is true if another attempt may succeed."""
 
     def __init__(self, why: str, *, again: bool) -> None:
         super().__init__(why)
@@ -31,8 +31,7 @@ class _Failed(Exception):
 
 
 class _Part:
-    """``NAME.part``, and ``NAME.part.json`` with the address it came from and what tells whether the file there is
-    still the same (its ETag or its time)."""
+    """A partial download ``NAME.part``, with its address and validator (ETag or time) in ``NAME.part.json``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,31 +39,31 @@ class _Part:
 
     @property
     def size(self) -> int:
-        """Bytes that have arrived."""
+        """Return the bytes that have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def remove(self) -> None:
-        """Start over."""
+        """Delete the partial download to start over."""
         self.path.unlink(missing_ok=True)
         self.about.unlink(missing_ok=True)
 
     def validator(self, url: str) -> str | None:
-        """What ``If-Range`` takes, if the part came from there."""
+        """Return the value for ``If-Range`` if the part came from this address."""
         try:
             about: Any = json.loads(self.about.read_text())
             return about["validator"] if about["url"] == url else None
         except (OSError, ValueError, TypeError, KeyError):
-            return None  # nothing to compare by: the checksum will tell
+            return None  # the checksum of the whole file still decides
 
     def came_from(self, url: str, headers: http.client.HTTPMessage) -> None:
-        """Note what the server says of the file.  A weak ETag promises nothing about bytes. [RFC 9110, 13.1.5]"""
+        """Note the server's validator.  A weak ETag promises nothing about bytes. [RFC 9110, 13.1.5]"""
         etag = headers.get("ETag", "")
         validator = etag if etag.startswith('"') else headers.get("Last-Modified")
         self.about.write_text(json.dumps({"url": url, "validator": validator}))
 
 
 def download(file: File, addresses: Sequence[str], folder: Path, report: Callable[[Progress], None]) -> Path:
-    """``folder / file.name``, which must not be there yet, from the first address that gives it.
+    """Download ``folder / file.name``, which must not exist yet, from the first address that gives it.
 
     Raises:
         UsageError: with what each address answered, or what the disk refused.
@@ -74,7 +73,7 @@ def download(file: File, addresses: Sequence[str], folder: Path, report: Callabl
     for address in addresses:
         url, left, most = address + file.name, ATTEMPTS, part.size
         if not url.startswith(("https://", "http://")):
-            raise UsageError(f"{address} is no address to download from: it begins with neither https:// nor http://.")
+            raise UsageError(f"{address} is not an address to download from: it must begin with https:// or http://.")
         while left:
             try:
                 resumed = _advance(url, file, part, report)
@@ -85,22 +84,22 @@ def download(file: File, addresses: Sequence[str], folder: Path, report: Callabl
                 left = 0 if not failed.again else ATTEMPTS if part.size > most else left - 1
                 most = max(most, part.size)
     kept = f"; {part.size} of {file.size} bytes are kept in {part.path}" if part.size else ""
-    said = "; ".join(f"{url}: {why}" for url, why in failures.items())
+    answers = "; ".join(f"{url}: {why}" for url, why in failures.items())
     raise UsageError(
-        f"{file.name} could not be downloaded ({said or 'no address'}){kept}. Try again "
+        f"{file.name} could not be downloaded ({answers or 'no address'}){kept}. Try again "
         f"later: the same command goes on; or download it yourself and put it into {folder}."
     )
 
 
 def _accept(file: File, part: _Part, resumed: bool, report: Callable[[Progress], None]) -> None:
-    """Rename a part that is the published file; remove one that is not."""
+    """Rename a part that is the published file, or remove a wrong part."""
     report(Progress(what="checking", file=file.name, done=file.size, total=file.size))
-    found = sha256(part.path)
+    digest = sha256(part.path)
     with disk(part.path):
-        if found != file.sha256:
+        if digest != file.sha256:
             part.remove()
-            # two halves of different files can be mended by starting over, a whole wrong file cannot
-            raise _Failed(f"SHA-256 {found[:12]}... found, {file.sha256[:12]}... is published", again=resumed)
+            # starting over can fix a part of two different files, but not a wrong file
+            raise _Failed(f"SHA-256 {digest[:12]}... found, {file.sha256[:12]}... is published", again=resumed)
         settle(part.path)
         os.replace(part.path, part.path.with_name(file.name))
         settle(part.path.parent)
@@ -108,7 +107,7 @@ def _accept(file: File, part: _Part, resumed: bool, report: Callable[[Progress],
 
 
 def _advance(url: str, file: File, part: _Part, report: Callable[[Progress], None]) -> bool:
-    """Bring a part to its full size; True when it began with what had arrived before.
+    """Bring a part to its full size and return whether earlier bytes were kept.
 
     Raises:
         _Failed: what the address answered is not the file, or broke off.
@@ -137,7 +136,7 @@ def _advance(url: str, file: File, part: _Part, report: Callable[[Progress], Non
             with disk(part.path):
                 part.remove()
             report(Progress(what="starting over", file=file.name, done=0, total=file.size))
-            raise _Failed("it is shorter there than what has arrived", again=True) from error
+            raise _Failed("the file there is shorter than the bytes that have arrived", again=True) from error
         raise _Failed(
             shown(f"{error.code} {error.reason}"), again=error.code in (408, 429) or error.code >= 500
         ) from error
@@ -150,13 +149,12 @@ def _advance(url: str, file: File, part: _Part, report: Callable[[Progress], Non
 
 
 def _continues(response: http.client.HTTPResponse, start: int) -> bool:
-    """Whether the answer is the part that was asked for; a server may send the whole file instead, and does when it has
-    changed."""
+    """Return whether the answer is the requested part; a server may send the whole file instead."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return False
-    found = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", response.headers.get("Content-Range", ""))
-    if not found or int(found[1]) != start:
-        raise _Failed(f"it sent another part than the one from byte {start} on", again=False)
+    span = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", response.headers.get("Content-Range", ""))
+    if not span or int(span[1]) != start:
+        raise _Failed(f"it sent a different part than the one from byte {start} on", again=False)
     return True
 
 
@@ -168,9 +166,9 @@ def _store(
     url: str,
     report: Callable[[Progress], None],
 ) -> None:
-    announced = response.length  # None where the server does not say
+    announced = response.length  # None if the server does not say
     if announced is not None and start + announced != file.size:
-        raise _Failed(f"it has {start + announced} bytes there, {file.size} are published", again=False)
+        raise _Failed(f"the file there has {start + announced} bytes, {file.size} are published", again=False)
     with disk(part.path):
         opened = part.path.open("ab" if start else "wb")
     with opened as stored:

@@ -1,4 +1,4 @@
-"""A whole data set: what is there already, what is downloaded, what is unpacked."""
+"""A whole data set: find an existing copy, download missing files, unpack an archive."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Report = Callable[[Progress], None]
 def fetch(
     name: str | Source, into: Path, *, progress: Report | None = None, addresses: Sequence[str] | None = None
 ) -> Path:
-    """The folder below ``into`` that holds the data set, where a data spec with ``into`` as its folder finds it.
+    """Return the folder below ``into`` with the data set, where a data spec with ``into`` as its folder finds it.
 
-    A file stands under its name only when it is whole and has the published checksum; what is broken off stays beside
-    it as ``NAME.part``, and the same call goes on from there.  Nothing that is there is ever written over.
+    A file gets its name only when it is complete and has the published checksum.  A broken download stays beside it as
+    ``NAME.part``, and the same call resumes it.  Existing files are never overwritten.
 
     Args:
-        name: one of ``SOURCES``, or a source of one's own.
-        into: the user's data folder; made if need be.
-        progress: told of each step, and of the bytes as they arrive.
-        addresses: instead of those of the source, each ending in "/".
+        name: one of ``SOURCES``, or a user's own source.
+        into: the user's data folder; made if it does not exist.
+        progress: called with each step, and with the bytes as they arrive.
+        addresses: used in place of the source's addresses; each ends in "/".
 
     Raises:
-        UsageError: another copy is there that is not as published, no address gives the file, or the disk refuses it.
+        UsageError: an existing copy differs from the published one, no address gives the file, or the disk refuses it.
         RefusedError: another process is fetching into the same folder.
     """
     if isinstance(name, str) and name not in SOURCES:
@@ -62,27 +62,27 @@ def fetch(
 
 
 def _missing(source: Source, copy: Copy) -> set[str]:
-    """What a copy lacks; it may lack files only where they are downloaded one by one."""
+    """Return the files that a copy lacks; only a data set of single files may lack some."""
     names = copy.names(training=source.training_images, test=source.test_images)
     missing = {name for name in names if not (copy.path / name).is_file()}
     wrong = [name for name in names if name not in missing and md5(copy.path / name) != source.canonical[name]]
     if wrong or (missing and source.archive):
-        found = (
+        difference = (
             f"{', '.join(wrong)} differ from what is published" if wrong else f"{', '.join(sorted(missing))} is missing"
         )
         raise UsageError(
-            f"{copy.path} holds a copy of {source.called} that is not as published: {found}. Nothing was changed. Move "
-            "it away, or fetch into another folder."
+            f"{copy.path} holds a copy of {source.called} that is not as published: {difference}. Nothing was changed. "
+            "Move it away, or fetch into another folder."
         )
     return missing
 
 
 def _there(path: Path, file: File) -> bool:
-    """Whether the file is there, whole: an archive that was not unpacked yet."""
+    """Return whether the whole file exists, as an archive does that is not unpacked yet."""
     if not path.exists():
         return False
     if sha256(path) != file.sha256:
-        raise UsageError(f"{path} is there, but it is not the published file. Nothing was changed. Move it away.")
+        raise UsageError(f"{path} exists, but it is not the published file. Nothing was changed. Move it away.")
     return True
 
 
@@ -90,13 +90,13 @@ def _unpacked(file: File, archive: Archive, folder: Path, report: Report) -> Pat
     report(Progress(what="unpacking", file=file.name, done=0, total=sum(archive.members.values())))
     unpacked = unpack(folder / file.name, archive, folder)
     with disk(folder):
-        (folder / file.name).unlink()  # all that is read of it now stands beside it, and its checksum is known
+        (folder / file.name).unlink()  # its members are unpacked beside it, and its checksum is known
     return unpacked
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """A lock on the folder itself, which leaves no file behind and which the system drops however its holder ends."""
+    """Lock the folder itself, which leaves no file behind; the system drops the lock however its holder ends."""
     import fcntl
 
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What can be fetched, from where, and how to know that it is right: a table of values."""
+"""Published data sets: addresses, sizes and checksums as a table of values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from lotterylab.data.copies import Copy
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a fetch does: of ``file``, ``done`` of ``total`` bytes.
+    """A step of a fetch: ``done`` of ``total`` bytes of ``file``.
 
-    "there": it has been there and is right, nothing is downloaded.  "starting over": what had arrived cannot be used.
+    "there": the file exists and is right, so nothing is downloaded.  "starting over": the bytes that arrived are
+    unusable.
     """
 
     what: Literal["there", "downloading", "starting over", "checking", "unpacking", "fetched"]
@@ -27,7 +28,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """A file as it is published: its name below an address, its size in bytes and its SHA-256."""
+    """A published file: its name below an address, its size in bytes and its SHA-256."""
 
     name: str
     size: int
@@ -36,7 +37,7 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """What is unpacked of a ``.tar.gz``: from its folder ``inside``, the ``members`` with their sizes in bytes."""
+    """The parts of a ``.tar.gz`` that are unpacked: the ``members`` of its folder ``inside``, with sizes in bytes."""
 
     inside: str
     members: Mapping[str, int]
@@ -44,10 +45,10 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set: tried at one address after another, into ``folder`` of the user's data folder.
+    """A data set, tried at one address after another, into ``folder`` of the user's data folder.
 
-    With an ``archive``, the one file is unpacked.  ``standing`` finds a copy that is there already, by the rules by
-    which the data set is read; ``canonical`` are the MD5 sums that its files must have.
+    An ``archive`` is unpacked from the only file.  ``standing`` finds an existing copy by the rules of the data set's
+    reader; ``canonical`` holds the MD5 sums of its files.
     """
 
     name: str
@@ -63,10 +64,10 @@ class Source:
 
 
 _BATCHES = ("data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin")
-_TORONTO = ("https://www.cs.toronto.edu/~kriz/",)  # redirects to wherever the data sets' page is now
+_TORONTO = ("https://www.cs.toronto.edu/~kriz/",)  # redirects to the current page of the data sets
 
-# The binary versions: no pickles.  Sizes and SHA-256 as several public loaders list them; the files with these have the
-# MD5 sums that the data sets' page gives.
+# The binary versions hold no pickles.  Several public loaders list these sizes and SHA-256; files with these have the
+# MD5 sums of the data sets' own page.
 _CIFAR10 = Source(
     name="cifar10",
     called="CIFAR-10",
@@ -101,12 +102,12 @@ _CIFAR100 = Source(
     canonical=cifar_files.CIFAR100.canonical,
     training_images=50_000,
 )
-# SHA-256 of the files that have the MD5 sums that torchvision lists
+# SHA-256 of the files whose MD5 sums torchvision lists
 _MNIST = Source(
     name="mnist",
     called="MNIST",
     folder="mnist",
-    # torchvision's mirror, TensorFlow Datasets' mirror; MNIST's own site, which often refuses programs, comes last
+    # mirrors of torchvision and TensorFlow Datasets, then MNIST's own site, which often refuses programs
     addresses=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",

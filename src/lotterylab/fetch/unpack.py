@@ -1,4 +1,4 @@
-"""An archive into a folder that appears whole or not at all."""
+"""Unpacking an archive into a folder that appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from lotterylab.formats.blobs import WRITING
 
 
 def unpack(path: Path, archive: Archive, folder: Path) -> Path:
-    """``folder / archive.inside`` with the expected members of the ``.tar.gz`` at ``path``, and with nothing else.
+    """Unpack the expected members of the ``.tar.gz`` at ``path`` into ``folder / archive.inside``, and nothing else.
 
-    Only regular files of the expected names and sizes are read, as streams into files that we name: no path, link,
-    owner or mode of the archive is ever followed.  That is stricter than tarfile's filter "data", which the first
-    releases of Python 3.11 lack.
+    Only regular files of the expected names and sizes are read, as streams into files that we name.  No path, link,
+    owner or mode of the archive is followed.  This is stricter than tarfile's filter "data", which the first releases
+    of Python 3.11 lack.
 
     Raises:
-        UsageError: the archive is damaged, lacks a member, or has another in its place; or the folder is there.
+        UsageError: the archive is damaged, lacks a member or has a wrong member, or the folder exists.
     """
     final, temporary = folder / archive.inside, folder / f"{WRITING}{archive.inside}"
     if final.exists():
-        raise UsageError(f"{final} is there already; nothing was unpacked. Move it away.")
+        raise UsageError(f"{final} exists already; nothing was unpacked. Move it away.")
     with disk(folder):
-        shutil.rmtree(temporary, ignore_errors=True)  # of an unpacking that was killed
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed unpacking
         temporary.mkdir()
         try:
             _members(path, archive, temporary)
@@ -52,10 +52,10 @@ def _members(path: Path, archive: Archive, folder: Path) -> None:
                     continue
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is None or member.size != archive.members[name]:
-                    kind = f"a file of {member.size} bytes" if stream else "no regular file"
+                    kind = f"a file of {member.size} bytes" if stream else "not a regular file"
                     raise UsageError(
-                        f"{member.name} in {path} is {kind}, one of {archive.members[name]} bytes expected. Remove the "
-                        "archive and fetch again."
+                        f"{member.name} in {path} is {kind}; a file of {archive.members[name]} bytes was expected. "
+                        "Remove the archive and fetch again."
                     )
                 _write(stream, folder / name)
     except (tarfile.TarError, EOFError, zlib.error) as error:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
-MOST_HEADER = 10 << 20  # bytes of the list of tensors of a safetensors file; the largest models have 1 MB a file
-WRITING = ".writing-"  # how the names of files begin that are not whole yet
-CUT_OFF_SECONDS = 3600.0  # no write takes nearly as long
+MOST_HEADER = 10 << 20  # bytes of a safetensors header; the largest models have 1 MB a file
+WRITING = ".writing-"  # the names of unfinished files begin so
+CUT_OFF_SECONDS = 3600.0  # far longer than any write takes
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
@@ -35,7 +35,7 @@ def write_atomically(path: str | Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def written_whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write into, which takes its name when the block ends well; after an error nothing is left of it."""
+    """Open a file to write, which gets its name if the block ends without an error and is removed otherwise."""
     path = Path(path)
     temporary = unfinished(path.parent)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -49,15 +49,15 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    # The file is there now, so nothing after this may say that it is not.  Some file systems cannot fsync a folder.
+    # The file exists now, so a later error must not claim the opposite.  Some file systems cannot fsync a folder.
     with contextlib.suppress(OSError):
         _sync_folder(path.parent)
 
 
 def unfinished(folder: Path) -> Path:
-    """A new name in ``folder`` for a file that is not whole yet; ``sweep`` removes it once this process has ended.
+    """Return a new name in ``folder`` for an unfinished file; ``sweep`` removes the file once this process has ended.
 
-    A file of tempfile's would be readable by its owner alone.
+    ``tempfile`` is not used because only the owner could read its files.
     """
     return folder / f"{WRITING}{_system()}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -71,18 +71,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the unfinished files that killed writes left in ``folder``; those of living processes stay."""
+    """Remove the unfinished files of killed writes from ``folder``; files of living processes stay."""
     for file in cut_off(folder):
         with contextlib.suppress(OSError):
             file.unlink()
 
 
 def cut_off(folder: Path) -> Iterator[Path]:
-    """The unfinished files in ``folder`` (not in folders below it) whose writer has died.
+    """Yield the unfinished files in ``folder`` (not in folders below it) whose writer has died.
 
-    Another machine's processes cannot be asked, so its files count as left after an hour.
+    A file of another machine counts as unfinished after an hour, since its process cannot be looked up.
     """
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # what cannot be listed stays for the next time
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # an unreadable folder waits for the next sweep
         for entry in entries:
             if entry.name.startswith(WRITING) and not entry.is_dir(follow_symlinks=False) and _is_left(entry):
                 yield Path(entry.path)
@@ -107,7 +107,7 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
 
 @cache
 def _system() -> str:
-    """Eight digits for the running system in which a process number means one process: this boot, this container."""
+    """Return eight digits that name this boot and container, inside which a process number is unique."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
         name = f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -117,15 +117,15 @@ def _system() -> str:
 
 
 def serialize(tensors: Mapping[str, Tensor]) -> bytes:
-    """Safetensors bytes; the same tensors give the same bytes, whatever their order or memory layout."""
+    """Return safetensors bytes; equal tensors give equal bytes, whatever their order or memory layout."""
     from safetensors.torch import save
 
-    # one key at most: with more, the format's writer orders them by chance
+    # The format's writer orders metadata keys at random, so at most one key is safe.
     return save({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)})
 
 
 def deserialize(data: bytes) -> dict[str, Tensor]:
-    """The tensors of safetensors bytes, in the order of their names: the format's reader gives them in no order."""
+    """Return the tensors of safetensors bytes, sorted by name because the format's reader has no fixed order."""
     from safetensors.torch import load
 
     return dict(sorted(load(data).items()))
@@ -139,13 +139,13 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """A flat dict of tensors from a ``.safetensors``, ``.pt`` or ``.pth`` file; no code in it is ever run.
+    """Return a flat dict of tensors from a ``.safetensors``, ``.pt`` or ``.pth`` file without running its code.
 
-    The memory it takes is a small multiple of the bytes of the file, whatever the file says.
+    Memory is bounded by a small multiple of the file's size, whatever shapes the file claims.
 
     Raises:
-        UsageError: no regular file, no dict of tensors in it, or a tensor that is not dense or of a known type; by
-            the file's name, and the tensor's.
+        UsageError: the file is not a regular file, it holds no dict of tensors, or a tensor is not dense or has an
+            unknown type.  The error names the file and the tensor.
     """
     path = Path(path)
     tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
@@ -154,7 +154,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def _truth(tensor: Tensor) -> Tensor:
-    """A bool tensor whose bytes are 0 and 1: a file may hold any, and torch compares them as they are."""
+    """Return a bool tensor whose bytes are 0 and 1; a file may hold other bytes, which torch compares unchanged."""
     import torch
 
     return tensor if tensor.dtype != torch.bool else tensor.view(torch.uint8) != 0
@@ -176,7 +176,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
                 return dict(sorted(load_file(path).items()))
         except SafetensorError as error:
             raise UsageError(f"{named} is not a whole safetensors file ({shown(str(error))}).") from error
-        except Exception as error:  # types that this torch lacks, shapes that no tensor can have
+        except Exception as error:  # an unknown type or an impossible shape
             reason = shown(f"{type(error).__name__}: {error}")
             raise UsageError(f"{named} holds a tensor that cannot be read ({reason}).") from error
 
@@ -190,16 +190,16 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         try:
             saved = look(file)
             loaded = saved.value
-            for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual ways to wrap one
+            for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual keys around a state dict
                 if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
                     loaded = loaded[wrapper]
             described = loaded if isinstance(loaded, dict) else {}
-            described = {name: one for name, one in described.items() if isinstance(one, Described)}
+            described = {name: tensor for name, tensor in described.items() if isinstance(tensor, Described)}
             if described:
                 return saved.tensors(described, where=named)
         except UsageError:
             raise
-        except Exception as error:  # a damaged pickle can raise nearly anything; whatever it is, no weights were read
+        except Exception as error:  # a damaged pickle can raise nearly any error; no weights were read
             first = str(error).strip() or type(error).__name__
             if isinstance(error, Refused):
                 first = f"it holds more than tensors: a module, or an optimizer's objects; it names {first}"

@@ -1,4 +1,4 @@
-"""Files and tensors of other people: refused or bounded before they are read."""
+"""Files and tensors of other people, refused or bounded before they are read."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lotterylab.formats.text import shown, shown_path
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_DIMENSIONS = 64  # torch's own loops over elements end there
-TIMES, SPARE = 3, 64 << 20  # a file's tensors have at most so many times its bytes, and so many more: tied names
-# complex and unsigned buffers are read because networks carry some; no mask is made of them
+MOST_DIMENSIONS = 64  # the limit of torch's own loops over elements
+TIMES, SPARE = 3, 64 << 20  # tied tensors may have three times the bytes of their file, and 64 MiB more
+# networks carry complex and unsigned buffers, so they are read; masks are never made of them
 READABLE = {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"} | {
     "complex64",
     "complex128",
@@ -29,7 +29,7 @@ READABLE = {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int1
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a regular file to read it; anything else is refused at once, and nothing is waited for.
+    """Open a regular file to read it; anything else is refused at once, without waiting.
 
     Raises:
         UsageError: no such file, a pipe, device, socket or folder in its place, or the system refuses it.
@@ -43,19 +43,19 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         raise UsageError(f"no file {shown_path(path)}.") from None
     except UsageError:
         raise
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unread(path, error) from error
     with file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise _not_regular(path, os.fstat(file.fileno()).st_mode)
         try:
             yield file
-        except OSError as error:  # what a failing disk raises while the file is read
+        except OSError as error:  # a failing disk raises while the file is read
             raise _unread(path, error) from error
 
 
 def regular(path: str | Path) -> int:
-    """Return the bytes that a regular file has.
+    """Return the size of a regular file in bytes.
 
     Raises:
         UsageError: as ``opened``.
@@ -65,7 +65,7 @@ def regular(path: str | Path) -> int:
 
 
 def content(path: str | Path, *, most: int) -> bytes:
-    """Return the bytes of a regular file that has at most so many.
+    """Return the bytes of a regular file of at most ``most`` bytes.
 
     Raises:
         UsageError: as ``opened``, or the file is larger.
@@ -91,7 +91,7 @@ def text(path: str | Path, *, most: int) -> str:
 
 
 def admitted(tensors: Mapping[Any, Any], *, where: str, size: int | None = None) -> dict[str, Tensor]:
-    """Return the tensors if all can be read as they are: named by text, dense, of a known type, with values.
+    """Return the tensors if all are named by text, dense, of a known type and hold values.
 
     Args:
         tensors: names and torch tensors.
@@ -113,14 +113,14 @@ def admitted(tensors: Mapping[Any, Any], *, where: str, size: int | None = None)
 
 
 def named(name: object, where: str) -> None:
-    """Refuse a name of a tensor that is not text."""
+    """Refuse a tensor's name that is not text."""
     if not isinstance(name, str):
         spelled = f"{shown(repr(name), most=40)} ({type(name).__name__})"
         raise UsageError(f"{where}: the name of a tensor is {spelled}; names are text.")
 
 
 def bounded(total: int, size: int, where: str) -> None:
-    """Refuse tensors of ``total`` bytes in all from a file of ``size`` bytes if that is far more than it can hold."""
+    """Refuse tensors of ``total`` bytes from a file of ``size`` bytes if the file cannot hold nearly as many."""
     if total > TIMES * size + SPARE:
         raise UsageError(
             f"{where}: its tensors ask for {total:,} bytes and the file has {size:,}. Save expanded or shared tensors "
@@ -129,7 +129,7 @@ def bounded(total: int, size: int, where: str) -> None:
 
 
 def refusal(kind: str) -> str:
-    """What a kind of tensor is that cannot be read, and what to do: after "'name' is"."""
+    """Return why a kind of tensor cannot be read and what to do, to follow "'name' is"."""
     remedies = {
         "meta": "on the meta device, which holds no values; save the loaded weights",
         "quantized": "quantized; save tensor.dequantize()",
@@ -160,7 +160,7 @@ def _unreadable(tensor: Tensor) -> str:
 
 
 def too_deep(dimensions: int) -> str:
-    """What is wrong with a tensor of so many dimensions, or nothing."""
+    """Return what is wrong with a tensor of this many dimensions, or an empty text."""
     return f"of {dimensions} dimensions; at most {MOST_DIMENSIONS} are read" if dimensions > MOST_DIMENSIONS else ""
 
 

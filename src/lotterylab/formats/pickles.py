@@ -1,4 +1,4 @@
-"""Pickles of other people as plain values: nothing in them is called, and what they take is bounded."""
+"""Pickles of other people as plain values: nothing in them is called, and their memory is bounded."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 MOST_BYTES = 32 << 20  # of one pickle; a network of 10,000 tensors has 2 MB
-MOST_STEPS = 3_000_000  # instructions, each of which makes one object of at most some hundred bytes
+MOST_STEPS = 3_000_000  # instructions; each makes one object of at most a few hundred bytes
 
-# no instruction that builds an object by itself, and none that allocates what it does not hold
+# no instruction builds an object by itself or allocates more than the pickle holds
 _ALLOWED = (
     {"PROTO", "FRAME", "STOP", "MARK", "POP_MARK", "POP", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1"}
     | {"BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINSTRING", "SHORT_BINSTRING"}
@@ -17,7 +17,7 @@ _ALLOWED = (
     | {"APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS", "BINGET", "LONG_BINGET", "BINPUT"}
     | {"LONG_BINPUT", "MEMOIZE", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "BINPERSID"}
 )
-_PYTHON: Any = getattr(pickle, "_Unpickler")  # noqa: B009  the one in C grows its memo to whatever index is asked for
+_PYTHON: Any = getattr(pickle, "_Unpickler")  # noqa: B009  the C version grows its memo to any index a pickle names
 
 
 class Refused(pickle.UnpicklingError):
@@ -25,14 +25,14 @@ class Refused(pickle.UnpicklingError):
 
 
 class Plain(_PYTHON):
-    """An unpickler whose calls are those of a table, with a bound on its steps and on its bytes.
+    """An unpickler that calls only the functions of a table and bounds its steps and bytes.
 
     Args:
-        file: where the pickle is read.
-        known: by (module, name), functions of ours that stand for what a pickle calls, or values.
+        file: the file with the pickle.
+        known: (module, name) -> our function or value in place of the name in the pickle.
         build: gives an object its state; by default the state is dropped.
-        encoding: of the byte strings of Python 2.
-        most: bytes of the pickle.
+        encoding: encoding of the byte strings of Python 2.
+        most: largest size of the pickle in bytes.
     """
 
     def __init__(
@@ -52,32 +52,32 @@ class Plain(_PYTHON):
         self.dispatch = _Steps(steps)
 
     def find_class(self, module: str, name: str) -> Any:
-        """The entry of the table.  Raises ``Refused`` for a name that is not in it."""
+        """Return the entry of the table, or raise ``Refused`` if the name has none."""
         key = ({"__builtin__": "builtins"}.get(module, module), name)
         if key not in self.known:
             raise Refused(f"{module}.{name}")
         return self.known[key]
 
     def load_build(self) -> None:
-        """BUILD, by the caller's function."""
+        """Follow BUILD with the caller's function."""
         state = self.stack.pop()
         self.build(self.stack[-1], state)
 
     def load_setitem(self) -> None:
-        """SETITEM."""
+        """Follow SETITEM."""
         value, key = self.stack.pop(), self.stack.pop()
         put(self.stack[-1], [key, value])
 
     def load_setitems(self) -> None:
-        """SETITEMS."""
+        """Follow SETITEMS."""
         items = self.pop_mark()
         put(self.stack[-1], items)
 
 
 def put(target: Any, items: list[Any]) -> None:
-    """Put keys and values, in turn, into a dict, and into nothing else.
+    """Put alternating keys and values into a dict; other targets are refused.
 
-    Keys that are neither words nor small numbers are left out: they can be made to collide.
+    Keys that are neither text nor small numbers are dropped because a pickle could make them collide.
     """
     if type(target) is not dict:
         raise pickle.UnpicklingError("entries for something that is not a dict")
@@ -87,7 +87,7 @@ def put(target: Any, items: list[Any]) -> None:
 
 
 class _Steps(dict[int, Any]):
-    """The instructions that are followed, counted."""
+    """The allowed instructions, with a count of the steps that are left."""
 
     left = MOST_STEPS
 
@@ -101,16 +101,16 @@ class _Steps(dict[int, Any]):
 
 
 class _Capped:
-    """A file of which only so many bytes are read.
+    """A file of which at most ``most`` bytes are read.
 
-    More is never asked of the file than it may give, since a buffer of the length asked for would be made first.
+    A read beyond that is refused before the file is asked, since Python would first allocate the whole buffer.
     """
 
     def __init__(self, file: BinaryIO, most: int) -> None:
         self.file, self.left, self.most = file, most, most
 
     def read(self, count: int) -> bytes:
-        """As the file's."""
+        """Return ``count`` bytes of the file."""
         if count > self.left:
             raise pickle.UnpicklingError(f"a pickle of more than {self.most:,} bytes")
         self.left -= count
@@ -120,13 +120,13 @@ class _Capped:
         return data
 
     def readinto(self, buffer: bytearray) -> int:
-        """As the file's."""
+        """Fill ``buffer`` from the file."""
         data = self.read(len(buffer))
         buffer[:] = data
         return len(data)
 
     def readline(self) -> bytes:
-        """As the file's; a name of a thousand letters is none."""
+        """Return a line of the file, cut after a thousand bytes because no name is that long."""
         line = self.file.readline(1000)
         self.left -= len(line)
         return line

@@ -23,7 +23,7 @@ def shown(text: str, *, most: int | None = MOST_LETTERS) -> str:
     ``\x1b``, ``\n``, ``\u202e``.  All other Unicode stays.  Showing twice gives the same text as showing once.
 
     Args:
-        text: any text, from wherever it came.
+        text: any text, whatever its source.
         most: the greatest number of letters, at least 3; None for no limit.
 
     Examples:

@@ -1,9 +1,9 @@
-"""The files of ``torch.save``, read by a reader of our own: descriptions first, bytes only when they can be right.
+"""A reader of ``torch.save`` files that checks descriptions of the tensors before it reads their bytes.
 
-``torch.load(weights_only=True)`` runs no code, but it does what the pickle asks for: a file of 1 kB can have it
-allocate terabytes.  Here a pickle gives descriptions of tensors (``Described``), which are compared with the bytes of
-the file before a single tensor is made.  Both formats of ``torch.save`` are read: the zip archive, whose entries are
-stored as they are, and the older row of pickles.
+``torch.load(weights_only=True)`` runs no code, but it allocates what the pickle asks for: a file of 1 kB can ask for
+terabytes.  Here a pickle gives descriptions of tensors (``Described``), which are compared with the bytes of the file
+before a single tensor is made.  Both formats of ``torch.save`` are read: the zip archive with uncompressed entries, and
+the older sequence of pickles.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ MOST_DIRECTORY = 16 << 20  # bytes of the zip's list of entries
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """A file that was looked at.  ``value``: what was saved, with descriptions in place of tensors."""
+    """A file of which the pickle was read; ``value`` has descriptions in place of tensors."""
 
     file: BinaryIO
     bytes: int
     value: Any
-    places: Mapping[str, tuple[int, int]] = field(repr=False)  # of storages: first byte and how many
+    places: Mapping[str, tuple[int, int]] = field(repr=False)  # storage -> first byte, number of bytes
 
     def tensors(self, described: Mapping[Any, Described], *, where: str) -> dict[str, Tensor]:
-        """Return the tensors, all or none.
+        """Return all tensors, or raise an error.
 
         Raises:
-            UsageError: the first that cannot be read, by name, or all together ask for far more than the file has.
+            UsageError: a tensor cannot be read (by name), or the tensors ask for far more bytes than the file has.
         """
-        total = sum(self._bytes_of(name, one, where) for name, one in described.items())
+        total = sum(self._bytes_of(name, tensor, where) for name, tensor in described.items())
         foreign.bounded(total, self.bytes, where)
-        rows: dict[str, Tensor] = {}
-        return {name: self._made(one, rows) for name, one in described.items()}
+        storages: dict[str, Tensor] = {}
+        return {name: self._made(tensor, storages) for name, tensor in described.items()}
 
     def _bytes_of(self, name: Any, described: Described, where: str) -> int:
-        """How many bytes the tensor has, once everything about it is known to be right."""
+        """Return the bytes of a tensor once its description is checked."""
         foreign.named(name, where)
         reason = described.refused and foreign.refusal(described.refused)
         if not reason and described.kind not in foreign.READABLE:
@@ -70,7 +70,7 @@ class Saved:
         if len(described.size) != len(described.stride):
             return f"damaged: it has {len(described.size)} sizes and {len(described.stride)} strides"
         steps = zip(described.size, described.stride, strict=True)
-        # a tensor without entries needs no place; torch leaves its offset beyond the storage
+        # torch lets the offset of an empty tensor lie beyond its storage
         last = sum((size - 1) * stride for size, stride in steps) + storage.start + described.offset
         held = self.places[storage.key][1]
         if (all(described.size) and (last + 1) * item > held) or max(described.size, default=0) > 1 << 48:
@@ -78,30 +78,30 @@ class Saved:
             return f"damaged: its shape {shape} reaches beyond the {held:,} bytes of its storage"
         return ""
 
-    def _made(self, described: Described, rows: dict[str, Tensor]) -> Tensor:
+    def _made(self, described: Described, storages: dict[str, Tensor]) -> Tensor:
         import torch
 
         storage = described.storage
         assert storage is not None
         if not all(described.size):
             return torch.empty(described.size, dtype=getattr(torch, described.kind))
-        if storage.key not in rows:
+        if storage.key not in storages:
             first, count = self.places[storage.key]
-            row = torch.empty(count, dtype=torch.uint8)
+            content = torch.empty(count, dtype=torch.uint8)
             self.file.seek(first)
-            if count and self.file.readinto(memoryview(row.numpy())) != count:  # type: ignore[attr-defined]
+            if count and self.file.readinto(memoryview(content.numpy())) != count:  # type: ignore[attr-defined]
                 raise EOFError("it is cut short")
-            rows[storage.key] = row
-        row, item = rows[storage.key], _item(described.kind)
-        whole = row[: row.numel() // item * item].view(getattr(torch, described.kind))
+            storages[storage.key] = content
+        content, item = storages[storage.key], _item(described.kind)
+        whole = content[: content.numel() // item * item].view(getattr(torch, described.kind))
         return whole.as_strided(described.size, described.stride, storage.start + described.offset)
 
 
 def look(file: BinaryIO) -> Saved:
-    """Return what a file of ``torch.save`` holds; no tensor is read, and no code in it is ever run.
+    """Return the value in a ``torch.save`` file with descriptions for tensors, without running code.
 
     Raises:
-        Exception: nearly any, for a damaged file; ``pickles.Refused`` for one with more than plain values.
+        Exception: nearly any, if the file is damaged; ``pickles.Refused`` if it holds more than plain values.
     """
     size = os.fstat(file.fileno()).st_size
     zipped = file.read(len(ZIP)) == ZIP
@@ -121,7 +121,7 @@ def _zipped(file: BinaryIO, size: int) -> Saved:
     if len(pickles) != 1:
         raise pickle.UnpicklingError(f"a zip archive with {len(pickles)} files data.pkl")
     inside = pickles[0].removesuffix("data.pkl")
-    # a local header, which has names of its own length, stands before each entry
+    # each entry follows a local header, whose names may have other lengths than in the directory
     places = {entry.filename.removeprefix(inside): _place(file, entry, size) for entry in entries}
     if "byteorder" in places:
         file.seek(places["byteorder"][0])
@@ -155,7 +155,7 @@ def _row_of_pickles(file: BinaryIO, size: int) -> Saved:
     keys = TorchPickle(file).load()
     places = {}
     for key in keys:
-        if kinds[key] not in foreign.READABLE:  # how long it is depends on its type
+        if kinds[key] not in foreign.READABLE:  # the length of the storage depends on its type
             raise pickle.UnpicklingError(f"it has a {foreign.shown(kinds[key])} storage")
         count = int.from_bytes(file.read(8), "little")
         held = count * _item(kinds[key])
@@ -167,21 +167,21 @@ def _row_of_pickles(file: BinaryIO, size: int) -> Saved:
 
 
 def _item(kind: str) -> int:
-    """Bytes of an entry."""
+    """Return the bytes of one entry."""
     import torch
 
     return getattr(torch, kind).itemsize
 
 
 class _Directory:
-    """A file for ``zipfile``, of which no list of entries is read that is longer than any of ``torch.save``."""
+    """A file for ``zipfile`` that refuses a list of entries longer than any of ``torch.save``."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.seek, self.tell, self.seekable, self.close = file.seek, file.tell, file.seekable, lambda: None
 
     def read(self, count: int = -1) -> bytes:
-        """As the file's."""
+        """Return ``count`` bytes of the file."""
         if count > MOST_DIRECTORY:
             raise pickle.UnpicklingError("a zip archive with too many entries")
         return self.file.read(count)

@@ -1,4 +1,4 @@
-"""The pickles of ``torch.save`` as descriptions of tensors: nothing is made, and nothing that they name is called."""
+"""The pickles of ``torch.save`` as descriptions of tensors: nothing is allocated, no named function is called."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _QUANTIZERS = {"per_tensor_affine", "per_tensor_symmetric", "per_channel_affine"
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """A row of bytes in the file: ``kind`` is the word for its type, ``start`` its first entry that is used."""
+    """The bytes of a storage in the file; ``kind`` is its type, ``start`` the first entry in use."""
 
     key: str
     kind: str
@@ -54,7 +54,7 @@ class Storage:
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A tensor that was not made yet.  ``refused``: the kind of a tensor that cannot be read, then nothing else."""
+    """A tensor that is not made yet; ``refused`` is set alone, to the kind of a tensor that cannot be read."""
 
     storage: Storage | None = None
     kind: str = ""
@@ -65,14 +65,14 @@ class Described:
 
 
 class TorchPickle(Plain):
-    """A pickle of ``torch.save``: storages by their persistent names, tensors as descriptions, all else plain."""
+    """A pickle of ``torch.save``: storages by their persistent names, tensors as descriptions, the rest as values."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file, _KNOWN)
-        self.kinds: dict[str, str] = {}  # of the storages, by key
+        self.kinds: dict[str, str] = {}  # storage -> type
 
     def persistent_load(self, pid: Any) -> Storage:
-        """The storage of that name."""
+        """Return the storage with this persistent name."""
         tag, kind, key, _, entries, *view = pid
         if tag != "storage" or not all(isinstance(word, str) for word in (kind, key)):
             raise pickle.UnpicklingError("it names something that is not a storage")
@@ -91,7 +91,7 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any, kind:
 
 
 def _tensor_v3(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Described:
-    """With the type in the pickle, since the storage has none."""
+    """Describe a tensor whose type stands in the pickle, since its storage has none."""
     kind = rest[2]
     if not isinstance(kind, str):
         raise pickle.UnpicklingError("a tensor without a type")
@@ -103,7 +103,7 @@ def _same(described: Any, *_: Any) -> Any:
 
 
 def _of_type(rebuild: Any, kind: Any, arguments: Any, *_: Any) -> Any:
-    """A tensor with attributes, which are dropped; a subclass is refused by its rebuilding function."""
+    """Describe a tensor and drop its attributes; the function that rebuilds a subclass refuses it."""
     if rebuild not in (_tensor, _tensor_v3, _same):
         return Described(refused="subclass")
     return rebuild(*arguments)
@@ -122,14 +122,14 @@ def _layout(name: Any) -> str:
 
 
 def _dict(items: Iterable[Any] = (), *_: Any) -> dict[Any, Any]:
-    made: dict[Any, Any] = {}
+    entries: dict[Any, Any] = {}
     for key, value in items.items() if isinstance(items, dict) else items:
-        put(made, [key, value])
-    return made
+        put(entries, [key, value])
+    return entries
 
 
 def _nothing(*_: Any) -> None:
-    """Stands for plain values that are of no interest here, and that could be made as large as one likes."""
+    """Stand for plain values that are not needed and that a pickle could make arbitrarily large."""
 
 
 _KNOWN: dict[tuple[str, str], Any] = {
@@ -146,7 +146,7 @@ _KNOWN: dict[tuple[str, str], Any] = {
     ("torch.serialization", "_get_layout"): _layout,
     ("torch._tensor", "_rebuild_from_type_v2"): _of_type,
     **{("torch", name): name for name in _DTYPES | _QUANTIZERS},
-    **{(home, name): kind for name, kind in _STORAGES.items() for home in ("torch", "torch.cuda", "torch.storage")},
+    **{(module, name): kind for name, kind in _STORAGES.items() for module in ("torch", "torch.cuda", "torch.storage")},
     **{
         ("torch._utils", name): rebuild
         for name, rebuild in {

@@ -1,1 +1,1 @@
-"""The operating system: what it refuses, standard streams, interrupts and the end of the process."""
+"""The operating system: its refusals, standard streams, interrupts and the end of the process."""

@@ -1,6 +1,6 @@
-"""The end of a process that only looked: at once, without giving back its memory object by object.
+"""The end of a process that only reads: at once, without freeing its memory object by object.
 
-A plan of 10,000 rows with its records is a million objects.  Freeing them takes 0.3 s, at the end of a ``status`` of 2.
+A plan of 10,000 rows with its records is a million objects.  Freeing them takes 0.3 s of a ``status`` of 2 s.
 """
 
 from __future__ import annotations
@@ -13,26 +13,25 @@ _held: list[object] | None = None
 
 
 def is_near() -> None:
-    """From now on ``hold`` holds: the process ends with the command that it is about to run, by ``leave``."""
+    """Let ``hold`` keep values from now on, because the process ends with its next command, by ``leave``."""
     global _held
     _held = []
 
 
 def hold(*values: object) -> None:
-    """Keep large values until the process ends, if it ends with this command; else they are freed as always."""
+    """Keep large values alive until the process ends, if ``is_near`` was called; else they are freed as usual."""
     if _held is not None:
         _held.append(values)
 
 
 def leave(code: int) -> None:
-    """End the process, after all that was registered with ``atexit`` and with the output written.
+    """End the process after its ``atexit`` functions have run and its output is written.
 
-    It returns, and the interpreter ends as always, where the process does not end with its command, or where output
-    cannot be written.
+    It returns, so that the interpreter ends as usual, if ``is_near`` was not called or the output cannot be written.
     """
     if _held is None:
         return
-    atexit._run_exitfuncs()  # a library's temporary folder goes
+    atexit._run_exitfuncs()  # removes a library's temporary folder
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Signals that ask a command to stop: heard once, and not forgotten if a library swallows them."""
+"""Signals that ask a command to stop: heard once, and remembered even if a library swallows the exception."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 class Interrupted(KeyboardInterrupt):
     """A signal asked the command to stop.
 
-    After a plain KeyboardInterrupt inside ``exec``, which makes dataclasses, CPython ends the process by a signal, even
-    where the interrupt was handled.
+    CPython ends the process by a signal after a plain KeyboardInterrupt inside ``exec`` (as in dataclasses), even if
+    the interrupt was handled.
     """
 
 
 @dataclass(frozen=True)
 class Hearing:
-    """A handler of signals that raises ``Interrupted`` and keeps the number.
+    """A handler of signals that raises ``Interrupted`` and keeps the signal's number.
 
-    A library that is being imported may swallow the exception (a bare ``except``): whoever is about to compute asks
-    ``heard_by_now``.
+    A library that is being imported may swallow the exception (a bare ``except``), so code that is about to compute
+    calls ``heard_by_now``.
     """
 
     heard: list[int] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Hearing:
 
 
 def heard_by_now(numbers: Iterable[int]) -> list[int]:
-    """The signals that a ``Hearing`` among the present handlers of ``numbers`` has heard, in their order."""
+    """Return the signals heard so far by a ``Hearing`` that handles one of ``numbers``, in their order."""
     for number in numbers:
         handler = signal.getsignal(number)
         if isinstance(handler, Hearing):

@@ -1,4 +1,4 @@
-"""Errors of the operating system as sentences: which path, what the system says, what to do."""
+"""Errors of the operating system as sentences: the path, the system's words, what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEMORY = f"Close other programs, or use fewer --workers; {_AGAIN}."
 _SIZE = f"Raise the largest size of a file (ulimit -f), or use --store on another file system; {_AGAIN}."
 _CONNECTION = f"Connect the file system again; {_AGAIN}."
 
-# errors that speak of the machine, whatever was asked of it
+# errors of the machine, whatever was asked of it
 REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -45,7 +45,7 @@ REMEDIES = {
     errno.ENOTCONN: _CONNECTION,
     errno.ETIMEDOUT: _CONNECTION,
 }
-# the remedy depends on whose the path is
+# errors of a path, whose remedy depends on who owns it
 OF_A_PATH = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
@@ -59,17 +59,17 @@ OF_A_PATH = {
     errno.EBUSY: f"Another program holds it: close that; {_AGAIN}.",
     errno.ETXTBSY: f"Another program holds it: close that; {_AGAIN}.",
 }
-_OF_ANOTHER_KIND = (FileExistsError, NotADirectoryError, IsADirectoryError)  # a file in the place of a folder
+_OF_ANOTHER_KIND = (FileExistsError, NotADirectoryError, IsADirectoryError)  # a file in place of a folder
 _IN_WORDS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def is_of_the_system(error: BaseException) -> bool:
-    """Whether an error speaks of the machine (a full disk, no memory) and not of what was asked of it."""
+    """Return whether an error is about the machine (a full disk, no memory), not about the request."""
     return isinstance(error, MemoryError) or _number(error) in REMEDIES
 
 
 def refusal(error: BaseException, doing: str = "") -> SystemRefusal:
-    """The error of the operating system as a ``SystemRefusal``.
+    """Return an error of the operating system as a ``SystemRefusal``.
 
     Args:
         error: an ``OSError`` or ``MemoryError``, or an error of an extension that quotes the system's words.
@@ -91,7 +91,7 @@ what is finished is kept, and the same command goes on.
 
 
 def explained(error: BaseException, written: Iterable[str] = ()) -> LotteryError:
-    """An error of the operating system that ends a command, as the error that says so.
+    """Return the error that ends a command and explains an error of the operating system.
 
     Args:
         error: the error.
@@ -114,14 +114,14 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def paths(error: BaseException) -> list[str]:
-    """The paths that an ``OSError`` names: none, one, or both of a rename."""
+    """Return the paths that an ``OSError`` names: none, one, or both of a rename."""
     if not isinstance(error, OSError):
         return []
     return [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
 
 
 def failure(error: BaseException) -> str:
-    """Kind and words of the error with which a task failed; an error of the system is a ``SystemRefusal``."""
+    """Return the kind and text of the error with which a task failed; a system error becomes a ``SystemRefusal``."""
     if is_of_the_system(error) and not isinstance(error, LotteryError):
         error = refusal(error)
     return f"{type(error).__name__}: {error}"
@@ -129,8 +129,7 @@ def failure(error: BaseException) -> str:
 
 @contextmanager
 def naming(path: object) -> Iterator[None]:
-    """Errors of the system that are raised inside name ``path``, if they name none: a full disk is noticed by a write,
-    which knows no path."""
+    """Add ``path`` to system errors raised inside that name no path, such as a full disk found by a write."""
     try:
         yield
     except OSError as error:
@@ -141,14 +140,13 @@ def naming(path: object) -> Iterator[None]:
 
 @contextmanager
 def refusals(doing: str = "", folder: object = None) -> Iterator[None]:
-    """Errors of the machine that are raised inside become a ``SystemRefusal``.
+    """Turn errors of the machine that are raised inside into a ``SystemRefusal``.
 
-    Args:
         doing: what was refused, for errors that name no path.
-        folder: a folder of ours.  Every error of the system about a path in it counts, missing rights included.
+        folder: a folder of ours; every system error about a path in it counts, missing rights included.
 
     Raises:
-        SystemRefusal: for each of them.
+        SystemRefusal: for each such error.
     """
     try:
         yield
@@ -157,17 +155,17 @@ def refusals(doing: str = "", folder: object = None) -> Iterator[None]:
     except Exception as error:
         named = paths(error)
         ours = folder is not None and bool(named) and _is_inside(named[0], str(folder))
-        ours = ours and not isinstance(error, _OF_ANOTHER_KIND)  # a file was named in the place of the folder
+        ours = ours and not isinstance(error, _OF_ANOTHER_KIND)  # the person named a file in place of the folder
         if ours or is_of_the_system(error):
             raise refusal(error, doing) from error
         raise
 
 
 def _number(error: BaseException) -> int | None:
-    """The errno of an error, also of an extension's that only quotes the system's words."""
+    """Return the errno of an error, also if an extension's error only quotes the system's words."""
     if isinstance(error, OSError):
         return error.errno if isinstance(error.errno, int) else None
-    if isinstance(error, ImportError | RuntimeError):  # a library that cannot be opened; torch without memory
+    if isinstance(error, ImportError | RuntimeError):  # a library that cannot be opened, or torch without memory
         text = str(error)
         return next((number for number in _IN_WORDS if os.strerror(number) in text), None)
     return None

@@ -1,4 +1,4 @@
-"""What is told to a person may be lost; what is computed may not: streams whose reader may go away."""
+"""Standard streams whose reader may go away: messages may be lost, results may not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALWAYS: Callable[[OSError], bool] = lambda error: True  # noqa: E731 - a policy 
 
 
 class OutputLost(Exception):
-    """The output of a command could not be written.  ``error``: what the system said."""
+    """The output of a command could not be written; ``error`` is the system's error."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -22,12 +22,12 @@ class OutputLost(Exception):
 
 
 def is_closed_pipe(error: OSError) -> bool:
-    """Whether the reader of our output has gone (``| head``)."""
+    """Return whether the reader of our output has gone (``| head``)."""
     return error.errno in (errno.EPIPE, errno.ESHUTDOWN)
 
 
 def has_no_reader(error: OSError) -> bool:
-    """Whether nobody is there to read our output: a closed pipe, a closed terminal, or none from the beginning."""
+    """Return whether our output has no reader: a closed pipe or terminal, or none from the start."""
     return is_closed_pipe(error) or error.errno in (errno.EIO, errno.EBADF)
 
 
@@ -39,11 +39,11 @@ class Stream:
     """
 
     def __init__(self, stream: TextIO | None, silent: Callable[[OSError], bool]) -> None:
-        self._stream = stream or io.StringIO()  # a process without a console has None there
+        self._stream = stream or io.StringIO()  # a process without a console has None
         self._silent = silent
 
     def write(self, text: str) -> int:
-        """Write ``text``; returns its length."""
+        """Write ``text`` and return its length."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -56,7 +56,7 @@ class Stream:
             self.write(line)
 
     def flush(self) -> None:
-        """Hand what was written to the system."""
+        """Pass written text to the system."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -72,14 +72,14 @@ class Stream:
 
 
 def _to_nowhere(stream: TextIO) -> None:
-    """Let the stream's descriptor lead to /dev/null, so that what it has buffered can be flushed."""
+    """Redirect the stream's descriptor to /dev/null, so that its buffer can still be flushed."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
     except OSError:
         return
     try:
         os.dup2(nowhere, stream.fileno())
-    except (OSError, ValueError, AttributeError):  # a stream without a descriptor keeps no bytes from the interpreter
+    except (OSError, ValueError, AttributeError):  # without a descriptor, the interpreter has no buffer to flush
         return
     finally:
         os.close(nowhere)
@@ -87,7 +87,7 @@ def _to_nowhere(stream: TextIO) -> None:
 
 @contextmanager
 def guarded(*, out: Callable[[OSError], bool] = ALWAYS, err: Callable[[OSError], bool] = ALWAYS) -> Iterator[None]:
-    """Inside, errors of stdout and stderr are swallowed where ``out`` and ``err`` say so, else are ``OutputLost``."""
+    """Swallow errors of stdout and stderr inside if ``out`` and ``err`` accept them; else raise ``OutputLost``."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = cast(TextIO, Stream(before[0], out)), cast(TextIO, Stream(before[1], err))
     try:
@@ -97,9 +97,9 @@ def guarded(*, out: Callable[[OSError], bool] = ALWAYS, err: Callable[[OSError],
 
 
 def open_standard_streams() -> None:
-    """Let descriptors 0, 1 and 2 be open, also where the command was started without them (``2>&-``).
+    """Open descriptors 0, 1 and 2 if the command was started without them (``2>&-``).
 
-    Else the next file that is opened gets their number, and a library's words for a person would be written into it.
+    Otherwise the next file that is opened gets such a number, and a library's messages would be written into it.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:

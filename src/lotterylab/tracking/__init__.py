@@ -1,6 +1,6 @@
 """Finished runs in TensorBoard, Weights & Biases or MLflow, offline.
 
-The store's records stay the truth; what is written here can be thrown away and written again.
+The store's records are the source of truth; files written here can be deleted and written again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TRACKERS: dict[str, Callable[[Path], Tracker]] = {"tensorboard": _tensorboard, "
 
 
 def tracker(name: str, folder: Path) -> Tracker:
-    """The tracker of that name, writing under ``folder/NAME``.
+    """Return the tracker with this name, writing under ``folder/NAME``.
 
     Raises:
         UsageError: no tracker has that name, or its package is not installed.
@@ -48,9 +48,9 @@ def tracker(name: str, folder: Path) -> Tracker:
 
 
 def track(runs: Iterable[TrackedRun], names: Iterable[str], folder: Path) -> int:
-    """Write the runs that a tracker does not have yet; returns how many were written.
+    """Write the runs that a tracker does not have yet, and return how many were written.
 
-    ``folder/NAME/written`` lists, line by line, the digests that are there, so that no run is written twice.
+    ``folder/NAME/written`` lists the digests of the written runs, one a line, so that no run is written twice.
     """
     count = 0
     runs = list(runs)
@@ -64,5 +64,5 @@ def track(runs: Iterable[TrackedRun], names: Iterable[str], folder: Path) -> int
                 known.add(run.digest)
                 written.append(run.digest)
                 count += 1
-                write_atomically(index, "".join(f"{one}\n" for one in written).encode())
+                write_atomically(index, "".join(f"{digest}\n" for digest in written).encode())
     return count

@@ -1,4 +1,4 @@
-"""MLflow: one run each in a SQLite file; its store of plain files is no longer kept up."""
+"""MLflow runs in a SQLite file, since MLflow no longer maintains its store of plain files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ LONGEST = 500  # letters of a parameter
 
 
 class MLflow:
-    """``mlflow ui --backend-store-uri sqlite:///FOLDER/mlflow.db`` shows them."""
+    """A tracker that ``mlflow ui --backend-store-uri sqlite:///FOLDER/mlflow.db`` shows."""
 
     def __init__(self, folder: Path) -> None:
         self.client = needed("mlflow", "mlflow").MlflowClient(tracking_uri=f"sqlite:///{folder.resolve()}/mlflow.db")
         self.folder = folder
 
     def write(self, run: TrackedRun) -> None:
-        """Settings as parameters, curves and numbers as metrics, the digest as a tag."""
+        """Write settings as parameters, curves and numbers as metrics, and the digest as a tag."""
         experiment = self.client.get_experiment_by_name(run.group)
         number = (
             experiment.experiment_id

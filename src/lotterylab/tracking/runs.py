@@ -1,4 +1,4 @@
-"""A finished run as trackers want it: plain names and numbers."""
+"""A finished run as names and numbers for trackers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from lotterylab.report.differences import flat
 
 @dataclass(frozen=True, kw_only=True)
 class TrackedRun:
-    """``name``: readable, one a run.  ``group``: the study.
+    """A finished training of a study for a tracker.
 
-    ``settings``: labels, fields of the training ("recipe.epochs") and facts.
-
-    ``curves``: name -> one value an epoch (None where it was not finite).  ``summary``: name -> number.
+    Args:
+        name: readable, unique for each run.
+        group: the study.
+        digest: the digest of the run.
+        settings: labels, fields of the training ("recipe.epochs") and facts.
+        curves: name -> one value an epoch (None if it was not finite).
+        summary: name -> number.
     """
 
     name: str
@@ -30,15 +34,15 @@ class TrackedRun:
 
 
 class Tracker(Protocol):
-    """Where runs are written to."""
+    """A writer of finished runs."""
 
     def write(self, run: TrackedRun) -> None:
-        """Write one finished run, whole."""
+        """Write one finished run completely."""
         ...
 
 
 def tracked(study: str, results: Iterable[Result]) -> Iterator[TrackedRun]:
-    """The finished trainings of a study, each once."""
+    """Yield each finished training of a study once."""
     seen: set[str] = set()
     for result in results:
         record = result.records.get("train")
@@ -61,7 +65,7 @@ def tracked(study: str, results: Iterable[Result]) -> Iterator[TrackedRun]:
 
 
 def needed(module: str, extra: str) -> Any:
-    """A tracker's package.
+    """Return a tracker's package.
 
     Raises:
         UsageError: it is not installed, with what to install.

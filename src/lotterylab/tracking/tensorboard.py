@@ -1,4 +1,4 @@
-"""TensorBoard: one folder of events a run."""
+"""TensorBoard: one folder of events for each run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lotterylab.tracking.runs import TrackedRun, needed
 
 
 class TensorBoard:
-    """``tensorboard --logdir FOLDER`` shows them."""
+    """A tracker that ``tensorboard --logdir FOLDER`` shows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -17,7 +17,7 @@ class TensorBoard:
         self.writer = needed("torch.utils.tensorboard", "tensorboard").SummaryWriter
 
     def write(self, run: TrackedRun) -> None:
-        """Curves by epoch (from 1), numbers under "summary/", settings as a table of text."""
+        """Write curves by epoch (from 1), numbers under "summary/" and settings as a table of text."""
         name = re.sub(r"[^\w.,=+-]+", "_", run.name)
         with self.writer(log_dir=str(self.folder / f"{name}-{run.digest[:8]}")) as events:
             for curve, values in run.curves.items():

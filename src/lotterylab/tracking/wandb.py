@@ -1,4 +1,4 @@
-"""Weights & Biases: offline unless the user's own WANDB_MODE says otherwise; ``wandb sync`` sends them later."""
+"""Weights & Biases, offline unless the user sets WANDB_MODE; ``wandb sync`` uploads the runs later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lotterylab.tracking.runs import TrackedRun, needed
 
 
 class WeightsAndBiases:
-    """One offline run each, in ``FOLDER/wandb``."""
+    """A tracker that writes one offline run each into ``FOLDER/wandb``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -17,7 +17,7 @@ class WeightsAndBiases:
         self.wandb = needed("wandb", "wandb")
 
     def write(self, run: TrackedRun) -> None:
-        """Curves by epoch, numbers in the summary, settings as its config; its id is the digest's beginning."""
+        """Write curves by epoch, numbers as summary and settings as configuration; the id begins the digest."""
         opened = self.wandb.init(
             project=f"lotterylab-{run.group}",
             name=run.name,
