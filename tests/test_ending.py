@@ -11,7 +11,7 @@ from lotterylab.system import ending
 
 
 def ended(code: str, **more) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-c", f"import atexit, sys\nfrom lotterylab import ending\n{code}"]
+    words = [sys.executable, "-c", f"import atexit, sys\nfrom lotterylab.system import ending\n{code}"]
     return subprocess.run(words, capture_output=True, text=True, timeout=60, **more)
 
 

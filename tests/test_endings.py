@@ -220,4 +220,4 @@ def test_on_a_full_disk_run_keeps_what_it_finished_and_says_what_to_do(small_dis
         assert main([name, *SHORT, "--store", str(small_disk / "store")]) == 0
     capsys.readouterr()
     assert main(["run", *LONG, "--store", str(small_disk / "store")]) == 4
-    assert "Read-only file system (EROFS). Make the place writable" in capsys.readouterr().err
+    assert "Read-only file system (EROFS). Make the path writable" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_a_digest_that_is_not_that_of_its_spec_is_refused(tmp_path, spec):
 
 
 def test_a_kind_that_is_not_that_of_its_spec_is_refused(tmp_path):
-    assert "its spec is of another" in refused(tmp_path, line({**GOOD, "kind": "Dense"}))
+    assert "its spec has another kind" in refused(tmp_path, line({**GOOD, "kind": "Dense"}))
 
 
 TEXTS = {

@@ -87,7 +87,7 @@ def test_the_holder_stops_where_another_has_taken_the_new_file(store):
         (store.path / "lock").unlink()
         with store.lock():
             said = check(process)
-    assert said.startswith("RefusedError") and f"process {os.getpid()} computes here now" in said
+    assert said.startswith("RefusedError") and f"process {os.getpid()} now computes here" in said
 
 
 def test_a_store_that_was_moved_away_stops_its_holder(store):

@@ -61,7 +61,7 @@ def test_a_worker_that_stands_still_is_told_of_once_and_then_replaced(sleeping, 
 @pytest.mark.parametrize("node", OF_A_USER, ids=lambda node: type(node).__name__)
 def test_a_users_own_training_is_told_of_once_and_never_replaced(sleeping, node):
     (only,) = doubts(Patience(floor=FLOOR, process=sleeping), node, 6 * FLOOR)
-    assert not only.replaced and only.replaced_after is None and str(only).endswith("it is waited for")
+    assert not only.replaced and only.replaced_after is None and str(only).endswith("it is not replaced")
 
 
 def test_a_worker_that_computes_has_ten_times_as_long_and_without_steps_for_ever(spinning):

@@ -202,7 +202,7 @@ def test_tasks_that_end_their_worker_or_never_end_fail_and_all_others_are_done(s
     sleeps, exits = ends("sleeps"), ends("exits")
     found = run([sleeps, exits, FINE], store, workers=2, patience_seconds=1.0)
     assert found.done == 2 and found.failed.keys() == {sleeps.digest, exits.digest}
-    assert "stood still and was replaced 2 times" in found.failed[sleeps.digest]
+    assert "hung and was replaced 2 times" in found.failed[sleeps.digest]
     assert "died 2 times" in found.failed[exits.digest]
     assert store.failures().keys() == found.failed.keys() and workers() == []
 
@@ -218,7 +218,9 @@ def test_a_task_without_steps_that_computes_is_waited_for(store):
 
     found = run([ends("spins")], store, workers=1, patience_seconds=0.2, listen=listen)
     (silent,) = [event.detail for event in events if event.word == "silent"]
-    assert silent.computes and silent.replaced_after is None and str(silent).endswith("but computes; it is waited for")
+    assert (
+        silent.computes and silent.replaced_after is None and str(silent).endswith("but computes; it is not replaced")
+    )
     assert found.interrupted == signal.SIGINT and found.failed == {} and workers() == []
 
 

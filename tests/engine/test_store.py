@@ -91,7 +91,7 @@ def test_a_damaged_blob_is_named_and_never_returned(store, harm, said):
         path.unlink()
     else:
         path.write_bytes(harm(path.read_bytes()))
-        assert list(map(str, verify(store))) == [f"{path}: its bytes are not those it was named for"]
+        assert list(map(str, verify(store))) == [f"{path}: its bytes do not match its name"]
     with pytest.raises(DamageError, match=said) as error:
         store.get(name)
     assert str(path) in str(error.value) and error.value.exit_code == 5

@@ -66,7 +66,7 @@ def test_a_worker_that_stands_still_and_workers_that_are_missing_are_told_of_at_
         hear(silent(RUN, replaced=False))
         hear(Event(word="fewer", node=RUN, detail=(1, 4, "the system refused [more]")))
     said = " ".join(capsys.readouterr().err.split())
-    assert "waiting: dense run: worker process 7 has said nothing for 61 s" in said
+    assert "waiting: dense run: worker process 7 has sent no message for 61 s" in said
     assert "after 120 s it is replaced" in said and "1 of 4 workers: the system refused [more]" in said
 
 

@@ -1,10 +1,10 @@
-"""A study with its tensors as one file: a tar archive of records and blobs, in which every byte is under a checksum.
+"""A study with its tensors as one file: a tar archive of records and blobs, each byte under a checksum.
 
     bundle.json         sealed: the version of this layout, the number of records, the SHA-256 of the ledger
-    ledger.jsonl        the records, a line each
+    ledger.jsonl        the records, one a line
     objects/<sha256>    the blobs, each named by its bytes
 
-The same records give the same bytes: members are in the order of their names, without times and owners.
+Equal records give equal bytes, because members are sorted by name and carry no times or owners.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ MOST_OF_HEAD = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many results and blobs went into a bundle, or came out of it into a store that lacked them."""
+    """The numbers of results and blobs written to a bundle, or read from a bundle into a store that lacked them."""
 
     results: int
     blobs: int
 
 
 def write_bundle(targets: Iterable[Node], store: Store, path: Path) -> Counts:
-    """Write the finished tasks behind ``targets`` with their tensors, whole or not at all.
+    """Write the finished tasks behind ``targets`` with their tensors, completely or not at all.
 
-    Results without tensors (from a ledger) go in with their numbers alone.
+    Results without tensors (from a ledger) are written with their numbers alone.
 
     Raises:
         DamageError: a blob is damaged.
-        UsageError: nothing is finished.
+        UsageError: no task is finished.
     """
     records = [record for digest in sorted(all_tasks(targets)) if (record := store.record(digest))]
     if not records:
@@ -65,15 +65,15 @@ def write_bundle(targets: Iterable[Node], store: Store, path: Path) -> Counts:
 
 
 def read_bundle(path: Path, store: Store) -> Counts:
-    """Put the results of a bundle into the store, with their tensors; what the store has stays as it is.
+    """Put the results of a bundle into the store, with their tensors; results in the store stay.
 
-    For the holder of the lock.  Nothing is unpacked by the names in the archive: the only members that are read are
-    those that the layout has, and a blob's place follows from its bytes.
+    Only the holder of the lock may call this.  No file is unpacked under a name from the archive: only members of the
+    layout are read, and a blob's path follows from its bytes.
 
     Raises:
-        UsageError: the file is not a bundle, is damaged, or holds something else besides; the results before the
-            damage are whole.
-        RefusedError: a newer version of lotterylab has written it.
+        UsageError: the file is not a bundle, is damaged, or holds another file; the results before the damage are
+            complete.
+        RefusedError: a newer version of lotterylab wrote it.
     """
     try:
         return _read_bundle(path, store)
@@ -100,7 +100,7 @@ def _read_bundle(path: Path, store: Store) -> Counts:
             if not name.startswith(OBJECTS) or not is_name(blob):
                 raise UsageError(f"{path} holds {name[:80]!r}, which does not belong in a bundle.")
             if hashlib.sha256(data).hexdigest() != blob:
-                raise UsageError(f"{path} is damaged: {name[:24]}... is not what its name says. Fetch it again.")
+                raise UsageError(f"{path} is damaged: {name[:24]}... does not match its name. Fetch it again.")
             if blob in wanted and not store.has_blob(blob):
                 store.put_bytes(data)
                 blobs += 1
@@ -123,15 +123,17 @@ def _records(path: Path, members: Iterator[tuple[str, bytes]]) -> list[Record]:
     if head is None:
         raise UsageError(f"{path} is not a bundle of lotterylab: it does not begin with {HEAD}.")
     if head["format"] > FORMAT:
-        raise RefusedError(f"{path} has the format {head['format']}; this lotterylab knows up to {FORMAT}.")
+        raise RefusedError(
+            f"{path} has the format {head['format']}; this lotterylab reads formats up to {FORMAT}. Use a newer one."
+        )
     name, data = next(members, ("", b""))
     if name != LEDGER or hashlib.sha256(data).hexdigest() != head["ledger"]:
-        raise UsageError(f"{path} is damaged: its ledger is not what its checksum says. Fetch it again.")
+        raise UsageError(f"{path} is damaged: its ledger does not match its checksum. Fetch it again.")
     return parsed(data.splitlines(), path)
 
 
 def _members(tar: tarfile.TarFile, path: Path, size: int) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each member; plain files alone, none larger than the archive."""
+    """Yield the name and bytes of each member; only plain files no larger than the archive are allowed."""
     for member in tar:
         if not member.isreg() or member.issparse() or member.size > size:
             raise UsageError(f"{path} holds {member.name[:80]!r}, which is not a plain file.")

@@ -16,13 +16,13 @@ from lotterylab.plan.nodes import At, Init, Measure, Node, Prune, Train
 
 
 def write_checkpoints(results: Iterable[Result], context: Context, folder: Path) -> list[Path]:
-    """Write the pruned arms that are compared with a dense run and whose tensors are here; returns their folders.
+    """Write each pruned arm that has a dense run and all its tensors in the store, and return the arms' folders.
 
         <folder>/<protocol>/<activation>-seed<seed>/{init,dense}.safetensors
         .../<method>[-<control>]-<sparsity>/{start,end,mask,scores,gradients}.safetensors, run.json
 
-    ``dense`` is the state that the arm is compared with, ``end`` its final state.  Scores and gradients are computed
-    again from what was scored.
+    ``dense`` is the state to which the arm is compared, ``end`` the arm's final state.  Scores and gradients are
+    computed again.
     """
     written: list[Path] = []
     shared: set[Path] = set()
@@ -31,12 +31,12 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
         if not (isinstance(train, Train) and isinstance(prune, Prune) and _is_here(result, context)):
             continue
         labels = result.labels
-        home = folder / str(labels["protocol"]).replace(" ", "-") / f"{labels['activation']}-seed{labels['seed']}"
+        parent = folder / str(labels["protocol"]).replace(" ", "-") / f"{labels['activation']}-seed{labels['seed']}"
         kind = "-".join(str(labels[name]).replace(" ", "-") for name in ("method", "control") if labels[name])
-        arm = home / f"{kind}-{labels['sparsity']:g}"
+        arm = parent / f"{kind}-{labels['sparsity']:g}"
         arm.mkdir(parents=True, exist_ok=True)
-        initial = _shared(result, context, home, shared)
-        if train.start != initial:  # a control that starts from other weights
+        initial = _shared(result, context, parent, shared)
+        if train.start != initial:  # a control with other initial weights
             write_tensors(arm / "init.safetensors", context.state(train.start))
         write_tensors(arm / "start.safetensors", context.state(train.at("start")))
         write_tensors(arm / "end.safetensors", context.state(train.final))
@@ -52,7 +52,7 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
 
 
 def _is_here(result: Result, context: Context) -> bool:
-    """Whether the row has a dense run to be compared with, and the tensors of all its parts are in the store."""
+    """Return whether the row has a dense run and the store has the tensors of all its parts."""
     if not result.complete or "distances" not in result.nodes:
         return False
     parts = [*result.nodes.values(), *task_inputs(result.nodes["distances"]), *task_inputs(result.nodes["train"])]
@@ -61,14 +61,14 @@ def _is_here(result: Result, context: Context) -> bool:
     return all(record and context.store.has_blobs_of(record) for record in records)
 
 
-def _shared(result: Result, context: Context, home: Path, written: set[Path]) -> Node:
-    """Write the initial and the dense state, which the arms of one activation and seed share; returns the initial."""
+def _shared(result: Result, context: Context, parent: Path, written: set[Path]) -> Node:
+    """Write the initial and dense states, shared by the arms of one activation and seed; return the initial node."""
     distances = result.nodes["distances"]
     assert isinstance(distances, Measure)
     dense = distances.of["dense"]
     assert isinstance(dense, At)
     for name, node in (("dense", dense), ("init", dense.run.start)):
-        if (path := home / f"{name}.safetensors") not in written:  # what an earlier call left may be another's
+        if (path := parent / f"{name}.safetensors") not in written:  # an earlier call's file may be another run's
             write_tensors(path, context.state(node))
             written.add(path)
     return dense.run.start

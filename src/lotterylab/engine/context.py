@@ -1,4 +1,4 @@
-"""What a rule may use: the store, the values of nodes, the data, and a way to say how far it is."""
+"""The context of a rule: the store, the values of nodes, the data, and a callback for progress."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from lotterylab.types import Batch, Mask, State
 
 @dataclass(kw_only=True)
 class Context:
-    """``fast``: channels-last layout and pooling before a monotone activation, where the model allows it.
+    """The store and settings with which tasks are computed.
 
-    ``walked``: digests of the nodes whose references to a user's code have been looked up.
-
-    ``device``: where trainings run; states and masks are read, scored and measured on the CPU.
+    Args:
+        fast: use the channels-last layout and pooling before a monotone activation, if the model allows them.
+        device: the device of trainings; states and masks are read, scored and measured on the CPU.
+        walked: digests of the nodes whose references to a user's code were looked up.
     """
 
     store: Store
@@ -44,18 +45,18 @@ class Context:
     _devices: dict[str, str] = field(default_factory=dict)
 
     def record(self, node: Node) -> Record:
-        """The record of a finished node."""
+        """Return the record of a finished node."""
         record = self.store.record(node.digest)
         if record is None:
-            raise LookupError(f"{type(node).__name__} {node.digest[:12]} has not been computed")
+            raise LookupError(f"{type(node).__name__} {node.digest[:12]} is not computed yet")
         return record
 
     def metric(self, node: Node, name: str) -> float:
-        """One number of a finished run."""
+        """Return one number of a finished run."""
         return self.record(node).metrics[name]
 
     def state(self, node: Node) -> State:
-        """The value of a node that is a state."""
+        """Return the value of a node that is a state."""
         match node:
             case Init() | Permute():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
@@ -65,51 +66,51 @@ class Context:
                 return cast(State, self.store.get(self.record(run).blobs[point]))
             case At():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
-        raise TypeError(f"a {type(node).__name__} is no state")
+        raise TypeError(f"a {type(node).__name__} is not a state")
 
     def mask(self, node: Node) -> Mask:
-        """The value of a node that is a mask."""
+        """Return the value of a node that is a mask."""
         return cast(Mask, self.store.get(self.record(node).blobs["mask"]))
 
     def value(self, node: Node) -> State | Mask:
-        """The value of a node that is a state or a mask."""
+        """Return the value of a node that is a state or a mask."""
         return self.mask(node) if isinstance(node, Dense | Prune | Shuffle) else self.state(node)
 
     def models(self, of: Mapping[str, Node]) -> dict[str, Any]:
-        """The model spec of each named node."""
+        """Return the model spec of each named node."""
         return {name: model_of(node) for name, node in of.items()}
 
     def resolve(self, spec: Any) -> Any:
-        """``spec`` with each choice in it replaced by what was chosen."""
+        """Return ``spec`` with each ``Choose`` in it replaced by the chosen value."""
         if isinstance(spec, Choose):
             return self.record(spec).metrics["value"]
         if isinstance(spec, Node) or not dataclasses.is_dataclass(spec) or isinstance(spec, type):
             return spec
-        fields = {one.name: getattr(spec, one.name) for one in dataclasses.fields(spec)}
+        fields = {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec)}
         resolved = {name: self.resolve(value) for name, value in fields.items()}
         changed = {name: value for name, value in resolved.items() if value is not fields[name]}
         return dataclasses.replace(spec, **changed) if changed else spec
 
     def dataset(self, data: Data) -> Dataset:
-        """The data, read once.
+        """Return the data, which are read once.
 
         Raises:
-            UsageError: they are not those that the plan was made for.
+            UsageError: the content differs from the content in the plan.
         """
-        key = encode(data)  # not the content alone: a spec may spoil the same images
+        key = encode(data)  # the content alone is not enough, since a spec may corrupt the same images
         if key not in self._datasets:
-            found = data.spec.fingerprint(self.data_dir).content
-            if found != data.content:
+            content = data.spec.fingerprint(self.data_dir).content
+            if content != data.content:
                 raise UsageError(
-                    f"the plan was made for {data.spec.title} with the content {data.content[:12]}; what is there now "
-                    f"has {found[:12]}. Give the folder of the data it was made for, or make the plan again."
+                    f"the plan was made for {data.spec.title} with the content {data.content[:12]}, but the data now "
+                    f"have the content {content[:12]}. Give the folder of the plan's data, or make the plan again."
                 )
             self._datasets[key] = data.spec.load(self.data_dir)
         return self._datasets[key]
 
     def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
-        """Batches of the data in the recipe's way."""
-        return _HeardLoader(
+        """Return a loader of batches as the recipe asks for them."""
+        return _BeatingLoader(
             self.beat,
             self.dataset(data).to(self.device),
             augment=recipe.augment,
@@ -119,53 +120,52 @@ class Context:
         )
 
     def device_of(self, node: Node) -> str:
-        """Where a node is computed: a training on the device that was asked for, a user's own where its network is,
-        all else on the CPU."""
+        """Return the device of a node: ``device`` for a training, its network's for a user's own, else the CPU."""
         run = node.run if isinstance(node, At) else node
         if not isinstance(run, UserTrain):
             return self.loop_device_of(node)
         key = encode(run.model)
-        if key not in self._devices:  # kept, since it builds the module
+        if key not in self._devices:  # cached, because it builds the module
             self._devices[key] = str(next(run.model.build().parameters()).device)
         return self._devices[key]
 
     def loop_device_of(self, node: Node) -> str:
-        """Where the engine's own loop trains a node; "cpu" for every other task, a user's own training too."""
+        """Return the device on which the engine's own loop trains a node; "cpu" for every other task."""
         run = node.run if isinstance(node, At) else node
         return self.device if isinstance(run, Train) and not isinstance(run, UserTrain) else "cpu"
 
     def path_name(self, model: Any) -> str:
-        """The execution path of a training, a fact of its result."""
+        """Return the execution path of a training, a fact of its result."""
         if not self.fast:
             return "plain"
         key = encode(model)
-        if key not in self._paths:  # kept, since it builds the module
+        if key not in self._paths:  # cached, because it builds the module
             self._paths[key] = fast_path(model)
         return self._paths[key]
 
 
-class _HeardLoader(Loader):
-    """Calls ``beat`` for each batch, trained or evaluated: the sign that a training goes on."""
+class _BeatingLoader(Loader):
+    """A loader that calls ``beat`` for each trained or evaluated batch, as a sign of progress."""
 
     def __init__(self, beat: Callable[[], object], dataset: Dataset, **options: Any) -> None:
         super().__init__(dataset, **options)
         self._beat = beat
 
     def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """As of ``Loader``."""
+        """Yield training batches as ``Loader`` does."""
         for batch in super().batches(epoch, start=start):
             self._beat()
             yield batch
 
     def evaluation_batches(self, name: str, size: int = 500) -> Iterator[Batch]:
-        """As of ``Loader``."""
+        """Yield evaluation batches as ``Loader`` does."""
         for batch in super().evaluation_batches(name, size):
             self._beat()
             yield batch
 
 
 def fast_path(model: Any) -> str:
-    """The fastest path on which the model may be trained, in words."""
+    """Return the fastest execution path that the model allows, in words."""
     parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
     parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []
     return ", ".join(parts) or "plain"

@@ -1,4 +1,4 @@
-"""What a result depends on beside its spec: kept beside it, never in its name."""
+"""The circumstances on which a result depends beside its spec: kept with the result, never in its name."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from lotterylab.version import __version__
 
 
 def facts(device: str = "cpu") -> dict[str, Any]:
-    """torch, device, threads, instruction set, machine, and variables of the environment that choose kernels.
+    """Return torch, device, threads, instruction set, machine, and the environment variables that choose kernels.
 
-    Two results of one name have the same bits if the facts in ``DECIDING`` are equal.  ``exact`` sets every switch
-    that can be set, and what cannot be set is a fact.  This does not hold for a user's function whose result depends
-    on more than its source and its seed (a file, a clock, kernels of a GPU without equal bits), or for a process in
-    which a user's module replaces parts of torch.
+    Two results of one name have the same bits if their facts in ``DECIDING`` are equal.  ``exact`` sets every switch
+    that can be set, and the rest are facts.  Exceptions are a user's function whose result depends on more than its
+    source and seed (a file, a clock, GPU kernels without equal bits), and a process in which a user's module replaces
+    parts of torch.
 
-    ``device``: where the result is computed.  A GPU's fact is its name.
+    Args:
+        device: the device of the result; the fact of a GPU is its name.
     """
     import torch
 
@@ -27,7 +28,7 @@ def facts(device: str = "cpu") -> dict[str, Any]:
 
 @cache
 def _lasting(device: str) -> dict[str, Any]:
-    """The facts that do not change while a process lives."""
+    """Return the facts that do not change during the life of a process."""
     import torch
 
     from lotterylab.engine.environment import deviating
@@ -45,18 +46,18 @@ def _lasting(device: str) -> dict[str, Any]:
     }
 
 
-# the facts on which the bits of a training depend; with others an unfinished run starts again
+# the bits of a training depend on these facts; an unfinished run with other facts starts again
 DECIDING = ("torch", "device", "threads", "instruction_set", "processor", "path", "environment")
 
 
 def deciding(all_facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts on which bits depend."""
+    """Return the facts on which bits depend."""
     return {name: all_facts[name] for name in DECIDING if name in all_facts}
 
 
 @cache
 def processor() -> str:
-    """Family and model of the processor: kernels are chosen by it."""
+    """Return the family and model of the processor, by which libraries choose kernels."""
     try:
         with open("/proc/cpuinfo") as file:
             lines = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)

@@ -1,6 +1,6 @@
-"""The files of a store: one reader that cannot hang, one writer that cannot leave the store, one form with a checksum.
+"""The files of a store: a reader that cannot hang, a writer that cannot leave the store, and JSON with a checksum.
 
-A file that is not what it should be is noted as damage and counts as absent.
+A wrong file is noted as damage and counts as absent.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from lotterylab.formats.text import shown, shown_path
 NAME = re.compile("[0-9a-f]{64}")
 CHECK = "check"  # the key under which an object carries its checksum
 CHECK_DIGITS = 16
-LIMIT = 2**26  # bytes of a record or of a small file; the largest record of a million epochs has less
-MOST_AT_ONCE = 2**24  # bytes of a read after the first, which takes the file as long as it seems to be
+LIMIT = 2**26  # bytes of a record or of a small file; the record of a million epochs has fewer
+MOST_AT_ONCE = 2**24  # bytes of each read after the first, which reads the size that the system reports
 
 
 def is_name(text: object) -> bool:
-    """Whether ``text`` can name a result or a blob: a SHA-256 in 64 small hexadecimal digits, and nothing else."""
+    """Return whether ``text`` can name a result or a blob: a SHA-256 in 64 lower-case hexadecimal digits."""
     return isinstance(text, str) and NAME.fullmatch(text) is not None
 
 
 def checked_name(text: str) -> str:
-    """``text``, which is about to become part of a path.
+    """Return ``text`` if it may become part of a path.
 
     Raises:
         UsageError: it is not a SHA-256.
     """
     if not is_name(text):
-        raise UsageError(f"{text[:80]!r} cannot name a result: that takes the 64 hexadecimal digits of a SHA-256.")
+        raise UsageError(f"{text[:80]!r} cannot name a result: a name is the 64 hexadecimal digits of a SHA-256.")
     return text
 
 
 def checksum(data: bytes) -> str:
-    """The first 16 digits of the SHA-256 of ``data``: enough to notice damage, short enough for a line."""
+    """Return the first 16 digits of the SHA-256 of ``data``: enough to notice damage, short enough for a line."""
     return hashlib.sha256(data).hexdigest()[:CHECK_DIGITS]
 
 
 def read_bytes(path: str | Path, most: int = sys.maxsize, *, limit: int = sys.maxsize) -> bytes | None:
-    """The bytes of a regular file, or None if there is no such file.
+    """Return the bytes of a regular file, or None if no such file exists.
 
-    A pipe or a device in its place is never read, since that may block for ever.
+    A pipe or a device in its place is never read, because that may block forever.
 
     Args:
-        most: read only so many of its first bytes.
-        limit: a file of more bytes is damaged; a file of holes may say that it has any number of them.
+        most: number of first bytes to read.
+        limit: largest size; a sparse file may claim any size.
 
     Raises:
-        DamageError: something else than a file has that name, or the file is too large.
+        DamageError: the path is not a regular file, or the file is too large.
     """
     opened = _opened(path)
     if opened is None:
@@ -70,7 +70,7 @@ def read_bytes(path: str | Path, most: int = sys.maxsize, *, limit: int = sys.ma
     try:
         if size > limit:
             raise DamageError(f"{path} has {size:,} bytes, more than such a file can have.")
-        asked = min(most, size + 1)  # a read that comes back shorter has met the end
+        asked = min(most, size + 1)  # a shorter read has reached the end
         data = os.read(descriptor, asked)
         while len(data) == asked < most:
             part = os.read(descriptor, MOST_AT_ONCE)
@@ -81,12 +81,12 @@ def read_bytes(path: str | Path, most: int = sys.maxsize, *, limit: int = sys.ma
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a regular file without their ends; none if there is no such file.
+    """Yield the lines of a regular file without their ends; none if no such file exists.
 
-    A line longer than any record is not kept in memory, and comes as an empty one.
+    A line longer than any record is not kept in memory and is yielded as an empty line.
 
     Raises:
-        DamageError: something else than a file has that name.
+        DamageError: the path is not a regular file.
     """
     opened = _opened(path)
     if opened is None:
@@ -101,10 +101,10 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a regular file, in little memory; empty if there is no such file.
+    """Return the SHA-256 of a regular file, in little memory; empty if no such file exists.
 
     Raises:
-        DamageError: something else than a file has that name.
+        DamageError: the path is not a regular file.
     """
     opened = _opened(path)
     if opened is None:
@@ -114,13 +114,13 @@ def sha256_of(path: Path) -> str:
 
 
 def _opened(path: str | Path) -> tuple[int, int] | None:
-    """The descriptor of a regular file and its size in bytes; None if there is no such file."""
+    """Return the descriptor and size in bytes of a regular file, or None if no such file exists."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):  # a circle of links; a socket
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a loop of links, or a socket
             raise DamageError(f"{path} is not a file ({error.strerror}).") from error
         raise
     state = os.fstat(descriptor)
@@ -131,12 +131,12 @@ def _opened(path: str | Path) -> tuple[int, int] | None:
 
 
 def sealed(fields: Mapping[str, Any]) -> bytes:
-    """A JSON object with a checksum of itself under the key "check"."""
+    """Return a JSON object with its own checksum under the key "check"."""
     return json.dumps({**fields, CHECK: checksum(_canonical(fields))}, sort_keys=True).encode()
 
 
 def unsealed(data: bytes | None) -> dict[str, Any] | None:
-    """The fields of what ``sealed`` wrote; None for anything else, damaged bytes included."""
+    """Return the fields of an object that ``sealed`` wrote, or None for any other bytes."""
     if data is None:
         return None
     try:
@@ -148,7 +148,7 @@ def unsealed(data: bytes | None) -> dict[str, Any] | None:
 
 
 def plain_fields(data: bytes | None, **more: Any) -> dict[str, Any] | None:
-    """The fields of a JSON object without a checksum, as format 1 wrote it, and ``more``; None for anything else."""
+    """Return the fields of a JSON object of format 1, which has no checksum, and ``more``; None for other bytes."""
     with contextlib.suppress(ValueError, RecursionError, TypeError):
         return {**json.loads(data or b""), **more}
     return None
@@ -159,10 +159,9 @@ def _canonical(fields: Mapping[str, Any]) -> bytes:
 
 
 class Files:
-    """Reading, writing and removing below one folder, and nowhere else.
+    """The only reader, writer and remover of files below one folder.
 
-    ``damage``: what is wrong with each file that was found damaged so far.  ``moved``: a sentence for each that was set
-    aside.
+    ``damage`` describes each damaged file found so far.  ``moved`` has a sentence for each file set aside.
     """
 
     def __init__(self, root: Path) -> None:
@@ -171,7 +170,7 @@ class Files:
         self.moved: list[str] = []
 
     def read(self, path: Path, *, limit: int = LIMIT) -> bytes | None:
-        """The bytes of a file; None if there is none, if something else stands in its place, or if it is too large."""
+        """Return the bytes of a file, or None if it does not exist, is not a regular file or is too large."""
         try:
             return read_bytes(path, limit=limit)
         except DamageError as error:
@@ -179,7 +178,7 @@ class Files:
             return None
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write a file whole or not at all, with the folders above it; a folder in its place is set aside."""
+        """Write a file completely or not at all, with the folders above it; a folder in its place is set aside."""
         self.make_folder(path.parent)
         if path.is_dir() and not path.is_symlink():
             self.set_aside(path, "it is a folder, where a file belongs")
@@ -187,25 +186,25 @@ class Files:
         self.damage.pop(path, None)
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, up to the root; a file in the place of one is set aside."""
+        """Make a folder and its parents up to the root; a file in the place of a folder is set aside."""
         for above in reversed([folder, *self.inside(folder / "file").parents]):
             if above != self.root and self.root in above.parents and above.exists() and not above.is_dir():
                 self.set_aside(above, "it is not a folder")
         folder.mkdir(parents=True, exist_ok=True)
 
     def remove(self, folder: Path) -> None:
-        """Remove a folder and all that is in it; what cannot be removed stays for the next sweep."""
+        """Remove a folder with its content; whatever cannot be removed stays for the next sweep."""
         if self.inside(folder).is_dir() and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)
-        else:  # rmtree would open a pipe, and wait
+        else:  # rmtree would open a pipe and wait
             with contextlib.suppress(OSError):
                 folder.unlink()
 
     def inside(self, path: Path) -> Path:
-        """``path``, if it lies below the root and no folder on the way is a link.
+        """Return ``path`` if it lies below the root and no folder between is a link.
 
         Raises:
-            RefusedError: a folder on the way is a link, which may lead anywhere.
+            RefusedError: a folder between is a link, which may lead anywhere.
             ValueError: it lies elsewhere.
         """
         if ".." not in path.parts:
@@ -214,13 +213,13 @@ class Files:
                     return path
                 if folder.is_symlink():
                     raise RefusedError(
-                        f"{folder} is a link, and what is written there may lie outside the store {self.root}. Put "
-                        "the folder itself there, or make the whole store a link."
+                        f"{folder} is a link, so files written there may lie outside the store {self.root}. Put the "
+                        "folder itself there, or make the whole store a link."
                     )
         raise ValueError(f"{path} is not in the store {self.root}")
 
     def set_aside(self, path: Path, why: str) -> None:
-        """Move something damaged into ``quarantine/``, if it is still there, and say so in ``moved``."""
+        """Move a damaged file or folder into ``quarantine/``, if it still exists, and report it in ``moved``."""
         self.damage.pop(path, None)
         if os.path.lexists(self.inside(path)):
             target = self._quarantine(path)
@@ -228,14 +227,14 @@ class Files:
             self.moved.append(f"{shown_path(path)} is damaged: {shown(why)}. It was set aside as {shown_path(target)}.")
 
     def keep_aside(self, path: Path, why: str) -> None:
-        """Give a damaged file a second name in ``quarantine/``, since it is about to be written anew; say so."""
+        """Give a damaged file that is about to be rewritten a second name in ``quarantine/``, and report it."""
         target = self._quarantine(path)
         try:
             os.link(path, target, follow_symlinks=False)
-        except OSError:  # no such links on this file system, or a folder
+        except OSError:  # the file system has no such links, or it is a folder
             self.set_aside(path, why)
         else:
-            self.moved.append(f"{shown_path(path)} is damaged: {shown(why)}. As it was it is {shown_path(target)}.")
+            self.moved.append(f"{shown_path(path)} is damaged: {shown(why)}. A copy was kept as {shown_path(target)}.")
 
     def _quarantine(self, path: Path) -> Path:
         stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.monotonic_ns() % 10**9:09}"

@@ -1,4 +1,4 @@
-"""Computing a plan in this process, one task after the other: for a notebook, and for specs defined in it."""
+"""Computing a plan in this process, one task after another: for a notebook, and for specs defined in it."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ def run_here(
     device: str = "cpu",
     save_every_seconds: float = 20.0,
 ) -> Summary:
-    """As ``local.run``, with the same bits: one thread while it computes, and torch's switches as a new process has
-    them.  Ctrl-C ends it at once; the last checkpoint is kept, and the same call goes on.
+    """Compute the missing tasks of ``targets`` in this process, with the same bits as ``local.run``.
 
-    Variables of the environment that choose kernels (``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR`` ...) cannot be cleared in a
-    process that runs.  They are a fact of the results, under which an unfinished run of others starts again.
+    While it computes, torch has one thread and the switches of a new process.  Ctrl-C ends it at once; the last
+    checkpoint is kept, and the same call goes on from there.
+
+    Environment variables that choose kernels (``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR`` ...) cannot be cleared in a running
+    process.  They are a fact of the results, and an unfinished run with other facts starts again.
 
     Raises:
-        SystemRefusal: the operating system refuses to let the store be opened or locked.
-        RefusedError: another process computes in the store.
+        SystemRefusal: the operating system refuses to open or lock the store.
+        RefusedError: another process is computing in the store.
     """
     import torch
 
@@ -56,9 +58,9 @@ def run_here(
             context = Context(
                 store=store, data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
             )
-            # trainings seed torch's own generators, which are the caller's
-            own = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
-            with own:
+            # trainings seed torch's generators, which belong to the caller
+            generators = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
+            with generators:
                 _all_of(schedule, context, lock, summary)
             summary.skipped = len(schedule.skipped)
     say(*store.files.moved)
@@ -81,7 +83,7 @@ def _all_of(schedule: Schedule, context: Context, lock: Lock, summary: Summary) 
                 continue
             _fail(node, failure(error), schedule, context, summary)
         except Exception as error:
-            if finished(node, context.store):  # what came after the commit is no failure of the task
+            if finished(node, context.store):  # an error after the commit does not make the task fail
                 schedule.done(node.digest)
                 summary.done += 1
                 continue
@@ -93,8 +95,8 @@ def _all_of(schedule: Schedule, context: Context, lock: Lock, summary: Summary) 
 
 
 def _fail(node: Node, message: str, schedule: Schedule, context: Context, summary: Summary) -> None:
-    """Note the error that is being handled."""
+    """Note the error that is being handled as the failure of a task."""
     schedule.fail(node.digest)
     summary.failed[node.digest] = message
-    with contextlib.suppress(OSError, LotteryError):  # a full disk, perhaps why it failed: all others go on
+    with contextlib.suppress(OSError, LotteryError):  # a full disk may be why it failed; other tasks go on
         context.store.remember_failure(node.digest, message, traceback.format_exc())

@@ -1,4 +1,4 @@
-"""Records that came from ledgers: in memory for a command that only reads, in one file of the store for its workers."""
+"""Records from ledgers: in memory for a command that only reads, in one file of the store for its workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DIGEST = re.compile(rb'"digest":"([0-9a-f]{64})"')
 
 
 class Known:
-    """Records without tensors by their digests; those of the file first, so that a store does not change its mind."""
+    """Records without tensors by digest; the records of the file take precedence, so that answers do not change."""
 
     def __init__(self, files: Files, path: Path) -> None:
         self.files, self.path = files, path
@@ -26,7 +26,7 @@ class Known:
         yield from {**self._lines, **self._added}
 
     def get(self, digest: str) -> Record | None:
-        """The record of that name, or None; a damaged line counts as absent."""
+        """Return the record with this digest, or None; a damaged line counts as absent."""
         return self._of_file(digest) or self._added.get(digest)
 
     def _of_file(self, digest: str) -> Record | None:
@@ -35,24 +35,24 @@ class Known:
         return self._parsed.get(digest)
 
     def add(self, records: Iterable[Record]) -> int:
-        """Keep records in memory; returns how many were new."""
+        """Keep records in memory and return the number of new ones."""
         before = len(self._added)
         for record in records:
             self._added.setdefault(record.digest, record)
         return len(self._added) - before
 
     def only_in_memory(self, digests: Iterable[str]) -> list[Record]:
-        """The records among ``digests`` that are not in the file."""
+        """Return the records among ``digests`` that are not in the file."""
         return [self._added[digest] for digest in digests if digest in self._added and digest not in self._lines]
 
     def keep(self, records: Iterable[Record]) -> None:
-        """Write these records into the file too, unless it has a whole one of that name."""
+        """Write these records into the file, unless it has a whole record with the same digest."""
         new = {record.digest: record for record in records}
         if new := {digest: record for digest, record in new.items() if not self._of_file(digest)}:
             self._write(self._whole() | new)
 
     def mend(self) -> None:
-        """Write the file again without its damaged lines; as it was, it goes to quarantine."""
+        """Rewrite the file without its damaged lines and keep the old file in quarantine."""
         whole, count = self._whole(), sum(1 for _ in self._read())
         why = self.files.damage.get(self.path, "") or f"{count - len(whole)} of its {count} lines cannot be read"
         self.files.keep_aside(self.path, why)
@@ -75,7 +75,7 @@ class Known:
 
     @cached_property
     def _lines(self) -> dict[str, bytes]:
-        """The lines by the digest that each seems to have; a line is parsed when it is asked for."""
+        """Return the lines by their apparent digest; a line is parsed when its record is needed."""
         return {match[1].decode(): line for line in self._read() if (match := DIGEST.search(line))}
 
     def _parse(self, digest: str) -> Record | None:

@@ -11,10 +11,10 @@ NAME = "format.json"
 
 
 def read_format(files: Files) -> int:
-    """The version of the layout; 0 if there is no store yet, or if the file is damaged.
+    """Return the version of the layout, or 0 if no store exists yet or the file is damaged.
 
     Raises:
-        RefusedError: it is a newer version.
+        RefusedError: the version is newer.
     """
     data = files.read(files.root / NAME)
     if data is None or data in OLDER:
@@ -22,19 +22,19 @@ def read_format(files: Files) -> int:
     fields = unsealed(data)
     damaged = fields is None
     if damaged and CHECK.encode() not in data:
-        fields = plain_fields(data)  # a newer version may have another checksum in its file
+        fields = plain_fields(data)  # a newer version may use another checksum
     number = (fields or {}).get("format")
     if isinstance(number, int) and number > FORMAT:
         raise RefusedError(
-            f"the store {files.root} has format {number}; this lotterylab knows up to {FORMAT}. "
+            f"the store {files.root} has format {number}; this lotterylab reads formats up to {FORMAT}. "
             "Use a newer lotterylab, or another --store."
         )
     if damaged or not isinstance(number, int):
-        files.damage[files.root / NAME] = "it is not what its checksum says"
+        files.damage[files.root / NAME] = "it does not match its checksum"
         return 0
     return number
 
 
 def write_format(files: Files, number: int) -> None:
-    """Say which version of the layout this is."""
+    """Write the version of the layout."""
     files.write(files.root / NAME, sealed({"format": number}))

@@ -1,7 +1,7 @@
 """A ledger: the records of a study without their tensors, as JSON lines that can be committed.
 
-A study goes on from a ledger on another machine: what is recorded is answered from it, and only what a missing run
-needs as tensors is computed again.
+Ledgers store no weights.  On another machine, a study reads finished records from the ledger, and computes a run again
+only if a missing task needs its tensors.
 """
 
 from __future__ import annotations
@@ -27,66 +27,66 @@ GAP = "test_accuracy"
 
 
 def export(targets: Iterable[Node], store: Store, path: Path) -> int:
-    """Write the records of all finished tasks behind ``targets``, with those already in the file; returns how many.
+    """Write the records of all finished tasks behind ``targets`` and of the file, and return their number.
 
-    Each line is a record with its own checksum, as a manifest is, so that a damaged line is noticed.  Where the file is
-    a link, what it points to is written.  Several processes may add to one ledger.
+    Each line is a record with its own checksum, as in a manifest, so that a damaged line is noticed.  A link is
+    followed, and its target written.  Several processes may write to one ledger.
 
-    A record of the file stays where the store's was made under other facts: a run that was trained again for its
-    tensors on another machine may end otherwise, and what was made of the first one would no longer fit.
+    A record of the file stays if the store's record has other facts.  A run repeated on another machine for its tensors
+    may end differently, and would no longer match the other records that were made from the first run.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = [record for task in all_tasks(targets).values() if (record := store.record(task.digest))]
+    finished = [record for task in all_tasks(targets).values() if (record := store.record(task.digest))]
     with _alone_in(path.parent):
         sweep(path.parent)
         known = {record.digest: record for record in (read(path) if path.is_file() else [])}
-        known |= {record.digest: record for record in found if _may_stand(record, known.get(record.digest))}
+        known |= {record.digest: record for record in finished if _may_replace(record, known.get(record.digest))}
         lines = [known[digest].line() for digest in sorted(known)]
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
     return len(lines)
 
 
-def _may_stand(record: Record, known: Record | None) -> bool:
-    """Whether a record of the store takes the place of the file's."""
+def _may_replace(record: Record, known: Record | None) -> bool:
+    """Return whether a record of the store may replace the record of the file."""
     return known is None or deciding(known.facts) == deciding(record.facts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Otherwise:
-    """A task whose numbers are not the same in a ledger and in a store: run again there for its tensors."""
+    """A task whose numbers in a ledger and in a store differ, because it was run again for its tensors."""
 
     known: Record
     here: Record
 
     @property
     def under_equal_facts(self) -> bool:
-        """Whether torch, processor and threads are the same, so that the numbers should be."""
+        """Return whether torch, processor and threads are the same, so that the numbers should be equal."""
         return deciding(self.known.facts) == deciding(self.here.facts)
 
     @property
     def gap(self) -> float:
-        """How far the test accuracies are from each other; 0 of tasks that have none."""
+        """Return the difference of the test accuracies, or 0 for tasks without accuracies."""
         return abs((self.known.metrics.get(GAP) or 0.0) - (self.here.metrics.get(GAP) or 0.0))
 
 
 def otherwise(targets: Iterable[Node], store: Store, path: Path) -> list[Otherwise]:
-    """What the ledger has and the store has otherwise, of the tasks behind ``targets``; to be asked before ``export``.
+    """Return the tasks behind ``targets`` whose stored result differs from the ledger's.  Call before ``export``.
 
-    Metrics that only one of them has are not compared: an older version may not have measured them.
+    Metrics that only one of the two records has are not compared, since an older version may not have measured them.
     """
     known = {record.digest: record for record in (read(path) if path.is_file() else [])}
-    found = []
+    differences = []
     for digest in all_tasks(targets):
         old, new = known.get(digest), store.record(digest)
         if old and new and any(old.metrics[name] != new.metrics[name] for name in {*old.metrics} & {*new.metrics}):
-            found.append(Otherwise(known=old, here=new))
-    return found
+            differences.append(Otherwise(known=old, here=new))
+    return differences
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time, by a lock on the folder, so that no file is left beside the ledger."""
+    """Let one process at a time enter, by a lock on the folder, so that no file is left beside the ledger."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -96,22 +96,22 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def read(path: Path) -> list[Record]:
-    """The records of a ledger, each compared with its checksum, its name with its spec, its metrics with their kind.
+    """Return the records of a ledger after checks of each checksum, spec and shape of metrics.
 
     Raises:
-        UsageError: the file is not there, or a line does not hold a record.
-        RefusedError: a newer version of lotterylab has written a line.
+        UsageError: the file does not exist, or a line is not a record.
+        RefusedError: a newer version of lotterylab wrote a line.
     """
     if not os.path.lexists(path):
         raise UsageError(f"no ledger {path}.")
     try:
         return parsed(read_lines(path), path)
     except DamageError as error:
-        raise UsageError(f"no ledger {path}: something else than a file has that name.") from error
+        raise UsageError(f"{path} is not a ledger: it is not a regular file. Move it away, or name a file.") from error
 
 
 def parsed(lines: Iterable[bytes], path: Path) -> list[Record]:
-    """The records in the lines of a ledger, which ``path`` names in errors; raises as ``read`` does."""
+    """Return the records in the lines of a ledger; errors are as in ``read`` and name ``path``."""
     records = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -127,16 +127,16 @@ def parsed(lines: Iterable[bytes], path: Path) -> list[Record]:
 
 
 def bring_in(path: Path, store: Store) -> int:
-    """Answer from the records of a ledger, unless the store has them; returns how many were new.
+    """Read the records of a ledger that the store lacks into memory, and return their number.
 
-    They are held in memory.  ``keep_needed`` writes those that a plan needs into the store.
+    ``keep_needed`` writes the records that a plan needs into the store.
     """
     return store.know(read(path))
 
 
 def keep_needed(targets: Iterable[Node], store: Store) -> None:
-    """Write what a ledger knows of the tasks behind ``targets`` into the store, where workers read it.
+    """Write the ledger's records of tasks behind ``targets`` into the store, where workers read them.
 
-    For the holder of the lock.
+    Only the holder of the lock may call this.
     """
     store.keep_known(store.only_in_memory(all_tasks(targets)))

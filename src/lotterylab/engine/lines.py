@@ -1,6 +1,6 @@
-"""A record that is decoded field by field, when it is asked: for commands that read thousands and need a few numbers.
+"""A record whose fields are decoded on first use: for commands that read thousands and need a few numbers.
 
-The line of a training is 2.6 kB.  Decoding it takes 60 us; its metrics alone take 27, its facts 4.
+The line of a training has 2.6 kB.  Decoding takes 60 us for the whole line, 27 for its metrics and 4 for its facts.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from lotterylab.engine.files import CHECK_DIGITS
 from lotterylab.engine.records import DECODER, Record, is_line_of
 from lotterylab.errors import DamageError
 
-# A line as ``Record.line`` writes it.  An object without braces inside ends at the first "}"; the metrics, in which
-# objects may stand, end where "same_as" follows, which stands once in the line.
+# A line as ``Record.line`` writes it.  An object without inner braces ends at the first "}".  The metrics may hold
+# objects and end before the only "same_as" of the line.
 _HEAD = re.compile(
     rb'\{"blobs":(\{[^{}]*\}),"digest":"([0-9a-f]{64})","facts":(\{[^{}]*\}),"inputs":(\{[^{}]*\}),'
     rb'(?:"key":"((?:[0-9a-f]{64})?)",)?"kind":"(\w+)","metrics":\{'
@@ -29,15 +29,15 @@ _TAIL_BEGINS = b'},"same_as":"'
 
 
 class LineRecord(Record):
-    """Equal to the plain ``Record`` of the same line; a dictionary is decoded when it is first asked for.
+    """A record equal to the plain ``Record`` of its line; each dictionary is decoded on first use.
 
-    A dictionary that cannot be decoded, in a line that is what its checksum says, is a ``DamageError`` then.
+    If the line matches its checksum but a dictionary cannot be decoded, that use raises ``DamageError``.
     """
 
-    if not TYPE_CHECKING:  # the type checker would take every name for a field
+    if not TYPE_CHECKING:  # the type checker would accept any name as a field
 
         def __getattr__(self, name: str) -> Any:
-            """Decode a dictionary; asked for only while it is not there."""
+            """Decode a dictionary; Python calls this only while the attribute is missing."""
             span = self.__dict__.get("_spans", {}).get(name)
             if span is None:
                 raise AttributeError(f"a record has no '{name}'")
@@ -46,23 +46,23 @@ class LineRecord(Record):
             except (ValueError, RecursionError) as error:
                 raise DamageError(
                     f"the record {self.digest[:12]} is damaged: its {name} cannot be read ({error}). Compute in this "
-                    "store: such a result is computed again."
+                    "store again to repair it."
                 ) from error
             self.__dict__[name] = value
             return value
 
     def __eq__(self, other: object) -> bool:
-        """Whether all fields are equal; ``other`` may be a plain record."""
+        """Return whether all fields are equal; ``other`` may be a plain record."""
         return _values(self) == _values(other) if isinstance(other, Record) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as of any record, whose fields are dictionaries
+    __hash__ = None  # type: ignore[assignment]  # like every record, whose fields are dictionaries
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """A plain record is pickled."""
+        """Pickle as a plain record."""
         return _plain, _values(self)
 
 
-_ABSENT = (-1, -1)  # the span of a group that did not take part
+_ABSENT = (-1, -1)  # the span of a group that matched nothing
 NAMES = tuple(field.name for field in fields(Record))
 _values: Callable[[Any], tuple[Any, ...]] = attrgetter(*NAMES)
 
@@ -72,9 +72,9 @@ def _plain(*values: Any) -> Record:
 
 
 def line_record(data: bytes, digest: str) -> LineRecord | None:
-    """The record of a whole line that ``Record.line`` wrote under this digest; None for all others.
+    """Return the record of a whole line that ``Record.line`` wrote under this digest, or None for any other line.
 
-    ``Record.parse`` says what is wrong with those, or reads them.  Names inside the dictionaries are not checked.
+    ``Record.parse`` reads other lines or explains their damage.  Names inside the dictionaries are not checked.
     """
     if not is_line_of(data, digest):
         return None

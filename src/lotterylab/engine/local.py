@@ -1,4 +1,4 @@
-"""Computing a plan on this machine: worker processes of one thread each."""
+"""Computing a plan on this machine, in worker processes of one thread each."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from lotterylab.plan.nodes import Node
 from lotterylab.system.interrupts import heard_by_now
 from lotterylab.system.refusals import refusals
 
-ATTEMPTS = 3  # how often a task whose worker died is handed out in all
-HOPELESS = 3  # tasks whose workers all died before any task was heard of
+ATTEMPTS = 3  # how often a task is handed out in all if its workers die
+HOPELESS = 3  # tasks whose workers all died before any worker sent a message about a task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened to a task.
+    """An event of a task.
 
-    ``word``, and in brackets its ``detail``: "started", "progress" (epoch, epochs), "done" (seconds, twin), "failed"
-    (message, trace), "stopped"; "silent" (a ``Doubt`` about its worker, which may be replaced); "fewer" (how many
-    workers there are, how many were wanted, why), told with the task that is handed out then.
+    ``word`` (with its ``detail``): "started", "progress" (epoch, epochs), "done" (seconds, digest of an equal run),
+    "failed" (message, trace), "stopped", "silent" (a ``Doubt`` about its worker, which may be replaced), or "fewer"
+    (number of workers, number wanted, reason), which comes with the next task that is handed out.
     """
 
     word: str
@@ -47,7 +47,7 @@ class Event:
 
 @dataclass(kw_only=True)
 class Summary:
-    """What became of the missing tasks.  ``interrupted``: the signal that ended it, 0 if none did."""
+    """The outcome of the missing tasks; ``interrupted`` is the signal that ended the run, or 0."""
 
     done: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Summary:
     interrupted: int = 0
 
     def __add__(self, other: Summary) -> Summary:
-        """Of one run after another."""
+        """Return the summary of one run after another."""
         return Summary(
             done=self.done + other.done,
             failed=self.failed | other.failed,
@@ -76,28 +76,28 @@ def run(
     patience_seconds: float = 60.0,
     listen: Callable[[Event], None] | None = None,
 ) -> Summary:
-    """Compute what is missing of ``targets`` and return what became of it.  ``device``: "cpu", "cuda" or "cuda:N".
+    """Compute the missing tasks of ``targets`` and return their outcome.
 
-    An interrupt (SIGINT, SIGTERM, SIGHUP) lets each worker save a checkpoint at the end of its epoch and returns; a
-    second one ends them at once.  In both cases, as after a kill, the same call goes on from there.
+    An interrupt (SIGINT, SIGTERM, SIGHUP) lets each worker save a checkpoint at the end of its epoch, and then returns.
+    A second interrupt ends the workers at once.  In both cases, as after a kill, the same call goes on from there.
 
-    ``patience_seconds``: how long a worker may neither speak nor use the processor until ``listen`` hears of it; after
-    twice as long it is replaced, and its task goes on from its last checkpoint.  It is ten times the longest silence of
-    the task so far, where that is more.
-
-    ``listen``: hears of each event.  By default, workers that are missing or stand still, and damage, are reported on
-    stderr.
+    Args:
+        device: "cpu", "cuda" or "cuda:N".
+        patience_seconds: how long a worker may neither send a message nor use the processor until ``listen`` is called;
+            after twice as long it is replaced, and its task goes on from its last checkpoint.  Ten times the longest
+            silence of the task so far counts instead if it is longer.
+        listen: called with each event.  By default, missing or hanging workers and damage are reported on stderr.
 
     Raises:
-        SystemRefusal: the operating system refuses: a full disk, no locks, no process can be started.
-        RefusedError: another process computes in the store.
+        SystemRefusal: the operating system refuses: a full disk, no locks, no new process.
+        RefusedError: another process is computing in the store.
         LotteryError: the workers die before they can begin.
     """
     if workers is not None and workers < 1:
-        raise UsageError(f"{workers} workers: at least 1 is needed.")
+        raise UsageError(f"{workers} workers were asked for: at least 1 is needed.")
     targets = list(targets)
     with refusals(f"to use the store {store.path}", store.path):
-        if not Schedule(targets, store):  # all is there: reading needs no lock, so that a busy store answers too
+        if not Schedule(targets, store):  # nothing is missing: reading needs no lock, so a store in use answers too
             return put_in_order(store)
         store.create()
         settings = Settings(
@@ -113,7 +113,7 @@ def run(
             pool = _Pool(count=count, settings=settings, patience_seconds=patience_seconds)
             with _signals() as caught, pool:
                 serving = _Serving(
-                    schedule=schedule, pool=pool, store=store, lock=lock, listen=listen or tell, caught=caught
+                    schedule=schedule, pool=pool, store=store, lock=lock, listen=listen or report, caught=caught
                 )
                 summary = serving.serve()
             summary.interrupted = caught[0] if caught else 0
@@ -123,25 +123,25 @@ def run(
             return summary
 
 
-def tell(event: Event) -> None:
-    """Report on stderr what a person has to know at once: workers that are missing or stand still."""
+def report(event: Event) -> None:
+    """Report missing or hanging workers on stderr."""
     if event.word == "fewer":
-        have, wanted, why = event.detail
-        say(f"{have} of {wanted} workers compute: {why}")
+        count, wanted, why = event.detail
+        say(f"{count} of {wanted} workers compute: {why}")
     elif event.word == "silent":
         say(f"waiting for {type(event.node).__name__} {event.node.digest[:12]}: {event.detail}")
 
 
 def say(*sentences: str) -> None:
-    """Print sentences on stderr, where nobody has to be there to read them."""
+    """Print sentences on stderr, even if nobody reads it."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         for sentence in sentences:
             print(f"lotterylab: {sentence}", file=sys.stderr, flush=True)
 
 
 def prepared(targets: list[Node], store: Store) -> Schedule:
-    """The schedule of what is missing from a store, after damage in it was set aside.  For the holder of the lock."""
-    store.damage.clear()  # what was read without the lock may have been mended since
+    """Set damage in a store aside and return the schedule of its missing tasks.  The caller holds the lock."""
+    store.damage.clear()  # damage found without the lock may be repaired since
     upkeep.sweep(store)
     keep_needed(targets, store)
     schedule = Schedule(targets, store)
@@ -150,7 +150,7 @@ def prepared(targets: list[Node], store: Store) -> Schedule:
 
 
 def put_in_order(store: Store) -> Summary:
-    """Remove what kills left and set damage aside, if there is a store in which nobody computes."""
+    """Remove the leftovers of kills and set damage aside, if a store exists and no process computes in it."""
     if (store.path / "runs").is_dir():
         with contextlib.suppress(RefusedError, SystemRefusal, OSError), store.create().lock():
             upkeep.sweep(store)
@@ -160,7 +160,7 @@ def put_in_order(store: Store) -> Summary:
 
 @dataclass(kw_only=True)
 class _Serving:
-    """Hands out tasks until none is left or a signal asks to stop."""
+    """A loop that hands out tasks until none is left or a signal asks to stop."""
 
     schedule: Schedule
     pool: _Pool
@@ -173,7 +173,7 @@ class _Serving:
     hopeless: int = 0
 
     def serve(self) -> Summary:
-        """Serve the pool; returns what became of the tasks."""
+        """Serve the pool and return the outcome of the tasks."""
         asked_to_stop = False
         while self.schedule.running or (self.schedule.waiting and not self.caught):
             self.lock.check()
@@ -203,8 +203,8 @@ class _Serving:
                 self.pool.refused = ""
 
     def _take(self, word: str, node: Node | None, detail: Any) -> None:
-        """Account for one word of the pool, and pass it on."""
-        if node is None:  # of a worker that is still starting
+        """Account for a message of the pool and pass it on as an event."""
+        if node is None:  # the worker is still starting
             node = next(iter(self.schedule.waiting.values()), None)
             if node and word in ("silent", "hung"):
                 self.listen(Event(word="silent", node=node, detail=detail))
@@ -223,7 +223,7 @@ class _Serving:
         elif word == "failed":
             self.schedule.fail(node.digest)
             self.summary.failed[node.digest] = detail[0]
-            with contextlib.suppress(OSError, LotteryError):  # a full disk, perhaps why it failed: all others go on
+            with contextlib.suppress(OSError, LotteryError):  # a full disk may be why it failed; other tasks go on
                 self.store.remember_failure(node.digest, *detail)
         elif word == "stopped":
             self.schedule.running.pop(node.digest)
@@ -232,8 +232,8 @@ class _Serving:
         self.listen(Event(word=word, node=node, detail=detail))
 
     def _after_death(self, node: Node, doubt: Doubt | None) -> tuple[str, Any]:
-        """What becomes of a task whose worker died, or was ended because it stood still (``doubt``)."""
-        if record := finished(node, self.store):  # it died before it could say so
+        """Return the event of a task whose worker died, or hung and was ended (``doubt``)."""
+        if record := finished(node, self.store):  # the worker died before its message
             return "done", (record.seconds, record.same_as)
         if self.caught:  # killed while it stopped; its last checkpoint is in the store
             return "stopped", None
@@ -244,15 +244,15 @@ class _Serving:
         if not self.pool.has_spoken:
             self.hopeless += 1
             if self.hopeless == HOPELESS:
-                raise LotteryError(cannot_begin(ATTEMPTS * HOPELESS, "they came as far as taking a task"))
+                raise LotteryError(cannot_begin(ATTEMPTS * HOPELESS, "none; they died after they took a task"))
         if doubt:
-            why = f"its worker stood still and was replaced {attempts} times (the last: {doubt})"
+            why = f"its worker hung and was replaced {attempts} times (the last: {doubt})"
         else:
             why = f"its worker died {attempts} times (out of memory?)"
         return "failed", (why, "")
 
     def _after_damage(self, node: Node, path: Path | None, message: str) -> tuple[str, Any]:
-        """What becomes of a task that could not read an input: the damage is set aside, and the input made again."""
+        """Set the damaged input of a task aside so that it is computed again, and return the task's event."""
         if path:
             with contextlib.suppress(OSError, LotteryError):
                 self.store.files.set_aside(path, "a task could not read it")
@@ -263,7 +263,7 @@ class _Serving:
 
 
 def finished(node: Node, store: Store) -> Record | None:
-    """The record of a task that is in the store with its tensors, whatever its worker came to say of it."""
+    """Return the record of a task if the store has it with its tensors, whatever message its worker sent."""
     with contextlib.suppress(OSError, LotteryError):
         record = store.record(node.digest)
         if record and store.has_blobs_of(record):
@@ -273,9 +273,9 @@ def finished(node: Node, store: Store) -> Record | None:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The list into which the signals that ask to stop are written while inside; those heard before are in it."""
+    """Collect the signals that ask to stop while inside, with those heard before, in the yielded list."""
     caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # a notebook's executor: signals stay whose they were
+    if threading.current_thread() is not threading.main_thread():  # a notebook's executor keeps its handlers
         yield caught
         return
     before: dict[signal.Signals, Any] = {}

@@ -1,4 +1,4 @@
-"""Who computes in a store: one process at a time."""
+"""The lock of a store, in which one process at a time may compute."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from lotterylab.errors import RefusedError
 from lotterylab.system.refusals import refusal
 
-LOOKS = (0.02, 0.05, 0.1)  # seconds to wait for one who only looks who computes here, and holds it for an instant
+LOOKS = (0.02, 0.05, 0.1)  # seconds to wait for a process that holds the lock only to look at it
 LONGEST_NAME = 200  # bytes
-# what file systems without locks answer; a folder on NFS cannot be locked (EBADF), files there can
+# errors of file systems without locks; NFS cannot lock a folder (EBADF) but can lock files
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
 
 NOT_A_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK)  # a link (EMLINK on FreeBSD), a folder, a socket
@@ -23,8 +23,8 @@ NOT_A_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK)  # a link (E
 class Lock:
     """An advisory lock that the system drops when its holder ends, however it ends.
 
-    Two things are locked: the file ``path``, which holds the name of its holder, and the folder ``runs`` beside it. The
-    folder keeps a second process out even while the file is missing, because somebody has removed it.
+    Two objects are locked: the file ``path``, which holds the name of the holder, and the folder ``runs`` beside it.
+    The folder's lock keeps a second process out even if the file is removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,10 +45,10 @@ class Lock:
         self._drop()
 
     def check(self) -> None:
-        """Take the lock again if its file or folder was removed or replaced; for its holder, now and then.
+        """Take the lock again if its file or folder was removed or replaced; the holder calls this now and then.
 
         Raises:
-            RefusedError: another process has taken it meanwhile, or the store is gone.
+            RefusedError: another process has taken the lock, or the store was removed.
         """
         try:
             if self._runs >= 0 and not _is_same(self._runs, self.folder):
@@ -59,9 +59,9 @@ class Lock:
                 self._take_file()
         except RefusedError as error:
             raise RefusedError(
-                f"{self.path} was removed while this process computed, and {self._name() or 'another process'} "
-                "computes here now. This process stops; what it has finished is kept. Leave that file where it is: "
-                "the system drops the lock when its holder ends."
+                f"{self.path} was removed while this process computed, and {self._name() or 'another process'} now "
+                "computes here. This process stops; finished results are kept. Do not remove that file: the system "
+                "drops the lock when its holder ends."
             ) from error
         except (FileNotFoundError, NotADirectoryError) as error:
             raise RefusedError(
@@ -70,7 +70,7 @@ class Lock:
             ) from error
 
     def holder(self) -> str:
-        """Who computes now ("process 12"); empty when nobody does, and where no one can tell (no locks, no rights)."""
+        """Return the computing process ("process 12"); empty if there is none or no one can tell (no locks, rights)."""
         for path in (self.path, self.folder):
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -86,7 +86,7 @@ class Lock:
         return ""
 
     def _take_folder(self) -> None:
-        """First of the two: who is refused here has not touched the file."""
+        """Lock the folder before the file, so that a refused process has not touched the file."""
         if not self.folder.is_dir():
             return
         self._runs = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -96,7 +96,7 @@ class Lock:
             self._runs = _closed(self._runs)
             if error.errno not in NO_LOCKS:
                 raise refusal(OSError(error.errno, error.strerror, str(self.folder))) from error
-            # NFS cannot lock folders: the file is enough there, as long as nobody removes it
+            # NFS cannot lock folders; the file's lock is enough unless it is removed
 
     def _take_file(self) -> None:
         while True:
@@ -108,30 +108,30 @@ class Lock:
                 raise refusal(OSError(number, os.strerror(number or 0), str(self.path))) from error
             if _is_same(self._file, self.path):
                 break
-            self._file = _closed(self._file)  # removed before we had it: nobody else would see our lock
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+            self._file = _closed(self._file)  # removed before it was locked: no other process would see this lock
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without its holder's name
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"process {os.getpid()}".encode(), 0)
 
     def _opened(self) -> int:
-        """The lock file, open for writing, and made if it is not there.
+        """Return the lock file, open for writing and made if missing.
 
         Raises:
-            RefusedError: something else has its name.  A link would let the holder's name be written anywhere.
+            RefusedError: it is not a regular file.  Through a link, the holder's name could be written anywhere.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             descriptor = os.open(self.path, flags, 0o666)
         except OSError as error:
             if error.errno in NOT_A_FILE:
-                raise self._no_file() from error
+                raise self._not_a_file() from error
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise self._no_file()
+            raise self._not_a_file()
         return descriptor
 
-    def _no_file(self) -> RefusedError:
+    def _not_a_file(self) -> RefusedError:
         return RefusedError(f"{self.path} is not a plain file but a link, a folder or a pipe. Remove it.")
 
     def _wait_for(self, descriptor: int) -> None:
@@ -149,7 +149,7 @@ class Lock:
         self._file, self._runs = _closed(self._file), _closed(self._runs)
 
     def _name(self) -> str:
-        """The holder, as the file says; empty if it cannot be read."""
+        """Return the holder's name in the file; empty if it cannot be read."""
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
@@ -163,7 +163,7 @@ class Lock:
 
 
 def _closed(descriptor: int) -> int:
-    """Close it if it is open; -1, which stands for none."""
+    """Close a descriptor if it is open, and return -1, which stands for none."""
     if descriptor >= 0:
         with contextlib.suppress(OSError):
             os.close(descriptor)
@@ -171,7 +171,7 @@ def _closed(descriptor: int) -> int:
 
 
 def _flock(descriptor: int, *, shared: bool) -> bool:
-    """Lock an open file or folder without waiting; False if another process has it."""
+    """Lock an open file or folder without waiting, and return whether that succeeded."""
     import fcntl
 
     try:
@@ -179,16 +179,16 @@ def _flock(descriptor: int, *, shared: bool) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno == errno.EACCES:  # what some systems say in place of EWOULDBLOCK
+        if error.errno == errno.EACCES:  # some systems' EWOULDBLOCK
             return False
         raise
     return True
 
 
 def _is_same(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that has that name now.
+    """Return whether the open file is still the file at ``path``.
 
-    An error other than a missing file (a disk that fails) says nothing about it, so the lock counts as kept.
+    Any error except a missing file (such as a failing disk) proves nothing, so the lock counts as kept.
     """
     try:
         return descriptor >= 0 and os.path.samestat(os.fstat(descriptor), os.stat(path))

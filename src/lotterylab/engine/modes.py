@@ -1,4 +1,4 @@
-"""What a caller has put between torch and its operations: inference mode, a default device, and modes of its own."""
+"""The layers that a caller may put around torch's operations: inference mode, a default device, custom modes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 @contextmanager
 def no_modes() -> Iterator[None]:
-    """While it lasts, no mode is active, as in a new process.  Afterwards the caller's modes are active again.
+    """Suspend all modes inside, as in a new process, and activate the caller's modes again afterwards.
 
-    A default device is such a mode, whether ``torch.set_default_device`` or ``with torch.device(...)`` has set it.
+    A default device is such a mode, whether set by ``torch.set_default_device`` or ``with torch.device(...)``.
     """
     import torch
 
-    # inference mode ends last: its guard puts back the switch of gradients as well
+    # inference mode ends last, because its guard also restores the switch of gradients
     with torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext():
         modes, device = _taken_off(), _set_default_device((None, None))
         try:
             yield
         finally:
-            _taken_off()  # what the work has left active
+            _taken_off()  # modes that the work left active
             _put_on(modes)
             _set_default_device(device)
 
 
 def _taken_off() -> tuple[list[Any], list[Any]]:
-    """The modes of torch's functions and of its operations, the innermost first, none of them active any more."""
+    """Deactivate the modes of torch's functions and operations, and return both lists, innermost mode first."""
     import torch
 
     c: Any = torch._C
@@ -48,7 +48,7 @@ def _put_on(modes: tuple[list[Any], list[Any]]) -> None:
 
 
 def _set_default_device(value: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Set what torch remembers of a default device beside its mode, and return what it was."""
+    """Set the state of a default device beside its mode, and return the state before."""
     import torch
     from torch.utils import _device
 

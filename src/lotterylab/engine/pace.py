@@ -1,4 +1,4 @@
-"""How fast this machine trains, from a few steps."""
+"""The training speed of this machine, measured from a few steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEPS = 12
 
 
 def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cpu") -> float:
-    """Seconds that one thread takes for one training image of ``node``: the median of a few steps."""
+    """Return the seconds that one thread takes for one training image of ``node``: the median of a few steps."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -33,8 +33,10 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cp
     net = network(node.model.build(pool_first=fast))
     layout = torch.channels_last if fast and net.channels_last else torch.contiguous_format
     state = node.model.initial(0, "init", "named")
-    state = {name: one.to(device) for name, one in state.items()}
-    state = {name: one.contiguous(memory_format=layout) if one.dim() == 4 else one for name, one in state.items()}
+    state = {name: tensor.to(device) for name, tensor in state.items()}
+    state = {
+        name: tensor.contiguous(memory_format=layout) if tensor.dim() == 4 else tensor for name, tensor in state.items()
+    }
     leaves = {name: state[name].requires_grad_() for name in net.trainable}
     batches = (batch for epoch in count() for batch in loader.batches(epoch))
     times, images = [], 0

@@ -1,4 +1,4 @@
-"""The file that holds the last checkpoint of an unfinished run: a sealed head with the notes, then the tensors."""
+"""The file of the last checkpoint of an unfinished run: a sealed head with the notes, then the tensors."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from lotterylab.formats.blobs import deserialize, serialize
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIZE_BYTES = 8  # the length of the head, in front of it
-MOST_OF_A_HEAD = 2**26  # curves of a million epochs; a damaged length may say anything
+SIZE_BYTES = 8  # in front of the head, its length
+MOST_OF_A_HEAD = 2**26  # curves of a million epochs; a damaged length may be any number
 
 
 def place(store: Path, digest: str) -> Path:
-    """Where the checkpoint of that run lies."""
+    """Return the path of the run's checkpoint."""
     return store / "partial" / checked_name(digest) / "checkpoint"
 
 
 def packed(digest: str, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> bytes:
-    """The bytes of a checkpoint.  The head names the run and the SHA-256 of the tensors, and is sealed."""
+    """Return the bytes of a checkpoint, whose sealed head names the run and the SHA-256 of the tensors."""
     body = serialize(tensors)
     head = sealed({"run": digest, "notes": dict(notes), "sha256": hashlib.sha256(body).hexdigest()})
     return len(head).to_bytes(SIZE_BYTES, "little") + head + body
 
 
 def unpacked(digest: str, data: bytes | None) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors and notes; None for bytes that are damaged, or are the checkpoint of another run."""
+    """Return the tensors and notes, or None if the bytes are damaged or belong to another run."""
     head, body = _split(data or b"")
     fields = unsealed(head)
     return (deserialize(body), fields["notes"]) if fields and _is_whole(digest, fields, body) else None
 
 
 def is_whole(digest: str, data: bytes) -> bool:
-    """Whether these bytes are a checkpoint of that run, as it was written."""
+    """Return whether the bytes are a complete checkpoint of the run."""
     head, body = _split(data)
     fields = unsealed(head)
     return fields is not None and _is_whole(digest, fields, body)
@@ -49,7 +49,7 @@ def _is_whole(digest: str, fields: Mapping[str, Any], body: bytes) -> bool:
 
 
 def notes_of(digest: str, path: Path) -> dict[str, Any] | None:
-    """The notes alone, for those who only look; None as above.  The tensors are not read."""
+    """Return the notes without reading the tensors, or None if they are damaged or belong to another run."""
     try:
         head_size = int.from_bytes(read_bytes(path, SIZE_BYTES) or b"", "little")
         head = read_bytes(path, SIZE_BYTES + min(head_size, MOST_OF_A_HEAD)) or b""

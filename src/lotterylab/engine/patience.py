@@ -1,4 +1,4 @@
-"""How long a worker may be silent: until that is said, and until it is replaced."""
+"""The patience with a silent worker: how long until it is reported, and until it is replaced."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ from lotterylab.engine.worker import BEAT_SECONDS
 from lotterylab.plan.nodes import At, Node, Train
 from lotterylab.plan.user_nodes import Promises, UserTrain
 
-MULTIPLE = 10  # of the longest silence so far between two words about the same task
-WHILE_COMPUTING = 10  # times as long for a worker that says nothing, but uses the processor
-LEAST_SHARE = 0.01  # of a processor, to count as computing: a process that only waits may wake up now and then
-MISSED_SECONDS = 3.0  # a longer turn of the parent means that the parent itself was stopped, or busy
+MULTIPLE = 10  # times the longest silence so far between two messages about the task
+WHILE_COMPUTING = 10  # times as long for a silent worker that uses the processor
+LEAST_SHARE = 0.01  # share of a processor that counts as computing; a waiting process may wake up now and then
+MISSED_SECONDS = 3.0  # a longer turn means that the parent itself was stopped or busy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """Why something is said about a worker.  ``seconds``: of silence.  ``computes``: it uses the processor.
-    ``replaced_after``: how long a silence ends it; None if it is waited for whatever happens."""
+    """The reason to report a worker.
+
+    Args:
+        seconds: length of its silence.
+        process: its process id.
+        computes: whether it uses the processor.
+        replaced: whether it is replaced now.
+        replaced_after: the silence in seconds that ends it; None if it is never ended.
+    """
 
     seconds: float
     process: int
@@ -28,45 +35,45 @@ class Doubt:
     replaced_after: float | None
 
     def __str__(self) -> str:
-        """The doubt in a sentence."""
+        """Return the doubt as a sentence."""
         how = "but computes" if self.computes else "and has used no processor time"
-        text = f"worker process {self.process} has said nothing for {self.seconds:.0f} s {how}"
+        text = f"worker process {self.process} has sent no message for {self.seconds:.0f} s {how}"
         if self.replaced:
             return f"{text}; it is replaced, and the task goes on from its last checkpoint"
         if self.replaced_after is None:
-            return f"{text}; it is waited for"
+            return f"{text}; it is not replaced"
         return f"{text}; after {self.replaced_after:.0f} s it is replaced"
 
 
 class Patience:
-    """Watches one worker during one task.
+    """The watch over one worker during one task.
 
-    Steps are its heartbeat.  A worker that neither speaks nor uses the processor stands still (it was stopped, or waits
-    for what never comes).  One that uses the processor is given ten times as long, and is replaced only if its task
-    has steps to speak of.  A user's own training may be silent for as long as it likes.
+    Steps are its heartbeat.  A worker hangs if it neither sends messages nor uses the processor (it was stopped, or
+    waits in vain).  A worker that uses the processor gets ten times as long, and is replaced only if its task reports
+    steps.  A user's own training may be silent for any time.
 
     Args:
-        floor: the shortest silence in seconds of which anything is said.
+        floor: the shortest silence in seconds that is reported.
         process: the worker's process id.
     """
 
     def __init__(self, *, floor: float, process: int) -> None:
         self.floor, self.process = floor, process
         self.longest = 0.0
-        self.is_said = self.has_spoken = False
+        self.is_reported = self.has_spoken = False
         self.last = self.moved = self.looked = time.monotonic()
         self.used = processor_seconds(process)
 
     def heard(self) -> None:
-        """The worker has spoken."""
+        """Note a message of the worker."""
         now = self._now()
         self.longest = max(self.longest, now - self.last - BEAT_SECONDS)
         self.last = self.moved = now
         self.used = processor_seconds(self.process)
-        self.is_said, self.has_spoken = False, True
+        self.is_reported, self.has_spoken = False, True
 
     def doubt(self, node: Node | None) -> Doubt | None:
-        """What is to be said now, if anything.  ``node``: its task; None for a worker that is still starting."""
+        """Return the doubt to report now, or None; ``node`` is the worker's task, or None while it starts."""
         now = self._now()
         if now - self.last < self.floor:
             return None
@@ -76,15 +83,15 @@ class Patience:
         ):
             self.moved, self.used = now, used
         limit = max(self.floor, MULTIPLE * self.longest)
-        stands = (now - self.moved) / limit if used is not None else 0.0
+        hanging = (now - self.moved) / limit if used is not None else 0.0
         silent = (now - self.last) / (limit * WHILE_COMPUTING)
-        computes = stands < 1
+        computes = hanging < 1
         has_steps = node is None or (self.has_spoken and isinstance(node, Train | At))
         ends = not _is_of_a_user(node) and (has_steps or not computes)
-        replaced = ends and max(stands, silent if has_steps else 0.0) >= 2
-        if not replaced and (self.is_said or max(stands, silent) < 1):
+        replaced = ends and max(hanging, silent if has_steps else 0.0) >= 2
+        if not replaced and (self.is_reported or max(hanging, silent) < 1):
             return None
-        self.is_said = True
+        self.is_reported = True
         return Doubt(
             seconds=now - self.last,
             process=self.process,
@@ -98,7 +105,7 @@ class Patience:
         return bool(fields) and fields[0] == b"D"
 
     def _now(self) -> float:
-        """The time, after forgiving the worker what the parent itself has missed."""
+        """Return the time, after excusing the worker for the time that the parent itself missed."""
         now = time.monotonic()
         missed = now - self.looked
         if missed > MISSED_SECONDS:
@@ -109,13 +116,13 @@ class Patience:
 
 
 def processor_seconds(process: int) -> float | None:
-    """Processor time that a process has used, in seconds; None where the system does not tell."""
+    """Return the processor time of a process in seconds, or None if the system does not report it."""
     fields = _fields(process)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else None
 
 
 def _fields(process: int) -> list[bytes]:
-    """What Linux says of a process, from its state on; nothing on other systems."""
+    """Return the fields of Linux's /proc/PID/stat from the state on; none on other systems."""
     try:
         with open(f"/proc/{process}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()
@@ -124,6 +131,6 @@ def _fields(process: int) -> list[bytes]:
 
 
 def _is_of_a_user(node: Node | None) -> bool:
-    """Whether a user's own function trains in this task."""
+    """Return whether a user's own function trains in this task."""
     run = node.run if isinstance(node, At | Promises) else node
     return isinstance(run, UserTrain)

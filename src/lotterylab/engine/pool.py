@@ -1,4 +1,4 @@
-"""The pool of worker processes: given tasks, listened to, replaced where they die or stand still, always ended."""
+"""The pool of worker processes: given tasks, listened to, replaced if they die or hang, always ended."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from lotterylab.errors import LotteryError, SystemRefusal
 from lotterylab.plan.nodes import Node
 from lotterylab.system.refusals import is_of_the_system, refusal
 
-EARLY_DEATHS = 3  # workers in a row that end by themselves before they are ready, until it is no accident
+EARLY_DEATHS = 3  # workers in a row that end before they are ready; more cannot be an accident
 EARLY_KILLS = 10  # workers in a row that are killed before they are ready
 TURN_SECONDS = 0.5
 
 
 @dataclass(kw_only=True)
 class Pool:
-    """At most ``count`` workers; used as a context manager, after which none of them runs.
+    """At most ``count`` workers; used as a context manager, after which no worker runs.
 
     Args:
-        count: how many workers are wanted.
-        settings: what every task has in common.
-        patience_seconds: how long a worker may stand still until that is said; after twice as long it is replaced.
+        count: number of workers wanted.
+        settings: the settings of all tasks.
+        patience_seconds: silence after which a hanging worker is reported; after twice as long it is replaced.
     """
 
     count: int
@@ -36,7 +36,7 @@ class Pool:
     patience_seconds: float = 60.0
     workers: list[Worker] = field(default_factory=list)
     early_deaths: int = 0
-    has_spoken: bool = False  # whether any task has been heard of
+    has_spoken: bool = False  # whether any worker has sent a message about a task
     refused: str = ""  # why there are fewer workers than wanted
     urgent: bool = False  # end at once
     wanted: int = field(init=False)
@@ -56,7 +56,7 @@ class Pool:
         self.close()
 
     def close(self) -> None:
-        """End all workers: idle ones end by themselves, busy ones are killed when they have not ended soon."""
+        """End all workers: idle workers end by themselves, busy workers are killed if they do not end soon."""
         workers, self.workers = self.workers, []
         for worker in workers:
             with contextlib.suppress(OSError):
@@ -71,8 +71,8 @@ class Pool:
         """Start workers until there are ``wanted``, or as many as the system allows.
 
         Raises:
-            SystemRefusal: it allows none.
-            LotteryError: they die before they are ready, one after the other.
+            SystemRefusal: the system allows no worker.
+            LotteryError: workers die before they are ready, one after another.
         """
         while len(self.workers) < min(wanted, self.count):
             try:
@@ -89,11 +89,11 @@ class Pool:
 
     @property
     def idle(self) -> list[Worker]:
-        """Workers that are ready for a task."""
+        """Return the workers that are ready for a task."""
         return [worker for worker in self.workers if worker.ready and worker.node is None]
 
     def give(self, node: Node) -> bool:
-        """Hand a task to an idle worker; False if that worker turns out to be dead or deaf, and is gone now."""
+        """Hand a task to an idle worker; return False if that worker turns out to be dead, and remove it."""
         worker = self.idle[-1]
         try:
             worker.pipe.send(node)
@@ -112,24 +112,25 @@ class Pool:
                     worker.pipe.send(None)
 
     def hear(self) -> Iterator[tuple[str, Node | None, Any]]:
-        """What the workers say, after at most half a second; also which tasks' workers "died", are "silent" or "hung".
+        """Yield the workers' messages, after at most half a second.
 
-        The task is None while a worker starts.
+        A task whose worker died, is silent or hangs is yielded with "died", "silent" or "hung".  The task is None while
+        a worker starts.
 
         Raises:
-            LotteryError: workers die before they are ready, one after the other.
+            LotteryError: workers die before they are ready, one after another.
         """
         by_pipe = {worker.pipe: worker for worker in self.workers}
         for pipe in wait(list(by_pipe), timeout=TURN_SECONDS):
-            yield from self._hear_one(by_pipe[pipe])  # type: ignore[index]
+            yield from self._hear_worker(by_pipe[pipe])  # type: ignore[index]
         for worker in list(self.workers):
             if worker.node or not worker.ready:
                 yield from self._doubt(worker)
 
-    def _hear_one(self, worker: Worker) -> Iterator[tuple[str, Node | None, Any]]:
+    def _hear_worker(self, worker: Worker) -> Iterator[tuple[str, Node | None, Any]]:
         try:
             word, _, detail = worker.pipe.recv()
-        except Exception:  # its end, or bytes that are no message
+        except Exception:  # the pipe's end, or bytes that are not a message
             node = worker.node
             self._remove(worker)
             if node:
@@ -174,15 +175,15 @@ class Pool:
             words = worker.last_words()
             kind = SystemRefusal if is_of_the_system(RuntimeError(words)) else LotteryError
             raise kind(cannot_begin(self.early_deaths, words))
-        self.count = len(self.workers)  # those that run go on
-        self.refused = f"new worker processes die before they begin. The last words of one: {worker.last_words()}"
+        self.count = len(self.workers)  # running workers go on
+        self.refused = f"new worker processes die before they begin. Last output of a worker: {worker.last_words()}"
 
 
 def cannot_begin(deaths: int, words: str) -> str:
-    """What to say of workers that die before they do anything."""
+    """Return the error text for workers that die before they do anything."""
     return (
-        f"{deaths} worker processes in a row died before they could begin. Something that they import, or something in "
+        f"{deaths} worker processes in a row died before they could begin. A module that they import, or a part of "
         "this installation, ends them. A script has to call this under if __name__ == '__main__', since each worker "
-        "imports the script. What is finished is kept, and the same command goes on. The last words of a worker: "
+        "imports the script. What is finished is kept, and the same command goes on. Last output of a worker: "
         f"{words}"
     )

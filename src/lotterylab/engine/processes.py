@@ -1,4 +1,4 @@
-"""A worker process as its parent sees it: how it is started, what its last words were, how it is ended."""
+"""A worker process as its parent sees it: its start, its last output, its end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from lotterylab.engine.patience import Patience
 from lotterylab.engine.worker import ASKS_TO_STOP, Settings, environment, work
 from lotterylab.plan.nodes import Node
 
-LAST_LINES, MOST_LETTERS = 12, 800  # of what a worker wrote before it died
+LAST_LINES, MOST_LETTERS = 12, 800  # of the output of a worker that died
 SAVE_SECONDS = 0.5  # for a busy worker to end by itself
-END_SECONDS = 5.0  # for an idle one
-START_SECONDS = 60.0  # a worker imports torch, perhaps from a slow disk, before its first word
-PIPE_SECONDS = 20  # for a message that has begun: longer, and its other end stands still
+END_SECONDS = 5.0  # for an idle worker
+START_SECONDS = 60.0  # a worker imports torch before its first message, perhaps from a slow disk
+PIPE_SECONDS = 20  # for a message that has begun; if it takes longer, the other end hangs
 
 
 @dataclass(kw_only=True, eq=False)
 class Worker:
-    """A process, our end of its pipe, and what it works on.  ``words``: what it wrote before it was ready."""
+    """A worker: its process, our end of its pipe, and its task; ``words`` is its output before it was ready."""
 
     pipe: Connection
     process: BaseProcess
@@ -40,17 +40,17 @@ class Worker:
     text: str = ""
 
     def end(self, seconds: float = 0.0) -> None:
-        """Wait for its end, then kill it."""
+        """Wait for the process to end, then kill it."""
         with contextlib.suppress(OSError):
             self.pipe.close()
         self.process.join(timeout=seconds)
         if self.process.is_alive():
             self.process.kill()
-            self.process.join(timeout=END_SECONDS)  # one that waits for a broken disk cannot even be killed
+            self.process.join(timeout=END_SECONDS)  # a process that waits for a broken disk cannot be killed
         self.close_words()
 
     def close_words(self) -> None:
-        """Keep what it wrote until now, and let go of the file."""
+        """Keep the output so far and close its file."""
         if self.words:
             with contextlib.suppress(OSError):
                 self.words.seek(0)
@@ -59,16 +59,16 @@ class Worker:
             self.words = None
 
     def last_words(self) -> str:
-        """The end of what it wrote before it was ready, on one line; how it ended, if it wrote nothing."""
+        """Return the end of the output before it was ready, on one line; without output, how the process ended."""
         lines = ["".join(filter(str.isprintable, line)) for line in self.text.strip().splitlines()]
         code = self.process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         words = " | ".join(lines[-LAST_LINES:])
-        return f"...{words[-MOST_LETTERS:]}" if len(words) > MOST_LETTERS else words or f"it said nothing ({how})"
+        return f"...{words[-MOST_LETTERS:]}" if len(words) > MOST_LETTERS else words or f"no output ({how})"
 
 
 def start(settings: Settings, patience_seconds: float) -> Worker:
-    """Start a worker; nothing is left open if that fails.
+    """Start a worker; after a failure nothing is left open.
 
     Raises:
         OSError: the system refuses.
@@ -91,7 +91,7 @@ def start(settings: Settings, patience_seconds: float) -> Worker:
 
 
 def _limit(pipe: Connection) -> None:
-    """Let no message that has begun be waited for without end: a stopped worker may be in the middle of it."""
+    """Limit the time for a message that has begun, since a stopped worker may be in the middle of it."""
     with socket.socket(fileno=os.dup(pipe.fileno())) as ours:
         seconds = struct.pack("ll", PIPE_SECONDS, 0)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
@@ -99,7 +99,7 @@ def _limit(pipe: Connection) -> None:
 
 
 def _file_for_words() -> BinaryIO | None:
-    """Where a worker writes until it is ready; None without a place for it, or without a stderr to go back to."""
+    """Return a file for a worker's output until it is ready, or None without a place for it or without a stderr."""
     try:
         os.fstat(2)
         if hasattr(os, "memfd_create"):
@@ -111,11 +111,11 @@ def _file_for_words() -> BinaryIO | None:
 
 @contextlib.contextmanager
 def _stderr_into(words: BinaryIO | None) -> Iterator[Connection | None]:
-    """Processes started inside write their errors into ``words``; yields what they are to write to afterwards."""
+    """Let processes started inside write errors into ``words``; yield the stderr that they use once they are ready."""
     if words is None:
         yield None
         return
-    before = Connection(os.dup(2), readable=False)  # as a connection, which a process that starts can be given
+    before = Connection(os.dup(2), readable=False)  # a connection can be passed to a process that starts
     try:
         os.dup2(words.fileno(), 2)
         yield before
@@ -126,7 +126,7 @@ def _stderr_into(words: BinaryIO | None) -> Iterator[Connection | None]:
 
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """The variables, for processes started inside.  None: without it."""
+    """Give processes started inside these variables; None removes a variable."""
     before = {name: os.environ.get(name) for name in variables}
     try:
         _set(variables)
@@ -145,8 +145,8 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 @contextlib.contextmanager
 def _deaf_to(signals: tuple[signal.Signals, ...]) -> Iterator[None]:
-    """Processes started inside never hear these signals, not even while they start."""
-    resource_tracker.ensure_running()  # started in between, it would end the blocking
+    """Keep these signals from processes started inside, even while they start."""
+    resource_tracker.ensure_running()  # if it started inside the block, it would unblock the signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield

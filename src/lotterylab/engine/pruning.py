@@ -1,4 +1,4 @@
-"""A Prune node: the batch, the scores, the cut, and what there is to say about it."""
+"""The rule of Prune: the batch, the scores, the cut, and the metrics of the mask."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
-    """The mask of the node and its metrics."""
+    """Return the mask of the node and its metrics."""
     net, view = _view(node, context)
     selection, _ = _pruned(node, view)
     mask = selection.mask
@@ -42,9 +42,9 @@ def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
 
 
 def score_state(node: Prune, context: Context) -> tuple[Scores, dict[str, Tensor]]:
-    """The scores that made the mask, those of the last round, and the gradients on the scoring batch before the first.
+    """Return the scores of the last round, which made the mask, and the gradients on the scoring batch before round 1.
 
-    No gradients for a criterion that sees no data.
+    A criterion without data has no gradients.
     """
     _, view = _view(node, context)
     return _pruned(node, view)[1], _gradients(node, view)
@@ -56,11 +56,11 @@ def _pruned(node: Prune, view: View) -> tuple[Selection, Scores]:
 
 
 def _target(node: Prune, view: View) -> Sparsity:
-    """Return the sparsity asked for; a rate makes it of the earlier mask, whose last layer is the module's last."""
+    """Return the target sparsity; a rate is applied to the earlier mask, whose last layer is the module's last."""
     if not isinstance(node.sparsity, Rate):
         return node.sparsity
     earlier = view.mask or algebra.ones(view.state, view.names)
-    in_module_order = cast(Mask, {name: earlier[name] for name in view.names})  # a stored one is sorted by name
+    in_module_order = cast(Mask, {name: earlier[name] for name in view.names})  # a stored mask is sorted by name
     return node.sparsity.target(in_module_order, node.scope)
 
 
@@ -87,7 +87,7 @@ def _view(node: Prune, context: Context) -> tuple[Network, View]:
 
 
 def _signs(state: State, mask: Mask) -> dict[str, int]:
-    """How many positive and negative entries of the scored state were kept and removed."""
+    """Return the numbers of positive and negative entries of the scored state that were kept and removed."""
     counts = {"kept_positive": 0, "kept_negative": 0, "removed_positive": 0, "removed_negative": 0}
     for name, kept in mask.items():
         for sign, of_sign in (("positive", state[name] > 0), ("negative", state[name] < 0)):
@@ -96,12 +96,12 @@ def _signs(state: State, mask: Mask) -> dict[str, int]:
     return counts
 
 
-def _zero_gradients(found: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Share of the candidates whose gradient on the scoring batch is exactly zero; nothing without gradients."""
-    if not found:
+def _zero_gradients(layer_gradients: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the shares of candidates whose gradient on the scoring batch is exactly 0; empty without gradients."""
+    if not layer_gradients:
         return {}
-    zeros = {name: int((gradient == 0).sum()) for name, gradient in found.items()}
+    zeros = {name: int((gradient == 0).sum()) for name, gradient in layer_gradients.items()}
     return {
-        "zero_gradients": sum(zeros.values()) / sum(gradient.numel() for gradient in found.values()),
-        "zero_gradients_by_layer": {name: zeros[name] / gradient.numel() for name, gradient in found.items()},
+        "zero_gradients": sum(zeros.values()) / sum(gradient.numel() for gradient in layer_gradients.values()),
+        "zero_gradients_by_layer": {name: zeros[name] / gradient.numel() for name, gradient in layer_gradients.items()},
     }

@@ -1,4 +1,4 @@
-"""What is known of a finished node: one line of JSON with its own checksum, in a manifest and in a ledger."""
+"""The record of a finished node: one line of JSON with its own checksum, in a manifest and in a ledger."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any, NoReturn
 
 from lotterylab.engine.files import CHECK_DIGITS, checksum, is_name
 
-LATER = ("spec", "key")  # fields that older records lack; left out of the line while they are empty
+LATER = ("spec", "key")  # fields that older records lack; omitted from the line while they are empty
 
 
 class NewerError(ValueError):
-    """The line holds fields that only a newer version knows: whole, but not for this version to judge."""
+    """The line is whole, but has fields that only a newer version can read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known of a finished node.
+    """The record of a finished node.
 
     Args:
         digest: the node's name, 64 hexadecimal digits.
         kind: the node's class ("Train").
-        metrics: JSON values; a number that is not finite (the run diverged) stands as null.
+        metrics: JSON values; a number that is not finite (the run diverged) is null.
         facts: torch's version, processor, threads and the like.
         blobs: part ("final", "best", "mask") -> SHA-256.  The blobs of a record from a ledger are not in the store.
         inputs: number -> digest of each node that the node was made from.
         spec: the node as canonical JSON (``plan.digest``), nodes inside it as their digests.  Its SHA-256 is the
             digest.  Empty in older records.
-        seconds: how long it took, on one thread.
-        same_as: the run whose result this is, if a run of the same content had finished before.
-        key: the SHA-256 of the run's content, by which such runs find each other.  Empty in older records.
+        seconds: computing time, on one thread.
+        same_as: the earlier run of the same content whose result this is.
+        key: the SHA-256 of the run's content, by which equal runs are found.  Empty in older records.
     """
 
     digest: str
@@ -48,24 +48,24 @@ class Record:
     key: str = ""
 
     def line(self) -> str:
-        """The record as one line: the first 16 digits of the SHA-256 of its JSON, a space, the JSON."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        """Return the record as one line: the first 16 digits of the SHA-256 of its JSON, a space, the JSON."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         written = {name: value for name, value in values.items() if value or name not in LATER}
         text = json.dumps(finite(written), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return f"{checksum(text.encode())} {text}"
 
     @classmethod
     def parse(cls, line: str | bytes) -> Record:
-        """The record of a line.
+        """Return the record of a line.
 
         Raises:
             NewerError: the line is whole, but has fields that this version does not know.
-            ValueError: the line is not what its checksum says, or does not hold a record.
+            ValueError: the line does not match its checksum, or is not a record.
         """
         data = (line.encode() if isinstance(line, str) else line).rstrip(b"\n")
         text = data[CHECK_DIGITS + 1 :]
         if data[: CHECK_DIGITS + 1] != f"{checksum(text)} ".encode():
-            raise ValueError("it is not what its checksum says")
+            raise ValueError("it does not match its checksum")
         try:
             values = DECODER.decode(text.decode())
         except RecursionError:
@@ -85,7 +85,7 @@ class Record:
         return record
 
     def _check_names(self) -> None:
-        """Every name is a SHA-256: a name becomes part of a path."""
+        """Check that every name is a SHA-256, because a name becomes part of a path."""
         for name in (self.digest, *self.blobs.values(), *self.inputs.values(), *filter(None, (self.same_as, self.key))):
             if not is_name(name):
                 raise ValueError(f"it names {str(name)[:80]!r}, which is not a SHA-256 in 64 hexadecimal digits")
@@ -93,10 +93,10 @@ class Record:
             raise ValueError(f"its seconds are {self.seconds}")
 
     def check_spec(self) -> None:
-        """Compare the digest with the spec, if there is one; for records that come from elsewhere.
+        """Compare the digest of a record from elsewhere with its spec, if it has one.
 
         Raises:
-            ValueError: the SHA-256 of the canonical spec is another, or the spec is of another kind of node.
+            ValueError: the SHA-256 of the canonical spec differs, or the spec has another kind of node.
         """
         if not self.spec:
             return
@@ -104,11 +104,11 @@ class Record:
         if hashlib.sha256(text.encode()).hexdigest() != self.digest:
             raise ValueError("its digest is not the SHA-256 of its spec")
         if self.spec.get("is") != self.kind:
-            raise ValueError(f"its kind is {self.kind!r}, its spec is of another")
+            raise ValueError(f"its kind is {self.kind!r}, but its spec has another kind")
 
 
 def is_line_of(data: bytes, digest: str) -> bool:
-    """Whether ``data`` is a whole line of that digest's record, without reading what it says."""
+    """Return whether ``data`` is the whole line of this digest's record, without decoding it."""
     text = data[CHECK_DIGITS + 1 :]
     return data[:CHECK_DIGITS] == checksum(text).encode() and f'"digest":"{digest}"'.encode() in text
 
@@ -128,7 +128,7 @@ DECODER = json.JSONDecoder(parse_constant=_not_json)
 
 
 def finite(value: Any) -> Any:
-    """``value`` with null for every number that JSON cannot write."""
+    """Return ``value`` with null in place of numbers that JSON cannot write."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""A study's rows with the numbers that the store has for them."""
+"""A study's rows with their records in the store."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from lotterylab.plan.plan import Label, Plan, Row
 class Result:
     """One row of a study.
 
-    ``labels``: protocol, activation, method, control, sparsity, seed ...; ``records``: part -> what the store knows of
-    it, only those parts that are finished.  ``nodes``: what each part is.
+    Args:
+        labels: protocol, activation, method, control, sparsity, seed ...
+        records: part -> record, for finished parts.
+        missing: the parts that are not finished.
+        nodes: part -> node.
     """
 
     labels: Mapping[str, Label]
@@ -29,49 +32,49 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Whether every part of the row is finished."""
+        """Return whether every part of the row is finished."""
         return not self.missing
 
     def metric(self, name: str) -> Any:
-        """The metric "part.name" ("train.test_accuracy"); None where the part is missing or has no such number."""
+        """Return the metric "part.name" ("train.test_accuracy"), or None if the part or the number is missing."""
         part, _, metric = name.partition(".")
         record = self.records.get(part)
         return None if record is None else record.metrics.get(metric)
 
 
 class Snapshot(Store):
-    """A store as one command sees it: each record is read once, when it is first asked for.
+    """A store as one command sees it: each record is read once, on first use.
 
-    What the command says then fits together, also while another process computes in the store.  It is for one command:
-    later results are not in it.
+    The numbers of the command then fit together, even while another process computes in the store.  A snapshot serves
+    one command, because it lacks later results.
     """
 
     def __init__(self, store: Store) -> None:
-        vars(self).update(vars(store))  # the same folder and ledgers, opened and checked already
+        vars(self).update(vars(store))  # the same folder and ledgers, already opened and checked
         self._seen: dict[str, Record | None] = {}
         self._whole: dict[str, bool] = {}
 
     def __contains__(self, digest: str) -> bool:
         if digest in self._seen:
             return self._seen[digest] is not None
-        if digest not in self._whole:  # tasks that many rest on are asked for again and again
+        if digest not in self._whole:  # a task on which many rows depend is looked up many times
             self._whole[digest] = super().__contains__(digest)
         return self._whole[digest]
 
     def computed(self, digest: str) -> Record | None:
-        """See ``Store.computed``; what a record holds is decoded when it is asked for."""
+        """Return the record as ``Store.computed`` does; its dictionaries are decoded on first use."""
         data = self._manifest_bytes(digest) if is_name(digest) else None
         return None if data is None else (line_record(data, digest) or super().computed(digest))
 
     def record(self, digest: str) -> Record | None:
-        """See ``Store.record``."""
+        """Return the record as ``Store.record`` does."""
         if digest not in self._seen:
             self._seen[digest] = super().record(digest)
         return self._seen[digest]
 
 
 def results(study: Plan, store: Store) -> list[Result]:
-    """All rows of the study, in its order, each with what is known so far."""
+    """Return all rows of the study, in its order, each with its finished records."""
     snapshot = Snapshot(store)
     return [_result(row, snapshot) for row in study.rows]
 

@@ -1,4 +1,4 @@
-"""What each kind of node does: the one place where the plan meets the methods."""
+"""The rule of each kind of node: the one place where the plan meets the methods."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def execute(node: Node, context: Context) -> Record:
     key = _content_key(node, context) if isinstance(node, Train) else ""
     known: dict[str, Any] = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node)}
     known |= {"spec": canonical(node), "key": key}
-    if key and (twin := _twin(key, store)):
-        record = Record(**known, metrics=twin.metrics, facts=twin.facts, blobs=twin.blobs, same_as=twin.digest)
+    if key and (equal := _equal_run(key, store)):
+        record = Record(**known, metrics=equal.metrics, facts=equal.facts, blobs=equal.blobs, same_as=equal.digest)
         store.commit(record)
         return record
     outcome = RULES[type(node)](node, context)
@@ -51,23 +51,23 @@ def execute(node: Node, context: Context) -> Record:
     )
     store.commit(record)
     if key:
-        with contextlib.suppress(OSError):  # the result exists; the index can be rebuilt
+        with contextlib.suppress(OSError):  # the result exists, and the index can be rebuilt
             store.remember_same(key, node.digest)
     return record
 
 
-def _twin(key: str, store: Store) -> Record | None:
-    """A finished run of the same content whose tensors are all here."""
-    twin = store.same(key)
-    return twin if twin and store.has_blobs_of(twin) else None
+def _equal_run(key: str, store: Store) -> Record | None:
+    """Return a finished run of the same content whose tensors are all in the store."""
+    record = store.same(key)
+    return record if record and store.has_blobs_of(record) else None
 
 
 def _inputs(node: Node) -> dict[str, str]:
-    return {str(number): one.digest for number, one in enumerate(node.inputs())}
+    return {str(number): earlier.digest for number, earlier in enumerate(node.inputs())}
 
 
 def _content_key(node: Train, context: Context) -> str:
-    """Runs with equal keys give equal bits: an identical mask from another target is not trained again."""
+    """Return a key that equal bits share, so that an identical mask from another target is not trained again."""
     begin = beginning(node, context)
     parts = (
         f"train/{Train.version}",
@@ -119,8 +119,8 @@ def _prune(node: Prune, context: Context) -> Outcome:
 
 
 def _measure(node: Measure, context: Context) -> Outcome:
-    values = {name: context.value(one) for name, one in node.of.items()}
-    models = {name: network(one.build()) for name, one in context.models(node.of).items()}
+    values = {name: context.value(measured) for name, measured in node.of.items()}
+    models = {name: network(model.build()) for name, model in context.models(node.of).items()}
     dataset = context.dataset(node.data) if node.data else None
     return Outcome(metrics=node.quantity(values, models, dataset))
 

@@ -1,4 +1,4 @@
-"""Which nodes have to be computed, and in what order."""
+"""The nodes that have to be computed, and their order."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lotterylab.plan.nodes import At, Choose, Node
 
 
 def tasks_behind(node: Node) -> Iterator[Node]:
-    """The nodes that must be in the store before ``node`` can be used.
+    """Yield the nodes that must be in the store before ``node`` can be used.
 
-    A point of a run stands for the run; but its beginning is there before the run, and a step of it is a task of its
-    own.
+    A point of a run needs the run.  Exceptions are the run's beginning, which exists before the run, and a step, which
+    is a task of its own.
     """
     if not isinstance(node, At) or is_task(node):
         yield node
@@ -25,30 +25,30 @@ def tasks_behind(node: Node) -> Iterator[Node]:
 
 
 def is_task(node: At) -> bool:
-    """Whether a point has to be trained for: a step behind the run's first."""
+    """Return whether a point needs training: a step after the run's first."""
     return node.step is not None and not node.begins
 
 
 def task_inputs(node: Node) -> Iterator[Node]:
-    """The tasks whose results a task needs; a step of a run needs what the run needs."""
-    for one in (node.run if isinstance(node, At) else node).inputs():
-        yield from tasks_behind(one)
+    """Yield the tasks whose results a task needs; a step of a run needs the inputs of the run."""
+    for earlier in (node.run if isinstance(node, At) else node).inputs():
+        yield from tasks_behind(earlier)
 
 
 def all_tasks(targets: Iterable[Node]) -> dict[str, Node]:
-    """Every task that the targets rest on, whatever a store has of them, by digest."""
-    found: dict[str, Node] = {}
+    """Return every task on which the targets depend, by digest, whether or not a store has it."""
+    tasks: dict[str, Node] = {}
     left = [task for target in targets for task in tasks_behind(target)]
     while left:
         task = left.pop()
-        if task.digest not in found:
-            found[task.digest] = task
+        if task.digest not in tasks:
+            tasks[task.digest] = task
             left += task_inputs(task)
-    return found
+    return tasks
 
 
 def steps_within(targets: Iterable[Node]) -> dict[str, list[At]]:
-    """The steps that are tasks, by their run's digest, in the order of training, wherever in the plan they stand."""
+    """Return the steps that are tasks, anywhere in the plan, by their run's digest and in the order of training."""
     seen: set[str] = set()
     steps: dict[str, dict[int, At]] = {}
     left = list(targets)
@@ -60,15 +60,15 @@ def steps_within(targets: Iterable[Node]) -> dict[str, list[At]]:
         if isinstance(node, At) and is_task(node):
             steps.setdefault(node.run.digest, {})[node.step or 0] = node
         left += node.inputs()
-    return {digest: [found[step] for step in sorted(found)] for digest, found in steps.items()}
+    return {digest: [run_steps[step] for step in sorted(run_steps)] for digest, run_steps in steps.items()}
 
 
 class Schedule:
     """The tasks that are missing from a store, handed out in the order of the targets.
 
-    A finished task whose blobs are not here (it came from a ledger) is computed again only when a missing task needs
-    its tensors; its metrics are enough for a choice, a table or a page.  The steps of a run that are wanted come before
-    the run, in their order, so that each goes on from the one before.
+    A finished task without tensors in the store (from a ledger) is computed again only if a missing task needs its
+    tensors; its metrics are enough for a choice, a table or a page.  The wanted steps of a run come before the run, in
+    their order, so that each resumes from the step before.
     """
 
     def __init__(self, targets: Iterable[Node], store: Store) -> None:
@@ -88,21 +88,21 @@ class Schedule:
         if task.digest in self.waiting or task.digest in self.running or self._is_here(task, blobs=blobs):
             return
         inputs, before = list(task_inputs(task)), self._before(task)
-        for one in inputs:
-            self._want(one, blobs=not isinstance(task, Choose))
-        for one in before:
-            self._want(one, blobs=False)
-        self._needs[task.digest] = {one.digest for one in (*inputs, *before)} & {*self.waiting, *self.running}
-        self.waiting[task.digest] = task  # after its inputs, so that the order is a valid one
+        for earlier in inputs:
+            self._want(earlier, blobs=not isinstance(task, Choose))
+        for step in before:
+            self._want(step, blobs=False)
+        self._needs[task.digest] = {other.digest for other in (*inputs, *before)} & {*self.waiting, *self.running}
+        self.waiting[task.digest] = task  # after its inputs, so that the order is valid
 
     @cached_property
     def _steps(self) -> dict[str, list[At]]:
         return steps_within(self._targets)
 
     def _before(self, task: Node) -> list[At]:
-        """The steps of a run that are trained before it, or before a later one of them."""
+        """Return the steps of a run that are trained before it, or before a later step."""
         if isinstance(task, At):
-            return [one for one in self._steps[task.run.digest] if (one.step or 0) < (task.step or 0)]
+            return [step for step in self._steps[task.run.digest] if (step.step or 0) < (task.step or 0)]
         return self._steps.get(task.digest, [])
 
     def _is_here(self, task: Node, *, blobs: bool) -> bool:
@@ -112,7 +112,7 @@ class Schedule:
         return record is not None and self.store.has_blobs_of(record)
 
     def next(self) -> Node | None:
-        """The first task whose inputs are all there; None if all others wait for running ones, or none is left."""
+        """Return the first task whose inputs are ready; None if all others wait for running tasks, or none is left."""
         for digest, task in self.waiting.items():
             if not self._needs[digest]:
                 del self.waiting[digest]
@@ -121,28 +121,28 @@ class Schedule:
         return None
 
     def done(self, digest: str) -> None:
-        """A running task has been committed."""
+        """Note that a running task was committed."""
         del self.running[digest]
         for needs in self._needs.values():
             needs.discard(digest)
 
     def give_back(self, digest: str) -> None:
-        """A running task was not finished (its worker died); it is handed out again, first."""
+        """Hand an unfinished task out again first, because its worker died."""
         self.waiting = {digest: self.running.pop(digest), **self.waiting}
 
     def again(self, digest: str) -> None:
-        """A running task found an input damaged or lost; it is handed out again, after what that input takes."""
+        """Hand a running task out again, after the tasks that restore its damaged or lost input."""
         self._want(self.running.pop(digest), blobs=False)
 
     def fail(self, digest: str) -> None:
-        """A running task failed; all that need it are skipped."""
+        """Note that a running task failed, and skip all tasks that need it."""
         self.failed[digest] = self.running.pop(digest)
         lost = {digest}
-        for waiting in list(self.waiting):  # inputs come before those that need them
+        for waiting in list(self.waiting):  # inputs come before the tasks that need them
             if self._needs[waiting] & lost:
                 lost.add(waiting)
                 self.skipped[waiting] = self.waiting.pop(waiting)
 
     def __bool__(self) -> bool:
-        """Whether anything is left to do."""
+        """Return whether any task is left."""
         return bool(self.waiting or self.running)

@@ -1,6 +1,6 @@
-"""What the metrics of a record from elsewhere have to look like, so that no reader of them meets a surprise.
+"""The expected shapes of the metrics of a record from elsewhere, so that its readers can rely on them.
 
-A metric of another name may be any JSON: nothing reads it but a program that asks for it by name.
+Other metrics may be any JSON: only a program that names them reads them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# what a reader takes for granted, by the kind of the node
+# metrics that readers rely on, by the kind of the node
 NEEDED = {
     "Train": ("curves", "epochs", "picked", "test_accuracy", "test_reads", "train_accuracy"),
     "Prune": ("entries", "layers", "mask_digest", "reached", "removed"),
@@ -57,10 +57,10 @@ BY_KIND: Mapping[str, Mapping[str, str]] = {
 
 
 def check_metrics(kind: str, metrics: Mapping[str, Any]) -> None:
-    """Compare the metrics of a record with what its readers expect.
+    """Compare the metrics of a record with the shapes that its readers expect.
 
     Raises:
-        ValueError: one that they need is missing, or one has another shape.
+        ValueError: a needed metric is missing, or a metric has another shape.
     """
     if missing := [name for name in NEEDED.get(kind, ()) if name not in metrics]:
         raise ValueError(f"it lacks the metric '{missing[0]}', which every {kind} has")

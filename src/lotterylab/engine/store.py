@@ -3,19 +3,19 @@
     <store>/format.json                 the version of this layout
     <store>/objects/ab/<sha256>         blobs (safetensors), named by their bytes
     <store>/runs/<digest>/manifest      the ONE file that makes a result exist: hashes, metrics, facts, own checksum
-    <store>/known.jsonl                 records that came from ledgers: numbers without tensors, a line each
+    <store>/known.jsonl                 records that came from ledgers: numbers without tensors, one a line
     <store>/partial/<digest>/checkpoint the last checkpoint of a run that has not finished
     <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
-    <store>/failed/<digest>             why a task failed when it was last tried; gone when it succeeds
+    <store>/failed/<digest>             why the last attempt of a task failed; removed when the task succeeds
     <store>/quarantine/                 damaged files that were set aside
     <store>/lock                        held by the one process that computes
 
-A blob is written before the manifest that names it; the manifest is written whole or not at all.  Whatever a kill
-leaves behind is either a finished result or nothing.
+A blob is written before the manifest that names it, and a manifest is written completely or not at all.  A kill
+therefore leaves either a finished result or nothing.
 
-Every byte that is read is under a checksum, and every file is compared with the name that it was asked by.  A damaged
-file counts as absent: its result is computed again.  ``damage`` lists what was found so far.  Names are SHA-256 in 64
-hexadecimal digits, and no path leads through a link, so that nothing is ever written outside the store.
+Every byte that is read is under a checksum, and every file is compared with its name.  A damaged file counts as absent,
+and its result is computed again.  ``damage`` lists the damage found so far.  Names are SHA-256 in 64 hexadecimal
+digits, and no path leads through a link, so that nothing is ever written outside the store.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from lotterylab.system.refusals import refusals
 if TYPE_CHECKING:
     from torch import Tensor
 
-RACES = 9  # how often in a row the folder of a checkpoint may vanish before its file moves there
+RACES = 9  # how often in a row a checkpoint's folder may vanish before its file moves there
 FOLDERS = ("objects", "runs", "partial", "same", "failed")
 
 
@@ -58,10 +58,10 @@ class Store:
             self.format = read_format(self.files)
 
     def create(self) -> Store:
-        """Make the folders, if they are not there; first of all the file that says which layout they have."""
+        """Make the missing folders, after the file with the version of the layout."""
         self.format = read_format(self.files)  # another process may have made the store since
         if not self.format:
-            # a store that has lost its version may hold what format 1 left
+            # a store without a version may hold files of format 1
             self.format = 1 if any(True for _ in self.digests()) else FORMAT
             write_format(self.files, self.format)
         for name in FOLDERS:
@@ -71,30 +71,30 @@ class Store:
     # -- records -------------------------------------------------------------------------------------------------
 
     def __contains__(self, digest: str) -> bool:
-        """Whether there is a record of that name; quicker than ``record``, since a whole manifest is not parsed."""
+        """Return whether a record of the digest exists, which is faster than ``record`` because it is not parsed."""
         data = self._manifest_bytes(digest) if is_name(digest) else None
         return (data is not None and is_line_of(data, digest)) or self.record(digest) is not None
 
     def record(self, digest: str) -> Record | None:
-        """The record of a finished node, or None; a damaged manifest counts as absent and is noted in ``damage``.
+        """Return the record of a finished node, or None; a damaged manifest is noted and counts as absent.
 
         Raises:
-            RefusedError: a newer version of lotterylab has written it.
+            RefusedError: a newer version of lotterylab wrote it.
         """
         return self.computed(digest) or self._known.get(digest)
 
     def computed(self, digest: str) -> Record | None:
-        """The record of a node that was computed in this store: all its blobs have been here."""
+        """Return the record of a node that was computed in this store, with all its blobs, or None."""
         if not is_name(digest):
             return None
         try:
             state = os.stat(f"{self.path}/runs/{digest}/manifest")
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError:  # a circle of links, or the disk: reading tells which
+        except OSError:  # reading tells a loop of links from a disk error
             self._manifest_bytes(digest)
             return None
-        stamp = (state.st_mtime_ns, state.st_ino, state.st_size)  # a manifest is only ever replaced by another file
+        stamp = (state.st_mtime_ns, state.st_ino, state.st_size)  # a manifest is only replaced by another file
         if digest in self._parsed and self._parsed[digest][0] == stamp:
             return self._parsed[digest][1]
         data = self._manifest_bytes(digest)
@@ -114,49 +114,46 @@ class Store:
         return record
 
     def records(self) -> Iterator[Record]:
-        """All records, in the order of their digests."""
+        """Yield all records, sorted by digest."""
         for digest in sorted(self.names()):
             if record := self.record(digest):
                 yield record
 
     def names(self) -> set[str]:
-        """The digests of all records: of what was computed here, and of what came from ledgers."""
+        """Return the digests of all records, computed here or from ledgers."""
         return {*self.digests(), *self._known}
 
     def digests(self) -> Iterator[str]:
-        """The digests of what was computed here."""
+        """Yield the digests of the results computed here."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.path / "runs") as entries:
             yield from (entry.name for entry in entries if is_name(entry.name))
 
     def commit(self, record: Record) -> None:
-        """Make a result exist.  Its blobs must have been put before.  For the holder of the lock and its workers."""
+        """Make a result exist, after its blobs were stored.  Only the lock's holder and its workers may call this."""
         path = self._manifest(record.digest)
         self.files.write(path, record.line().encode())
-        with contextlib.suppress(OSError):  # the result exists: what is left over is swept later
+        with contextlib.suppress(OSError):  # the result exists, and leftovers are swept later
             self.drop_partial(record.digest)
             self.files.inside(self._failure(record.digest)).unlink(missing_ok=True)
 
     def forget(self, digest: str) -> None:
-        """Remove a manifest.  For the holder of the lock."""
+        """Remove a manifest.  Only the holder of the lock may call this."""
         self.files.remove(self._manifest(digest).parent)
 
     def know(self, records: Iterable[Record]) -> int:
-        """Answer from these records too, in this process alone, if the store has nothing under their digests.
-
-        Returns how many were new.
-        """
+        """Read these records too, in this process alone, and return the number of records that the store lacked."""
         return self._known.add(record for record in records if self.record(record.digest) is None)
 
     def keep_known(self, records: Iterable[Record]) -> None:
-        """Write records without tensors into the store, for its workers.  For the holder of the lock."""
+        """Write records without tensors into the store, for its workers.  Only the holder of the lock may call this."""
         self._known.keep(records)
 
     def only_in_memory(self, digests: Iterable[str]) -> list[Record]:
-        """The records among ``digests`` that only a ledger of this process has."""
+        """Return the records among ``digests`` that exist only in a ledger read by this process."""
         return self._known.only_in_memory(digests)
 
     def set_aside_damage(self) -> None:
-        """Move every file in ``damage`` into quarantine/ (``files.moved`` says so).  For the holder of the lock."""
+        """Move every file in ``damage`` into quarantine/ and report it in ``files.moved``; needs the lock."""
         if self._known.path in self.damage:
             self._known.mend()
         for path, why in list(self.damage.items()):
@@ -164,7 +161,7 @@ class Store:
 
     def _manifest_bytes(self, digest: str) -> bytes | None:
         with contextlib.suppress(DamageError):
-            return read_bytes(f"{self.path}/runs/{digest}/manifest", limit=LIMIT)  # a Path costs more than the reading
+            return read_bytes(f"{self.path}/runs/{digest}/manifest", limit=LIMIT)  # a Path is slower than the reading
         return self.files.read(self._manifest(digest))  # notes the damage
 
     def _manifest(self, digest: str) -> Path:
@@ -173,11 +170,11 @@ class Store:
     # -- blobs ---------------------------------------------------------------------------------------------------
 
     def put(self, tensors: Mapping[str, Tensor]) -> str:
-        """Store tensors; returns the SHA-256 that names them.  Equal tensors are stored once."""
+        """Store tensors and return the SHA-256 that names them.  Equal tensors are stored once."""
         return self.put_bytes(serialize(tensors))
 
     def put_bytes(self, data: bytes) -> str:
-        """Store the bytes of a blob; returns the SHA-256 that names them.  A damaged blob is written anew."""
+        """Store the bytes of a blob and return the SHA-256 that names them.  A damaged blob is rewritten."""
         name = hashlib.sha256(data).hexdigest()
         path = self.blob_path(name)
         if self.files.read(path, limit=len(data)) != data:
@@ -185,48 +182,48 @@ class Store:
         return name
 
     def has_blob(self, name: str) -> bool:
-        """Whether the blob is here."""
+        """Return whether the store has the blob."""
         return is_name(name) and self.blob_path(name).is_file()
 
     def has_blobs_of(self, record: Record) -> bool:
-        """Whether all blobs of the record are here; those of a record from a ledger are not."""
+        """Return whether the store has all blobs of the record; it has no blobs of a record from a ledger."""
         return all(map(self.has_blob, record.blobs.values()))
 
     def get(self, name: str) -> dict[str, Tensor]:
-        """The tensors of a blob, in the order of their names; raises as ``get_bytes`` does."""
+        """Return the tensors of a blob, sorted by name; errors are as in ``get_bytes``."""
         return deserialize(self.get_bytes(name))
 
     def get_bytes(self, name: str) -> bytes:
-        """The bytes of a blob, checked against its name.
+        """Return the bytes of a blob, checked against its name.
 
         Raises:
-            DamageError: the blob is missing, or its bytes are not what its name says.
+            DamageError: the blob is missing, or its bytes do not match its name.
         """
         path = self.blob_path(name)
         data = self.files.read(path, limit=sys.maxsize)
         if data is None and path not in self.damage:
             raise DamageError(
-                f"the store has no {path}: it was lost, or its record came from a ledger. Run the study: what is "
-                "needed is computed again.",
+                f"the store has no {path}: it was lost, or its record came from a ledger. Run the study again: the "
+                "blob is computed again if it is needed.",
                 path,
             )
         if data is None or hashlib.sha256(data).hexdigest() != name:
-            self.damage[path] = "its bytes are not those it was named for"
+            self.damage[path] = "its bytes do not match its name"
             raise DamageError(
-                f"{path} is damaged: its bytes are not those it was named for. Run the study: what is needed is "
-                "computed again.",
+                f"{path} is damaged: its bytes do not match its name. Run the study again: the blob is computed again "
+                "if it is needed.",
                 path,
             )
         return data
 
     def blob_path(self, name: str) -> Path:
-        """Where the blob of that SHA-256 lies."""
+        """Return the path of the blob with this SHA-256."""
         return self.path / "objects" / checked_name(name)[:2] / name
 
-    # -- unfinished runs (``partials`` knows the file) -------------------------------------------------------------
+    # -- unfinished runs (``partials`` reads and writes the file) -------------------------------------------------
 
     def save_partial(self, digest: str, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
-        """Keep a checkpoint of an unfinished run: one file, so that tensors and notes always belong together."""
+        """Keep a checkpoint of an unfinished run in one file, so that tensors and notes always belong together."""
         path = partials.place(self.path, digest)
         whole = unfinished(path.parents[1])
         self.files.write(whole, partials.packed(digest, tensors, notes))
@@ -234,33 +231,33 @@ class Store:
             self.files.make_folder(path.parent)
             try:
                 return os.replace(whole, path)
-            except FileNotFoundError:  # a process that outlived its killed parent has finished the run, and swept
+            except FileNotFoundError:  # a worker that outlived its killed parent finished the run and swept
                 if attempt == RACES - 1:
                     raise
 
     def load_partial(self, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The last checkpoint of an unfinished run; None if there is none or it is damaged (the run starts again)."""
+        """Return the last checkpoint of an unfinished run, or None if it is missing or damaged (the run restarts)."""
         path = partials.place(self.path, digest)
-        if partials.notes_of(digest, path) is None:  # a file of holes may say that it has any size
+        if partials.notes_of(digest, path) is None:  # a sparse file may claim any size
             return None
         return partials.unpacked(digest, self.files.read(path, limit=sys.maxsize))
 
     def partial_notes(self, digest: str) -> dict[str, Any] | None:
-        """The notes of that checkpoint alone, for those who only look: its step, metrics, seconds."""
+        """Return the notes of the last checkpoint (step, metrics, seconds) without its tensors, or None."""
         return partials.notes_of(digest, partials.place(self.path, digest))
 
     def drop_partial(self, digest: str) -> None:
-        """Forget the checkpoint of a run."""
+        """Remove the checkpoint of a run."""
         self.files.remove(partials.place(self.path, digest).parent)
 
     # -- tasks that failed ---------------------------------------------------------------------------------------
 
     def remember_failure(self, digest: str, message: str, trace: str) -> None:
-        """Keep why a task failed, until it succeeds."""
+        """Keep the reason of a task's failure until it succeeds."""
         self.files.write(self._failure(digest), sealed({"digest": digest, "message": message, "trace": trace}))
 
     def failures(self) -> dict[str, dict[str, str]]:
-        """Message and trace of each task that failed when it was last tried, by digest."""
+        """Return the message and trace of each task whose last attempt failed, by digest."""
         failures = {}
         for file in sorted((self.path / "failed").glob("[0-9a-f]*")):
             data = self.files.read(file)
@@ -275,17 +272,17 @@ class Store:
     # -- the index of equal content ------------------------------------------------------------------------------
 
     def same(self, key: str) -> Record | None:
-        """A finished run whose start, mask, data, recipe, seed and facts are the same."""
+        """Return a finished run with the same start, mask, data, recipe, seed and facts, or None."""
         fields = unsealed(self.files.read(self.path / "same" / checked_name(key))) or {}
         record = self.computed(fields.get("digest", "")) if fields.get("key") == key else None
         return record if record and record.key in ("", key) else None
 
     def remember_same(self, key: str, digest: str) -> None:
-        """Enter a finished run in the index."""
+        """Add a finished run to the index."""
         self.files.write(self.path / "same" / checked_name(key), sealed({"key": key, "digest": digest}))
 
-    # -- who computes --------------------------------------------------------------------------------------------
+    # -- the lock ------------------------------------------------------------------------------------------------
 
     def lock(self) -> Lock:
-        """The right to compute in this store, for one process at a time."""
+        """Return the lock that lets one process at a time compute in this store."""
         return Lock(self.path / "lock")

@@ -1,7 +1,7 @@
-"""The switches of torch on which the bits of a result depend, with the value that each has in a new process.
+"""The switches of torch on which the bits of a result depend, with their values in a new process.
 
-Each switch is read and set by the functions that torch's own Python modules call, so that a caller who forbade to set
-flags (``torch.backends.disable_global_flags``) is served too.
+Each switch is read and set by the functions that torch's own Python modules call, so that it also works after a caller
+forbade setting flags (``torch.backends.disable_global_flags``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-# parents before children: an operation whose precision is "none" takes its backend's, and a backend the generic one
+# parents before children: an operation with precision "none" inherits its backend's, and a backend the generic one
 PRECISIONS = (
     ("generic", "all"),
     ("mkldnn", "all"),
@@ -30,9 +30,9 @@ SMALLEST = sys.float_info.min  # the smallest float64 that is not denormal
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:
-    """One switch: how it is read and set, and its value in a new process.
+    """One switch: its reader and writer, and its value in a new process.
 
-    ``gpu``: values with which equal work on a GPU gives equal bits, the usual one first, if the standard does not.
+    ``gpu``: if the standard value does not give equal bits on a GPU, the values that do, the usual value first.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Switch:
     gpu: tuple[Any, ...] = ()
 
     def value_for(self, device: str, value: Any) -> Any:
-        """The value that a task on ``device`` needs, where ``value`` is the caller's."""
+        """Return the value that a task on ``device`` needs if the caller's is ``value``."""
         if device == "cpu" or not self.gpu:
             return self.standard
         return value if value in self.gpu else self.gpu[0]
@@ -50,10 +50,10 @@ class Switch:
 
 @dataclass(frozen=True, kw_only=True)
 class Precisions:
-    """In which precision float32 is multiplied.
+    """The precision of float32 products.
 
-    ``matmul`` and ``cudnn`` are torch's older switches.  ``each`` holds the newer ones, which take precedence, in the
-    order of ``PRECISIONS`` and as they were set: "none" if the parent decides.
+    ``matmul`` and ``cudnn`` are torch's older switches.  ``each`` holds the newer switches, which take precedence, in
+    the order of ``PRECISIONS``; the value "none" leaves the choice to the parent.
     """
 
     matmul: str
@@ -62,13 +62,13 @@ class Precisions:
 
 
 NEW_PROCESS = Precisions(matmul="highest", cudnn=True, each=(*["none"] * 7, "tf32", "tf32"))
-# Left alone, cuDNN rounds the factors of a convolution to TensorFloat-32, 10 bits of mantissa instead of 23
+# By default, cuDNN rounds the factors of a convolution to TensorFloat-32, 10 bits of mantissa instead of 23
 FULL_ON_GPU = Precisions(matmul="highest", cudnn=False, each=(*["none"] * 6, "ieee", "ieee", "ieee"))
 
 
 @cache
 def switches() -> tuple[Switch, ...]:
-    """Every switch; ``modes.no_modes`` holds what is no switch but a stack."""
+    """Return every switch; ``modes.no_modes`` handles the stacks of modes, which are not switches."""
     import torch
 
     c: Any = torch._C
@@ -96,7 +96,7 @@ def switches() -> tuple[Switch, ...]:
         )
 
     blas = c._BlasBackend.Cublas
-    errors_or_warnings = ((True, True), (True, False))  # who wants errors for operations without equal bits keeps them
+    errors_or_warnings = ((True, True), (True, False))  # a caller's errors for operations without equal bits stay
     return (
         switch("threads", torch.get_num_threads, torch.set_num_threads, 1),
         switch("default_dtype", torch.get_default_dtype, torch.set_default_dtype, torch.float32),
@@ -114,7 +114,7 @@ def switches() -> tuple[Switch, ...]:
         flag("nnpack_enabled", True),
         flag("cudnn_enabled", True),
         flag("cudnn_deterministic", False, (True,)),
-        flag("cudnn_benchmark", False),  # kernels chosen by rule, not by a race that another may win next time
+        flag("cudnn_benchmark", False),  # kernels chosen by rule, not by a race with changing winners
         flag("linalg_preferred_backend", c._LinalgBackend.Default),
         *(() if torch.version.hip else (flag("blas_preferred_backend", blas),)),
         flag("cublas_allow_fp16_accumulation", False),
@@ -124,15 +124,15 @@ def switches() -> tuple[Switch, ...]:
         flag("math_sdp_allow_fp16_bf16_reduction", False),
         switch("attention", torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled, True),
         switch("deterministic", _deterministic, _set_deterministic, (False, False), errors_or_warnings),
-        flag("deterministic_fill_uninitialized_memory", True, (False,)),  # it costs time and finds nothing here
+        flag("deterministic_fill_uninitialized_memory", True, (False,)),  # slow, and it finds no errors here
     )
 
 
 def precisions() -> Precisions:
-    """The precisions as they were set.
+    """Return the precisions as they were set.
 
-    torch tells only the effective ones, and its older switches only where they agree with the newer.  So the newer are
-    set to "none" one after the other, and put back.
+    torch reports only the effective precisions, and its older switches only if they agree with the newer ones.  The
+    newer switches are therefore set to "none" one after another, and restored.
     """
     import torch
 
@@ -151,7 +151,7 @@ def precisions() -> Precisions:
 
 
 def set_precisions(value: Precisions) -> None:
-    """Set the older switches, each of which sets some of the newer, and then the newer."""
+    """Set the older switches, each of which changes some newer ones, and then the newer switches."""
     import torch
 
     c: Any = torch._C
@@ -162,7 +162,7 @@ def set_precisions(value: Precisions) -> None:
 
 
 def _cudnn(likely: bool) -> bool:
-    """The older switch of cuDNN.  torch tells it only if it agrees with the newer ones."""
+    """Return cuDNN's older switch, which torch reports only if it agrees with the newer switches."""
     import torch
 
     c: Any = torch._C
@@ -175,9 +175,9 @@ def _cudnn(likely: bool) -> bool:
 
 
 def denormals_are_zero() -> bool:
-    """Whether this thread's processor takes numbers below 1e-308 (float32: 1e-38) for 0.
+    """Return whether this thread's processor treats numbers below 1e-308 (float32: 1e-38) as 0.
 
-    torch sets this and cannot tell it; libraries compiled with ``-ffast-math`` set it when they are loaded.
+    torch can set this but not report it; libraries compiled with ``-ffast-math`` set it when they are loaded.
     """
     return SMALLEST / 2 == 0.0
 
@@ -201,7 +201,7 @@ def _set_deterministic(value: tuple[bool, bool]) -> None:
 
 
 def _nesting() -> int:
-    """How many autocast blocks are open: weights that they have converted are kept until the outermost ends."""
+    """Return the number of open autocast blocks; their converted weights are kept until the outermost ends."""
     import torch
 
     torch.autocast_increment_nesting()
@@ -211,6 +211,6 @@ def _nesting() -> int:
 def _nest(depth: int) -> None:
     import torch
 
-    while (now := _nesting()) != depth:
-        (torch.autocast_increment_nesting if now < depth else torch.autocast_decrement_nesting)()
+    while (depth_now := _nesting()) != depth:
+        (torch.autocast_increment_nesting if depth_now < depth else torch.autocast_decrement_nesting)()
     torch.clear_autocast_cache()

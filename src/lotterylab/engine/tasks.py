@@ -1,4 +1,4 @@
-"""One task in a state of its own, whatever ran before it in this process."""
+"""The computation of one task in a clean state, whatever ran before it in this process."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 def compute(node: Node, context: Context) -> Record:
     """Compute a node whose inputs are in the store, and commit its record.
 
-    The modules of a user that it names are imported before: one that sets a switch while it is imported would else
-    change the task that happens to be the first, and no other.
+    A user's modules that the node names are imported first.  A module that sets a switch while it is imported would
+    otherwise change only the task that happens to be first.
     """
     from lotterylab.engine.rules import execute
 
     for reference in references(node, context.walked):
-        with exact("cpu"), suppress(UsageError):  # the task itself says what is wrong with it
+        with exact("cpu"), suppress(UsageError):  # the task itself reports a missing reference
             find(reference)
     with exact(context.loop_device_of(node)):
         return execute(node, context)
 
 
 def references(node: Node, walked: set[str]) -> Iterator[str]:
-    """References to a user's code in a node and in those it needs, without nodes that have been walked before.
+    """Yield the references to a user's code in a node and in the nodes that it needs, except nodes walked before.
 
     Args:
-        node: where to begin.
-        walked: digests of nodes, to which those that are walked now are added.
+        node: the node to begin with.
+        walked: digests of walked nodes, to which this call adds.
     """
     waiting: list[Any] = [node]
     while waiting:

@@ -1,4 +1,4 @@
-"""Training a node of the plan: from its beginning or its last checkpoint, to a step or to its end."""
+"""Training a node of the plan from its beginning or its last checkpoint, to a step or to its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a rule returns: tensors by part, metrics, facts beyond the common ones."""
+    """The result of a rule: tensors by part, metrics, and facts beyond the common ones."""
 
     tensors: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """How far a training came, and what is needed to judge it.  ``earlier``: seconds spent before this time."""
+    """The state of a training and the parts that evaluate it; ``earlier`` is the seconds spent in earlier calls."""
 
     last: Checkpoint
     net: Any
@@ -49,37 +49,37 @@ class Trained:
 
 
 def train_whole(node: Train, context: Context) -> Outcome:
-    """The rule of ``Train``."""
-    found = _advance(node, context, node.total_steps)
-    last, loader = found.last, found.loader
+    """Compute a ``Train``."""
+    trained = _advance(node, context, node.total_steps)
+    last, loader = trained.last, trained.loader
     tensors = {point: on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
     metrics: dict[str, Any] = {
         "curves": last.metrics,
         "epochs": -(-last.step // loader.steps_per_epoch),
-        **_finals(found.net, last, loader, found.recipe),
+        **_finals(trained.net, last, loader, trained.recipe),
     }
-    if found.recipe.steps is not None or node.first_step:
+    if trained.recipe.steps is not None or node.first_step:
         metrics |= {"steps": last.step - node.first_step, "from_step": node.first_step}
     path = context.path_name(node.model)
     return Outcome(
         tensors=tensors,
         metrics=metrics,
-        facts={"path": path, "data": node.data.content, "earlier_seconds": found.earlier},
+        facts={"path": path, "data": node.data.content, "earlier_seconds": trained.earlier},
     )
 
 
 def train_to_step(node: At, context: Context) -> Outcome:
-    """The rule of a step of a run: its whole checkpoint, from which the run itself goes on too."""
+    """Compute a step of a run: its whole checkpoint, from which the run itself resumes too."""
     assert node.step is not None
-    found = _advance(node.run, context, node.step)
-    save_if_ahead(node.run, context, found.last, found.earlier + found.seconds)
-    tensors = {"state": on_cpu(found.last.state), "optimizer": on_cpu(found.last.optimizer)}
+    trained = _advance(node.run, context, node.step)
+    save_if_ahead(node.run, context, trained.last, trained.earlier + trained.seconds)
+    tensors = {"state": on_cpu(trained.last.state), "optimizer": on_cpu(trained.last.optimizer)}
     facts = {"path": context.path_name(node.run.model), "data": node.run.data.content}
-    return Outcome(tensors=tensors, metrics={"step": found.last.step}, facts=facts)
+    return Outcome(tensors=tensors, metrics={"step": trained.last.step}, facts=facts)
 
 
 def beginning(node: Train, context: Context) -> Checkpoint:
-    """Where a training begins: its masked start, and an optimizer that has seen nothing unless it is restored."""
+    """Return the first checkpoint of a training: its masked start, and a new optimizer unless it is restored."""
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
     net = network(node.model.build())
     begin = replace(first(net, context.state(node.start), mask, recipe), step=node.first_step)
@@ -89,13 +89,13 @@ def beginning(node: Train, context: Context) -> Checkpoint:
         begin = replace(begin, optimizer=slots.masked(checkpoint_at(node.start, context).optimizer, mask))
     if "buffers" in node.restored:
         return begin
-    own = context.state(first_of(node.start))
-    state = {name: tensor if name in net.parameters else own[name] for name, tensor in begin.state.items()}
+    initial = context.state(first_of(node.start))
+    state = {name: tensor if name in net.parameters else initial[name] for name, tensor in begin.state.items()}
     return replace(begin, state=cast(State, state))
 
 
 def checkpoint_at(point: At, context: Context) -> Checkpoint:
-    """The checkpoint at a step of a run."""
+    """Return the checkpoint at a step of a run."""
     if point.begins:
         return beginning(point.run, context)
     blobs = context.record(point).blobs
@@ -104,7 +104,7 @@ def checkpoint_at(point: At, context: Context) -> Checkpoint:
 
 
 def _advance(node: Train, context: Context, until: int) -> Trained:
-    """Train to a step, from the last checkpoint that is not behind it, saving one now and then."""
+    """Train to a step, from the last checkpoint before it, and save checkpoints on the way."""
     recipe = cast(Recipe, context.resolve(node.recipe))
     net = network(node.model.build(pool_first=context.fast))
     loader = context.loader(node.data, recipe, node.order_seed)
@@ -142,17 +142,17 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
 
 
 def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
-    """The facts on which the bits of this training depend."""
+    """Return the facts on which the bits of this training depend."""
     return deciding({**facts(context.device_of(node)), "path": context.path_name(node.model)})
 
 
 def on_cpu(state: Mapping[str, Tensor]) -> State:
-    """The tensors where they can be stored."""
+    """Return the tensors on the CPU, where they can be stored."""
     return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
 
 
 def _finals(net: Any, last: Checkpoint, loader: Any, recipe: Recipe) -> dict[str, Any]:
-    """The numbers of the final state.  The test set is read here, once, unless the recipe watched it as well."""
+    """Return the numbers of the final state; the test set is read once, unless the recipe watched it as well."""
     curves = last.metrics
     test = evaluate(net, last.state, loader, "test")
     finals = {
@@ -167,7 +167,7 @@ def _finals(net: Any, last: Checkpoint, loader: Any, recipe: Recipe) -> dict[str
     if len(loader.dataset.validation):
         finals["validation_accuracy"] = evaluate(net, last.state, loader, "validation").accuracy
     finals |= {name: curves[name] for name in ("best_epoch", "best_step", "diverged_epoch") if name in curves}
-    if recipe.pick == "validation-loss":  # the early-stopping iteration has a test accuracy of its own
+    if recipe.pick == "validation-loss":  # the early-stopping iteration has its own test accuracy
         finals["best_test_accuracy"] = evaluate(net, last.kept["best"], loader, "test").accuracy
         finals["test_reads"] += 1
     return finals
@@ -178,7 +178,7 @@ def _finite(value: float) -> float | None:
 
 
 def save(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
-    """Keep a checkpoint of an unfinished run."""
+    """Save a checkpoint of an unfinished run."""
     tensors = {f"state|{name}": tensor for name, tensor in last.state.items()}
     tensors |= {f"optimizer|{name}": tensor for name, tensor in last.optimizer.items()}
     for point, state in last.kept.items():
@@ -189,7 +189,7 @@ def save(node: Train, context: Context, last: Checkpoint, seconds: float) -> Non
 
 
 def save_if_ahead(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
-    """Keep a checkpoint of a run that is not finished, unless there is one that is further on."""
+    """Save a checkpoint of an unfinished run, unless a later one exists."""
     notes = context.store.partial_notes(node.digest)
     ahead = notes and notes["facts"] == facts_that_decide(node, context) and notes["step"] > last.step
     record = context.store.record(node.digest)
@@ -199,16 +199,16 @@ def save_if_ahead(node: Train, context: Context, last: Checkpoint, seconds: floa
 
 
 def resume_of(node: Train, context: Context, until: int) -> tuple[Checkpoint | None, float]:
-    """The checkpoint of an unfinished run, if it was made under the same facts and is not behind ``until``."""
-    found = context.store.load_partial(node.digest)
-    if found is None or found[1]["facts"] != facts_that_decide(node, context) or found[1]["step"] > until:
+    """Return a run's checkpoint and its seconds, if it has the same facts and is not after step ``until``."""
+    partial = context.store.load_partial(node.digest)
+    if partial is None or partial[1]["facts"] != facts_that_decide(node, context) or partial[1]["step"] > until:
         return None, 0.0
-    tensors, notes = found
+    tensors, notes = partial
     groups: dict[str, dict[str, Tensor]] = {"state": {}, "optimizer": {}}
     for name, tensor in tensors.items():
         group, plain = name.split("|", 1)
         groups.setdefault(group, {})[plain] = tensor
-    kept = {group.removeprefix("kept:"): cast(State, group_) for group, group_ in groups.items() if ":" in group}
+    kept = {group.removeprefix("kept:"): cast(State, state) for group, state in groups.items() if ":" in group}
     checkpoint = Checkpoint(
         step=notes["step"],
         state=cast(State, groups["state"]),

@@ -1,6 +1,6 @@
-"""Keeping a store in order: what kills left, what nothing needs, the index of equal content, older layouts.
+"""Upkeep of a store: leftovers of kills, unneeded files, the index of equal content, older layouts.
 
-All of this is for the holder of the lock.
+Only the holder of the lock may call these functions.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lotterylab.formats.blobs import sweep as sweep_folder
 
 
 def sweep(store: Store) -> None:
-    """Bring the store to today's layout, and remove what kills left; note damaged checkpoints.
+    """Upgrade the store's layout, remove the leftovers of kills, and note damaged checkpoints.
 
-    Kills leave checkpoints of runs that have finished, and files whose writing was cut off.
+    Kills leave checkpoints of finished runs and files that are not complete.
     """
     if store.create().format < FORMAT:
         _upgrade(store)
@@ -47,9 +47,9 @@ def _note_damage(store: Store, folder: Path) -> None:
     path = folder / "checkpoint"
     if not os.path.lexists(path):
         return
-    whole = store.partial_notes(folder.name) is not None  # the head first: a file of holes may say that it has any size
+    whole = store.partial_notes(folder.name) is not None  # the head first, since a sparse file may claim any size
     if not whole or not partials.is_whole(folder.name, store.files.read(path, limit=sys.maxsize) or b""):
-        store.damage[path] = "it is not what its checksum says, or another run's"
+        store.damage[path] = "it does not match its checksum, or belongs to another run"
 
 
 def _writable(store: Store) -> Iterator[Path]:
@@ -61,9 +61,9 @@ def _writable(store: Store) -> Iterator[Path]:
 
 
 def _upgrade(store: Store) -> None:
-    """Format 1 kept records from ledgers among the results, and had no checksums in its small files.
+    """Upgrade a store of format 1, which kept ledger records among the results and small files without checksums.
 
-    What those files held starts again: unfinished runs from their beginning, the index as runs finish.
+    The content of those files starts again: unfinished runs from their beginning, and the index as runs finish.
     """
     messages = store.failures()
     from_ledgers = [
@@ -85,7 +85,7 @@ def _upgrade(store: Store) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """A file that nothing needs, its size in bytes, and why it is not needed."""
+    """An unneeded file, its size in bytes, and the reason why it is not needed."""
 
     path: Path
     bytes: int
@@ -93,7 +93,7 @@ class Garbage:
 
 
 def garbage(store: Store) -> Iterator[Garbage]:
-    """Blobs that no result names, failures and index entries of results that are gone, and what was set aside."""
+    """Yield blobs that no result names, failures and index entries of removed results, and files set aside."""
     records = [record for digest in store.digests() if (record := store.computed(digest))]
     named = {blob for record in records for blob in record.blobs.values()}
     for folder in _entries(store.path / "objects"):
@@ -111,7 +111,7 @@ def garbage(store: Store) -> Iterator[Garbage]:
 
 
 def collect(store: Store) -> list[Garbage]:
-    """Remove the garbage; returns what was removed."""
+    """Remove the garbage and return what was removed."""
     sweep(store)
     removed = []
     for item in garbage(store):
@@ -122,19 +122,19 @@ def collect(store: Store) -> list[Garbage]:
             path.unlink(missing_ok=True)
         removed.append(item)
     for folder in _entries(store.path / "objects"):
-        with contextlib.suppress(OSError):  # it still holds blobs
+        with contextlib.suppress(OSError):  # the folder still holds blobs
             folder.rmdir()
     return removed
 
 
 def reindex(store: Store) -> int:
-    """Build the index of equal content from the results; returns how many entries it has.
+    """Build the index of equal content from the results and return the number of its entries.
 
-    Results of earlier versions do not say their content's key, and are left out.
+    Results of earlier versions have no content key and are left out.
     """
     keys: dict[str, str] = {}
     for digest in sorted(store.digests()):
-        with contextlib.suppress(RefusedError):  # a newer version's, which enters it again by itself
+        with contextlib.suppress(RefusedError):  # a newer version adds its own results again
             record = store.computed(digest)
             if record and record.key and not record.same_as:
                 keys.setdefault(record.key, digest)
@@ -150,7 +150,7 @@ def _garbage(path: Path, why: str) -> Garbage:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """The entries of a folder in the order of their names; none for a link."""
+    """Return the entries of a folder, sorted by name; none for a link."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     return sorted(folder / name for name in os.listdir(folder))

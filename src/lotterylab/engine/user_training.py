@@ -1,4 +1,4 @@
-"""Training by a user's functions: the same checkpoints, masks and records as those of the engine's own loop."""
+"""Training by a user's functions, with the checkpoints, masks and records of the engine's own loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BROKEN = "broken_promises"
 
 @dataclass(frozen=True, kw_only=True)
 class Called:
-    """What a call of a training function left behind.  ``broken``: promises that it did not keep, in words."""
+    """The result of a call of a training function; ``broken`` describes the promises that it broke."""
 
     last: Checkpoint
     broken: tuple[str, ...]
@@ -57,7 +57,7 @@ def call(node: UserTrain, begin: Checkpoint, mask: Mask, until: int) -> Called:
 
 
 def loaded(node: UserTrain, state: Mapping[str, Tensor]) -> nn.Module:
-    """The network with a state."""
+    """Return the user's network with a state."""
     module = node.model.build()
     with torch.no_grad():
         for name, tensor in {**dict(module.named_parameters()), **dict(module.named_buffers())}.items():
@@ -68,7 +68,7 @@ def loaded(node: UserTrain, state: Mapping[str, Tensor]) -> nn.Module:
 def _broken(before: State, after: State, mask: Mask, run: Run) -> Iterator[str]:
     changed = sorted(name for name in before.keys() | after.keys() if _shape(before, name) != _shape(after, name))
     if changed:
-        raise UsageError(f"shape-changed: train_fn left {', '.join(changed)} with another shape, or without a name.")
+        raise UsageError(f"shape-changed: train_fn left {', '.join(changed)} with another shape, or removed the name.")
     lost = [name for name, tensor in after.items() if not bool(tensor.isfinite().all())]
     if lost:
         yield f"diverged: not finite when train_fn returns: {listed(lost)}"
@@ -90,16 +90,16 @@ def _shape(state: State, name: str) -> tuple[int, ...] | None:
     return tuple(state[name].shape) if name in state else None
 
 
-def judged(node: UserTrain, module: nn.Module) -> dict[str, float]:
-    """The numbers that ``eval_fn`` gives, by name; a bare number is the test accuracy.
+def evaluated(node: UserTrain, module: nn.Module) -> dict[str, float]:
+    """Return the numbers that ``eval_fn`` gives, by name; a single number is the test accuracy.
 
     Raises:
-        UsageError: it gives something else.
+        UsageError: ``eval_fn`` returns anything else.
     """
     training = cast(UserTraining, node.recipe)
     with modes_kept(module), torch.no_grad():
-        found = training.evaluate(module)
-    named = found if isinstance(found, Mapping) else {"test_accuracy": found}
+        answer = training.evaluate(module)
+    named = answer if isinstance(answer, Mapping) else {"test_accuracy": answer}
     for name, value in named.items():
         if not isinstance(value, Real) and not (isinstance(value, Tensor) and value.numel() == 1):
             raise UsageError(f"eval_fn gave {name} = {value!r}. Return a number, or a dict of numbers by name.")
@@ -107,28 +107,28 @@ def judged(node: UserTrain, module: nn.Module) -> dict[str, float]:
 
 
 def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, Any]:
-    """The metrics of ``Promises``."""
+    """Return the metrics of ``Promises``."""
     run, mask = node.run, context.mask(node.run.mask)
     until = min(node.steps, run.total_steps)
     first, second = (call(run, begin, mask, until).last for _ in range(2))
-    other = call(replace(run, order_seed=run.order_seed + 1), begin, mask, until).last
-    judgements = [judged(run, loaded(run, first.state)) for _ in range(2)]
+    reseeded = call(replace(run, order_seed=run.order_seed + 1), begin, mask, until).last
+    evaluations = [evaluated(run, loaded(run, first.state)) for _ in range(2)]
     half = call(run, begin, mask, max(1, until // 2)).last
-    on = call(run, half, mask, until).last if half.step < until else half
-    found = {
+    resumed = call(run, half, mask, until).last if half.step < until else half
+    metrics = {
         "steps": until,
         "repeats": _same(first, second),
-        "goes_on": _same(first, on),
-        "order_varies": not _same(first, other),
-        "eval_repeats": str(judgements[0]) == str(judgements[1]),  # as text, in which nan is nan
+        "goes_on": _same(first, resumed),
+        "order_varies": not _same(first, reseeded),
+        "eval_repeats": str(evaluations[0]) == str(evaluations[1]),  # compared as text, in which nan equals nan
         **_of_weights(run, context),
     }
-    if node.rewound is None or not found["repeats"] or not found["goes_on"]:
-        return found
+    if node.rewound is None or not metrics["repeats"] or not metrics["goes_on"]:
+        return metrics
     point = checkpoint_at(node.rewound, context)
     rest = call(run, point, mask, run.total_steps).last
     ends_alike = algebra.digest(rest.state) == algebra.digest(context.state(run.final))
-    return {**found, "steps": run.total_steps, "goes_on": ends_alike}
+    return {**metrics, "steps": run.total_steps, "goes_on": ends_alike}
 
 
 def _of_weights(run: UserTrain, context: Context) -> dict[str, bool]:
@@ -143,10 +143,10 @@ def _same(a: Checkpoint, b: Checkpoint) -> bool:
 
 
 def train_by_user(node: UserTrain, context: Context) -> Outcome:
-    """The rule of ``UserTrain``: one call from its beginning to its end, whatever steps of it were wanted before."""
+    """Compute a ``UserTrain`` in one call from its beginning to its end, whatever steps were computed before."""
     called, earlier, _ = _advance(node, context, node.total_steps, goes_on=False)
     module = loaded(node, called.last.state)
-    numbers = judged(node, module)
+    numbers = evaluated(node, module)
     lost = [name for name, value in numbers.items() if not math.isfinite(value)]
     broken = [f"not-a-number: eval_fn gave {name} = {numbers[name]}; the row has no such number" for name in lost]
     metrics = {
@@ -161,7 +161,7 @@ def train_by_user(node: UserTrain, context: Context) -> Outcome:
 
 
 def train_to_step_by_user(node: At, context: Context) -> Outcome:
-    """The rule of a step of such a run."""
+    """Compute a step of a ``UserTrain``."""
     run = cast(UserTrain, node.run)
     called, earlier, seconds = _advance(run, context, node.step or 0, goes_on=True)
     save_if_ahead(run, context, called.last, earlier + seconds)
@@ -170,19 +170,19 @@ def train_to_step_by_user(node: At, context: Context) -> Outcome:
 
 
 def check_promises(node: Promises, context: Context) -> Outcome:
-    """The rule of ``Promises``."""
+    """Compute a ``Promises``."""
     begin = beginning(node.run, context)
     return Outcome(metrics=promises(node, context, begin))
 
 
 def _advance(node: UserTrain, context: Context, until: int, *, goes_on: bool) -> tuple[Called, float, float]:
-    """The call, seconds spent before it, and in it.  ``goes_on``: from the last step that was wanted before."""
+    """Return the call, the seconds spent before it and in it; with ``goes_on``, resume from the last computed step."""
     resume, earlier = resume_of(node, context, until) if goes_on else (None, 0.0)
     begin = resume or beginning(node, context)
     began = time.perf_counter()
-    if begin.step == until:  # a step of the run was its last
+    if begin.step == until:  # an earlier step was the run's last
         return Called(last=begin, broken=()), earlier, 0.0
     called = call(node, begin, context.mask(node.mask), until)
     before = begin.metrics.get(BROKEN, [])
-    called.last.metrics[BROKEN] = [*before, *(one for one in called.broken if one not in before)]
+    called.last.metrics[BROKEN] = [*before, *(promise for promise in called.broken if promise not in before)]
     return called, earlier, time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Looking for damage in a store, and repairing what can be computed again."""
+"""The search for damage in a store, and its repair by computing results again."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ OWN_FILES = ("format.json", "known.jsonl", "lock")
 
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """Something in a store that is not as it should be, and what ``repair`` does about it.
+    """A damaged part of a store, and its remedy in ``repair``.
 
-    "set aside": it goes to ``quarantine/``, and what it held is computed again when it is needed.  "know": the result
-    keeps its numbers, and its lost tensors are computed again when they are needed.  "format" and "mend":
-    the file is written again without its damage.
+    "set aside": it goes to ``quarantine/``, and its content is computed again when needed.  "know": the result keeps
+    its numbers, and its lost tensors are computed again when needed.  "format" and "mend": the file is rewritten
+    without its damage.
     """
 
     path: Path
@@ -35,22 +35,22 @@ class Damage:
     remedy: Literal["set aside", "know", "format", "mend"] = "set aside"
 
     def __str__(self) -> str:
-        """One line: the path, and what is wrong."""
+        """Return the path and the damage in one line."""
         return f"{shown_path(self.path)}: {shown(self.what)}"
 
 
 def verify(store: Store) -> Iterator[Damage]:
-    """Everything in the store that is damaged, lost or out of place; nothing is changed.
+    """Yield all damaged, lost or misplaced parts of the store, and change nothing.
 
-    A record that came from a ledger names blobs that never were here, which is not damage.  Neither are unfinished
-    files that a killed write left: nothing reads them, and the next run removes them.
+    A record from a ledger names blobs that never were in the store, which is not damage.  Neither are unfinished files
+    of killed writes: no reader opens them, and the next run removes them.
     """
-    store = Store(store.path)  # as it is now
+    store = Store(store.path)  # without cached records
     yield from _format(store)
     yield from _objects(store)
     yield from _runs(store)
     yield from _known(store)
-    if store.format != 1:  # in that one, these files had no checksum; the next run brings the store to today's layout
+    if store.format != 1:  # these files of format 1 have no checksum, and the next run upgrades the store
         yield from _partials(store)
         yield from _sealed_files(store, "same", "key")
         yield from _sealed_files(store, "failed", "digest")
@@ -58,14 +58,14 @@ def verify(store: Store) -> Iterator[Damage]:
 
 
 def repair(store: Store, damages: Iterable[Damage]) -> None:
-    """Set damaged files aside, so that what they held is computed again, and build the index of equal runs again.
+    """Set damaged files aside, so that their content is computed again, and rebuild the index of equal runs.
 
-    ``store.files.moved`` says what was set aside.  For the holder of the lock.
+    ``store.files.moved`` reports the files set aside.  Only the holder of the lock may call this.
     """
     for damage in damages:
         _repair(store, damage)
     for damage in list(_runs(store)):
-        if damage.remedy == "know":  # a blob that was set aside is lost now
+        if damage.remedy == "know":  # a blob that was set aside now counts as lost
             _repair(store, damage)
     reindex(store)
 
@@ -112,7 +112,7 @@ def _runs(store: Store) -> Iterator[Damage]:
             continue
         yield from (Damage(path=file, what="no result has such a file") for file in _children(folder) if file != path)
         if not os.path.lexists(path):
-            continue  # killed between the folder and the manifest; the next result fills it
+            continue  # killed between folder and manifest; the next result fills the folder
         data, wrong = _read(path)
         try:
             record = None if wrong else Record.parse(data)
@@ -120,13 +120,13 @@ def _runs(store: Store) -> Iterator[Damage]:
             if record and not wrong:
                 record.check_spec()
         except NewerError:
-            continue  # whole, but not for this version to judge
+            continue  # whole, but only a newer version can read it
         except ValueError as error:
             record, wrong = None, str(error)
         if wrong:
             yield Damage(path=path, what=wrong)
         elif record and (lost := [part for part, blob in record.blobs.items() if not store.has_blob(blob)]):
-            whole = store.format == 1 and len(lost) == len(record.blobs)  # from a ledger, as far as one can tell
+            whole = store.format == 1 and len(lost) == len(record.blobs)  # probably from a ledger
             if not whole:
                 what = f"{record.kind} {record.digest[:12]} has lost {', '.join(lost)}"
                 yield Damage(path=path, what=what, remedy="know")
@@ -135,7 +135,7 @@ def _runs(store: Store) -> Iterator[Damage]:
 def _known(store: Store) -> Iterator[Damage]:
     path = store.path / "known.jsonl"
     if path.is_symlink():
-        return  # said below, with the other links
+        return  # reported with the other links
     try:
         for number, line in enumerate(read_lines(path), start=1):
             try:
@@ -159,7 +159,7 @@ def _partials(store: Store) -> Iterator[Damage]:
             whole = not path.is_symlink() and partials.notes_of(folder.name, path) is not None
             data, wrong = _read(path, sys.maxsize) if whole else (b"", "")
             if wrong or not partials.is_whole(folder.name, data):
-                yield Damage(path=path, what=wrong or "it is not what its checksum says, or another run's")
+                yield Damage(path=path, what=wrong or "it does not match its checksum, or belongs to another run")
 
 
 def _sealed_files(store: Store, name: str, names_itself: str) -> Iterator[Damage]:
@@ -167,13 +167,13 @@ def _sealed_files(store: Store, name: str, names_itself: str) -> Iterator[Damage
         data, wrong = _read(path)
         fields = unsealed(data)
         if wrong or fields is None:
-            yield Damage(path=path, what=wrong or "it is not what its checksum says")
+            yield Damage(path=path, what=wrong or "it does not match its checksum")
         elif fields.get(names_itself) != path.name:
             yield Damage(path=path, what="it belongs under another name")
 
 
 def _strangers(store: Store) -> Iterator[Damage]:
-    """Links, and other things than folders in the place of folders."""
+    """Yield links, and non-folders in the place of folders."""
     for name in FOLDERS:
         folder = store.path / name
         if os.path.lexists(folder) and not _is_folder(folder):
@@ -184,7 +184,7 @@ def _strangers(store: Store) -> Iterator[Damage]:
 
 
 def _children(folder: Path) -> list[Path]:
-    """The entries of a folder but hidden ones, in the order of their names; none for a link."""
+    """Return the entries of a folder except hidden ones, sorted by name; none for a link."""
     if not _is_folder(folder):
         return []
     return sorted(folder / name for name in os.listdir(folder) if not name.startswith("."))
@@ -192,7 +192,7 @@ def _children(folder: Path) -> list[Path]:
 
 def _wrong_bytes(path: Path) -> str:
     try:
-        return "" if sha256_of(path) == path.name else "its bytes are not those it was named for"
+        return "" if sha256_of(path) == path.name else "its bytes do not match its name"
     except DamageError as error:
         return _without(path, error)
 
@@ -206,7 +206,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _read(path: Path, limit: int = LIMIT) -> tuple[bytes, str]:
-    """The bytes of a file, or what is wrong with it."""
+    """Return the bytes of a file and the damage found; one of the two is empty."""
     if path.is_symlink():
         return b"", "it is a link"
     try:

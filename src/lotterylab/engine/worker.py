@@ -1,4 +1,4 @@
-"""A worker process: one thread of computing, one task at a time, told what to do through a pipe."""
+"""A worker process: one thread, one task at a time, controlled through a pipe."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from lotterylab.errors import DamageError
 from lotterylab.system.refusals import failure
 from lotterylab.system.streams import guarded
 
-# glibc gives large blocks back to the system after each step by default, and every step then pays for fresh pages
-# (3,600 page faults a step of the shallow CNN at batch 64, none with these; 32 MiB is the largest value it accepts)
+# By default glibc returns large blocks to the system after each step, and every step pays for fresh pages (3,600 page
+# faults a step of the shallow CNN at batch 64, none with these values; 32 MiB is the largest that it accepts).
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -31,18 +31,18 @@ ENVIRONMENT = {
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str | None]:
-    """What to change in these variables before a worker is started; None: to remove."""
+    """Return the changes to these variables before a worker starts; None removes a variable."""
     return {**dict.fromkeys(cleared(variables)), **ENVIRONMENT}
 
 
-# terminals, `timeout` and batch systems send these to all processes; the parent hears them, and asks the workers
+# terminals, `timeout` and batch systems send these to all processes; the parent receives them and asks the workers
 ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-BEAT_SECONDS = 1.0  # at most so often, a worker says that steps pass
+BEAT_SECONDS = 1.0  # the shortest time between two reports of a worker that steps pass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every task of a run has in common."""
+    """The settings that all tasks of a run share."""
 
     store: Path
     data_dir: Path | None
@@ -52,14 +52,14 @@ class Settings:
 
 
 def work(pipe: Connection, settings: Settings, stderr: Connection | None = None) -> None:
-    """Take nodes from the pipe until it closes.  Replies: (word, digest, detail), first of all "ready".
+    """Take nodes from the pipe until it closes, and reply (word, digest, detail), beginning with "ready".
 
-    ``stderr``: where to write errors from then on; until then the parent keeps them, to show them if this fails.
+    ``stderr``: where errors go once the worker is ready; until then the parent keeps them, in case the start fails.
     """
-    for one in ASKS_TO_STOP:
-        signal.signal(one, signal.SIG_IGN)
-    os.nice(5)  # a laptop stays usable
-    if "torch" not in sys.modules:  # the caller's script, which Python imports here first, may have set some again
+    for number in ASKS_TO_STOP:
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(5)  # keeps a laptop usable
+    if "torch" not in sys.modules:  # Python imports the caller's script here first, which may set some again
         for name in cleared(os.environ):
             del os.environ[name]
     from lotterylab.engine.context import Context
@@ -82,7 +82,7 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
     if stderr:
         os.dup2(stderr.fileno(), 2)
         stderr.close()
-    facts()  # before a user's module is imported: the libraries read their variables of the environment now
+    facts()  # before a user's module is imported, so that the libraries read their environment variables now
     with guarded():
         link.say("ready", "", None)
         while (node := link.next()) is not None:
@@ -99,14 +99,14 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
 
 
 class Beat:
-    """The steps of a worker, and when to speak of them."""
+    """A counter of steps that decides when to report them."""
 
     def __init__(self) -> None:
         self.count = 0
         self.last = time.monotonic()
 
     def is_due(self) -> bool:
-        """Count a step; True if the last word about steps was long enough ago."""
+        """Count a step and return whether the last report was long enough ago."""
         self.count += 1
         now = time.monotonic()
         if now - self.last < BEAT_SECONDS:
@@ -116,29 +116,29 @@ class Beat:
 
 
 class Link:
-    """The worker's end of the pipe.  A closed pipe means that the parent is gone: stop as if asked to."""
+    """The worker's end of the pipe; a closed pipe means that the parent is gone, which counts as a request to stop."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
         self.asked_to_stop = False
 
     def next(self) -> Any:
-        """The next node, or None when there will be no more."""
+        """Return the next node, or None when no more will come."""
         try:
-            with exact("cpu"):  # it may import the user's module that defines a spec
+            with exact("cpu"):  # receiving may import the user's module that defines a spec
                 return None if self.asked_to_stop else self.pipe.recv()
         except EOFError:
             return None
 
     def say(self, word: str, digest: str, detail: Any) -> None:
-        """Tell the parent; where it is gone, the training under way is the last one, and saves a checkpoint."""
+        """Send a message to the parent; without a parent the current training saves a checkpoint and is the last."""
         try:
             self.pipe.send((word, digest, detail))
         except (BrokenPipeError, ConnectionResetError):
             self.asked_to_stop = True
 
     def stopping(self) -> bool:
-        """Whether the parent has asked to stop (it sends None) or is gone."""
+        """Return whether the parent asked to stop (by sending None) or is gone."""
         if not self.asked_to_stop and self.pipe.poll():
             self.asked_to_stop = self.next() is None
         return self.asked_to_stop

@@ -18,8 +18,8 @@ def disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"{error.filename or path}: {error.strerror or error}. Make room or give another folder; what has arrived "
-            "is kept, and the same command goes on from there."
+            f"{error.filename or path}: {error.strerror or error}. Make room or give another folder; the bytes "
+            "that arrived are kept, and the same command goes on from there."
         ) from error
 
 

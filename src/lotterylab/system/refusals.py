@@ -12,9 +12,11 @@ from lotterylab.errors import LotteryError, SystemRefusal, UsageError
 _AGAIN = "what is finished is kept, and the same command goes on"
 _ROOM = f"Free some space, or use another --store; {_AGAIN}."
 _DISK = "The disk or its connection may be failing: read the system's log, and copy the store to another disk."
-_RIGHTS = "Make the place writable for you, or use another --store."
+_RIGHTS = "Make the path writable for you, or use another --store."
 _FILES = f"Raise the limit of open files (ulimit -n), or use fewer --workers; {_AGAIN}."
-_LOCKS = "This file system cannot lock files, so nothing would keep two processes apart. Use --store on another one."
+_LOCKS = (
+    "This file system cannot lock files, so nothing would keep two processes apart. Use --store on another file system."
+)
 _PROCESSES = (
     "The system allows no more processes or memory now. Close other programs, raise the limit (ulimit -u), or use "
     f"fewer --workers; {_AGAIN}."
@@ -50,14 +52,14 @@ OF_A_PATH = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.ENOENT: f"Something removed it; {_AGAIN}.",
-    errno.ENOTDIR: "Move what has that name away, or use another --store.",
-    errno.EISDIR: "Move what has that name away, or use another --store.",
-    errno.EEXIST: "Move what has that name away, or use another --store.",
-    errno.ENOTEMPTY: "Move what has that name away, or use another --store.",
+    errno.ENOTDIR: "Move the file or folder with that name away, or use another --store.",
+    errno.EISDIR: "Move the file or folder with that name away, or use another --store.",
+    errno.EEXIST: "Move the file or folder with that name away, or use another --store.",
+    errno.ENOTEMPTY: "Move the file or folder with that name away, or use another --store.",
     errno.ELOOP: "A link leads back to itself: remove it, or use another --store.",
     errno.EBADF: "It is closed: open it, or let it lead to /dev/null.",
-    errno.EBUSY: f"Another program holds it: close that; {_AGAIN}.",
-    errno.ETXTBSY: f"Another program holds it: close that; {_AGAIN}.",
+    errno.EBUSY: f"Another program uses it: close that program; {_AGAIN}.",
+    errno.ETXTBSY: f"Another program uses it: close that program; {_AGAIN}.",
 }
 _OF_ANOTHER_KIND = (FileExistsError, NotADirectoryError, IsADirectoryError)  # a file in place of a folder
 _IN_WORDS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -82,10 +84,10 @@ what is finished is kept, and the same command goes on.
     """
     number = errno.ENOMEM if isinstance(error, MemoryError) else _number(error)
     if number is None:
-        words, remedy = str(error) or type(error).__name__, f"Mend that; {_AGAIN}."
+        words, remedy = str(error) or type(error).__name__, f"Repair that; {_AGAIN}."
     else:
         words = f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"
-        remedy = REMEDIES.get(number) or OF_A_PATH.get(number) or f"Mend that; {_AGAIN}."
+        remedy = REMEDIES.get(number) or OF_A_PATH.get(number) or f"Repair that; {_AGAIN}."
     what = " -> ".join(paths(error)) or doing or "a call"
     return SystemRefusal(f"the system refused {what}: {words}. {remedy}")
 
