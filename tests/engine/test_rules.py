@@ -75,7 +75,7 @@ def test_what_is_not_computed_or_no_state_is_said(store):
     context = Context(store=store)
     with pytest.raises(LookupError, match=f"Init {INIT.digest[:12]} is not computed yet"):
         context.state(INIT)
-    with pytest.raises(TypeError, match="a Dense is no state"):
+    with pytest.raises(TypeError, match="a Dense is not a state"):
         context.state(DENSE)
 
 
