@@ -1,0 +1,103 @@
+"""Every report of ``results/`` built again, and what in its tables of numbers differs from an earlier build.
+
+    python benchmarks/same_numbers.py build FOLDER            builds each report into FOLDER/NAME
+    python benchmarks/same_numbers.py compare BEFORE AFTER    lists every number that differs
+
+``build`` reads the command of each report from its README and uses the package that Python imports, so that an older
+tree is measured with ``PYTHONPATH``.  The data sets are found through ``LOTTERYLAB_DATA``.  ``compare`` knows a line
+of a table by all its columns that hold no number; it ends with exit code 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLES = ("results.csv", "differences.csv", "curves.csv", "rates.csv")
+KEYS = {  # the columns that say which number a line holds
+    "results.csv": ("protocol", "activation", "method", "control", "sparsity", "seed", "part", "metric"),
+    "differences.csv": ("what", "a", "b", "where", "sparsity"),
+    "curves.csv": ("protocol", "activation", "method", "control", "sparsity", "seed", "curve", "epoch"),
+    "rates.csv": ("activation", "rate", "trial", "quantity"),
+}
+SHOWN = 12  # differing lines of one table that are printed in full
+
+
+def commands() -> dict[str, list[str]]:
+    """The words after ``lotterylab`` of each committed report, by its folder below ``results``."""
+    found = {}
+    for readme in sorted((ROOT / "results").rglob("README.md")):
+        line = re.search(r"^    lotterylab (report .*) --out <", readme.read_text(encoding="utf-8"), re.MULTILINE)
+        if line:
+            found[str(readme.parent.relative_to(ROOT / "results"))] = shlex.split(line[1])
+    return found
+
+
+def build(folder: Path) -> int:
+    """Build every report; returns how many failed."""
+    failed = 0
+    for name, words in commands().items():
+        out = folder / name
+        command = [sys.executable, "-m", "lotterylab", *words, "--out", str(out)]
+        command += ["--store", str(folder / "no-store")]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        failed += done.returncode != 0
+        print(f"{name}: {'built' if not done.returncode else done.stderr.strip()[-1500:]}", flush=True)
+    return failed
+
+
+def differing(before: Path, after: Path, table: str) -> Iterator[str]:
+    """One line for each number that only one side has, or that both have with different values."""
+    old, new = (_lines(side / table, KEYS[table]) for side in (before, after))
+    for key in old.keys() | new.keys():
+        name = ", ".join(filter(None, key))
+        if key not in old or key not in new:
+            yield f"{'only after' if key not in old else 'only before'}: {name}"
+        elif old[key] != new[key]:
+            columns = sorted({*old[key]} | {*new[key]})
+            changed = [column for column in columns if old[key].get(column) != new[key].get(column)]
+            yield f"{name}: " + "; ".join(f"{one} {old[key].get(one)} -> {new[key].get(one)}" for one in changed)
+
+
+def _lines(file: Path, keys: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, str]]:
+    """The lines of a table by what they are about; equal keys are told apart by their order."""
+    if not file.exists():
+        return {}
+    found, met = {}, Counter()
+    with file.open(encoding="utf-8", newline="") as lines:
+        for line in csv.DictReader(lines):
+            key = tuple(line.pop(name) for name in keys)
+            met[key] += 1
+            found[(*key, f"#{met[key]}" if met[key] > 1 else "")] = line
+    return found
+
+
+def compare(before: Path, after: Path) -> int:
+    """Print what differs in each table of each report; returns how many lines do."""
+    total = 0
+    for name in commands():
+        for table in TABLES:
+            lines = sorted(differing(before / name, after / name, table))
+            total += len(lines)
+            if lines:
+                print(f"{name}/{table}: {len(lines)} lines differ")
+                print("\n".join(f"    {line}" for line in lines[:SHOWN]))
+    print(f"{total} lines differ in all.")
+    return total
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["build", folder]:
+            sys.exit(bool(build(Path(folder).resolve())))
+        case ["compare", before, after]:
+            sys.exit(bool(compare(Path(before), Path(after))))
+        case _:
+            sys.exit(__doc__)
