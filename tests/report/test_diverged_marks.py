@@ -7,6 +7,7 @@ from typing import Any
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.reading.outline import Entry, Line, NumberTable
+from lotterylab.reading.rows import Rows
 from lotterylab.report.anchors import arm_links, run_links
 from lotterylab.report.arms import Arms
 from lotterylab.report.differences import lines
@@ -36,7 +37,7 @@ def table_lines(results: list[Result]) -> list[str]:
     wanted = NumberTable(
         name="one", title="One", how="Fractions.", columns=("start", "a"), rows=(("0", (entry,)), ("1", ("0.7",)))
     )
-    return list(in_markdown(wanted, results))
+    return list(in_markdown(wanted, Rows(results)))
 
 
 def test_a_table_of_a_readme_marks_the_mean_and_explains_the_mark():
@@ -54,7 +55,7 @@ def test_links_to_runs_mark_the_seed():
         results = rows(lost)
         arms = Arms(numbers(results))
         (arm,) = arms.where()
-        for text in (run_links(results), arm_links(arms, arm, (0, 1, 2))):
+        for text in (run_links(Rows(results)), arm_links(arms, arm, (0, 1, 2))):
             assert (">1 *</a>" in text) is marked is ("(* diverged)" in text)
             assert ">0</a>" in text
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lotterylab.auditing.alarms import Alarm
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.table import arms, render, spell
 from some_results import SEEDS, row
 
@@ -53,7 +54,7 @@ def test_an_arm_has_the_seeds_whose_training_is_finished():
     started = row(
         "as-published", "relu", "first-order", 99, sparsity=0.9, control="reinitialised", prune={"reached": 0.1}
     )
-    (first, second) = arms([*MANY, started])
+    (first, second) = arms(Rows([*MANY, started]))
     assert first.seeds == SEEDS and second.labels[1] == "sigmoid"
 
 

@@ -8,6 +8,7 @@ import scipy.stats
 from lotterylab.data import Digits
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
+from lotterylab.reading.rows import Rows
 from lotterylab.studies.contrasts import between_methods, contrasts
 from some_plans import train
 
@@ -49,7 +50,7 @@ def rows():
 
 
 def test_pairs_are_compared_at_the_same_sparsity_and_said_by_holm():
-    found = {(one.a, one.b, one.sparsity): one for one in between_methods(list(rows()))}
+    found = {(one.a, one.b, one.sparsity): one for one in between_methods(Rows(list(rows())))}
     assert set(found) == {
         ("magnitude", "snip", 0.5),
         ("magnitude", "random", 0.5),
@@ -67,7 +68,7 @@ def test_pairs_are_compared_at_the_same_sparsity_and_said_by_holm():
 
 
 def test_one_seed_says_nothing():
-    (one,) = between_methods([row for row in rows() if row.labels["seed"] == 0 and row.labels["sparsity"] == 0.9])
+    (one,) = between_methods(Rows([row for row in rows() if row.labels["seed"] == 0 and row.labels["sparsity"] == 0.9]))
     assert one.says == "cannot be said" and one.p_holm is None
 
 
@@ -82,7 +83,7 @@ def test_chance_is_that_of_the_classes_of_the_data(classes, at_chance):
         found.append(
             Result(labels={**labels, "sparsity": 0.9, "seed": 0}, records={"train": record}, nodes={"train": run})
         )
-    assert [one.at_chance for one in contrasts(found) if one.against == "random mask"] == [at_chance]
+    assert [one.at_chance for one in contrasts(Rows(found)) if one.against == "random mask"] == [at_chance]
 
 
 def test_nothing_is_said_of_a_method_of_which_a_run_diverged_or_of_two_seeds():
@@ -90,7 +91,7 @@ def test_nothing_is_said_of_a_method_of_which_a_run_diverged_or_of_two_seeds():
     for one in lost:
         if one.labels["method"] == "random" and one.labels["seed"] == 3:
             one.records["train"].metrics["diverged_epoch"] = 2
-    found = {(one.a, one.b, one.sparsity): one for one in between_methods(lost)}
+    found = {(one.a, one.b, one.sparsity): one for one in between_methods(Rows(lost))}
     pair = found["magnitude", "random", 0.5]
     assert pair.says == "cannot be said" and pair.p_holm is None and pair.caveat == "1 of 8 runs diverged (random)."
     p = {
@@ -98,5 +99,5 @@ def test_nothing_is_said_of_a_method_of_which_a_run_diverged_or_of_two_seeds():
         for key in (("magnitude", "snip", 0.5), ("magnitude", "snip", 0.9))
     }
     assert found["magnitude", "snip", 0.5].p_holm == pytest.approx(min(1.0, 2 * min(p.values()))), "a family of two"
-    two = between_methods([row for row in rows() if row.labels["seed"] < 2])
+    two = between_methods(Rows([row for row in rows() if row.labels["seed"] < 2]))
     assert {one.says for one in two} == {"cannot be said"} and {one.p_holm for one in two} == {None}

@@ -16,6 +16,7 @@ from lotterylab.plan.nodes import Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import control, fine_tuning, iterative, learning_rate_rewinding, one_shot
 from lotterylab.reading.costs import costs, trainings
+from lotterylab.reading.rows import Rows
 from lotterylab.studies.controls import CONTROLS
 from some_plans import DATA, INIT, MODEL, RECIPE, RUN, compute
 
@@ -68,7 +69,7 @@ def test_arithmetic_is_that_of_the_layers(tmp_path):
     rows = tuple(Row(labels=labels, nodes=nodes) for nodes in parts)
     compute([node for row in rows for node in row.nodes.values()], store)
     found = results(Plan(name="s", title="", question="", rows=rows), store)
-    dense, ticket = costs(found)
+    dense, ticket = costs(Rows(found))
     layers = macs(MODEL.build(), MODEL.shape)
     assert found[0].metric("macs.dense") == layers
     images = RECIPE.epochs * DATA.spec.train

@@ -9,6 +9,7 @@ from lotterylab.commands.main import main
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Mnist
 from lotterylab.plan.nodes import Data, Prune, Shuffle, Train
+from lotterylab.reading.rows import Rows
 from lotterylab.studies import lth_mnist
 from lotterylab.studies.lth_mnist_claims import OURS, OUTLINE, level
 
@@ -54,7 +55,7 @@ def test_every_level_that_a_claim_or_a_comparison_names_is_in_the_standard_study
     for line in lines:
         assert any(all(row.labels[k] == v for k, v in line.labels.items()) for row in study.rows), line.name
     assert len(study.predictions) == len(OURS) == 11
-    assert all(claim.judge([]).word == "not run" for claim in OUTLINE.claims)
+    assert all(claim.judge(Rows()).word == "not run" for claim in OUTLINE.claims)
 
 
 def test_sizes_are_said_and_options_win_over_them(capsys, monkeypatch, tmp_path):

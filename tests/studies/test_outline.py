@@ -12,6 +12,7 @@ from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import BEST_STEP
 from lotterylab.reading.judging import above, equal, gains_more, less, level_reached, more, nothing, percent
 from lotterylab.reading.outline import Chart, Claim, Line, Outline, Versus, differences_of, judged
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import diverged_text
 from lotterylab.report.sections.answers import OURS, counted
 from lotterylab.statistics import holm
@@ -59,7 +60,7 @@ def outline(*of: Versus) -> Outline:
 
 
 def test_comparisons_are_paired_at_each_level_and_against_what_has_no_level():
-    found = differences_of(outline(versus(RANDOM), versus(DENSE)), rows())
+    found = differences_of(outline(versus(RANDOM), versus(DENSE)), Rows(rows()))
     assert [(one.versus.b.name, one.sparsity) for one in found] == [
         ("random", 0.5),
         ("random", 0.9),
@@ -97,7 +98,7 @@ def test_means_beside_a_difference_are_those_of_the_seeds_that_both_sides_have()
 
 
 def test_where_less_is_better_the_other_side_wins():
-    first = differences_of(outline(versus(RANDOM, more_is="worse")), rows())[0]
+    first = differences_of(outline(versus(RANDOM, more_is="worse")), Rows(rows()))[0]
     assert first.says == "random is better"
 
 
@@ -108,7 +109,7 @@ def test_judges_read_the_interval_of_the_paired_differences():
         "cannot be said": more(TICKET, RANDOM, READ, 0.9),
         "not run": more(TICKET, DENSE, READ, 0.7),
     }
-    assert {word: judge(rows()).word for word, judge in claims.items()} == {word: word for word in claims}
+    assert {word: judge(Rows(rows())).word for word, judge in claims.items()} == {word: word for word in claims}
     assert equal(TICKET, DENSE, READ, 0.9, margin=0.005)(rows()).word == "confirmed"
     one = more(TICKET, DENSE, READ, 0.5)(rows())
     low, high = scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["dense", "", 0.0]).confidence_interval(0.95)
@@ -127,23 +128,23 @@ def test_a_claim_without_a_source_is_our_own():
 
 
 def test_two_seeds_resolve_nothing_however_alike_they_are():
-    (one, *_) = differences_of(outline(versus(RANDOM)), rows(seeds=2))
+    (one, *_) = differences_of(outline(versus(RANDOM)), Rows(rows(seeds=2)))
     assert one.p_holm is None and one.says == "unresolved"
 
 
 def test_what_was_not_planned_costs_the_planned_comparisons_nothing():
     planned = versus(RANDOM, planned=(0.5,))
-    found = differences_of(outline(planned, versus(DENSE, planned=())), rows())
+    found = differences_of(outline(planned, versus(DENSE, planned=())), Rows(rows()))
     p = scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["iterative", "random mask", 0.5]).pvalue
     assert [one.planned for one in found] == [True, False, False, False]
     assert found[0].p_holm == pytest.approx(p), "a family of one"
-    alone = differences_of(outline(versus(RANDOM, planned=()), versus(DENSE, planned=())), rows())
+    alone = differences_of(outline(versus(RANDOM, planned=()), versus(DENSE, planned=())), Rows(rows()))
     assert [one.p_holm for one in alone[2:]] != [one.p_holm for one in found[2:]], "a family of four, and of three"
 
 
 def test_a_run_is_not_compared_with_itself():
     same = Line(name="the same", labels=TICKET.labels)
-    assert differences_of(outline(versus(same)), rows()) == []
+    assert differences_of(outline(versus(same)), Rows(rows())) == []
 
 
 def test_a_label_that_both_lines_have_is_what_is_compared():
@@ -159,11 +160,11 @@ def test_a_label_that_both_lines_have_is_what_is_compared():
     across = Versus(
         **{"key": "k", "read": READ, "what": "accuracy", "margin": 0.005, **dict(zip("ab", sides, strict=True))}
     )
-    assert [(one.panel, one.sparsity, one.interval.mean) for one in differences_of(outline(across), results)] == [
+    assert [(one.panel, one.sparsity, one.interval.mean) for one in differences_of(outline(across), Rows(results))] == [
         ("relu", 0.5, 0.0),
         ("relu", 0.9, 0.0),
     ]
-    within = differences_of(outline(versus(RANDOM)), results)
+    within = differences_of(outline(versus(RANDOM)), Rows(results))
     assert [one.panel for one in within] == ["net, relu", "other, relu", "net, relu", "other, relu"]
 
 
@@ -176,8 +177,8 @@ def test_of_runs_that_ended_too_early_nothing_is_said_about_when():
         ]
 
     judge = less(TICKET, DENSE, "train.best_step", 0.5, digits=0)
-    assert judge(with_steps(900)).word == "confirmed"
-    cut = judge(with_steps(1000))
+    assert judge(Rows(with_steps(900))).word == "confirmed"
+    cut = judge(Rows(with_steps(1000)))
     assert cut.word == "cannot be said" and cut.measured.endswith(
         "4 of 8 runs ended while it was still falling (dense)."
     )
@@ -213,14 +214,16 @@ def with_metrics(results: list[Result], where: dict, **metrics) -> list[Result]:
 
 def test_of_a_comparison_with_a_run_that_diverged_nothing_is_said():
     lost = with_metrics(rows(), {"control": "random mask", "seed": 2}, diverged_epoch=3)
-    first, *_ = differences_of(outline(versus(RANDOM)), lost)
+    first, *_ = differences_of(outline(versus(RANDOM)), Rows(lost))
     assert first.says == "unresolved" and first.p_holm is None
     assert first.caveat == "1 of 8 runs diverged (random)."
     judged_one = more(TICKET, RANDOM, READ, 0.5)(lost)
     assert judged_one.word == "cannot be said" and judged_one.measured.endswith("1 of 8 runs diverged (random).")
     assert more(TICKET, DENSE, READ, 0.5)(lost).word == "confirmed", "the others are as they were"
-    assert "random (2)" not in diverged_text(lost) and diverged_text(rows()) == ""
-    assert diverged_text(lost).startswith("2 of 20 runs diverged: net, relu, iterative, random mask, 0.5 (1); net")
+    assert "random (2)" not in diverged_text(Rows(lost)) and diverged_text(Rows(rows())) == ""
+    assert diverged_text(Rows(lost)).startswith(
+        "2 of 20 runs diverged: net, relu, iterative, random mask, 0.5 (1); net"
+    )
 
 
 def test_two_sides_that_are_at_chance_are_neither_equal_nor_apart():
@@ -234,7 +237,7 @@ def test_two_sides_that_are_at_chance_are_neither_equal_nor_apart():
         for record in [one.records["train"]]
         for by in [0.8 if one.labels["method"] == "iterative" else 0.7]
     ]
-    against_random, against_dense = (differences_of(outline(versus(b)), low)[0] for b in (RANDOM, DENSE))
+    against_random, against_dense = (differences_of(outline(versus(b)), Rows(low))[0] for b in (RANDOM, DENSE))
     assert against_random.says == "unresolved"
     assert against_random.caveat == "Not above 0.2, twice chance: ticket, random."
     assert against_dense.says == "dense is better", "a side that has not left chance is worse than one that has"
@@ -244,13 +247,13 @@ def test_two_sides_that_are_at_chance_are_neither_equal_nor_apart():
 def test_when_a_run_was_best_is_not_said_of_runs_that_ended_before():
     ended = with_metrics(rows(), {"method": "iterative"}, best_step=100, steps=100)
     ended = with_metrics(ended, {"method": "dense"}, best_step=50, steps=100)
-    first, *_ = differences_of(outline(versus(DENSE, read=BEST_STEP, more_is="worse")), ended)
+    first, *_ = differences_of(outline(versus(DENSE, read=BEST_STEP, more_is="worse")), Rows(ended))
     assert first.says == "unresolved" and first.caveat.startswith("4 of 8 runs ended while it was still falling")
 
 
 def test_differences_that_are_all_the_same_have_no_p_value():
     same = with_metrics(with_metrics(rows(), {"method": "iterative"}, coarse=5), {"method": "dense"}, coarse=6)
-    first, *_ = differences_of(outline(versus(DENSE, read="train.coarse")), same)
+    first, *_ = differences_of(outline(versus(DENSE, read="train.coarse")), Rows(same))
     assert first.says == "unresolved" and "no spread" in first.caveat and first.p_holm is None
 
 
@@ -261,7 +264,7 @@ def test_claims_are_corrected_for_how_many_could_be_judged():
         Claim(key="c", text="", judge=equal(TICKET, DENSE, READ, 0.9, margin=0.005)),
         Claim(key="d", text="", judge=more(TICKET, DENSE, READ, 0.7)),
     ]
-    found = judged(claims, rows())
+    found = judged(claims, Rows(rows()))
     ticket, dense = (VALUES[key] for key in (("iterative", "", 0.5), ("dense", "", 0.0)))
     assert found[0][1].p == pytest.approx(scipy.stats.ttest_rel(ticket, dense).pvalue)
     family = {number: one.p for number, (_, one) in enumerate(found[:3])}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from lotterylab.reading.rows import Rows
 from lotterylab.studies.published import published_comparison, published_values
 from some_results import pruned, row
 
@@ -32,7 +33,7 @@ def test_a_published_value_is_compared_with_the_mean_and_with_its_own_seed(at_42
         return {"train": {"test_accuracy": at_42 if seed == 42 else others}, "prune": prune}
 
     rows = pruned(PUBLISHED, make, activations=("relu",), methods=("magnitude",))
-    found = {(one.target, one.quantity): one for one in published_comparison(rows) if one.n}
+    found = {(one.target, one.quantity): one for one in published_comparison(Rows(rows)) if one.n}
     accuracy = found[0.5, "last_epoch_val_acc"]
     assert (accuracy.published, accuracy.within, accuracy.within_seed42, accuracy.n) == (
         0.439,
@@ -48,6 +49,6 @@ def test_a_published_value_is_compared_with_the_mean_and_with_its_own_seed(at_42
 
 def test_one_seed_is_compared_by_itself_alone() -> None:
     rows = [row(PUBLISHED, "tanh", "dense", 43, train={"train_accuracy": 0.453})]
-    (found,) = [one for one in published_comparison(rows) if one.n]
+    (found,) = [one for one in published_comparison(Rows(rows)) if one.n]
     assert (found.method, found.ours_mean, found.ours_sd) == ("dense", 0.453, None)
     assert (found.within, found.seed42, found.within_seed42) == (None, None, None)

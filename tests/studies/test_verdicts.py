@@ -13,6 +13,7 @@ import pytest
 from lotterylab.data import Digits
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
+from lotterylab.reading.rows import Rows
 from lotterylab.studies.activations import Options, build
 from lotterylab.studies.activations_predictions import PREDICTIONS
 from lotterylab.studies.activations_questions import QUESTIONS
@@ -127,7 +128,7 @@ def test_each_verdict_can_come_out_each_way(key: str, rows: list[Result], word: 
 
 
 def verdict(key: str, rows: list[Result]) -> Verdict:
-    return next(one for one in verdicts(rows) if one.key == key)
+    return next(one for one in verdicts(Rows(rows)) if one.key == key)
 
 
 def test_the_cases_reach_three_outcomes_of_every_question() -> None:
@@ -161,7 +162,7 @@ def test_a_lead_of_one_seed_is_not_said_to_be_anything() -> None:
 
 
 def test_nothing_run_is_not_run() -> None:
-    for found in verdicts([]):
+    for found in verdicts(Rows()):
         assert (found.verdict, found.n, found.as_predicted) == ("not run", 0, None)
         assert found.measured.startswith("No seed has ")
 
@@ -171,7 +172,7 @@ def test_questions_quote_their_predictions_whole() -> None:
         quoted = [one for key, one in QUESTIONS.items() if key.rstrip("ABC") == prediction.key]
         assert " ".join(one.expected for one in quoted) == prediction.expected
         assert {one.claim for one in quoted} == {prediction.claim}
-    assert [one.key for one in verdicts([])] == list(QUESTIONS)
+    assert [one.key for one in verdicts(Rows())] == list(QUESTIONS)
 
 
 # -- the plan's own rows, with numbers that look like a study's --------------------------------------------------------
@@ -224,7 +225,7 @@ def numbers(part: str, labels) -> dict:
 
 
 def test_the_plan_has_the_rows_of_every_verdict() -> None:
-    found = verdicts(whole_study())
+    found = verdicts(Rows(whole_study()))
     assert [one.key for one in found if one.n < 2] == []
     json.dumps([dataclasses.asdict(one) for one in found], allow_nan=False)
 
@@ -238,15 +239,15 @@ def test_a_study_full_of_holes_has_all_its_verdicts(seed: int) -> None:
             gone = {name: None for name in known.metrics if rng.random() < 0.001}  # not finite
             known.metrics.update(gone)
         holes.append(Result(labels=one.labels, records=kept, missing=tuple(set(one.records) - set(kept))))
-    assert [one.key for one in verdicts(holes)] == list(QUESTIONS)
-    assert len(published_comparison(holes)) == len(published_values())
+    assert [one.key for one in verdicts(Rows(holes))] == list(QUESTIONS)
+    assert len(published_comparison(Rows(holes))) == len(published_values())
 
 
 # -- contrasts ---------------------------------------------------------------------------------------------------------
 
 
 def test_only_planned_contrasts_are_corrected_for_their_number() -> None:
-    found = contrasts(corrected(dense=0.01, magnitude=0.05, spread=0.004))
+    found = contrasts(Rows(corrected(dense=0.01, magnitude=0.05, spread=0.004)))
     assert len(found) == 3 * 3 * 3 * 4  # activations, methods, sparsities, controls
     planned = [one for one in found if one.p_holm is not None]
     assert len(planned) == 3 * 5
@@ -259,11 +260,11 @@ def test_only_planned_contrasts_are_corrected_for_their_number() -> None:
 
 def test_of_arms_that_have_not_left_chance_nothing_is_said_but_that() -> None:
     rows = corrected(dense=0.01, magnitude=0.05, spread=0.004)
-    assert not any(one.at_chance for one in contrasts(rows))
+    assert not any(one.at_chance for one in contrasts(Rows(rows)))
     for row in rows:
         if row.labels["activation"] == "sigmoid" and row.labels["method"] == "magnitude":
             row.records["train"].metrics["test_accuracy"] = 0.1
-    found = contrasts(rows)
+    found = contrasts(Rows(rows))
     assert {one.activation for one in found if one.at_chance} == {"sigmoid"}
     said = verdict("corrected", rows)
     assert "sigmoid -0.390" in said.measured and " with a side at chance" in said.measured

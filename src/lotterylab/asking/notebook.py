@@ -8,19 +8,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lotterylab.engine.results import Result, results
+from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.errors import LotteryError, unknown
 from lotterylab.own_code.options import Option, converted
+from lotterylab.reading.rows import Rows
 
 
-def run_study(name: str, *, store: str | Path, workers: int | None = None, **options: Any) -> list[Result]:
+def run_study(name: str, *, store: str | Path, workers: int | None = None, **options: Any) -> Rows:
     """Compute what is missing of a study and return its rows.
 
     ``run_study("activations", data="digits", preset="small", seeds=1, store="my-store")``; ``options`` are those of the
     command.  ``workers``: processes of one thread each (default: one for each core); 0 computes in this process, which
     knows the models and criteria that were defined in it.  Interrupted (Ctrl-C), the same call goes on.
-    ``report.table.render`` prints the rows.
+    ``reading.table.render`` prints the rows.
 
     Raises:
         UsageError: for options that the command would refuse too.
@@ -44,7 +45,7 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
     if summary.failed:
         first = next(iter(summary.failed.values()))
         raise LotteryError(f"{len(summary.failed)} tasks failed, the first with: {first}")
-    return results(resolved.study, place)
+    return Rows(results(resolved.study, place))
 
 
 def _checked(kind: type, options: Mapping[str, Any], study: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from lotterylab.analysis import Distances
 from lotterylab.asking.checks import MOST_SEEDS
 from lotterylab.auditing.alarms import Alarm, one, ordered
 from lotterylab.criteria import Magnitude, check_criterion
-from lotterylab.engine.results import Result, results
+from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
 from lotterylab.masks.counts import check_target
@@ -30,6 +30,7 @@ from lotterylab.plan.nodes import At, Dense, Init, Measure, Node, Prune
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval, differences, t_interval
 from lotterylab.training.named import code_of
 from lotterylab.training.user import Run, UserModel, UserTraining
@@ -137,9 +138,9 @@ class Tickets:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def rows(self) -> list[Result]:
+    def rows(self) -> Rows:
         """Every row: labels (method, control, sparsity, seed) and records."""
-        return results(self.study, self.store)
+        return Rows(results(self.study, self.store))
 
     @property
     def alarms(self) -> list[Alarm]:
@@ -159,13 +160,15 @@ class Tickets:
         Raises:
             UsageError: the labels leave no row, or several of one seed.
         """
-        rows = [row for row in self.rows if all(_label(row, name) == _spelled(value) for name, value in labels.items())]
-        seeds = [int(row.labels["seed"]) for row in rows]
-        if not rows or len(set(seeds)) < len(seeds):
+        every = self.rows
+        for name in labels:
+            if every and name not in every[0].labels:
+                raise unknown("label", name, every[0].labels)
+        rows = every.where(**{name: _spelled(value) for name, value in labels.items()})
+        if not rows or len(rows.seeds) < len(rows):
             found = "several rows of one seed" if rows else "no row"
-            raise UsageError(f"the labels {labels} leave {found}. There are: {_told(rows or self.rows)}.")
-        measured = {seed: row.metric(f"train.{metric}") for seed, row in zip(seeds, rows, strict=True)}
-        return {seed: float(value) for seed, value in measured.items() if value is not None}
+            raise UsageError(f"the labels {labels} leave {found}. There are: {_told(rows or every)}.")
+        return rows.per_seed(f"train.{metric}")
 
     def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
         """Mean and 95 % t interval over the seeds; a ``UsageError`` where no finished run has the number."""
@@ -206,16 +209,10 @@ def _interval(values: Collection[float], metric: str, nobody: str) -> Interval:
     return t_interval(values)
 
 
-def _told(rows: Sequence[Result]) -> str:
+def _told(rows: Rows) -> str:
     """The labels in which rows differ, with their values."""
-    there = {name: dict.fromkeys(row.labels[name] for row in rows) for name in ("method", "control", "sparsity")}
+    there = {name: rows.labels(name) for name in ("method", "control", "sparsity")}
     return "; ".join(f"{name} {', '.join(map(repr, found))}" for name, found in there.items() if len(found) > 1)
-
-
-def _label(row: Result, name: str) -> str | float:
-    if name not in row.labels:
-        raise unknown("label", name, row.labels)
-    return row.labels[name]
 
 
 def _spelled(value: str | float) -> str | float:

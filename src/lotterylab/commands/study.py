@@ -170,9 +170,13 @@ class Table:
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
         ending.hold(resolved)
         if self.json:
-            from lotterylab.report.rows import as_json
+            from lotterylab.engine.results import results
+            from lotterylab.reading.rows import Rows
+            from lotterylab.reading.table import as_json
 
-            print_json(as_json(resolved.study, store))
+            found = Rows(results(resolved.study, store))
+            ending.hold(found)
+            print_json(as_json(resolved.study, found))
             return 0
         print("\n".join((resolved.study.title, *resolved.study.notes)))
         print()
@@ -193,11 +197,12 @@ class Report:
         """Write the page and print its path."""
         from lotterylab.engine.results import results
         from lotterylab.reading.alarms import alarms_of
+        from lotterylab.reading.rows import Rows
         from lotterylab.report.context import ReportContext
         from lotterylab.report.page import report
 
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
-        found = results(resolved.study, store)
+        found = Rows(results(resolved.study, store))
         ending.hold(resolved, found)
         out = self.out
         if out is None:
@@ -256,9 +261,10 @@ def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -
 def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.engine.results import results
     from lotterylab.reading.alarms import alarms_of
+    from lotterylab.reading.rows import Rows
     from lotterylab.reading.table import render
 
-    found = results(resolved.study, store)
+    found = Rows(results(resolved.study, store))
     ending.hold(found)
     return render(resolved.study.title, found, alarms_of(found))
 

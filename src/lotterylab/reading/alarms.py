@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
-from typing import Any
 
 from lotterylab.auditing.alarms import (
     Alarm,
@@ -34,10 +33,12 @@ from lotterylab.engine.results import Result
 from lotterylab.masks.counts import Share
 from lotterylab.plan.nodes import Init, Prune, Train
 from lotterylab.plan.plan import WHAT
+from lotterylab.reading.rows import Rows
 
 
-def alarms_of(results: Sequence[Result]) -> list[Alarm]:
+def alarms_of(results: Iterable[Result]) -> list[Alarm]:
     """All alarms of the finished parts, faults first; of a control that shares its mask, only those of its training."""
+    results = Rows(results)
     each = chain.from_iterable(_of_one(result) for result in results)
     return ordered(chain(each, _of_targets(results), _of_orders(results)))
 
@@ -121,16 +122,9 @@ def _of_regrown(result: Result, share: float, place: str) -> list[Alarm]:
     )
 
 
-def _groups(results: Iterable[Result], names: Sequence[str]) -> dict[tuple[Any, ...], list[Result]]:
-    groups: dict[tuple[Any, ...], list[Result]] = {}
-    for result in results:
-        groups.setdefault(tuple(result.labels[name] for name in names), []).append(result)
-    return groups
-
-
-def _of_targets(results: Sequence[Result]) -> Iterator[Alarm]:
+def _of_targets(results: Rows) -> Iterator[Alarm]:
     """One mask for several targets of one method."""
-    for group in _groups(results, (*WHAT, "seed")).values():
+    for group in results.by(*WHAT, "seed").values():
         there = [one for one in group if "prune" in one.records and not one.labels["control"]]
         masks = {
             f"{one.labels['sparsity']:g}": (_requested(one), str(one.metric("prune.mask_digest"))) for one in there
@@ -147,9 +141,9 @@ def _requested(result: Result) -> Share:
     return Fraction(m["requested_removed"], m["entries"]) if apart else m["requested"]
 
 
-def _of_orders(results: Sequence[Result]) -> Iterator[Alarm]:
+def _of_orders(results: Rows) -> Iterator[Alarm]:
     """Arms of one activation and seed whose data order differs; controls that are about the order are left out."""
-    for group in _groups(results, ("protocol", "activation", "seed")).values():
+    for group in results.by("protocol", "activation", "seed").values():
         orders: dict[str, str] = {}
         for one in group:
             node, method = one.nodes.get("train"), str(one.labels["method"])

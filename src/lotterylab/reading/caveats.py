@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Train
-from lotterylab.reading.seeds import Read, Rows, diverged, mean, per_seed
+from lotterylab.reading.rows import Read, Sides, mean
 
 BEST_STEP = "train.best_step"  # the early-stopping iteration
 ACCURACIES = ("train.test_accuracy", "train.best_test_accuracy", "train.validation_accuracy")
 
 
-def caveat(sides: Rows, read: Read, values: Collection[float], *, pairs: Iterable[Rows] = ()) -> str:
+def caveat(sides: Sides, read: Read, values: Collection[float], *, pairs: Iterable[Sides] = ()) -> str:
     """Sentences that each begin with a space, or nothing.
 
     ``values``: the differences that are judged.  ``pairs``: the sides that are held against each other, where that is
@@ -22,15 +22,15 @@ def caveat(sides: Rows, read: Read, values: Collection[float], *, pairs: Iterabl
     return diverged_runs(sides) + cut_short(sides, read) + "".join(chance) + no_spread(values)
 
 
-def diverged_runs(sides: Rows) -> str:
+def diverged_runs(sides: Sides) -> str:
     """A run that diverged stopped where it was: its accuracy is no accuracy of a trained network."""
     rows = [row for _, side in sides for row in side]
-    lost = {name: len(diverged(side)) for name, side in sides}
+    lost = {name: len(side.diverged) for name, side in sides}
     of_sides = ", ".join(name for name, count in lost.items() if count)
     return f" {sum(lost.values())} of {len(rows)} runs diverged ({of_sides})." if of_sides else ""
 
 
-def cut_short(sides: Rows, read: Read) -> str:
+def cut_short(sides: Sides, read: Read) -> str:
     """Of runs whose validation loss was still falling when they ended nobody knows when it would have been lowest."""
     if read != BEST_STEP:
         return ""
@@ -41,12 +41,12 @@ def cut_short(sides: Rows, read: Read) -> str:
     return f" {len(ended)} of {len(runs)} runs ended while it was still falling ({', '.join(dict.fromkeys(ended))})."
 
 
-def at_chance(sides: Rows, read: Read) -> str:
+def at_chance(sides: Sides, read: Read) -> str:
     """Where no side has left chance, a difference is about nothing that was learnt."""
     if read not in ACCURACIES:
         return ""
     bound = max((twice_chance(side) for _, side in sides), default=0.0)
-    means = [mean(found) for _, side in sides if (found := per_seed(side, read))]
+    means = [mean(found) for _, side in sides if (found := side.per_seed(read))]
     if not means or max(means) >= bound:
         return ""
     return f" Not above {bound:g}, twice chance: {', '.join(name for name, _ in sides)}."

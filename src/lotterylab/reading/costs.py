@@ -6,12 +6,13 @@ run that many tickets share counts for each of them, as it would for somebody wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import At, Dense, Node, Prune, Shuffle, Train, nodes_in
+from lotterylab.reading.rows import Rows
 
 THROUGH = ("start", "mask", "of", "run")  # a learning rate that was chosen, and its trials, belong to no ticket
 PASSES = 3  # forward, and backward twice as much: for the inputs of each layer and for its weights
@@ -34,7 +35,7 @@ class Cost:
     seconds: float | None
 
 
-def costs(results: Sequence[Result]) -> list[Cost | None]:
+def costs(results: Rows) -> list[Cost | None]:
     """One for each row; None of rows without a finished training."""
     records = {record.digest: record for result in results for record in result.records.values()}
     counted = {

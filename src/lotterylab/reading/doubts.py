@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Train
+from lotterylab.reading.rows import Rows
 
-Doubt: TypeAlias = "str | Callable[[Sequence[Result]], str]"  # "" where it does not hold
+Doubt: TypeAlias = "str | Callable[[Rows], str]"  # "" where it does not hold
 
 
-def held(doubts: Sequence[Doubt], results: Sequence[Result]) -> list[str]:
+def held(doubts: Sequence[Doubt], results: Rows) -> list[str]:
     """Those that hold for these rows."""
     texts = [one if isinstance(one, str) else one(results) for one in doubts]
     return [text for text in texts if text]
@@ -21,7 +21,7 @@ def if_below(name: str, limit: float, text: str) -> Doubt:
     """``text``, its {value} filled in, where a number of the runs is below ``limit``: "images" they train on, "steps"
     or "epochs" of the longest, or a field of the model such as "width"."""
 
-    def doubt(results: Sequence[Result]) -> str:
+    def doubt(results: Rows) -> str:
         found = [value for value in _values(name, results) if value is not None]
         value = max(found, default=limit)
         return text.format(value=f"{value:,}") if value < limit else ""
@@ -32,14 +32,14 @@ def if_below(name: str, limit: float, text: str) -> Doubt:
 def of_data(field: str, texts: dict[Any, str]) -> Doubt:
     """The text for the value of a field of the data, where there is one."""
 
-    def doubt(results: Sequence[Result]) -> str:
+    def doubt(results: Rows) -> str:
         values = {getattr(data.spec, field, None) for _, data in _trainings(results)}
         return " ".join(text for value, text in texts.items() if value in values)
 
     return doubt
 
 
-def _values(name: str, results: Sequence[Result]) -> Iterator[float | None]:
+def _values(name: str, results: Rows) -> Iterator[float | None]:
     for run, data in _trainings(results):
         if name == "images":
             yield data.spec.train
@@ -51,6 +51,6 @@ def _values(name: str, results: Sequence[Result]) -> Iterator[float | None]:
             yield getattr(run.model, name, None)
 
 
-def _trainings(results: Sequence[Result]) -> Iterator[tuple[Train, Data]]:
+def _trainings(results: Rows) -> Iterator[tuple[Train, Data]]:
     runs = (row.nodes.get("train") for row in results)
     return ((run, run.data) for run in runs if isinstance(run, Train) and isinstance(run.data, Data))

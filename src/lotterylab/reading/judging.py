@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat
 from lotterylab.reading.outline import Judgement, Line, rows_at
 from lotterylab.reading.questions import FEWEST, Word, is_above, is_below, is_equal, shown
-from lotterylab.reading.seeds import PerSeed, Read, Rows, in_common, mean, per_seed
+from lotterylab.reading.rows import PerSeed, Read, Rows, Sides, in_common, mean
 from lotterylab.statistics import Interval, differences, equivalence_p_value, p_value, t_interval
 
-Judge = Callable[[Sequence[Result]], Judgement]
+Judge = Callable[[Rows], Judgement]
 Test = Callable[[list[float]], "tuple[Word, float | None]"]  # a word on these values, and its p value
 
 
@@ -41,7 +40,7 @@ def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digit
 def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int = 4) -> Judge:
     """The mean over seeds of one line at a sparsity is above ``than``."""
 
-    def judge(results: Sequence[Result]) -> Judgement:
+    def judge(results: Rows) -> Judgement:
         values = list(at(line, results, read, sparsity).values())
         if not values:
             return Judgement(word="not run", measured="No seed has it.", n=0)
@@ -55,7 +54,7 @@ def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int =
 def _difference(
     a: Line, b: Line, read: Read, sparsity: float, digits: int, test: Test, floor: float | None = None
 ) -> Judge:
-    def judge(results: Sequence[Result]) -> Judgement:
+    def judge(results: Rows) -> Judgement:
         ours, theirs = in_common(*(at(side, results, read, sparsity) for side in (a, b)))
         if not ours:
             return Judgement(word="not run", measured="No seed has both.", n=0)
@@ -75,7 +74,7 @@ def gains_more(
 ) -> Judge:
     """What ``first`` gains (its first line minus its second) is above what ``second`` gains; paired by seed."""
 
-    def judge(results: Sequence[Result]) -> Judgement:
+    def judge(results: Rows) -> Judgement:
         sides = ((at(a, results, read, sparsity), at(b, results, read, sparsity)) for a, b in (first, second))
         gains = in_common(*(minus(*pair) for pair in sides))
         values = differences(*gains)
@@ -112,7 +111,7 @@ def _alike(margin: float) -> Test:
     return test
 
 
-def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Rows, digits: int) -> Judgement:
+def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Sides, digits: int) -> Judgement:
     """The judgement of these values; of fewer than three seeds, and where there is a doubt, nothing is said."""
     interval = t_interval(values)
     said = interval.n >= FEWEST and not doubt
@@ -120,14 +119,14 @@ def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Rows,
     return Judgement(word=word, measured=text + doubt, n=interval.n, interval=interval, digits=digits, rows=sides, p=p)
 
 
-def nothing(results: Sequence[Result]) -> str:
+def nothing(results: Rows) -> str:
     """What a study says whose numbers do not reach as far as its sentence."""
     if any(row.complete for row in results):
         return "Nothing can be said: no finished seed has the runs that the study's sentence is about."
     return "Nothing can be said yet: no seed is finished."
 
 
-def level_reached(results: Sequence[Result], wanted: float) -> float:
+def level_reached(results: Rows, wanted: float) -> float:
     """The sparsity that a study speaks of; of a smaller one that does not go so far, its highest."""
     levels = {float(row.labels["sparsity"]) for row in results}
     return wanted if wanted in levels or not levels else max(levels)
@@ -143,7 +142,7 @@ def minus(a: PerSeed, b: PerSeed) -> PerSeed:
     return {seed: value - b[seed] for seed, value in a.items() if seed in b}
 
 
-def apart_from(base: Line, lines: Iterable[Line], results: Sequence[Result], read: Read, sparsity: float) -> list[str]:
+def apart_from(base: Line, lines: Iterable[Line], results: Rows, read: Read, sparsity: float) -> list[str]:
     """Each other line minus ``base``, in words, with its interval; of lines of which nothing is known, nothing."""
     own = at(base, results, read, sparsity)
     found = []
@@ -159,13 +158,13 @@ def of(line: Line, **labels: str | float) -> Line:
     return Line(name=", ".join([line.name, *map(str, labels.values())]), labels={**line.labels, **labels})
 
 
-def at(line: Line, results: Sequence[Result], read: Read, sparsity: float) -> PerSeed:
+def at(line: Line, results: Rows, read: Read, sparsity: float) -> PerSeed:
     """One number for each seed of a line at a sparsity; of one without sparsities, its only one."""
-    return per_seed(rows_at(line, results, sparsity), read)
+    return rows_at(line, results, sparsity).per_seed(read)
 
 
-def _behind(lines: Iterable[Line], results: Sequence[Result], sparsity: float) -> Rows:
-    return tuple((line.name, tuple(rows_at(line, results, sparsity))) for line in lines)
+def _behind(lines: Iterable[Line], results: Rows, sparsity: float) -> Sides:
+    return tuple((line.name, rows_at(line, results, sparsity)) for line in lines)
 
 
 def _at_the_floor(means: Mapping[str, float], floor: float | None) -> str:

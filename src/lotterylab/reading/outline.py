@@ -13,7 +13,7 @@ from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat
 from lotterylab.reading.doubts import Doubt
 from lotterylab.reading.questions import FEWEST, Outcome, Word, is_equal, outcome
-from lotterylab.reading.seeds import Read, Rows, grouped, per_seed, where
+from lotterylab.reading.rows import Read, Rows, Sides
 from lotterylab.statistics import Interval, differences, holm, p_value, power_note, t_interval
 
 Labels: TypeAlias = Mapping[str, str | float]
@@ -26,9 +26,9 @@ class Line:
     name: str
     labels: Labels
 
-    def rows(self, results: Sequence[Result]) -> list[Result]:
+    def rows(self, results: Rows) -> Rows:
         """The rows."""
-        return where(results, **self.labels)
+        return results.where(**self.labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ class Difference:
     interval: Interval
     equal: Word
     p_holm: float | None = None
-    rows: Rows = ()
+    rows: Sides = ()
     caveat: str = ""
 
     @property
@@ -181,7 +181,7 @@ class Judgement:
     n: int
     interval: Interval | None = None
     digits: int = 4
-    rows: Rows = ()
+    rows: Sides = ()
     p: float | None = None
     p_holm: float | None = None
 
@@ -195,7 +195,7 @@ class Claim:
 
     key: str
     text: str
-    judge: Callable[[Sequence[Result]], Judgement]
+    judge: Callable[[Rows], Judgement]
     source: str = ""
 
 
@@ -210,7 +210,7 @@ class Outline:
     charts: tuple[Chart, ...]
     versus: tuple[Versus, ...]
     claims: tuple[Claim, ...]
-    conclude: Callable[[Sequence[Result], Sequence[Difference]], str]
+    conclude: Callable[[Rows, Sequence[Difference]], str]
     would_change: str
     doubts: tuple[Doubt, ...] = field(default=())
     predicted: str = "Written into the study before anything ran."
@@ -219,7 +219,7 @@ class Outline:
     tables: tuple[NumberTable, ...] = ()
 
 
-def differences_of(outline: Outline, results: Sequence[Result]) -> list[Difference]:
+def differences_of(outline: Outline, results: Rows) -> list[Difference]:
     """Every comparison at every sparsity of which at least one seed has both sides.
 
     A run that is both sides, as the first round of iterative pruning and the one-shot ticket are, is no comparison.
@@ -249,29 +249,30 @@ def differences_of(outline: Outline, results: Sequence[Result]) -> list[Differen
 Judged: TypeAlias = Sequence[tuple[Claim, Judgement]]
 
 
-def judged(claims: Sequence[Claim], results: Sequence[Result]) -> Judged:
+def judged(claims: Sequence[Claim], results: Rows) -> Judged:
     """Each claim with its judgement; their p values are adjusted for the number of those that could be judged."""
     found = [(claim, claim.judge(results)) for claim in claims]
     adjusted = holm({number: one.p for number, (_, one) in enumerate(found) if one.p is not None})
     return [(claim, replace(one, p_holm=adjusted.get(number))) for number, (claim, one) in enumerate(found)]
 
 
-def _pairs(versus: Versus, results: Sequence[Result]) -> Iterator[tuple[str, float, list[float], Rows]]:
+def _pairs(versus: Versus, results: Rows) -> Iterator[tuple[str, float, list[float], Sides]]:
     compared = versus.a.labels.keys() & versus.b.labels.keys()
     shared = [name for name in ("protocol", "activation") if name not in compared]
-    a, b = (grouped(line.rows(results), "sparsity", *shared, "seed") for line in (versus.a, versus.b))
+    a, b = (line.rows(results).by("sparsity", *shared, "seed") for line in (versus.a, versus.b))
     sides: dict[tuple, tuple[list[Result], list[Result]]] = {}
     for (sparsity, *place, seed), rows in a.items():
-        others = b.get((sparsity, *place, seed)) or b.get((0.0, *place, seed), [])
+        others = b.get((sparsity, *place, seed)) or b.get((0.0, *place, seed), Rows())
         if not others or [_run(row) for row in rows] == [_run(row) for row in others]:
             continue
         mine, theirs = sides.setdefault((sparsity, *place), ([], []))
         mine += rows
         theirs += others
-    for (sparsity, *place), (rows, others) in sides.items():
-        values = differences(per_seed(rows, versus.read), per_seed(others, versus.read))
+    for (sparsity, *place), found in sides.items():
+        rows, others = map(Rows, found)
+        values = differences(rows.per_seed(versus.read), others.per_seed(versus.read))
         if values:
-            both = (versus.a.name, tuple(rows)), (versus.b.name, tuple(others))
+            both = (versus.a.name, rows), (versus.b.name, others)
             yield ", ".join(map(str, place)), sparsity, values, both
 
 
@@ -279,8 +280,7 @@ def _run(row: Result) -> str:
     return row.records["train"].digest if "train" in row.records else ""
 
 
-def rows_at(line: Line, results: Sequence[Result], sparsity: float) -> list[Result]:
+def rows_at(line: Line, results: Rows, sparsity: float) -> Rows:
     """The rows of a line at a sparsity; of one without sparsities, all of them."""
     rows = line.rows(results)
-    here = [row for row in rows if row.labels["sparsity"] == sparsity]
-    return here or [row for row in rows if not row.labels["sparsity"]]
+    return rows.where(sparsity=sparsity) or rows.where(sparsity=0.0)

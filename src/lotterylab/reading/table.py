@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.engine.results import Result
 from lotterylab.formats.text import shown
-from lotterylab.plan.plan import ARM
+from lotterylab.plan.plan import ARM, Plan
+from lotterylab.reading.alarms import alarms_of
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark, lacking_text
 from lotterylab.statistics import t_interval
 
@@ -44,19 +46,30 @@ MEANINGS = {  # of the columns whose headings do not say it
 }
 
 
-def arms(results: Iterable[Result]) -> Iterator[Line]:
+def arms(results: Rows) -> Iterator[Line]:
     """The arms in the order of the study; only seeds whose training is finished."""
-    groups: dict[tuple[Any, ...], list[Result]] = {}
-    for result in results:
-        if "train" in result.records:
-            groups.setdefault(tuple(result.labels[name] for name in ARM), []).append(result)
-    for labels, several in groups.items():
-        values = {
-            heading: tuple(value for one in several if (value := one.metric(metric)) is not None)
-            for heading, (metric, _) in COLUMNS.items()
-        }
-        seeds = tuple(int(one.labels["seed"]) for one in several)
-        yield Line(labels=labels, seeds=seeds, values=values, mark=diverged_mark(several))
+    for labels, rows in results.trained.by(*ARM).items():
+        values = {heading: tuple(rows.per_seed(metric).values()) for heading, (metric, _) in COLUMNS.items()}
+        yield Line(labels=labels, seeds=tuple(rows.seeds), values=values, mark=diverged_mark(rows))
+
+
+def as_json(study: Plan, results: Rows) -> dict[str, Any]:
+    """Title, notes, rows (labels, digests, metrics by part) and alarms, as plain values for programs."""
+    return {
+        "study": study.name,
+        "title": study.title,
+        "notes": list(study.notes),
+        "rows": [
+            {
+                "labels": dict(row.labels),
+                "complete": row.complete,
+                "digests": {part: node.digest for part, node in row.nodes.items()},
+                "metrics": {part: record.metrics for part, record in row.records.items()},
+            }
+            for row in results
+        ],
+        "alarms": [asdict(alarm) for alarm in alarms_of(results)],
+    }
 
 
 def spell(values: Sequence[float], digits: int = 3) -> str:
@@ -71,7 +84,7 @@ def spell(values: Sequence[float], digits: int = 3) -> str:
 
 def render(
     title: str,
-    results: Sequence[Result],
+    results: Iterable[Result],
     alarms: Sequence[Alarm],
     *,
     width: int | None = None,
@@ -84,6 +97,7 @@ def render(
     from shutil import get_terminal_size
     from textwrap import fill
 
+    results = Rows(results)
     width = width or get_terminal_size((100, 24)).columns
     lines = list(arms(results))
     parts: list[str] = []

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 
-from lotterylab.engine.results import Result
 from lotterylab.plan.plan import ARM
-from lotterylab.reading.seeds import diverged
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval
 
 FEW = 6  # arms that are named
@@ -45,10 +43,10 @@ def p_text(p: float | None) -> str:
     return f"{p:.4f}" if p >= 1e-4 else "< 0.0001"
 
 
-def diverged_text(results: Sequence[Result]) -> str:
+def diverged_text(results: Rows) -> str:
     """How many runs of which arms diverged, each run once; nothing where none did."""
-    runs = {one.records["train"].digest: one for one in results if "train" in one.records}
-    lost = diverged(runs.values())
+    runs = Rows({row.records["train"].digest: row for row in results.trained}.values())
+    lost = runs.diverged
     if not lost:
         return ""
     arms = Counter(", ".join(str(one.labels[name]) for name in ARM if one.labels[name]) for one in lost)
@@ -57,17 +55,17 @@ def diverged_text(results: Sequence[Result]) -> str:
     return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}."
 
 
-def diverged_mark(results: Iterable[Result]) -> str:
+def diverged_mark(results: Rows) -> str:
     """The mark of a number that comes from these rows: " *" if the training of one of them diverged, else nothing."""
-    return DIVERGED_MARK if diverged(results) else ""
+    return DIVERGED_MARK if results.diverged else ""
 
 
-def rows_text(results: Sequence[Result]) -> str:
+def rows_text(results: Rows) -> str:
     """ "483 of 939 rows are finished", and how many others lack no more than a measure, such as one added later."""
     return f"{sum(one.complete for one in results)} of {len(results)} rows are finished{lacking_text(results)}"
 
 
-def lacking_text(results: Sequence[Result]) -> str:
+def lacking_text(results: Rows) -> str:
     """ "; 249 more are trained and lack only: matched (243)", or nothing."""
     trained = [one for one in results if not one.complete and "train" in one.records]
     parts = Counter(part for one in trained for part in one.missing)

@@ -6,11 +6,10 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from lotterylab.engine.results import Result
 from lotterylab.plan.digest import digest
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.plan import LABELS
-from lotterylab.reading.seeds import diverged
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_MARK
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.markup import Html, tag
@@ -23,10 +22,9 @@ def run_anchor(labels: Mapping[str, Any]) -> str:
     return "run-" + OTHER.sub("-", "_".join(str(labels[name]) for name in LABELS).lower().replace("_", " "))
 
 
-def run_links(rows: Iterable[Result]) -> Html:
+def run_links(rows: Rows) -> Html:
     """The seeds of finished rows, each a link to its line."""
-    finished = [row for row in rows if "train" in row.records]
-    return _links({int(row.labels["seed"]): row.labels for row in finished}, {_seed(row) for row in diverged(finished)})
+    return _links({int(row.labels["seed"]): row.labels for row in rows.trained}, rows.diverged.seeds)
 
 
 def arm_links(arms: Arms, arm: Arm, seeds: Iterable[int]) -> Html:
@@ -42,10 +40,6 @@ def settings_of(run: Train) -> dict[str, Any]:
 def settings_anchor(run: Train) -> str:
     """The id of a run's settings."""
     return f"settings-{digest(list(settings_of(run).values()))[:12]}"
-
-
-def _seed(row: Result) -> int:
-    return int(row.labels["seed"])
 
 
 def _links(by_seed: Mapping[int, Mapping[str, Any]], lost: Container[int]) -> Html:

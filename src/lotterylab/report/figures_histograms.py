@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from lotterylab.engine.results import Result
 from lotterylab.reading.outline import HistogramChart
-from lotterylab.reading.seeds import grouped, where
+from lotterylab.reading.rows import Rows
 from lotterylab.report import figure_style as style
 from lotterylab.report.grid import Grid, Panel, Series
 
 
-def histogram_chart(results: Sequence[Result], wanted: HistogramChart) -> Grid | None:
+def histogram_chart(results: Rows, wanted: HistogramChart) -> Grid | None:
     """The figure; None where nothing of it is finished.
 
     Of an activation with two ends all seeds have the same bins and are taken together; of another the first seed
     is drawn, since its bins are its own.
     """
     rows = []
-    for activation, own in grouped(where(results, **wanted.within), "activation").items():
+    for activation, own in results.where(**wanted.within).by("activation").items():
         panels = tuple(
             panel
             for number, line in enumerate(wanted.lines)
@@ -41,8 +40,8 @@ def histogram_chart(results: Sequence[Result], wanted: HistogramChart) -> Grid |
     )
 
 
-def _panel(title: str, own: Sequence[Result], wanted: HistogramChart, *, first: bool) -> Panel | None:
-    known = [row for row in own if _known(row, wanted)]
+def _panel(title: str, own: Rows, wanted: HistogramChart, *, first: bool) -> Panel | None:
+    known = Rows(row for row in own if _known(row, wanted))
     if not known:
         return None
     return Panel(
@@ -55,7 +54,7 @@ def _panel(title: str, own: Sequence[Result], wanted: HistogramChart, *, first: 
     )
 
 
-def _curve(known: Sequence[Result], wanted: HistogramChart, layer: str, number: int) -> Series:
+def _curve(known: Rows, wanted: HistogramChart, layer: str, number: int) -> Series:
     first = known[0]
     ends = [(_read(row, wanted, "low")[layer], _read(row, wanted, "high")[layer]) for row in known]
     alike = known if len(set(ends)) == 1 else [first]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.outline import LayerChart
-from lotterylab.reading.seeds import by_layer, where
+from lotterylab.reading.rows import Rows
 from lotterylab.report import figure_style as style
 from lotterylab.report.figure_parts import spell_count
 from lotterylab.report.grid import Grid, Panel, Series
@@ -16,16 +15,16 @@ from lotterylab.statistics import t_interval
 SHORTEST = 0.1  # of the mean: where the bar of a logarithmic axis ends that would reach 0
 
 
-def layer_chart(results: Sequence[Result], wanted: LayerChart) -> Grid | None:
+def layer_chart(results: Rows, wanted: LayerChart) -> Grid | None:
     """The figure; None where nothing of it is finished."""
-    rows = [row for row in where(results, **wanted.within) if isinstance(row.metric(wanted.metric), dict)]
+    rows = Rows(row for row in results.where(**wanted.within) if isinstance(row.metric(wanted.metric), dict))
     panels, seeds = [], set()
     for activation in dict.fromkeys(str(row.labels["activation"]) for row in rows):
         series = []
         for number, line in enumerate(wanted.lines):
-            own = [row for row in line.rows(rows) if row.labels["activation"] == activation]
+            own = line.rows(rows).where(activation=activation)
             seeds |= {int(row.labels["seed"]) for row in own}
-            found = by_layer(own, wanted.metric)
+            found = own.by_layer(wanted.metric)
             if found:
                 layers = list(own[0].metric(wanted.metric))
                 series.append(replace(_series(found, layers, log=wanted.log), look=style.line(number), label=line.name))

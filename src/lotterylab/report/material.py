@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lotterylab.auditing.alarms import Alarm
-from lotterylab.engine.results import Result
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.questions import Verdict
+from lotterylab.reading.rows import Rows
 from lotterylab.report.arms import Arms
 from lotterylab.report.blocks import figure, inline, with_drawings
 from lotterylab.report.context import ReportContext
@@ -35,7 +35,7 @@ class Material:
     """
 
     study: Plan
-    results: Sequence[Result]
+    results: Rows
     alarms: Sequence[Alarm]
     context: ReportContext
     figures: FigureFolder
@@ -99,9 +99,7 @@ class Material:
         return [with_drawings(one, drawings) for one in sections]
 
 
-def gather(
-    study: Plan, results: Sequence[Result], alarms: Sequence[Alarm], folder: Path, context: ReportContext
-) -> Material:
+def gather(study: Plan, results: Rows, alarms: Sequence[Alarm], folder: Path, context: ReportContext) -> Material:
     """All that any study has, from the results; reads nothing from any store."""
     found, curves = [*numbers(results), *cost_numbers(results)], points(results)
     return Material(

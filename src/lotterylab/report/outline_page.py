@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lotterylab.auditing.alarms import Alarm
-from lotterylab.engine.results import Result
 from lotterylab.formats import text
 from lotterylab.formats.blobs import write_atomically
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.doubts import held
 from lotterylab.reading.outline import Claim, Difference, Judged, Judgement, Outline, differences_of, judged
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import interval_text, p_text, rows_text
 from lotterylab.report.blocks import section
 from lotterylab.report.context import ReportContext
@@ -44,7 +44,7 @@ from lotterylab.report.tidy import gaps
 
 def outline_report(
     study: Plan,
-    results: Sequence[Result],
+    results: Rows,
     alarms: Sequence[Alarm],
     folder: Path,
     context: ReportContext,

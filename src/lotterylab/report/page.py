@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from lotterylab.engine.results import Result
 from lotterylab.formats.blobs import write_atomically
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.outline import Outline
+from lotterylab.reading.rows import Rows
 from lotterylab.report.context import ReportContext
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather, of_activations
@@ -50,7 +51,7 @@ SECTIONS: tuple[Section, ...] = (  # anchor, title in the contents, what makes i
 
 def report(
     study: Plan,
-    results: Sequence[Result],
+    results: Iterable[Result],
     alarms: Sequence[Alarm],
     folder: Path,
     context: ReportContext,
@@ -65,6 +66,7 @@ def report(
     is said, and each number carries its n.  Figures are drawn again only where what they show has changed; all else is
     written each time.
     """
+    results = Rows(results)
     if outline is not None:
         return outline_report(study, results, alarms, folder, context, outline)
     folder.mkdir(parents=True, exist_ok=True)

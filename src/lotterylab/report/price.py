@@ -12,6 +12,7 @@ from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Choose, Node, Train
 from lotterylab.plan.plan import Plan, Row
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import lacking_text
 
 EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
@@ -189,7 +190,7 @@ def _again(todo: list[Node], study: Plan, store: Store) -> Iterator[str]:
     """Runs of a ledger, which holds no tensors, that are trained again, and the measures that ask for them."""
     again = [node for node in todo if isinstance(node, Train) and node.digest in store]
     if again:
-        lacking = lacking_text(results(study, store))
+        lacking = lacking_text(Rows(results(study, store)))
         yield (
             f"Of these, {len(again)} are known from a ledger; their tensors are needed again"
             f"{' by' + lacking.partition('lack only:')[2] if lacking else ''}."

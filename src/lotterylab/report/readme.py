@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from lotterylab.engine.results import Result
 from lotterylab.formats.text import in_markdown, shown
 from lotterylab.reading.questions import Verdict
-from lotterylab.reading.seeds import diverged, grouped, per_seed, sparsities, where
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import diverged_text, interval_text, rows_text
 from lotterylab.report.figure_style import called
 from lotterylab.report.material import Material
@@ -53,12 +52,12 @@ def _lines(material: Material) -> Iterator[str]:
 
 def _accuracies(material: Material) -> Iterator[str]:
     """Test accuracy of each method at each sparsity, in the corrected protocol; a mark where a run diverged."""
-    rows = where(material.results, protocol=CORRECTED.name, control="")
-    for activation, own in grouped(rows, "activation").items():
-        levels = [level for level in sparsities(own) if level]
-        dense = per_seed(where(own, method="dense"), ACCURACY)
+    rows = material.results.where(protocol=CORRECTED.name, control="")
+    for activation, own in rows.by("activation").items():
+        levels = [level for level in own.levels if level]
+        dense = own.where(method="dense").per_seed(ACCURACY)
         text = f"; dense {interval_text(t_interval(dense.values()))}" if dense else ""
-        mark = " *: a run diverged." if diverged(own) else ""
+        mark = " *: a run diverged." if own.diverged else ""
         yield from (
             "",
             f"Test accuracy, {in_markdown(str(activation))}, means with 95 % t intervals over seeds{text}.{mark}",
@@ -66,18 +65,18 @@ def _accuracies(material: Material) -> Iterator[str]:
         )
         yield _table_row(["method", *(f"{level:g}" for level in levels)])
         yield "|---|" + "---|" * len(levels)
-        for method, of_method in grouped(own, "method").items():
+        for method, of_method in own.by("method").items():
             if method != "dense":
                 yield _table_row(
-                    [in_markdown(called(method)), *(_accuracy(where(of_method, sparsity=level)) for level in levels)]
+                    [in_markdown(called(method)), *(_accuracy(of_method.where(sparsity=level)) for level in levels)]
                 )
 
 
-def _accuracy(rows: Sequence[Result]) -> str:
-    found = per_seed(rows, ACCURACY)
+def _accuracy(rows: Rows) -> str:
+    found = rows.per_seed(ACCURACY)
     if not found:
         return "not run"
-    return interval_text(t_interval(found.values())) + (" *" if diverged(rows) else "")
+    return interval_text(t_interval(found.values())) + (" *" if rows.diverged else "")
 
 
 def _judged(material: Material) -> Iterator[str]:

@@ -15,6 +15,7 @@ from lotterylab.formats.text import in_csv
 from lotterylab.plan.plan import WHAT
 from lotterylab.reading.costs import costs
 from lotterylab.reading.outline import Difference
+from lotterylab.reading.rows import Rows
 
 
 class Number(NamedTuple):
@@ -91,7 +92,7 @@ def numbers(results: Iterable[Result]) -> list[Number]:
     return lines
 
 
-def cost_numbers(results: Sequence[Result]) -> list[Number]:
+def cost_numbers(results: Rows) -> list[Number]:
     """What every finished training cost, the runs behind it included: the part "cost"."""
     return [
         Number(*labels, "cost", metric, value)

@@ -13,14 +13,13 @@ from typing import Annotated
 from lotterylab.analysis import Barrier
 from lotterylab.asking.arguments import words_of
 from lotterylab.asking.sized import Parts
-from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.reading.outline import Claim, Difference, Line, Outline
 from lotterylab.reading.questions import shown
-from lotterylab.reading.seeds import in_common, mean
+from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
@@ -154,7 +153,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     """Accuracy and gain of the sparsest tickets, by activation, the best first."""
     parts, low = [], level_reached(results, LOW)
     for name in dict.fromkeys(str(row.labels["activation"]) for row in results):

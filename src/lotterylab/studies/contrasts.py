@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeAlias
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat, twice_chance
 from lotterylab.reading.questions import FEWEST, Outcome, Word, is_equal, outcome
-from lotterylab.reading.seeds import grouped, in_common, mean, per_seed, where
+from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.statistics import Interval, differences, holm, p_value, t_interval
 from lotterylab.studies.activations_options import TICKET_CONTROLS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
@@ -25,7 +24,7 @@ DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
 )
 ARM = ("activation", "method", "sparsity", "control")
 OF_THE_TICKET = tuple(word.replace("-", " ") for word in TICKET_CONTROLS)  # of its method and sparsity
-Side: TypeAlias = "tuple[str, tuple[Result, ...]]"  # a name and its rows
+Side: TypeAlias = "tuple[str, Rows]"  # a name and its rows
 # The contrasts that the prediction speaks of, (method, sparsity, against): the family that is corrected for its size.
 # All others are shown with their intervals, and decide nothing.
 PLANNED = (
@@ -63,16 +62,16 @@ class Contrast:
         return (self.method, self.sparsity, self.against)
 
 
-def contrasts(results: Sequence[Result]) -> list[Contrast]:
+def contrasts(results: Rows) -> list[Contrast]:
     """All contrasts of which at least one seed has both runs."""
-    found = list(_contrasts(where(results, protocol=CORRECTED.name)))
+    found = list(_contrasts(results.where(protocol=CORRECTED.name)))
     family = {number: one.p for number, one in enumerate(found) if one.key in PLANNED and one.p is not None}
     adjusted = holm(family)
     return [replace(one, p_holm=adjusted.get(number)) for number, one in enumerate(found)]
 
 
-def _contrasts(rows: Sequence[Result]) -> Iterator[Contrast]:
-    arms = {arm: per_seed(own, ACCURACY) for arm, own in grouped(rows, *ARM).items()}
+def _contrasts(rows: Rows) -> Iterator[Contrast]:
+    arms = {arm: own.per_seed(ACCURACY) for arm, own in rows.by(*ARM).items()}
     chance = twice_chance(rows) or LEFT_CHANCE
     for (activation, method, sparsity, control), accuracy in arms.items():
         if method == "dense" or control:
@@ -135,10 +134,10 @@ class MethodContrast:
         return f"equal within {EQUAL_ACCURACY:g}" if self.outcome == "equal" else "cannot be said"
 
 
-def between_methods(results: Sequence[Result]) -> list[MethodContrast]:
+def between_methods(results: Rows) -> list[MethodContrast]:
     """All pairs of the corrected protocol's methods, at each sparsity."""
-    rows = where(results, protocol=CORRECTED.name, control="")
-    arms = {arm: tuple(own) for arm, own in grouped(rows, *ARM[:3]).items() if arm[1] != "dense"}
+    rows = results.where(protocol=CORRECTED.name, control="")
+    arms = {arm: own for arm, own in rows.by(*ARM[:3]).items() if arm[1] != "dense"}
     found, p_values = [], {}
     for (first, one), (second, other) in combinations(arms.items(), 2):
         if (first[0], first[2]) != (second[0], second[2]):
@@ -156,7 +155,7 @@ def between_methods(results: Sequence[Result]) -> list[MethodContrast]:
 
 def _pair(place: tuple, a: Side, b: Side) -> tuple[MethodContrast, list[float]] | None:
     """The contrast of two methods at an activation and a sparsity, with its differences; None without a common seed."""
-    values = differences(per_seed(a[1], ACCURACY), per_seed(b[1], ACCURACY))
+    values = differences(a[1].per_seed(ACCURACY), b[1].per_seed(ACCURACY))
     if not values:
         return None
     contrast = MethodContrast(

@@ -21,7 +21,7 @@ from lotterylab.reading.outline import (
     Versus,
 )
 from lotterylab.reading.questions import shown
-from lotterylab.reading.seeds import in_common, mean
+from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.statistics import t_interval
 
 QUESTION = (
@@ -91,7 +91,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     """Normalized against standard, by activation, at five layers."""
     parts = []
     for activation in dict.fromkeys(str(row.labels["activation"]) for row in results):

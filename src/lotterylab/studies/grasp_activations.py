@@ -15,14 +15,13 @@ from typing import Annotated, Any, ClassVar
 from lotterylab.analysis import GradientNorm, Overlap
 from lotterylab.asking.arguments import WHOLE, words_of
 from lotterylab.asking.sized import Parts, SizedRequest, cifar10
-from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Node
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, equal, gains_more, minus, more, nothing, of
 from lotterylab.reading.outline import Chart, Claim, Difference, LayerChart, Line, Outline, Versus
 from lotterylab.reading.questions import shown
-from lotterylab.reading.seeds import in_common, mean
+from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.statistics import t_interval
 from lotterylab.studies import activations_options
 from lotterylab.studies.activations import corrected_rows
@@ -185,7 +184,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     """What GraSP gains over random masks, and the flow it keeps, by activation."""
     parts = []
     for name in dict.fromkeys(str(row.labels["activation"]) for row in results):

@@ -24,7 +24,7 @@ from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
 from lotterylab.reading.outline import Claim, Difference, Entry, Line, NumberTable, Outline
 from lotterylab.reading.questions import shown
-from lotterylab.reading.seeds import in_common, mean
+from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
@@ -165,7 +165,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     """How soon and how good, by initialisation, the best first."""
     parts, low = [], level_reached(results, LOW)
     for init in dict.fromkeys(str(row.labels["protocol"]) for row in results):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from lotterylab.engine.results import Result
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.plan import Prediction
 from lotterylab.reading.caveats import BEST_STEP
@@ -17,7 +16,7 @@ from lotterylab.reading.doubts import if_below, of_data
 from lotterylab.reading.judging import Judge, at, equal, less, more, nothing
 from lotterylab.reading.outline import Chart, Claim, Difference, Line, Outline, Versus, rows_at
 from lotterylab.reading.questions import shown
-from lotterylab.reading.seeds import in_common, mean, per_seed
+from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.studies import lth_controls
 from lotterylab.studies.ticket_lines import cost_chart, paths_chart
 
@@ -140,7 +139,7 @@ PREDICTIONS = tuple(
 )
 
 
-def conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def conclude(results: Rows, found: Sequence[Difference]) -> str:
     """The accuracies at one level, and what the planned comparisons of accuracy say."""
     planned = [one for one in found if one.planned and one.versus.what == "accuracy"]
     parts = [f"{_where(one)} {_said(one)}" for one in planned if one.versus.key.startswith("accuracy")]
@@ -163,7 +162,7 @@ def _said(one: Difference) -> str:
     return f"against {one.versus.b.name} {shown(one.interval, one.versus.digits)} ({word})"
 
 
-def _at_one_level(results: Sequence[Result]) -> str:
+def _at_one_level(results: Rows) -> str:
     """The four accuracies where the paper's figure is best."""
     sparsity = level(9)
     lines = (TICKET, DENSE, REINIT, RANDOM)
@@ -175,9 +174,9 @@ def _at_one_level(results: Sequence[Result]) -> str:
     return f"Test accuracy at the early-stopping iteration, {kept:.1f} % of the weights (n = {len(sides[0])}): {text}. "
 
 
-def kept_share(rows: Sequence[Result]) -> float:
+def kept_share(rows: Rows) -> float:
     """The mean share of the weights that the masks of these rows keep."""
-    reached = per_seed(rows, "prune.reached").values()
+    reached = rows.per_seed("prune.reached").values()
     return 1 - sum(reached) / len(reached)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.seeds import PerSeed, Read, per_seed, where
+from lotterylab.reading.rows import PerSeed, Read, Rows
 from lotterylab.statistics import t_interval
 from lotterylab.studies.protocols import AS_PUBLISHED
 
@@ -84,19 +83,15 @@ def published_values() -> list[Published]:
     ]
 
 
-def published_comparison(results: Sequence[Result]) -> list[Comparison]:
+def published_comparison(results: Rows) -> list[Comparison]:
     """Every published value, beside ours where that has run."""
-    rows = where(results, protocol=AS_PUBLISHED.name)
-    return [
-        _compared(
-            one,
-            per_seed(
-                where(rows, activation=one.activation, method=METHODS[one.method], sparsity=one.target),
-                QUANTITIES[one.quantity],
-            ),
-        )
-        for one in published_values()
-    ]
+    rows = results.where(protocol=AS_PUBLISHED.name)
+    return [_compared(one, _ours(one, rows)) for one in published_values()]
+
+
+def _ours(one: Published, rows: Rows) -> PerSeed:
+    own = rows.where(activation=one.activation, method=METHODS[one.method], sparsity=one.target)
+    return own.per_seed(QUANTITIES[one.quantity])
 
 
 def _compared(one: Published, ours: PerSeed) -> Comparison:

@@ -13,13 +13,12 @@ from typing import Annotated
 
 from lotterylab.asking.arguments import shown_as
 from lotterylab.asking.sized import Parts
-from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, level_reached, more, nothing, percent
 from lotterylab.reading.outline import Chart, Claim, Difference, Line, Outline, Versus
-from lotterylab.reading.seeds import mean
+from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
 
@@ -120,7 +119,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     """Each way against the fixed point at 7 %, at the sparsest level."""
     fixed, low = LINES["fixed, 7 %"], level_reached(results, LOW)
     parts = apart_from(fixed, LINES.values(), results, ACCURACY, low)

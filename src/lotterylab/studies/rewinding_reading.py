@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lotterylab.engine.results import Result
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.plan import Prediction
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, apart_from, at, less, more, nothing, percent
 from lotterylab.reading.outline import Chart, Claim, Difference, Entry, Line, NumberTable, Outline, Versus
-from lotterylab.reading.seeds import mean
+from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
     ANGLE,
@@ -159,7 +158,7 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Sequence[Result], found: Sequence[Difference]) -> str:
+def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     """Each way against the reset, at the sparsest level."""
     parts = apart_from(LINES[START], LINES.values(), results, ACCURACY, LOW)
     if not parts:

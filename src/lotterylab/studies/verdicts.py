@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict
+from lotterylab.reading.rows import Rows
 from lotterylab.studies.contrasts import Contrast, contrasts
 from lotterylab.studies.published import Comparison, published_comparison
 from lotterylab.studies.verdicts_accuracy import selection_on_test, tanh_against_relu
@@ -17,7 +17,7 @@ from lotterylab.studies.verdicts_sigmoid import learning_rate, luck_of_the_strea
 
 __all__ = ["Comparison", "Contrast", "Verdict", "contrasts", "published_comparison", "verdicts"]
 
-ROWS: tuple[Callable[[Sequence[Result]], Verdict], ...] = (
+ROWS: tuple[Callable[[Rows], Verdict], ...] = (
     reversed_fraction,  # 1
     grown_back,  # 2
     dead_units,  # 3
@@ -37,6 +37,6 @@ ROWS: tuple[Callable[[Sequence[Result]], Verdict], ...] = (
 )
 
 
-def verdicts(results: Sequence[Result]) -> list[Verdict]:
+def verdicts(results: Rows) -> list[Verdict]:
     """All verdicts, in the order of the questions; those whose runs are missing say so."""
     return [row(results) for row in ROWS]

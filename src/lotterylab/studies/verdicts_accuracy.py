@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, is_below, is_equal, shown
-from lotterylab.reading.seeds import PerSeed, diverged, grouped, per_seed, seeds_of, where
+from lotterylab.reading.rows import PerSeed, Rows
 from lotterylab.statistics import differences, holm, p_value, paired, power_note, t_interval
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
@@ -18,20 +16,20 @@ OPTIMISM = (0.01, 0.03)  # "the best test epoch lies above the last one by 0.01 
 TANH_BELOW_RELU = (-0.06, -0.02)  # "lower than ReLU by 0.02 to 0.06, dense"
 
 
-def selection_on_test(results: Sequence[Result]) -> Verdict:
+def selection_on_test(results: Rows) -> Verdict:
     """Row 6: last-epoch accuracy of the pruned runs, the epoch picked on test (rung 4) or on validation (rung 5)."""
     question = QUESTIONS["6"]
     rungs = ladder()[3:5]  # rung r stands at r - 1
-    on_test, on_validation = (per_seed(where(results, protocol=one.name, method=PRUNED), ACCURACY) for one in rungs)
+    on_test, on_validation = (results.where(protocol=one.name, method=PRUNED).per_seed(ACCURACY) for one in rungs)
     change = differences(on_test, on_validation)
     if len(change) < 2:
         return question.unanswered("pruned runs of rungs 4 and 5 of the ladder", len(change))
     word, interval = is_equal(change, EQUAL_ACCURACY), t_interval(change)
-    published = where(results, protocol=AS_PUBLISHED.name)
+    published = results.where(protocol=AS_PUBLISHED.name)
     optimism = {
         activation: t_interval(found.values())
         for activation in ("relu", "tanh")
-        if (found := per_seed(where(published, activation=activation), _best_minus_last))
+        if (found := published.where(activation=activation).per_seed(_best_minus_last))
     }
     told = ", ".join(f"{activation} {shown(one)}" for activation, one in optimism.items()) or "not run"
     as_said = all(OPTIMISM[0] <= one.mean <= OPTIMISM[1] for one in optimism.values())
@@ -51,20 +49,20 @@ def _best_minus_last(row: Result) -> float | None:
     return max(curve) - curve[-1] if curve else None
 
 
-def tanh_against_relu(results: Sequence[Result]) -> Verdict:
+def tanh_against_relu(results: Rows) -> Verdict:
     """Row 11: tanh minus ReLU for each method and target, paired by seed, as published; and dense, corrected.
 
     "Tanh is lower than both ReLU's" is false if tanh is higher in some arm (Holm over the arms), true if lower in all.
     """
     question = QUESTIONS["11"]
-    rows = where(results, protocol=AS_PUBLISHED.name, method=PRUNED)
-    tanh, relu = (per_seed(where(rows, activation=activation), ACCURACY) for activation in ("tanh", "relu"))
+    rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED)
+    tanh, relu = (rows.where(activation=activation).per_seed(ACCURACY) for activation in ("tanh", "relu"))
     change = differences(tanh, relu)
     if len(change) < 2:
         return question.unanswered("all its as-published pruned runs of tanh and ReLU", len(change))
     arms = {
-        arm: differences(*(per_seed(where(own, activation=activation), ACCURACY) for activation in ("tanh", "relu")))
-        for arm, own in grouped(rows, "method", "sparsity").items()
+        arm: differences(*(own.where(activation=activation).per_seed(ACCURACY) for activation in ("tanh", "relu")))
+        for arm, own in rows.by("method", "sparsity").items()
     }
     adjusted = holm({arm: p for arm, found in arms.items() if (p := p_value(found)) is not None})
     means = {arm: t_interval(found) for arm, found in arms.items()}
@@ -91,17 +89,17 @@ def tanh_against_relu(results: Sequence[Result]) -> Verdict:
     )
 
 
-def _without_diverged(rows: Sequence[Result], tanh: PerSeed, relu: PerSeed) -> str:
+def _without_diverged(rows: Rows, tanh: PerSeed, relu: PerSeed) -> str:
     """How many runs diverged, and what is left of the difference without their seeds."""
-    fallen = diverged(rows)
-    seeds = seeds_of(fallen)
+    fallen = rows.diverged
+    seeds = fallen.seeds
     others = differences(*({seed: side[seed] for seed in side if seed not in seeds} for side in (tanh, relu)))
     if not fallen or not others:
         return ""
     return f" {len(fallen)} of {len(rows)} runs diverged; without their seeds it is {shown(t_interval(others))}."
 
 
-def _corrected_dense(results: Sequence[Result]):
-    rows = where(results, protocol=CORRECTED.name, method="dense", control="")
-    tanh, relu = (per_seed(where(rows, activation=activation), ACCURACY) for activation in ("tanh", "relu"))
+def _corrected_dense(results: Rows):
+    rows = results.where(protocol=CORRECTED.name, method="dense", control="")
+    tanh, relu = (rows.where(activation=activation).per_seed(ACCURACY) for activation in ("tanh", "relu"))
     return paired(tanh, relu) if set(tanh) & set(relu) else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, shown
-from lotterylab.reading.seeds import grouped, where
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import power_note
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.activations_questions import QUESTIONS
@@ -35,10 +34,10 @@ class _Sentence:
         return f"{method} at {sparsity:g} minus {against}: {each} ({self.word})."
 
 
-def corrected(results: Sequence[Result]) -> Verdict:
+def corrected(results: Rows) -> Verdict:
     """The whole prediction: confirmed if each of its sentences is, refuted if one is."""
     question = QUESTIONS["corrected"]
-    activations = list(grouped(where(results, protocol=CORRECTED.name), "activation"))
+    activations = list(results.where(protocol=CORRECTED.name).by("activation"))
     planned = {(one.activation, one.key): one for one in contrasts(results) if one.key in PLANNED}
     wanted = [(name, plan) for plan in PLANNED for name in activations]
     n = min((planned[one].interval.n if one in planned else 0 for one in wanted), default=0)

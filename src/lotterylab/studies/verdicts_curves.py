@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict, Word, all_of, holds, is_above, is_below, is_equal, shown
-from lotterylab.reading.seeds import complete, per_seed, sparsities, where
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import differences, power_note, t_interval
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, JUMP
 from lotterylab.studies.activations_questions import QUESTIONS
@@ -19,7 +19,7 @@ TARGET = 0.8  # the one whose curves were published
 WINDOW = 3  # epochs before and after a jump
 
 
-def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
+def lead_of_the_pruned(results: Rows) -> Verdict:
     """Row 9: training accuracy of each pruned ReLU arm at epoch 10 minus the dense one's, paired by seed.
 
     At the target nearest to 0.8, over the seeds of which no run diverged before.  Confirmed if no method leads: its
@@ -27,14 +27,14 @@ def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
     confirm "noise"; it does not tell.
     """
     question = QUESTIONS["9"]
-    relu = where(results, protocol=AS_PUBLISHED.name, activation="relu")
-    everything = where(relu, method=("magnitude", "first-order"))
-    target = min(sparsities(everything), key=lambda sparsity: abs(sparsity - TARGET), default=TARGET)
-    runs = [*where(relu, method="dense"), *where(everything, sparsity=target)]
-    whole = complete(runs, _at_epoch)  # the seeds of which every run came so far
-    dense, pruned = per_seed(where(whole, method="dense"), _at_epoch), where(whole, sparsity=target)
+    relu = results.where(protocol=AS_PUBLISHED.name, activation="relu")
+    everything = relu.where(method=("magnitude", "first-order"))
+    target = min(everything.levels, key=lambda sparsity: abs(sparsity - TARGET), default=TARGET)
+    runs = relu.where(method="dense") + everything.where(sparsity=target)
+    whole = runs.having(_at_epoch)  # the seeds of which every run came so far
+    dense, pruned = whole.where(method="dense").per_seed(_at_epoch), whole.where(sparsity=target)
     leads = {
-        method: differences(per_seed(where(pruned, method=method), _at_epoch), dense)
+        method: differences(pruned.where(method=method).per_seed(_at_epoch), dense)
         for method in ("magnitude", "first-order")
     }
     fewest = min(map(len, leads.values()))
@@ -45,7 +45,7 @@ def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
     if len(set(words)) == 1 and words[0] != "cannot be said":
         word = "refuted" if words[0] == "confirmed" else "confirmed"
     intervals = {method: t_interval(found) for method, found in leads.items()}
-    mean = t_interval(differences(per_seed(pruned, _at_epoch), dense))
+    mean = t_interval(differences(pruned.per_seed(_at_epoch), dense))
     each = ", ".join(f"{method} {shown(interval)}" for method, interval in intervals.items())
     note = _too_short(runs)
     note += f" {power_note(mean, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
@@ -58,7 +58,7 @@ def lead_of_the_pruned(results: Sequence[Result]) -> Verdict:
     )
 
 
-def _too_short(runs: Sequence[Result]) -> str:
+def _too_short(runs: Rows) -> str:
     """How many runs diverged before there was anything to compare; their seeds are left out."""
     trained = [row for row in runs if _curve(row)]
     lost = sum(_at_epoch(row) is None for row in trained)
@@ -80,17 +80,17 @@ def _curve(row: Result) -> Sequence[float]:
     return (row.metric(CURVE) or {}).get("train_accuracy", ())
 
 
-def jump_moves_with_the_rate(results: Sequence[Result]) -> Verdict:
+def jump_moves_with_the_rate(results: Rows) -> Verdict:
     """Row 10: the jump of the dense tanh curve at epoch 10, and where it is once the rate drops elsewhere (rung 6)."""
     question, moved = QUESTIONS["10"], ladder()[5]  # rung r stands at r - 1
-    published = where(results, protocol=AS_PUBLISHED.name, activation="tanh", method="dense")
-    repaired = complete(where(results, protocol=moved.name, activation="tanh", method="dense"), CURVE)
+    published = results.where(protocol=AS_PUBLISHED.name, activation="tanh", method="dense")
+    repaired = results.where(protocol=moved.name, activation="tanh", method="dense").having(CURVE)
     fraction = moved.schedule.at[0]
     drop = fraction * max((len(_curve(row)) for row in repaired), default=0)
     jumps = {
-        "as published at 10": per_seed(published, _jump(EPOCH)),
-        f"drop moved, at {drop:g}": per_seed(repaired, _jump(drop)),
-        "drop moved, at 10": per_seed(repaired, _jump(EPOCH)),
+        "as published at 10": published.per_seed(_jump(EPOCH)),
+        f"drop moved, at {drop:g}": repaired.per_seed(_jump(drop)),
+        "drop moved, at 10": repaired.per_seed(_jump(EPOCH)),
     }
     fewest = min(map(len, jumps.values()))
     if fewest < 2:

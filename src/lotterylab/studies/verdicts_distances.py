@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from lotterylab.auditing.alarms import percent
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict, all_of, holds, is_above, is_below, negated, shown
-from lotterylab.reading.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import t_interval
 from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED
@@ -19,17 +19,17 @@ LARGE_D, SMALL_RATIO = 3.0, 1.5  # "below 1.5 where D is above 3"
 D = "distances.mean_relative_distance"
 
 
-def grown_back(results: Sequence[Result]) -> Verdict:
+def grown_back(results: Rows) -> Verdict:
     """Row 2: the share of removed entries that are not zero after retraining."""
     question = QUESTIONS["2"]
-    rows = complete(where(results, protocol=AS_PUBLISHED.name, method=PRUNED), "distances.regrown")
-    n = len(seeds_of(rows))
+    rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED).having("distances.regrown")
+    n = len(rows.seeds)
     if n < 2:
         return question.unanswered("all its as-published pruned runs", n)
-    share = t_interval(per_seed(rows, "distances.regrown").values())
+    share = t_interval(rows.per_seed("distances.regrown").values())
     arms = {
-        arm: t_interval(per_seed(own, "distances.regrown").values()).mean
-        for arm, own in grouped(rows, "activation", "method").items()
+        arm: t_interval(own.per_seed("distances.regrown").values()).mean
+        for arm, own in rows.by("activation", "method").items()
     }
     least = min(arms, key=lambda arm: arms[arm])
     return question.answer(
@@ -42,17 +42,17 @@ def grown_back(results: Sequence[Result]) -> Verdict:
     )
 
 
-def biases_dominate(results: Sequence[Result]) -> Verdict:
+def biases_dominate(results: Rows) -> Verdict:
     """Row 7, hypothesis A: the biases' share of the sum that D is the mean of."""
     question = QUESTIONS["7A"]
-    rows = complete(where(results, protocol=AS_PUBLISHED.name, method=PRUNED), _share_of_biases)
-    n = len(seeds_of(rows))
+    rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED).having(_share_of_biases)
+    n = len(rows.seeds)
     if n < 2:
         return question.unanswered("all its as-published distances", n)
-    share = t_interval(per_seed(rows, _share_of_biases).values())
+    share = t_interval(rows.per_seed(_share_of_biases).values())
     each = (
-        f"{activation} {percent(t_interval(per_seed(own, _share_of_biases).values()).mean)}"
-        for activation, own in grouped(rows, "activation").items()
+        f"{activation} {percent(t_interval(own.per_seed(_share_of_biases).values()).mean)}"
+        for activation, own in rows.by("activation").items()
     )
     word = is_above(share, MOST_OF_D)
     return question.answer(
@@ -71,7 +71,7 @@ def _share_of_biases(row: Result) -> float | None:
     return sum(ratio for name, ratio in ratios.items() if name.endswith("bias")) / sum(ratios.values())
 
 
-def small_norms(results: Sequence[Result]) -> Verdict:
+def small_norms(results: Rows) -> Verdict:
     """Row 7, hypothesis B: what is left of a large D over other norms, the ticket's and a network's that learned.
 
     The prediction names the ticket's norms alone.  For one tensor that test is bound to succeed: where
@@ -80,18 +80,18 @@ def small_norms(results: Sequence[Result]) -> Verdict:
     itself is large, and not the norms small.
     """
     question = QUESTIONS["7B"]
-    rows = where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order")
-    rows = complete(rows, D, "distances.relative_to_ticket")
-    large = [row for row in rows if row.metric(D) > LARGE_D]
-    n, seeds = len(seeds_of(large)), len(seeds_of(rows))
+    rows = results.where(protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order")
+    rows = rows.having(D, "distances.relative_to_ticket")
+    large = Rows(row for row in rows if row.metric(D) > LARGE_D)
+    n, seeds = len(large.seeds), len(rows.seeds)
     if seeds < 2:
         return question.unanswered("all its as-published sigmoid first-order distances", seeds)
     if n < 2:
         highest = max(row.metric(D) for row in rows)
         measured = f"D is above {LARGE_D:g} in {n} of {seeds} seeds, and at most {highest:.2f}: too few to explain."
         return question.answer("cannot be said", measured, n=n)
-    ratio = t_interval(per_seed(large, "distances.relative_to_ticket").values())
-    over_tanh = per_seed(large, _over_norms_of(results, "tanh"))
+    ratio = t_interval(large.per_seed("distances.relative_to_ticket").values())
+    over_tanh = large.per_seed(_over_norms_of(results, "tanh"))
     learned = t_interval(over_tanh.values()) if over_tanh else None
     mean = sum(row.metric(D) for row in large) / len(large)
     return question.answer(
@@ -105,9 +105,9 @@ def small_norms(results: Sequence[Result]) -> Verdict:
     )
 
 
-def _over_norms_of(results: Sequence[Result], activation: str) -> Callable[[Result], float | None]:
+def _over_norms_of(results: Rows, activation: str) -> Callable[[Result], float | None]:
     """D of a row with the dense norms of another activation's network below the line, of the same seed."""
-    others = where(results, protocol=AS_PUBLISHED.name, activation=activation, method="first-order")
+    others = results.where(protocol=AS_PUBLISHED.name, activation=activation, method="first-order")
     norms = {row.labels["seed"]: row.metric("distances.dense_norms") for row in others}
 
     def read(row: Result) -> float | None:
@@ -120,21 +120,21 @@ def _over_norms_of(results: Sequence[Result], activation: str) -> Callable[[Resu
     return read
 
 
-def one_seeds_spike(results: Sequence[Result]) -> Verdict:
+def one_seeds_spike(results: Rows) -> Verdict:
     """Row 12: D at the middle targets minus the mean of the lowest and the highest, for sigmoid and first-order."""
     question = QUESTIONS["12"]
-    rows = complete(where(results, protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order"), D)
-    n, targets = len(seeds_of(rows)), sparsities(rows)
+    rows = results.where(protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order").having(D)
+    n, targets = len(rows.seeds), rows.levels
     if n < 2:
         return question.unanswered("all its as-published sigmoid first-order distances", n)
     if len(targets) < 3:
         return question.answer("cannot be said", f"A spike needs three targets; these are {len(targets)}.", n=n)
-    middle = per_seed(where(rows, sparsity=tuple(targets[1:-1])), D)
-    ends = per_seed(where(rows, sparsity=(targets[0], targets[-1])), D)
+    middle = rows.where(sparsity=tuple(targets[1:-1])).per_seed(D)
+    ends = rows.where(sparsity=(targets[0], targets[-1])).per_seed(D)
     spike = t_interval([middle[seed] - ends[seed] for seed in middle])
     means = (
-        f"{t_interval(per_seed(own, D).values()).mean:.2f} at {target:g}"
-        for target, own in sorted(grouped(rows, "sparsity").items())
+        f"{t_interval(own.per_seed(D).values()).mean:.2f} at {target:g}"
+        for target, own in sorted(rows.by("sparsity").items())
     )
     positive = sum(middle[seed] > ends[seed] for seed in middle)
     return question.answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from lotterylab.auditing.alarms import percent, reached_is_not_requested
 from lotterylab.engine.results import Result
@@ -17,7 +17,7 @@ from lotterylab.reading.questions import (
     is_within,
     shown,
 )
-from lotterylab.reading.seeds import complete, grouped, per_seed, seeds_of, sparsities, where
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval, paired, t_interval
 from lotterylab.studies.activations_predictions import EXPLAINED, UNRELATED
 from lotterylab.studies.activations_questions import QUESTIONS
@@ -28,20 +28,20 @@ NEGATIVE = 0.01  # "at most 1 % is negative"
 DIFFERENT_MASK = 0.5  # "kappa below 0.5"
 
 
-def reversed_fraction(results: Sequence[Result]) -> Verdict:
+def reversed_fraction(results: Rows) -> Verdict:
     """Row 1: as published, magnitude removes int((1 - s) * n) - 1 weights in every seed, fewer only by ties."""
     question = QUESTIONS["1"]
-    both_methods = complete(
-        where(results, protocol=AS_PUBLISHED.name, method=("magnitude", "first-order")), "prune.removed"
+    both_methods = results.where(protocol=AS_PUBLISHED.name, method=("magnitude", "first-order")).having(
+        "prune.removed"
     )
-    magnitude, n = where(both_methods, method="magnitude"), len(seeds_of(both_methods))
+    magnitude, n = both_methods.where(method="magnitude"), len(both_methods.seeds)
     if n < 2:
         return question.unanswered("all its as-published masks", n)
     as_said = all(0 <= _short_of_published(row) <= row.metric("prune.entries") // 10_000 for row in magnitude)
     alarms = sum(map(_alarmed, both_methods))
     counts = [
         f"{_span(row.metric('prune.removed') for row in rows)} at {sparsity:g}"
-        for sparsity, rows in sorted(grouped(magnitude, "sparsity").items())
+        for sparsity, rows in sorted(magnitude.by("sparsity").items())
     ]
     return question.answer(
         "confirmed" if as_said else "refuted",
@@ -49,7 +49,7 @@ def reversed_fraction(results: Sequence[Result]) -> Verdict:
         f"in {n} seeds. The alarm that the sparsity reached is not the one asked for is raised in {alarms} of "
         f"{len(both_methods)} pruned runs.",
         n=n,
-        interval=t_interval(per_seed(where(magnitude, sparsity=sparsities(magnitude)[-1]), "prune.reached").values()),
+        interval=t_interval(magnitude.where(sparsity=magnitude.levels[-1]).per_seed("prune.reached").values()),
         as_predicted=as_said and alarms == len(both_methods),
     )
 
@@ -64,19 +64,19 @@ def _alarmed(row: Result) -> bool:
     return bool(reached_is_not_requested(**counts))
 
 
-def dead_units(results: Sequence[Result]) -> Verdict:
+def dead_units(results: Rows) -> Verdict:
     """Row 3: which of the zero gradients of the dense ReLU network enter or leave a dead unit."""
     question = QUESTIONS["3"]
-    dense = where(results, protocol=AS_PUBLISHED.name, activation="relu", method="dense")
-    explained, touched = (per_seed(dense, f"dead_units.{part}_share") for part in ("explained", "expected"))
+    dense = results.where(protocol=AS_PUBLISHED.name, activation="relu", method="dense")
+    explained, touched = (dense.per_seed(f"dead_units.{part}_share") for part in ("explained", "expected"))
     if len(explained) < 2:
         return question.unanswered("zero gradients of the as-published dense ReLU network", len(explained))
-    pruned = where(results, protocol=AS_PUBLISHED.name, activation="relu", method="first-order")
-    pruned = complete(pruned, "prune.mask_digest", "prune.reached", "prune.zero_gradients")
-    by_seed = grouped(pruned, "seed").values()
+    pruned = results.where(protocol=AS_PUBLISHED.name, activation="relu", method="first-order")
+    pruned = pruned.having("prune.mask_digest", "prune.reached", "prune.zero_gradients")
+    by_seed = pruned.by("seed").values()
     alike = [rows for rows in by_seed if len({row.metric("prune.mask_digest") for row in rows}) == 1]
     share, beyond_chance = t_interval(explained.values()), paired(explained, touched)
-    targets = len(sparsities(pruned))
+    targets = len(pruned.levels)
     return question.answer(
         all_of([is_above(share, EXPLAINED), is_above(beyond_chance, 0.0)]),
         f"One mask for all {targets} targets in {len(alike)} of {len(by_seed)} seeds (removed: "
@@ -90,12 +90,12 @@ def dead_units(results: Sequence[Result]) -> Verdict:
     )
 
 
-def not_grasp(results: Sequence[Result]) -> Verdict:
+def not_grasp(results: Rows) -> Verdict:
     """Row 4: at initialisation, the score's mask against exact GraSP's, and the signs of what it removes."""
     question = QUESTIONS["4"]
-    rows = where(results, protocol=CORRECTED.name, method="first-order", control="")
-    rows = complete(rows, "overlap_grasp.kappa", "prune.removed_negative")
-    n = len(seeds_of(rows))
+    rows = results.where(protocol=CORRECTED.name, method="first-order", control="")
+    rows = rows.having("overlap_grasp.kappa", "prune.removed_negative")
+    n = len(rows.seeds)
     if n < 2:
         return question.unanswered("all its corrected first-order masks", n)
     arms = _by_arm(rows, "overlap_grasp.kappa")
@@ -109,17 +109,17 @@ def not_grasp(results: Sequence[Result]) -> Verdict:
         f"Kappa with exact GraSP's mask: {_arms_shown(arms)}. While positive weights are left ({len(with_positive)} of "
         f"{len(rows)} masks), {signs}.",
         n=n,
-        interval=t_interval(per_seed(rows, "overlap_grasp.kappa").values()),
+        interval=t_interval(rows.per_seed("overlap_grasp.kappa").values()),
         as_predicted=holds(word),
     )
 
 
-def not_before_training(results: Sequence[Result]) -> Verdict:
+def not_before_training(results: Rows) -> Verdict:
     """Row 5: the same score on the trained and on the initial network."""
     question = QUESTIONS["5"]
-    rows = where(results, protocol=AS_PUBLISHED.name, method="first-order")
-    rows = complete(rows, "overlap_initial.kappa")
-    n = len(seeds_of(rows))
+    rows = results.where(protocol=AS_PUBLISHED.name, method="first-order")
+    rows = rows.having("overlap_initial.kappa")
+    n = len(rows.seeds)
     if n < 2:
         return question.unanswered("all its as-published first-order masks", n)
     arms = _by_arm(rows, "overlap_initial.kappa")
@@ -128,15 +128,15 @@ def not_before_training(results: Sequence[Result]) -> Verdict:
         word,
         f"Kappa with the mask that the same score gives at initialisation: {_arms_shown(arms)}.",
         n=n,
-        interval=t_interval(per_seed(rows, "overlap_initial.kappa").values()),
+        interval=t_interval(rows.per_seed("overlap_initial.kappa").values()),
         as_predicted=holds(word),
     )
 
 
-def _by_arm(rows: Sequence[Result], read: str) -> dict[tuple[str, float], Interval]:
+def _by_arm(rows: Rows, read: str) -> dict[tuple[str, float], Interval]:
     """An interval for each activation and sparsity: a mean over arms could hide two that differ both ways."""
-    arms = grouped(rows, "activation", "sparsity")
-    return {arm: t_interval(per_seed(own, read).values()) for arm, own in arms.items()}
+    arms = rows.by("activation", "sparsity")
+    return {arm: t_interval(own.per_seed(read).values()) for arm, own in arms.items()}
 
 
 def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
@@ -145,7 +145,7 @@ def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
     return f"from {' to '.join(ends)} over {len(arms)} arms"
 
 
-def _range(rows: Sequence[Result], read: str) -> str:
+def _range(rows: Rows, read: str) -> str:
     found = [row.metric(read) for row in rows]
     if not found:
         return "not measured"

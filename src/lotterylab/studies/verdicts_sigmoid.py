@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 from lotterylab.engine.results import Result
 from lotterylab.reading.questions import Verdict, Word, both, shown
-from lotterylab.reading.seeds import complete, grouped, per_seed, sparsities, where
+from lotterylab.reading.rows import Rows
 from lotterylab.statistics import paired, t_interval
 from lotterylab.studies.activations_predictions import LEFT_CHANCE
 from lotterylab.studies.activations_questions import QUESTIONS
@@ -18,29 +17,29 @@ ACCURACY = "train.test_accuracy"
 DENSES, SCORINGS = "own stream", "other stream"
 BEFORE_RATE = ladder()[5]  # rung 6: everything is repaired but the learning rate
 
-Cells: TypeAlias = dict[tuple[str, str], list[Result]]
+Cells: TypeAlias = dict[tuple[str, str], Rows]
 
 
-def luck_of_the_stream(results: Sequence[Result]) -> Verdict:
+def luck_of_the_stream(results: Rows) -> Verdict:
     """Row 8, hypothesis A: each method with both streams.
 
     Where the published contrast is there at all (magnitude at chance, first-order not), magnitude with the other stream
     decides.  First-order with the dense run's stream tells beside it whether that stream was needed.
     """
     question = QUESTIONS["8A"]
-    probes, published = where(results, protocol="probes"), _published(results)
+    probes, published = results.where(protocol="probes"), _published(results)
     cells, n = _balanced(
         {
-            ("magnitude", DENSES): where(published, method="magnitude"),
-            ("magnitude", SCORINGS): where(probes, method="magnitude", control=SCORINGS),
-            ("first-order", DENSES): where(probes, method="first-order", control=DENSES),
-            ("first-order", SCORINGS): where(published, method="first-order"),
+            ("magnitude", DENSES): published.where(method="magnitude"),
+            ("magnitude", SCORINGS): probes.where(method="magnitude", control=SCORINGS),
+            ("first-order", DENSES): probes.where(method="first-order", control=DENSES),
+            ("first-order", SCORINGS): published.where(method="first-order"),
         }
     )
     if n < 2:
         return question.unanswered("magnitude and first-order runs with both streams", n)
     most = {cell: _leave_in_most_seeds(rows) for cell, rows in cells.items()}
-    scorings, denses = (per_seed(cells["magnitude", stream], ACCURACY) for stream in (SCORINGS, DENSES))
+    scorings, denses = (cells["magnitude", stream].per_seed(ACCURACY) for stream in (SCORINGS, DENSES))
     effect = paired(scorings, denses)
     word: Word = "cannot be said"
     if most["magnitude", DENSES] is False and most["first-order", SCORINGS]:
@@ -58,17 +57,17 @@ def luck_of_the_stream(results: Sequence[Result]) -> Verdict:
     )
 
 
-def one_sided_mask(results: Sequence[Result]) -> Verdict:
+def one_sided_mask(results: Rows) -> Verdict:
     """Row 8, hypothesis B: random masks of one sign with both streams, against random masks of both signs.
 
     At the lowest target, where most is removed: as published, a fraction 1 - s.
     """
     question = QUESTIONS["8B"]
-    probes = where(results, protocol="probes", method=("random of one sign", "random"))
-    target = min(sparsities(probes), default=0.0)
+    probes = results.where(protocol="probes", method=("random of one sign", "random"))
+    target = min(probes.levels, default=0.0)
     cells, n = _balanced(
         {
-            (method, stream): where(probes, sparsity=target, method=method, control=stream)
+            (method, stream): probes.where(sparsity=target, method=method, control=stream)
             for method in ("random of one sign", "random")
             for stream in (DENSES, SCORINGS)
         }
@@ -79,8 +78,8 @@ def one_sided_mask(results: Sequence[Result]) -> Verdict:
         [_leave_in_most_seeds(cells[method, stream]) for stream in (DENSES, SCORINGS)]
         for method in ("random of one sign", "random")
     )
-    rows = [row for own in cells.values() for row in own]
-    of_one, of_both = (per_seed(where(rows, method=method), ACCURACY) for method in ("random of one sign", "random"))
+    rows = Rows(row for own in cells.values() for row in own)
+    of_one, of_both = (rows.where(method=method).per_seed(ACCURACY) for method in ("random of one sign", "random"))
     lead = paired(of_one, of_both)
     word: Word = "cannot be said"
     if False in one_sign or set(two_signs) == {True} or lead.below(0.0):
@@ -97,29 +96,29 @@ def one_sided_mask(results: Sequence[Result]) -> Verdict:
     )
 
 
-def learning_rate(results: Sequence[Result]) -> Verdict:
+def learning_rate(results: Rows) -> Verdict:
     """Row 8, hypothesis C: every arm at the chosen rate, and dense at 0.1, also with all else repaired (rung 6)."""
     question = QUESTIONS["8C"]
     cells, n = _balanced(
         {
-            ("all", "corrected"): where(results, protocol=CORRECTED.name, activation="sigmoid", control=""),
-            ("dense", "published"): where(_published(results), method="dense"),
+            ("all", "corrected"): results.where(protocol=CORRECTED.name, activation="sigmoid", control=""),
+            ("dense", "published"): _published(results).where(method="dense"),
         }
     )
     if n < 2:
         return question.unanswered("all its corrected and as-published sigmoid runs", n)
     arms, dense = cells.values()
-    by_arm = grouped(arms, "method", "sparsity")
+    by_arm = arms.by("method", "sparsity")
     leave = {f"{arm[0]} at {arm[1]:g}": _leave_in_most_seeds(rows) for arm, rows in by_arm.items()}
     stuck = [arm for arm, most in leave.items() if most is False]
-    rung = complete(where(results, protocol=BEFORE_RATE.name, activation="sigmoid", method="dense"), ACCURACY)
+    rung = results.where(protocol=BEFORE_RATE.name, activation="sigmoid", method="dense").having(ACCURACY)
     everywhere = all(map(_has_left, arms))
     word: Word = "cannot be said"
     if stuck or _leave_in_most_seeds(dense) or (len(rung) > 1 and _leave_in_most_seeds(rung)):
         word = "refuted"
     elif everywhere and _leave_in_most_seeds(dense) is False:
         word = "confirmed"
-    accuracy = t_interval(per_seed(arms, ACCURACY).values())
+    accuracy = t_interval(arms.per_seed(ACCURACY).values())
     repaired = f", and {_count(rung)} with everything else repaired" if rung else ""
     return question.answer(
         word,
@@ -131,14 +130,14 @@ def learning_rate(results: Sequence[Result]) -> Verdict:
     )
 
 
-def _published(results: Sequence[Result]) -> list[Result]:
-    return where(results, protocol=AS_PUBLISHED.name, activation="sigmoid")
+def _published(results: Rows) -> Rows:
+    return results.where(protocol=AS_PUBLISHED.name, activation="sigmoid")
 
 
 def _balanced(cells: Cells) -> tuple[Cells, int]:
     """The rows of the seeds in which every cell is complete, and how many seeds those are."""
-    seeds = set.intersection(*(set(per_seed(rows, ACCURACY)) for rows in cells.values()))
-    return {cell: where(rows, seed=tuple(seeds)) for cell, rows in cells.items()}, len(seeds)
+    seeds = set.intersection(*(set(rows.per_seed(ACCURACY)) for rows in cells.values()))
+    return {cell: rows.where(seed=tuple(seeds)) for cell, rows in cells.items()}, len(seeds)
 
 
 def _has_left(row: Result) -> float | None:
@@ -146,10 +145,10 @@ def _has_left(row: Result) -> float | None:
     return None if accuracy is None else float(accuracy > LEFT_CHANCE)
 
 
-def _leave_in_most_seeds(rows: Sequence[Result]) -> bool | None:
+def _leave_in_most_seeds(rows: Rows) -> bool | None:
     """Whether more than half of a seed's runs leave chance, in more than half of the seeds; None where in half of
     them."""
-    shares = per_seed(rows, _has_left).values()
+    shares = rows.per_seed(_has_left).values()
     twice = 2 * sum(share > 0.5 for share in shares)
     return None if twice == len(shares) else twice > len(shares)
 
@@ -158,10 +157,10 @@ def _not(known: bool | None) -> bool | None:
     return None if known is None else not known
 
 
-def _count(rows: Sequence[Result]) -> str:
+def _count(rows: Rows) -> str:
     return f"{sum(row.metric(ACCURACY) > LEFT_CHANCE for row in rows)} of {len(rows)}"
 
 
 def _told(cells: Cells) -> str:
-    means = {cell: t_interval(per_seed(rows, ACCURACY).values()).mean for cell, rows in cells.items()}
+    means = {cell: t_interval(rows.per_seed(ACCURACY).values()).mean for cell, rows in cells.items()}
     return "; ".join(f"{', '.join(cell)} {_count(rows)} (mean {means[cell]:.3f})" for cell, rows in cells.items())

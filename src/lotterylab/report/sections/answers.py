@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.doubts import held
 from lotterylab.reading.outline import Claim, Difference, Judged, Judgement, Outline
 from lotterylab.reading.questions import LEVEL
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import diverged_text, interval_text, p_text
 from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
@@ -29,7 +29,7 @@ OURS = {  # on what we expected
 HEAD = ("", "claim", "measured", "n", "runs", "p, Holm", "verdict")
 
 
-def without_diverged(results: Sequence[Result]) -> str:
+def without_diverged(results: Rows) -> str:
     """How many runs diverged, and that nothing is said of them; nothing where none did."""
     lost = diverged_text(results)
     return f"{lost} Of a comparison that holds one nothing is said." if lost else ""

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from lotterylab.engine.results import Result
 from lotterylab.reading.outline import Chart, HistogramChart, LayerChart
-from lotterylab.reading.seeds import by_layer, grouped, where
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import interval_text
 from lotterylab.report.anchors import arm_links, run_links
 from lotterylab.report.arms import Arm
@@ -67,12 +67,12 @@ def _of_layers(
     material: Material, wanted: LayerChart | HistogramChart, metric: str, read: str | Reads, title: str
 ) -> Html:
     """A row for each layer of each line and activation: what ``read`` finds in the rows that have the metric."""
-    within = [row for row in where(material.results, **wanted.within) if isinstance(row.metric(metric), dict)]
+    within = Rows(row for row in material.results.where(**wanted.within) if isinstance(row.metric(metric), dict))
     rows: list[list[Child]] = []
     for line in wanted.lines:
-        for activation, own in grouped(line.rows(within), "activation").items():
+        for activation, own in line.rows(within).by("activation").items():
             layers = list(own[0].metric(metric))
-            for layer, values in by_layer(own, read).items():
+            for layer, values in own.by_layer(read).items():
                 place, interval = layers.index(layer) + 1, t_interval(values)
                 mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
                 rows.append(

@@ -7,6 +7,7 @@ from typing import cast
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.plan import WHAT
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table
@@ -24,7 +25,7 @@ METRICS = (  # the numbers of a line, as they stand in results.csv
 
 def runs(material: Material) -> Html:
     """The table of every finished training of the study."""
-    finished = [result for result in material.results if "train" in result.records]
+    finished = material.results.trained
     shared = sum(bool(result.records["train"].same_as) for result in finished)
     seconds = {result.records["train"].digest: result.records["train"].seconds for result in finished}
     text = (
@@ -62,7 +63,7 @@ def _row(result: Result) -> list[Child]:
         labels["control"],
         number(labels["sparsity"], 4) if labels["sparsity"] else cell("dense", value=0.0, kind="number"),  # type: ignore[arg-type]
         number(result.metric("prune.reached")),
-        cell(f"{labels['seed']}{diverged_mark([result])}", value=labels["seed"], kind="number"),
+        cell(f"{labels['seed']}{diverged_mark(Rows([result]))}", value=labels["seed"], kind="number"),
         *(number(result.metric(metric)) for metric in METRICS),
         number(record.seconds, 1),
         cell(tag("a", tag("code", record.digest[:12]), href=f"#{settings_anchor(run)}")),

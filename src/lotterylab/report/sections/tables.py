@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from lotterylab.engine.results import Result
 from lotterylab.reading.judging import at
 from lotterylab.reading.outline import Entry, NumberTable, Outline, rows_at
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark, interval_text
 from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import cell, heading, note, section, table
@@ -30,7 +30,7 @@ def tables(material: Material, outline: Outline) -> Html:
     return section("tables", "Tables", drawn)
 
 
-def in_markdown(wanted: NumberTable, results: Sequence[Result]) -> Iterator[str]:
+def in_markdown(wanted: NumberTable, results: Rows) -> Iterator[str]:
     """The lines of a table for a README."""
     yield from (f"## {wanted.title}", "", _how(wanted, results), "")
     yield "| " + " | ".join(wanted.columns) + " |"
@@ -39,17 +39,17 @@ def in_markdown(wanted: NumberTable, results: Sequence[Result]) -> Iterator[str]
         yield "| " + " | ".join([name, *(_text(one, results) for one in entries)]) + " |"
 
 
-def _how(wanted: NumberTable, results: Sequence[Result]) -> str:
+def _how(wanted: NumberTable, results: Rows) -> str:
     """How the numbers are made, and what the mark means if one of them has it."""
     entries = [entry for _, several in wanted.rows for entry in several]
     marked = any(isinstance(entry, Entry) and diverged_mark(_behind(entry, results)) for entry in entries)
     return f"{wanted.how} {HOW}" + (f" {DIVERGED_LEGEND}" if marked else "")
 
 
-def _behind(entry: Entry, results: Sequence[Result]) -> list[Result]:
+def _behind(entry: Entry, results: Rows) -> Rows:
     """The rows that a number comes from."""
     found = at(entry.line, results, entry.read, entry.sparsity)
-    return [row for row in rows_at(entry.line, results, entry.sparsity) if row.labels["seed"] in found]
+    return rows_at(entry.line, results, entry.sparsity).where(seed=tuple(found))
 
 
 def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
@@ -57,14 +57,14 @@ def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
         yield [tag("th", name, scope="row"), *(_cell(one, material.results) for one in entries)]
 
 
-def _cell(entry: Entry | str, results: Sequence[Result]) -> Html:
+def _cell(entry: Entry | str, results: Rows) -> Html:
     text = _text(entry, results)
     if isinstance(entry, str) or not (behind := _behind(entry, results)):
         return cell(text, kind="number")
     return cell(tag("div", text), run_links(behind), kind="number")
 
 
-def _text(entry: Entry | str, results: Sequence[Result]) -> str:
+def _text(entry: Entry | str, results: Rows) -> str:
     if isinstance(entry, str):
         return entry
     found = at(entry.line, results, entry.read, entry.sparsity)

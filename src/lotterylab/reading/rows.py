@@ -1,0 +1,134 @@
+"""One table of results: the rows of a study, selected by label and read as one number for each seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, SupportsIndex, TypeAlias, overload
+
+from lotterylab.engine.results import Result
+from lotterylab.plan.plan import Label
+from lotterylab.statistics import Interval, t_interval
+
+Read: TypeAlias = "str | Callable[[Result], float | None]"  # "part.metric", or what is made of several
+Asked: TypeAlias = "Label | tuple[Label, ...]"
+PerSeed: TypeAlias = dict[int, float]
+Sides: TypeAlias = "tuple[tuple[str, Rows], ...]"  # the name of each side of a comparison, and its rows
+
+
+class Rows(tuple[Result, ...]):
+    """The rows of a study, or some of them, in the study's order.
+
+    Figures, tables, verdicts, alarms and Python all read their numbers here, so one rule says which seeds count:
+    **a seed counts for a number if every one of its rows that the number is made of has that number.**  A seed of
+    which a row is missing, unfinished or undefined for this number (a diverged run, for some) is left out whole, so
+    that every seed that counts is a mean over the same arms.  ``n`` is the number of seeds that count.
+
+    Examples:
+        >>> from lotterylab.engine.records import Record
+        >>> def row(seed: int, method: str, accuracy: float | None) -> Result:
+        ...     train = Record(digest="", kind="Train", metrics={"test_accuracy": accuracy}, facts={})
+        ...     return Result(labels={"seed": seed, "method": method, "sparsity": 0.5}, records={"train": train})
+        >>> rows = Rows([row(0, "grasp", 0.4), row(0, "snip", 0.6), row(1, "grasp", 0.5), row(1, "snip", None)])
+        >>> rows.where(method="grasp").per_seed("train.test_accuracy")
+        {0: 0.4, 1: 0.5}
+        >>> rows.per_seed("train.test_accuracy")  # seed 1 lacks one of its two rows
+        {0: 0.5}
+        >>> rows.levels, rows.seeds, list(rows.by("method"))
+        ([0.5], [0, 1], ['grasp', 'snip'])
+    """
+
+    __slots__ = ()
+
+    def where(self, **labels: Asked) -> Rows:
+        """The rows that have these labels; a tuple asks for any of its values."""
+        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in labels.items()]
+        return Rows(row for row in self if all(row.labels.get(name) in values for name, values in wanted))
+
+    def by(self, *names: str) -> dict[Any, Rows]:
+        """The rows by these labels: by the label itself for one name, by a tuple for several; in order of
+        appearance."""
+        groups: dict[Any, list[Result]] = {}
+        for row in self:
+            key = tuple(row.labels[name] for name in names)
+            groups.setdefault(key if len(names) > 1 else key[0], []).append(row)
+        return {key: Rows(rows) for key, rows in groups.items()}
+
+    def having(self, *reads: Read) -> Rows:
+        """The rows of the seeds that count for each of these numbers."""
+        return Rows(
+            row
+            for rows in self.by("seed").values()
+            if all(read_from(row, read) is not None for row in rows for read in reads)
+            for row in rows
+        )
+
+    def per_seed(self, read: Read) -> PerSeed:
+        """The mean over the rows of each seed that counts."""
+        by_seed = self.having(read).by("seed")
+        return {seed: sum(float(read_from(row, read)) for row in rows) / len(rows) for seed, rows in by_seed.items()}
+
+    def interval(self, read: Read) -> Interval | None:
+        """The mean over the seeds that count, with its 95 % t interval; None if no seed does."""
+        values = self.per_seed(read)
+        return t_interval(values.values()) if values else None
+
+    def by_layer(self, read: str | Callable[[Result], Any]) -> dict[str, list[float]]:
+        """The numbers of each layer that has any; a network that diverged has none."""
+        found: dict[str, list[float]] = {}
+        for row in self:
+            for layer, value in read_from(row, read).items():
+                if value is not None:
+                    found.setdefault(layer, []).append(value)
+        return found
+
+    def labels(self, name: str) -> list[Any]:
+        """The different values of a label, in order of appearance."""
+        return list(dict.fromkeys(row.labels[name] for row in self))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of these rows, whatever they have."""
+        return sorted(self.labels("seed"))
+
+    @property
+    def levels(self) -> list[float]:
+        """The target sparsities of the pruned rows, lowest first."""
+        return sorted(level for level in self.labels("sparsity") if level)
+
+    @property
+    def trained(self) -> Rows:
+        """The rows whose training is finished."""
+        return Rows(row for row in self if "train" in row.records)
+
+    @property
+    def diverged(self) -> Rows:
+        """The rows whose training diverged."""
+        return Rows(row for row in self if row.metric("train.diverged_epoch") is not None)
+
+    def __add__(self, other: Iterable[Result]) -> Rows:  # type: ignore[override]
+        """Both one after the other."""
+        return Rows((*self, *other))
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> Result: ...
+    @overload
+    def __getitem__(self, key: slice) -> Rows: ...
+    def __getitem__(self, key: SupportsIndex | slice) -> Result | Rows:
+        """A row, or the rows of a slice."""
+        found = super().__getitem__(key)
+        return Rows(found) if isinstance(key, slice) else found  # type: ignore[return-value]
+
+
+def read_from(row: Result, read: Read) -> Any:
+    """What ``read`` finds in the row; None where the part has not run, or where the number is not finite."""
+    return row.metric(read) if isinstance(read, str) else read(row)
+
+
+def in_common(*sides: PerSeed) -> list[PerSeed]:
+    """The same of those seeds alone that all sides have, so that their means can stand beside a paired difference."""
+    return [{seed: value for seed, value in side.items() if all(seed in one for one in sides)} for side in sides]
+
+
+def mean(values: PerSeed) -> float:
+    """The mean over seeds."""
+    return sum(values.values()) / len(values)
