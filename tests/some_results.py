@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lotterylab.engine.records import Record
@@ -29,7 +30,9 @@ def row(
         "sparsity": sparsity,
         "seed": seed,
     }
-    return Result(labels=labels, records={part: record(metrics) for part, metrics in parts.items()})
+    name = " ".join(map(str, labels.values()))
+    records = {part: replace(record(metrics), digest=f"{part} {name}") for part, metrics in parts.items()}
+    return Result(labels=labels, records=records)
 
 
 def accuracies(

@@ -107,15 +107,18 @@ def p_value(values: Iterable[float]) -> float | None:
     return 2 * _below(-abs(mean) / (sd / math.sqrt(len(values))), len(values))
 
 
-def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
+def holm(p_values: Mapping[Key, float], at_once: int | None = None) -> dict[Key, float]:
     """Adjusted p values of a family, in the order given: reject where one is below the level of the whole family.
 
     The i-th smallest of m is multiplied by m - i + 1; none may be smaller than the one before it.   [holm1979simple]
+    ``at_once``: how many of the hypotheses can be true at once, if fewer than all: no factor is larger.
+    [shaffer1986modified]
     """
+    most = len(p_values) if at_once is None else at_once
     adjusted: dict[Key, float] = {}
     largest = 0.0
     for rank, key in enumerate(sorted(p_values, key=lambda key: p_values[key])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[key]))
+        largest = max(largest, min(1.0, min(most, len(p_values) - rank) * p_values[key]))
         adjusted[key] = largest
     return {key: adjusted[key] for key in p_values}
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.reading.outline import Entry, Line, NumberTable
+from lotterylab.reading.charts import Entry, NumberTable
+from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.report.anchors import arm_links, run_links
 from lotterylab.report.arms import Arms
 from lotterylab.report.differences import lines
 from lotterylab.report.sections.tables import in_markdown
-from lotterylab.report.tidy import numbers
 from some_results import row
 
 LOST = {"diverged_epoch": 3}
@@ -53,7 +53,7 @@ def test_a_table_without_a_diverged_run_is_as_it_was():
 def test_links_to_runs_mark_the_seed():
     for lost, marked in ((1, True), (None, False)):
         results = rows(lost)
-        arms = Arms(numbers(results))
+        arms = Arms(Rows(results))
         (arm,) = arms.where()
         for text in (run_links(Rows(results)), arm_links(arms, arm, (0, 1, 2))):
             assert (">1 *</a>" in text) is marked is ("(* diverged)" in text)

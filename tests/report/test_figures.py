@@ -12,6 +12,8 @@ import matplotlib
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from lotterylab.reading.differences import adjusted, found_by
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import plain
 from lotterylab.report import (
     figure_draw,
@@ -26,10 +28,10 @@ from lotterylab.report.figure_parts import fit
 from lotterylab.report.figure_style import METHODS, RC, line
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
-from lotterylab.report.tidy import Number, Trial, numbers, points, trials
-from lotterylab.studies.contrasts import contrasts
-from lotterylab.studies.published import METHODS as PUBLISHED_METHODS
-from lotterylab.studies.published import published_comparison
+from lotterylab.report.tidy import Trial, trials
+from lotterylab.studies.activations_comparisons import AGAINST_CONTROLS
+from lotterylab.studies.published import published_values
+from some_results import row as made_row
 from some_study import some_results, some_study
 
 LOOK = Look(colour="#0072B2", marker="o")
@@ -46,8 +48,8 @@ def some_grids() -> dict[str, Grid]:
     protocols = ("as-published", "corrected", "ladder")
     study = some_study("cifar10", activations=("relu", "sigmoid"), protocols=protocols, sparsities=(0.5, 0.8, 0.9))
     results = some_results(study)
-    arms = Arms(numbers(results), points(results))
-    published = [replace(one, method=PUBLISHED_METHODS[one.method]) for one in published_comparison(results)]
+    arms = Arms(Rows(results))
+    published = published_values()
     rungs = figures_ladder.rungs(arms.labels("protocol"))
     grids = (
         figures_targets.accuracy(arms, "as-published", published, 10),
@@ -60,7 +62,7 @@ def some_grids() -> dict[str, Grid]:
         figures_ladder.reached(arms, rungs),
         figures_rates.rates(trials(results), 10),
         figures_rates.probes(arms, 10),
-        figures_contrasts.contrasts(contrasts(results)),
+        figures_contrasts.contrasts(adjusted(found_by(AGAINST_CONTROLS, Rows(results)))),
     )
     return {grid.name: grid for grid in grids}
 
@@ -157,7 +159,7 @@ def test_published_values_are_laid_over_with_their_reading_error(grids):
 def test_means_and_their_intervals_are_those_of_the_arms(grids):
     study = some_study(activations=("relu",), protocols=("corrected",), seeds=3)
     results = some_results(study)
-    arms = Arms(numbers(results))
+    arms = Arms(Rows(results))
     panel = figures_targets.accuracy(arms, "corrected", (), 10).rows[0][0]
     line = next(series for series in panel.series if series.label == "magnitude")
     for target, y, low, high in zip((0.5, 0.9), line.y, line.low, line.high, strict=True):
@@ -169,7 +171,7 @@ def test_means_and_their_intervals_are_those_of_the_arms(grids):
 
 def test_one_target_and_one_seed_make_a_figure_without_intervals():
     results = some_results(some_study(activations=("tanh",), protocols=("as-published",), seeds=1, sparsities=(0.7,)))
-    grid = figures_targets.stability(Arms(numbers(results)), "as-published", ())
+    grid = figures_targets.stability(Arms(Rows(results)), "as-published", ())
     assert "n = 1 seed (42): no interval" in grid.caption
     line = grid.rows[0][0].series[0]
     assert line.low == line.high == line.y and line.x != (0.7,)  # beside its target, as the other method is
@@ -267,11 +269,11 @@ def test_the_files_of_a_figure_that_is_no_longer_made_go(tmp_path):
 
 
 def test_a_rung_with_fewer_seeds_is_no_step_of_the_mean():
-    def numbers_of(protocol: str, values: dict[int, float]) -> list[Number]:
-        return [
-            Number(protocol, "relu", "magnitude", "", 0.5, seed, "train", "test_accuracy", value)
+    def numbers_of(protocol: str, values: dict[int, float]) -> Rows:
+        return Rows(
+            made_row(protocol, "relu", "magnitude", seed, sparsity=0.5, train={"test_accuracy": value})
             for seed, value in values.items()
-        ]
+        )
 
     arms = Arms(
         numbers_of("as-published", {42: 0.3, 43: 0.3, 44: 0.9})

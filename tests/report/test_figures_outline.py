@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from lotterylab.reading.outline import Chart, Line
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.lines import Line
+from lotterylab.reading.rows import Rows
 from lotterylab.report.arms import Arms
-from lotterylab.report.figures_outline import chart, looks
-from lotterylab.report.tidy import Number
+from lotterylab.report.figure_style import looks
+from lotterylab.report.figures_outline import chart
+from some_results import row
 
 TICKET = Line(name="ticket", labels={"method": "iterative"})
 
 
-def numbers(metric: str, values: dict[float, tuple[float, ...]]) -> list[Number]:
-    return [
-        Number("net", "relu", "iterative", "", sparsity, seed, *name.split("."), value)
+def some_rows(metric: str, values: dict[float, tuple[float, ...]]) -> Rows:
+    part, _, name = metric.partition(".")
+    return Rows(
+        row("net", "relu", "iterative", seed, sparsity=sparsity, prune={"reached": sparsity}, **{part: {name: value}})
         for sparsity, several in values.items()
-        for seed, of_seed in enumerate(several)
-        for name, value in ((metric, of_seed), ("prune.reached", sparsity))
-    ]
+        for seed, value in enumerate(several)
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def numbers(metric: str, values: dict[float, tuple[float, ...]]) -> list[Number]
 )
 def test_no_point_lies_outside_its_panel_and_a_share_does_not_go_far_below_0(metric, values, low, high):
     wanted = Chart(name="one", title="One", lines=(TICKET,), y=metric, y_axis="it")
-    grid = chart(Arms(numbers(metric, values)), wanted, looks([wanted]))
+    grid = chart(Arms(some_rows(metric, values)), wanted, looks(["ticket"]))
     assert grid is not None
     ((panel,),) = grid.rows
     assert panel.y_limits is not None

@@ -18,9 +18,10 @@ from lotterylab.report.context import ReportContext
 from lotterylab.report.differences import lines
 from lotterylab.report.page import report
 from lotterylab.report.progress import Bars, Meter, Plain
-from lotterylab.report.readme import _table_row
+from lotterylab.report.readme import _row
 from lotterylab.report.standing import Standing
 from lotterylab.report.tidy import Gap, write
+from lotterylab.studies.activations_reading import OUTLINE
 from some_plans import RUN
 from some_study import some_results, some_study
 
@@ -36,7 +37,7 @@ def test_a_hostile_title_is_text_in_readme_and_page(tmp_path):
     data = Fingerprint(content="ab" * 32, files=((EVIL, "sha256:12"),), warnings=(EVIL,))
     words = {"data_title": EVIL, "settings": {EVIL: EVIL}, "facts": {"lotterylab": EVIL}}
     context = ReportContext(data=data, command=f"lotterylab run {EVIL}", **words)
-    report(study, some_results(study), (), tmp_path, context)
+    report(study, some_results(study), (), tmp_path, context, OUTLINE)
     readme = (tmp_path / "README.md").read_text()
     assert harmless(readme)
     page = (tmp_path / "index.html").read_text()
@@ -47,13 +48,13 @@ def test_a_hostile_title_is_text_in_readme_and_page(tmp_path):
 
 
 def test_a_bar_or_a_line_end_does_not_leave_its_cell():
-    row = _table_row(["a|b\nc\x1b", "d\\|e"])
+    row = _row(["a|b\nc\x1b", "d\\|e"])
     tokens = MarkdownIt("commonmark").enable("table").parse(f"| 1 | 2 |\n|---|---|\n{row}\n")
     assert [token.content for token in tokens if token.type == "inline"][2:] == ["a|b c\\x1b", "d|e"]
 
 
 def test_no_text_of_a_csv_file_is_a_formula_and_numbers_stay(tmp_path):
-    gap = Gap("=cmd|' /C calc'!A0", "+a", "-b", "@c", -0.5, 3, -0.25, None, None, None, True, EVIL, "")
+    gap = Gap("=cmd|' /C calc'!A0", "+a", "-b", "@c", -0.5, 3, -0.25, None, None, None, None, True, EVIL, "")
     write(tmp_path / "x.csv", [gap], Gap)
     with open(tmp_path / "x.csv", newline="") as file:
         (row,) = csv.DictReader(file)

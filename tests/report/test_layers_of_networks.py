@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lotterylab.reading.outline import LayerChart, Line
+from lotterylab.reading.charts import LayerChart
+from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.report.figures_layers import layer_chart
 from lotterylab.statistics import t_interval

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.outline import Entry, HistogramChart, Line, NumberTable
+from lotterylab.reading.charts import Entry, HistogramChart, NumberTable
+from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.sections.tables import in_markdown

@@ -10,11 +10,14 @@ import scipy.stats
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import BEST_STEP
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.claims import Claim, read
+from lotterylab.reading.differences import Comparison, Difference, adjusted, found_by, hypothesis
 from lotterylab.reading.judging import above, equal, gains_more, less, level_reached, more, nothing, percent
-from lotterylab.reading.outline import Chart, Claim, Line, Outline, Versus, differences_of, judged
+from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import diverged_text
-from lotterylab.report.sections.answers import OURS, counted
+from lotterylab.report.sections.claims import counted, words
 from lotterylab.statistics import holm
 from lotterylab.studies.init_tickets import settled
 from some_plans import RUN
@@ -32,7 +35,7 @@ VALUES = {
 }
 
 
-def rows(seeds: int = 4) -> list[Result]:
+def rows(seeds: int = 4) -> Rows:
     found = []
     for (method, control, sparsity), values in VALUES.items():
         for seed, accuracy in enumerate(values[:seeds]):
@@ -47,21 +50,25 @@ def rows(seeds: int = 4) -> list[Result]:
             digest = f"{method}{control}{sparsity}{seed}"
             record = Record(digest=digest, kind="Train", metrics={"test_accuracy": accuracy}, facts={})
             found.append(Result(labels=labels, records={"train": record}))
-    return found
+    return Rows(found)
 
 
-def versus(b: Line, **changes) -> Versus:
+def versus(b: Line, **changes) -> Comparison:
     fields = {"key": b.name, "a": TICKET, "b": b, "read": READ, "what": "accuracy", "margin": 0.005}
-    return Versus(**{**fields, **changes})
+    return Comparison(**{**fields, **changes})
 
 
-def outline(*of: Versus) -> Outline:
-    return Outline(charts=(), versus=of, claims=(), conclude=lambda results, found: "", would_change="", doubts=())
+def differences_of(of: tuple[Comparison, ...], results: Rows) -> list[Difference]:
+    return adjusted(found_by(of, results))
+
+
+def outline(*of: Comparison) -> tuple[Comparison, ...]:
+    return of
 
 
 def test_comparisons_are_paired_at_each_level_and_against_what_has_no_level():
     found = differences_of(outline(versus(RANDOM), versus(DENSE)), Rows(rows()))
-    assert [(one.versus.b.name, one.sparsity) for one in found] == [
+    assert [(one.comparison.b.name, one.sparsity) for one in found] == [
         ("random", 0.5),
         ("random", 0.9),
         ("dense", 0.5),
@@ -76,23 +83,29 @@ def test_comparisons_are_paired_at_each_level_and_against_what_has_no_level():
             ("dense", "", 0.0, 0.9),
         )
     ]
-    p = [scipy.stats.ttest_rel(VALUES[a], VALUES[b]).pvalue for a, b in sides]
-    order, running, adjusted = sorted(range(4), key=p.__getitem__), 0.0, {}
-    for rank, number in enumerate(order):
-        running = max(running, min(1.0, (4 - rank) * p[number]))
-        adjusted[number] = running
-    assert [one.p_holm for one in found] == pytest.approx([adjusted[number] for number in range(4)])
+    p = {}
+    for number, (a, b) in enumerate(sides):
+        apart = [x - y for x, y in zip(VALUES[a], VALUES[b], strict=True)]
+        p[number, "p_holm"] = scipy.stats.ttest_1samp(apart, 0).pvalue
+        p[number, "p_equal"] = max(
+            scipy.stats.ttest_1samp(apart, -0.005, alternative="greater").pvalue,
+            scipy.stats.ttest_1samp(apart, 0.005, alternative="less").pvalue,
+        )
+    running = 0.0
+    for rank, (number, name) in enumerate(sorted(p, key=p.__getitem__)):  # of each pair only one can be true
+        running = max(running, min(1.0, min(4, 8 - rank) * p[number, name]))
+        assert getattr(found[number], name) == pytest.approx(running)
     says = [one.says for one in found]
-    assert says == ["ticket is better", "unresolved", "ticket is better", "equal within 0.005"]
+    assert says == ["ticket is better", "cannot be said", "ticket is better", "equal within 0.005"]
 
 
 def test_means_beside_a_difference_are_those_of_the_seeds_that_both_sides_have():
-    unfinished = [row for row in rows() if row.labels["method"] == "dense" or row.labels["seed"] != 1]
+    unfinished = Rows(row for row in rows() if row.labels["method"] == "dense" or row.labels["seed"] != 1)
     ticket, dense = ([VALUES[key][seed] for seed in (0, 2, 3)] for key in (("iterative", "", 0.5), ("dense", "", 0.0)))
     said = more(TICKET, DENSE, READ, 0.5)(unfinished)
     assert said.n == 3 and f"ticket {sum(ticket) / 3:.4f}, dense {sum(dense) / 3:.4f}" in said.measured
     gained = gains_more((TICKET, DENSE), (RANDOM, DENSE), READ, 0.5)
-    lacking = [row for row in rows() if (row.labels["control"], row.labels["seed"]) != ("random mask", 1)]
+    lacking = Rows(row for row in rows() if (row.labels["control"], row.labels["seed"]) != ("random mask", 1))
     gain = sum(VALUES["iterative", "", 0.5][seed] - VALUES["dense", "", 0.0][seed] for seed in (0, 2, 3)) / 3
     assert gained(lacking).n == 3 and f"ticket {gain:+.4f}" in gained(lacking).measured
 
@@ -129,7 +142,7 @@ def test_a_claim_without_a_source_is_our_own():
 
 def test_two_seeds_resolve_nothing_however_alike_they_are():
     (one, *_) = differences_of(outline(versus(RANDOM)), Rows(rows(seeds=2)))
-    assert one.p_holm is None and one.says == "unresolved"
+    assert one.p_holm == 1 and one.says == "cannot be said"
 
 
 def test_what_was_not_planned_costs_the_planned_comparisons_nothing():
@@ -138,8 +151,11 @@ def test_what_was_not_planned_costs_the_planned_comparisons_nothing():
     p = scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["iterative", "random mask", 0.5]).pvalue
     assert [one.planned for one in found] == [True, False, False, False]
     assert found[0].p_holm == pytest.approx(p), "a family of one"
-    alone = differences_of(outline(versus(RANDOM, planned=()), versus(DENSE, planned=())), Rows(rows()))
+    alone = differences_of(outline(versus(RANDOM, planned=()), versus(DENSE, planned=())), rows())
     assert [one.p_holm for one in alone[2:]] != [one.p_holm for one in found[2:]], "a family of four, and of three"
+    apart = (versus(RANDOM, planned=(), family="controls"), versus(DENSE, planned=(), family="dense"))
+    own = differences_of(apart, rows())
+    assert [one.p_holm for one in own[:2]] != [one.p_holm for one in alone[:2]], "two families of two"
 
 
 def test_a_run_is_not_compared_with_itself():
@@ -157,7 +173,7 @@ def test_a_label_that_both_lines_have_is_what_is_compared():
         for record in [one.records["train"]]
     ]
     sides = (Line(name=name, labels={**TICKET.labels, "protocol": name}) for name in ("net", "other"))
-    across = Versus(
+    across = Comparison(
         **{"key": "k", "read": READ, "what": "accuracy", "margin": 0.005, **dict(zip("ab", sides, strict=True))}
     )
     assert [(one.panel, one.sparsity, one.interval.mean) for one in differences_of(outline(across), Rows(results))] == [
@@ -169,12 +185,14 @@ def test_a_label_that_both_lines_have_is_what_is_compared():
 
 
 def test_of_runs_that_ended_too_early_nothing_is_said_about_when():
-    def with_steps(best: int) -> list[Result]:
-        return [
-            Result(labels=one.labels, records={"train": replace(one.records["train"], metrics=metrics)})
-            for number, one in enumerate(rows())
-            for metrics in [{"steps": 1000, "best_step": best if one.labels["method"] == "dense" else 200 + number}]
-        ]
+    def with_steps(best: int) -> Rows:
+        return Rows(
+            [
+                Result(labels=one.labels, records={"train": replace(one.records["train"], metrics=metrics)})
+                for number, one in enumerate(rows())
+                for metrics in [{"steps": 1000, "best_step": best if one.labels["method"] == "dense" else 200 + number}]
+            ]
+        )
 
     judge = less(TICKET, DENSE, "train.best_step", 0.5, digits=0)
     assert judge(Rows(with_steps(900))).word == "confirmed"
@@ -200,7 +218,7 @@ def test_the_way_of_a_mask_begins_with_the_untrained_one():
     assert settled(0.2)(Result(labels=labels, records={})) is None
 
 
-def with_metrics(results: list[Result], where: dict, **metrics) -> list[Result]:
+def with_metrics(results: Rows, where: dict, **metrics) -> Rows:
     """The same rows; those with these labels know more of their training."""
 
     def changed(one: Result) -> Result:
@@ -209,13 +227,13 @@ def with_metrics(results: list[Result], where: dict, **metrics) -> list[Result]:
         record = one.records["train"]
         return replace(one, records={"train": replace(record, metrics={**record.metrics, **metrics})})
 
-    return [changed(one) for one in results]
+    return Rows(changed(one) for one in results)
 
 
 def test_of_a_comparison_with_a_run_that_diverged_nothing_is_said():
     lost = with_metrics(rows(), {"control": "random mask", "seed": 2}, diverged_epoch=3)
     first, *_ = differences_of(outline(versus(RANDOM)), Rows(lost))
-    assert first.says == "unresolved" and first.p_holm is None
+    assert first.says == "cannot be said" and first.p_holm == first.p_equal == 1
     assert first.caveat == "1 of 8 runs diverged (random)."
     judged_one = more(TICKET, RANDOM, READ, 0.5)(lost)
     assert judged_one.word == "cannot be said" and judged_one.measured.endswith("1 of 8 runs diverged (random).")
@@ -227,7 +245,7 @@ def test_of_a_comparison_with_a_run_that_diverged_nothing_is_said():
 
 
 def test_two_sides_that_are_at_chance_are_neither_equal_nor_apart():
-    low = [
+    low = Rows(
         replace(
             one,
             nodes={"train": RUN},
@@ -236,9 +254,9 @@ def test_two_sides_that_are_at_chance_are_neither_equal_nor_apart():
         for one in rows()
         for record in [one.records["train"]]
         for by in [0.8 if one.labels["method"] == "iterative" else 0.7]
-    ]
+    )
     against_random, against_dense = (differences_of(outline(versus(b)), Rows(low))[0] for b in (RANDOM, DENSE))
-    assert against_random.says == "unresolved"
+    assert against_random.says == "cannot be said"
     assert against_random.caveat == "Not above 0.2, twice chance: ticket, random."
     assert against_dense.says == "dense is better", "a side that has not left chance is worse than one that has"
     assert more(TICKET, RANDOM, READ, 0.5)(low).word == "cannot be said"
@@ -248,32 +266,51 @@ def test_when_a_run_was_best_is_not_said_of_runs_that_ended_before():
     ended = with_metrics(rows(), {"method": "iterative"}, best_step=100, steps=100)
     ended = with_metrics(ended, {"method": "dense"}, best_step=50, steps=100)
     first, *_ = differences_of(outline(versus(DENSE, read=BEST_STEP, more_is="worse")), Rows(ended))
-    assert first.says == "unresolved" and first.caveat.startswith("4 of 8 runs ended while it was still falling")
+    assert first.says == "cannot be said" and first.caveat.startswith("4 of 8 runs ended while it was still falling")
 
 
 def test_differences_that_are_all_the_same_have_no_p_value():
     same = with_metrics(with_metrics(rows(), {"method": "iterative"}, coarse=5), {"method": "dense"}, coarse=6)
     first, *_ = differences_of(outline(versus(DENSE, read="train.coarse")), Rows(same))
-    assert first.says == "unresolved" and "no spread" in first.caveat and first.p_holm is None
+    assert first.says == "cannot be said" and "no spread" in first.caveat and first.p_holm == 1
 
 
-def test_claims_are_corrected_for_how_many_could_be_judged():
-    claims = [
-        Claim(key="a", text="", judge=more(TICKET, DENSE, READ, 0.5)),
-        Claim(key="b", text="", judge=more(TICKET, RANDOM, READ, 0.9)),
-        Claim(key="c", text="", judge=equal(TICKET, DENSE, READ, 0.9, margin=0.005)),
-        Claim(key="d", text="", judge=more(TICKET, DENSE, READ, 0.7)),
-    ]
-    found = judged(claims, Rows(rows()))
-    ticket, dense = (VALUES[key] for key in (("iterative", "", 0.5), ("dense", "", 0.0)))
-    assert found[0][1].p == pytest.approx(scipy.stats.ttest_rel(ticket, dense).pvalue)
-    family = {number: one.p for number, (_, one) in enumerate(found[:3])}
-    assert None not in family.values() and {n: one.p_holm for n, (_, one) in enumerate(found[:3])} == holm(family)
-    assert found[3][1].p_holm is None
-    assert counted(found, OURS) == (
-        "2 as predicted, 1 cannot be said, 1 not run. Each is judged on its own, at 5 %; corrected for their number "
-        "(Holm), 2 of the 2 that are said stand."
-    )
+CLAIMS = (
+    Claim(key="a", text="", judge=more(TICKET, DENSE, READ, 0.5)),
+    Claim(key="b", text="", judge=more(TICKET, RANDOM, READ, 0.9)),
+    Claim(key="c", text="", judge=equal(TICKET, DENSE, READ, 0.9, margin=0.005)),
+    Claim(key="d", text="", judge=more(TICKET, DENSE, READ, 0.7)),
+)
+
+
+def test_claims_and_planned_comparisons_are_one_family():
+    alone, _ = read(CLAIMS, (), rows())
+    p = {claim.key: one.p for claim, one in alone[:3]}
+    assert p["a"] == pytest.approx(scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["dense", "", 0.0]).pvalue)
+    assert {claim.key: one.p_holm for claim, one in alone[:3]} == pytest.approx(holm(p)) and alone[3][1].p_holm is None
+    together, found = read(CLAIMS, (versus(RANDOM),), rows())
+    assert all(one.p_holm >= before.p_holm for (_, one), (_, before) in zip(together[:3], alone, strict=False))
+    assert [one.says for one in found] == ["ticket is better", "cannot be said"]
+    said = counted(alone, words("prediction", at_scale=False))
+    assert said.startswith("2 as predicted, 1 cannot be said, 1 not run. A claim is decided at 5 %")
+
+
+def test_a_contrast_has_one_p_wherever_it_stands():
+    claims, found = read(CLAIMS, (versus(DENSE), versus(RANDOM)), rows())
+    at = {(one.comparison.b.name, one.sparsity): one for one in found}
+    assert claims[0][1].p_holm == at["dense", 0.5].p_holm and claims[1][1].p_holm == at["random", 0.9].p_holm
+    assert claims[2][1].p_holm == at["dense", 0.9].p_equal
+    assert hypothesis("mean", 0.0, (1.0, 2.0)) == hypothesis("mean", 0.0, (-2.0, -1.0))
+
+
+def test_a_claim_whose_adjusted_p_is_not_small_cannot_be_said():
+    at_edge = more(TICKET, DENSE, READ, 0.5, than=0.0085)
+    assert at_edge(rows()).word == "confirmed"
+    many = (*CLAIMS, Claim(key="e", text="", judge=at_edge))
+    alone = dict(read(many[-1:], (), rows())[0])[many[-1]]
+    crowd = dict(read(many, (versus(RANDOM), versus(DENSE)), rows())[0])[many[-1]]
+    assert alone.p == crowd.p and alone.p_holm == alone.p and crowd.p_holm > alone.p
+    assert crowd.word == ("confirmed" if crowd.p_holm < 0.05 else "cannot be said")
 
 
 def test_what_lies_wholly_outside_the_margin_has_the_p_value_of_its_edge():

@@ -16,12 +16,14 @@ from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.alarms import alarms_of
-from lotterylab.reading.outline import differences_of
+from lotterylab.reading.answers import conclusion
+from lotterylab.reading.claims import read
+from lotterylab.reading.differences import found_by
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.table import render
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.context import ReportContext
-from lotterylab.report.figures_outline import looks
+from lotterylab.report.figure_style import looks
 from lotterylab.report.page import report
 from lotterylab.report.price import lines
 from some_plans import compute
@@ -58,7 +60,7 @@ def computed(request, tmp_path_factory) -> tuple[str, Plan, Store]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_two_lines_of_a_page_look_alike(name):
-    found = looks(parts(name).outline.charts)
+    found = looks(line.name for chart in parts(name).outline.charts for line in chart.lines)
     assert len(set(found.values())) == len(found)
 
 
@@ -94,7 +96,7 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     page = Page(report(found, rows, alarms_of(rows), tmp_path, context, outline).read_text(encoding="utf-8"))
     assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
     assert ("published" in page.ids) == any(claim.source for claim in outline.claims)
-    assert outline.conclude(Rows(rows), differences_of(outline, Rows(rows))) in page.text
+    assert conclusion(outline, Rows(rows), read(outline.claims, outline.comparisons, Rows(rows))[1]) in page.text
     assert all(f"figure-{chart.name}" in page.ids for chart in (*outline.layer_charts, *outline.histograms))
     assert all(f"table-{one.name}" in page.ids for one in outline.tables)
     for chart in outline.charts:
@@ -103,7 +105,7 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     assert len(page.ids) == len(set(page.ids)) and set(page.links) <= set(page.ids)
     assert page.files and all((tmp_path / one).is_file() for one in page.files)
     compared = (tmp_path / "differences.csv").read_text(encoding="utf-8").splitlines()
-    assert len(compared) == 1 + len(differences_of(outline, Rows(rows)))
+    assert len(compared) == 1 + len(found_by(outline.comparisons, Rows(rows)))
     lines = {run_anchor(row.labels) for row in rows}
     assert lines <= set(page.ids) and lines & set(page.links), "from a number to its runs"
     trained = {settings_anchor(run) for row in rows if isinstance(run := row.nodes["train"], Train)}
@@ -135,7 +137,7 @@ def test_claims_are_open_before_anything_runs_and_each_has_a_key_of_its_own(name
     outline = parts(name).outline
     assert all(claim.judge(Rows()).word == "not run" for claim in outline.claims)
     assert len({claim.key for claim in outline.claims}) == len(outline.claims)
-    assert outline.conclude(Rows(), []).startswith("Nothing can be said yet")
+    assert conclusion(outline, Rows(), []).startswith("Nothing can be said yet")
     assert outline.doubts and outline.would_change
 
 
@@ -151,10 +153,14 @@ def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
         for side, behind in judged.rows:
             seeds = [row.labels["seed"] for row in behind]
             assert len(set(seeds)) == len(seeds), f"{claim.key}: {side} has several rows of one seed"
-    found = differences_of(of.outline, Rows(rows))
-    assert any(one.planned for one in found) and len({one.versus.key for one in found}) == len(of.outline.versus)
+    found = found_by(of.outline.comparisons, Rows(rows))
+    assert any(one.planned for one in found) and len({one.comparison.key for one in found}) == len(
+        of.outline.comparisons
+    )
     for one in found:
-        assert all(len(behind) == len({row.labels["seed"] for row in behind}) for _, behind in one.rows), one.versus.key
+        assert all(len(behind) == len({row.labels["seed"] for row in behind}) for _, behind in one.rows), (
+            one.comparison.key
+        )
 
 
 def made_up(planned: Plan) -> list[Any]:

@@ -7,18 +7,23 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterable
 
 import pytest
 
 from lotterylab.data import Digits
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.differences import adjusted, found_by
+from lotterylab.reading.published import beside
 from lotterylab.reading.rows import Rows
 from lotterylab.studies.activations import Options, build
+from lotterylab.studies.activations_claims import CLAIMS
+from lotterylab.studies.activations_comparisons import AGAINST_CONTROLS
 from lotterylab.studies.activations_predictions import PREDICTIONS
-from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.published import published_values
-from lotterylab.studies.verdicts import Verdict, contrasts, published_comparison, verdicts
+from lotterylab.studies.verdicts_corrected import at_chance
 from some_results import record
 from some_study_rows import (
     TWO,
@@ -40,6 +45,7 @@ from some_study_rows import (
     zeros,
 )
 
+KEYS = [claim.key for claim in CLAIMS]
 CASES = [
     # key, rows, verdict, as predicted
     ("1", removals(lambda s: 1 - s), "confirmed", True),
@@ -79,7 +85,7 @@ CASES = [
     ("7B", norms(2.0, 1.0, tanh_norm=5.0), "cannot be said", None),  # no large D to explain
     ("8A", streams(0.1, 0.4), "confirmed", False),
     ("8A", streams(0.1, 0.1), "refuted", True),
-    ("8A", streams(0.3, 0.3), "cannot be said", False),  # nothing to explain
+    ("8A", streams(0.3, 0.3), "cannot be said", None),  # nothing to explain
     ("8A", streams(0.1, 0.4, seeds=TWO) + streams(0.1, 0.1, seeds=(44, 45)), "cannot be said", None),
     ("8B", signs((0.4, 0.4), (0.1, 0.1)), "confirmed", True),
     ("8B", signs((0.4, 0.1), (0.1, 0.1)), "refuted", False),
@@ -94,20 +100,20 @@ CASES = [
     ("9", leads(0.05, 0.05), "refuted", False),
     ("9", leads(0.05, 0.05, sparsity=0.9), "refuted", False),  # the nearest target to 0.8
     ("9", leads(-0.01, 0.001), "confirmed", True),
-    ("9", leads(0.05, 0.0, spread=0.02), "cannot be said", True),
+    ("9", leads(0.05, 0.0, spread=0.02), "cannot be said", None),
     ("10", steps(0.1, 0.0, 0.1), "confirmed", True),
     ("10", steps(0.1, 0.1, 0.0), "refuted", False),
     ("10", steps(0.0, 0.0, 0.1), "refuted", False),
     ("10", steps(0.02, 0.0, 0.1), "cannot be said", None),
     ("10", steps(0.1, 0.0, 0.1, epochs=20), "cannot be said", None),  # half of the epochs is 10 again
-    ("11", tanh_minus_relu(0.0, spread=0.03), "cannot be said", True),
+    ("11", tanh_minus_relu(0.0, spread=0.03), "cannot be said", None),
     ("11", tanh_minus_relu(0.0, spread=0.03, dense=None), "cannot be said", None),
     ("11", tanh_minus_relu(0.0, spread=0.03, dense=0.02), "cannot be said", False),
     ("11", tanh_minus_relu(-0.03, spread=0.003), "refuted", False),
     ("11", tanh_minus_relu(-0.03, spread=0.003, at_09=0.06), "confirmed", False),
     ("12", spike(2.0), "refuted", False),
     ("12", spike(-2.0), "confirmed", False),
-    ("12", spike(0.0), "cannot be said", True),
+    ("12", spike(0.0), "cannot be said", None),
     ("12", spike(2.0, sparsities=(0.5, 0.9)), "cannot be said", None),
     ("corrected", corrected(), "confirmed", True),
     ("corrected", corrected(dense=-0.05), "refuted", False),
@@ -124,16 +130,20 @@ CASES = [
 )
 def test_each_verdict_can_come_out_each_way(key: str, rows: list[Result], word: str, predicted: bool | None) -> None:
     found = verdict(key, rows)
-    assert (found.verdict, found.as_predicted) == (word, predicted), found.measured
+    assert (found.word, found.came_true) == (word, predicted), found.measured
 
 
-def verdict(key: str, rows: list[Result]) -> Verdict:
-    return next(one for one in verdicts(Rows(rows)) if one.key == key)
+def verdict(key: str, rows: list[Result]) -> Judgement:
+    return verdicts(rows)[key]
+
+
+def verdicts(rows: Iterable[Result]) -> dict[str, Judgement]:
+    return {claim.key: claim.judge(Rows(rows)) for claim in CLAIMS}
 
 
 def test_the_cases_reach_three_outcomes_of_every_question() -> None:
-    words = {key: {word for other, _, word, _ in CASES if other == key} for key in QUESTIONS}
-    assert words == {key: {"confirmed", "refuted", "cannot be said"} for key in QUESTIONS}
+    words = {key: {word for other, _, word, _ in CASES if other == key} for key in KEYS}
+    assert words == {key: {"confirmed", "refuted", "cannot be said"} for key in KEYS}
 
 
 def test_measured_sentences_hold_the_numbers() -> None:
@@ -157,22 +167,33 @@ def test_the_seed_of_a_run_that_diverged_is_left_out_of_every_lead_and_that_is_s
 def test_a_lead_of_one_seed_is_not_said_to_be_anything() -> None:
     rows = [one for one in leads(0.05, 0.05) if one.labels["seed"] == 42]
     found = verdict("9", rows)
-    assert (found.verdict, found.n, found.interval) == ("cannot be said", 1, None)
+    assert (found.word, found.n, found.interval) == ("cannot be said", 1, None)
     assert found.measured == "Only one seed has as-published ReLU curves of 10 epochs: two are the least."
 
 
 def test_nothing_run_is_not_run() -> None:
-    for found in verdicts(Rows()):
-        assert (found.verdict, found.n, found.as_predicted) == ("not run", 0, None)
+    for found in verdicts([]).values():
+        assert (found.word, found.n, found.came_true) == ("not run", 0, None)
         assert found.measured.startswith("No seed has ")
 
 
-def test_questions_quote_their_predictions_whole() -> None:
+def test_claims_quote_their_predictions_whole() -> None:
     for prediction in PREDICTIONS:
-        quoted = [one for key, one in QUESTIONS.items() if key.rstrip("ABC") == prediction.key]
+        quoted = [one for one in CLAIMS if one.key.rstrip("ABC") == prediction.key]
         assert " ".join(one.expected for one in quoted) == prediction.expected
-        assert {one.claim for one in quoted} == {prediction.claim}
-    assert [one.key for one in verdicts(Rows())] == list(QUESTIONS)
+        assert {one.text for one in quoted} == {prediction.claim}
+
+
+@pytest.mark.parametrize(
+    ("key", "rows", "text"),
+    [
+        ("4", against_grasp(0.02), "refuted"),
+        ("4", against_grasp(0.9), "confirmed"),
+        ("5", against_initial(0.3), "refuted"),
+    ],
+)
+def test_the_text_has_a_verdict_of_its_own_beside_our_explanation(key: str, rows: list[Result], text: str) -> None:
+    assert verdict(key, rows).on_text == text
 
 
 # -- the plan's own rows, with numbers that look like a study's --------------------------------------------------------
@@ -183,7 +204,13 @@ def whole_study() -> list[Result]:
     options = Options(protocols=("as-published", "corrected", "ladder"), seeds=2)
     study = build(options, Data(spec=Digits(), content="0" * 64), title="by hand")
     return [
-        Result(labels=one.labels, records={part: record(numbers(part, one.labels)) for part in one.nodes})
+        Result(
+            labels=one.labels,
+            records={
+                part: dataclasses.replace(record(numbers(part, one.labels)), digest=node.digest)
+                for part, node in one.nodes.items()
+            },
+        )
         for one in study.rows
     ]
 
@@ -225,9 +252,9 @@ def numbers(part: str, labels) -> dict:
 
 
 def test_the_plan_has_the_rows_of_every_verdict() -> None:
-    found = verdicts(Rows(whole_study()))
-    assert [one.key for one in found if one.n < 2] == []
-    json.dumps([dataclasses.asdict(one) for one in found], allow_nan=False)
+    found = verdicts(whole_study())
+    assert [key for key, one in found.items() if one.n < 2] == []
+    json.dumps([dataclasses.asdict(one) for one in found.values()], allow_nan=False)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -239,43 +266,47 @@ def test_a_study_full_of_holes_has_all_its_verdicts(seed: int) -> None:
             gone = {name: None for name in known.metrics if rng.random() < 0.001}  # not finite
             known.metrics.update(gone)
         holes.append(Result(labels=one.labels, records=kept, missing=tuple(set(one.records) - set(kept))))
-    assert [one.key for one in verdicts(Rows(holes))] == list(QUESTIONS)
-    assert len(published_comparison(Rows(holes))) == len(published_values())
+    assert list(verdicts(holes)) == KEYS
+    assert len(beside(published_values(), Rows(holes))) == len(published_values())
 
 
 # -- contrasts ---------------------------------------------------------------------------------------------------------
 
 
-def test_only_planned_contrasts_are_corrected_for_their_number() -> None:
-    found = contrasts(Rows(corrected(dense=0.01, magnitude=0.05, spread=0.004)))
+def contrasts(rows: Iterable[Result]):
+    return adjusted(found_by(AGAINST_CONTROLS, Rows(rows)))
+
+
+def test_planned_contrasts_are_a_family_of_their_own() -> None:
+    found = contrasts(corrected(dense=0.01, magnitude=0.05, spread=0.004))
     assert len(found) == 3 * 3 * 3 * 4  # activations, methods, sparsities, controls
-    planned = [one for one in found if one.p_holm is not None]
+    planned = [one for one in found if one.planned]
     assert len(planned) == 3 * 5
-    best = next(one for one in planned if one.key == ("magnitude", 0.9, "random mask"))
-    assert best.interval.mean == pytest.approx(0.05) and best.p is not None and best.p_holm is not None
-    assert best.p < best.p_holm < 0.05 and best.equal == "refuted"
-    total = next(one for one in found if one.against == "dense, total epochs")
+    best = next(one for one in planned if (one.comparison.key, one.sparsity) == ("magnitude minus random mask", 0.9))
+    assert best.interval.mean == pytest.approx(0.05) and best.p_holm is not None and best.p_holm < 0.05
+    assert best.outcome == "more"
+    total = next(one for one in found if one.comparison.b.name == "dense, total epochs")
     assert total.interval.mean == pytest.approx(-0.05)
 
 
 def test_of_arms_that_have_not_left_chance_nothing_is_said_but_that() -> None:
     rows = corrected(dense=0.01, magnitude=0.05, spread=0.004)
-    assert not any(one.at_chance for one in contrasts(Rows(rows)))
+    assert not any(map(at_chance, contrasts(rows)))
     for row in rows:
         if row.labels["activation"] == "sigmoid" and row.labels["method"] == "magnitude":
             row.records["train"].metrics["test_accuracy"] = 0.1
-    found = contrasts(Rows(rows))
-    assert {one.activation for one in found if one.at_chance} == {"sigmoid"}
+    assert {one.panel for one in contrasts(rows) if at_chance(one)} == {"sigmoid"}
     said = verdict("corrected", rows)
-    assert "sigmoid -0.390" in said.measured and " with a side at chance" in said.measured
-    assert said.verdict == "cannot be said"
+    assert "sigmoid −0.390" in said.measured and " with a side at chance" in said.measured
+    assert said.word == "cannot be said"
 
 
 def test_verdicts_need_no_torch() -> None:
     program = (
         "import sys; sys.modules['torch'] = None\n"
-        "from lotterylab.studies.verdicts import published_comparison, verdicts\n"
-        "print(len(verdicts([])), len(published_comparison([])))"
+        "from lotterylab.reading.rows import Rows\n"
+        "from lotterylab.studies.activations_claims import CLAIMS\n"
+        "print(len([claim.judge(Rows()) for claim in CLAIMS]))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["16", "63"]
+    assert done.stdout.split() == [str(len(CLAIMS))]

@@ -24,6 +24,7 @@ from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.outline import Outline
 from lotterylab.studies import activations
+from lotterylab.studies.activations_reading import OUTLINE
 
 STUDY_OPTIONS = (
     "ladder_seeds",
@@ -152,7 +153,7 @@ def _field(what: str, option: Option) -> tuple[str, Any, Any]:
 class Resolved:
     """A request made definite: the study, which data, what they were found to be, and where they lie.
 
-    ``outline``: how the study is read; None of the activation study, whose page is its own.
+    ``outline``: how the study is read.
     """
 
     study: Plan
@@ -160,7 +161,7 @@ class Resolved:
     fingerprint: Fingerprint
     data_dir: Path | None
     settings: dict[str, Any]
-    outline: Outline | None = None
+    outline: Outline
 
 
 def resolve(request: Request) -> Resolved:
@@ -198,7 +199,14 @@ def resolve(request: Request) -> Resolved:
     )
     found_sizes = {name: getattr(spec, name) for name in SIZES}
     settings = {**dataclasses.asdict(options), "data": request.data, **found_sizes}
-    return Resolved(study=study, data_title=spec.title, fingerprint=fingerprint, data_dir=folder, settings=settings)
+    return Resolved(
+        study=study,
+        data_title=spec.title,
+        fingerprint=fingerprint,
+        data_dir=folder,
+        settings=settings,
+        outline=OUTLINE,
+    )
 
 
 def _check_validation(spec: Any, options: activations.Options) -> None:

@@ -15,9 +15,11 @@ from lotterylab.asking.request import Request, Resolved
 from lotterylab.commands.copies import Copies
 from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
+from lotterylab.engine.results import Snapshot, results
 from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, SystemRefusal
 from lotterylab.plan.nodes import Node
+from lotterylab.reading.rows import Rows
 from lotterylab.report.price import missing
 from lotterylab.system import ending
 
@@ -34,7 +36,6 @@ class Plan:
 
     def __call__(self) -> int:
         """Print the plan."""
-        from lotterylab.engine.results import Snapshot
         from lotterylab.report import price
 
         self.how.check()
@@ -170,13 +171,9 @@ class Table:
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
         ending.hold(resolved)
         if self.json:
-            from lotterylab.engine.results import results
-            from lotterylab.reading.rows import Rows
             from lotterylab.reading.table import as_json
 
-            found = Rows(results(resolved.study, store))
-            ending.hold(found)
-            print_json(as_json(resolved.study, found))
+            print_json(as_json(resolved.study, _rows(resolved, store)))
             return 0
         print("\n".join((resolved.study.title, *resolved.study.notes)))
         print()
@@ -195,15 +192,13 @@ class Report:
 
     def __call__(self) -> int:
         """Write the page and print its path."""
-        from lotterylab.engine.results import results
         from lotterylab.reading.alarms import alarms_of
-        from lotterylab.reading.rows import Rows
         from lotterylab.report.context import ReportContext
         from lotterylab.report.page import report
 
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
-        found = Rows(results(resolved.study, store))
-        ending.hold(resolved, found)
+        found = _rows(resolved, store)
+        ending.hold(resolved)
         out = self.out
         if out is None:
             out = store.path / "report" / f"{resolved.study.name}-{self.request.label}"
@@ -232,7 +227,6 @@ class Checkpoints:
         """Write the folder and say how many arms it holds."""
         from lotterylab.engine.checkpoints import write_checkpoints
         from lotterylab.engine.context import Context
-        from lotterylab.engine.results import results
 
         resolved, store = self.request.resolve(), self.place.open(to_read=True)
         context = Context(store=store, data_dir=resolved.data_dir)
@@ -258,14 +252,17 @@ def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -
     return measured, "from a few steps just now"
 
 
-def _table(resolved: Resolved, store: Store) -> str:
-    from lotterylab.engine.results import results
-    from lotterylab.reading.alarms import alarms_of
-    from lotterylab.reading.rows import Rows
-    from lotterylab.reading.table import render
-
+def _rows(resolved: Resolved, store: Store) -> Rows:
     found = Rows(results(resolved.study, store))
     ending.hold(found)
+    return found
+
+
+def _table(resolved: Resolved, store: Store) -> str:
+    from lotterylab.reading.alarms import alarms_of
+    from lotterylab.reading.table import render
+
+    found = _rows(resolved, store)
     return render(resolved.study.title, found, alarms_of(found))
 
 

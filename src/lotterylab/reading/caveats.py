@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Train
-from lotterylab.reading.rows import Read, Sides, mean
+from lotterylab.reading.costs import trainings
+from lotterylab.reading.rows import Read, Rows, Sides, mean
 
 BEST_STEP = "train.best_step"  # the early-stopping iteration
 ACCURACIES = ("train.test_accuracy", "train.best_test_accuracy", "train.validation_accuracy")
@@ -20,6 +21,28 @@ def caveat(sides: Sides, read: Read, values: Collection[float], *, pairs: Iterab
     """
     chance = (at_chance(pair, read) for pair in (pairs or (sides,)))
     return diverged_runs(sides) + cut_short(sides, read) + "".join(chance) + no_spread(values)
+
+
+def unequal_training(sides: Sides) -> str:
+    """That a dense network was trained for fewer epochs in all than what it is compared with; "" if it was not.
+
+    What a ticket has over such a network may be the training of its mask.
+    """
+    epochs = {name: _epochs(rows) for name, rows in sides}
+    dense = [name for name, rows in sides if rows and set(rows.labels("method")) == {"dense"}]
+    if len(dense) != 1 or None in epochs.values() or len(epochs) != 2:
+        return ""
+    (other,) = (name for name in epochs if name != dense[0])
+    fewer, more = epochs[dense[0]], epochs[other]
+    if fewer is None or more is None or fewer >= 0.99 * more:
+        return ""
+    return f" In all, {dense[0]} was trained for {fewer:,.0f} epochs, {other} for {more:,.0f}."
+
+
+def _epochs(rows: Rows) -> float | None:
+    """The epochs of a finished run and of all runs behind it, by the plan."""
+    runs = [run for row in rows.trained if isinstance(run := row.nodes.get("train"), Train)]
+    return sum(steps / run.steps_per_epoch for run, steps in trainings(runs[0]).items()) if runs else None
 
 
 def diverged_runs(sides: Sides) -> str:

@@ -1,13 +1,14 @@
 """What a result cost: every training that had to be done before it, and its own.
 
-Counted from the plan, so that it is known before anything runs and does not depend on what a store had already: a dense
-run that many tickets share counts for each of them, as it would for somebody who wants that one ticket.
+Counted from the plan, and by the steps that were made where a record says that a run ended early.  What a store had
+already makes no difference: a dense run that many tickets share counts for each of them, as it would for somebody who
+wants that one ticket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
@@ -44,6 +45,19 @@ def costs(results: Rows) -> list[Cost | None]:
         if "macs" in result.records
     }
     return [_cost(result, records, counted) if "train" in result.records else None for result in results]
+
+
+def priced(results: Rows) -> Rows:
+    """The rows, each with what it cost as its part "cost": ``row.metric("cost.epochs")``."""
+    return Rows(
+        row if cost is None else replace(row, records={**row.records, "cost": _record(cost)})
+        for row, cost in zip(results, costs(results), strict=True)
+    )
+
+
+def _record(cost: Cost) -> Record:
+    known = {name: value for name, value in asdict(cost).items() if value is not None}
+    return Record(digest="", kind="Cost", metrics=known, facts={})
 
 
 def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object, Mapping[str, int]]) -> Cost:
@@ -90,10 +104,11 @@ class _Part:
 
 
 def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[str, int] | None) -> _Part:
-    images = steps * run.data.spec.train / run.steps_per_epoch
     kept, record = _densities(run.mask, records), records.get(run.digest)
     record = records.get(record.same_as, record) if record else None
-    whole = run.total_steps - run.first_step
+    whole = _made(run, record)
+    steps = min(steps, whole)
+    images = steps * run.data.spec.train / run.steps_per_epoch
     return _Part(
         run=run,
         epochs=steps / run.steps_per_epoch,
@@ -101,8 +116,16 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
         sparse_macs=PASSES * images * sum(count * kept.get(name, 1.0) for name, count in dense.items())
         if dense and kept is not None
         else None,
-        seconds=record.seconds * steps / whole if record and record.seconds else None,
+        seconds=record.seconds * steps / whole if record and record.seconds and whole else None,
     )
+
+
+def _made(run: Train, record: Record | None) -> int:
+    """The steps that a run made: a run that diverged, or that stopped, made fewer than planned."""
+    planned = run.total_steps - run.first_step
+    if record is None or record.metrics.get("diverged_epoch") is None:
+        return planned
+    return min(planned, int(record.metrics["diverged_epoch"]) * run.steps_per_epoch)
 
 
 def _densities(mask: Node, records: Mapping[str, Record]) -> Mapping[str, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from lotterylab.plan.nodes import Data, Train
@@ -17,16 +18,31 @@ def held(doubts: Sequence[Doubt], results: Rows) -> list[str]:
     return [text for text in texts if text]
 
 
-def if_below(name: str, limit: float, text: str) -> Doubt:
-    """``text``, its {value} filled in, where a number of the runs is below ``limit``: "images" they train on, "steps"
-    or "epochs" of the longest, or a field of the model such as "width"."""
+@dataclass(frozen=True)
+class Below:
+    """``text``, its {value} filled in, where a number of the runs is below ``limit``, that of a paper.
 
-    def doubt(results: Rows) -> str:
-        found = [value for value in _values(name, results) if value is not None]
-        value = max(found, default=limit)
-        return text.format(value=f"{value:,}") if value < limit else ""
+    ``name``: "images" they train on, "steps" or "epochs" of the longest, or a field of the model such as "width".
+    """
 
-    return doubt
+    name: str
+    limit: float
+    text: str
+
+    def __call__(self, results: Rows) -> str:
+        """The text; "" where it does not hold."""
+        found = [value for value in _values(self.name, results) if value is not None]
+        value = max(found, default=self.limit)
+        return self.text.format(value=f"{value:,}") if value < self.limit else ""
+
+
+if_below = Below
+
+
+def is_at_scale(doubts: Sequence[Doubt], results: Rows) -> bool:
+    """Whether no size is below a paper's: there is a doubt about size (``if_below``), and none of them holds."""
+    sizes = [doubt for doubt in doubts if isinstance(doubt, Below)]
+    return bool(sizes) and bool(results) and not any(doubt(results) for doubt in sizes)
 
 
 def of_data(field: str, texts: dict[Any, str]) -> Doubt:

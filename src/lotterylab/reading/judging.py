@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lotterylab.reading.caveats import caveat
-from lotterylab.reading.outline import Judgement, Line, rows_at
-from lotterylab.reading.questions import FEWEST, Word, is_above, is_below, is_equal, shown
+from lotterylab.reading.caveats import caveat, unequal_training
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import FEWEST, Word, is_above, is_below, is_equal
+from lotterylab.reading.differences import Hypothesis, hypothesis, raw_p
+from lotterylab.reading.lines import Line, rows_at
 from lotterylab.reading.rows import PerSeed, Read, Rows, Sides, in_common, mean
-from lotterylab.statistics import Interval, differences, equivalence_p_value, p_value, t_interval
+from lotterylab.reading.words import interval_text
+from lotterylab.statistics import Interval, differences, t_interval
 
 Judge = Callable[[Rows], Judgement]
-Test = Callable[[list[float]], "tuple[Word, float | None]"]  # a word on these values, and its p value
+Test = Callable[[list[float]], "tuple[Word, Hypothesis]"]  # a word on these values, and what is tested
 
 
 def more(
@@ -37,6 +40,30 @@ def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digit
     return _difference(a, b, read, sparsity, digits, _alike(margin))
 
 
+def over_levels(a: Line, b: Line, read: Read, levels: Sequence[float], *, than: float = 0.0, digits: int = 4) -> Judge:
+    """``a`` minus ``b`` is above ``than`` in the mean over these levels: one number a seed, one test for the range.
+
+    A seed counts if it has both lines at every level that was run.
+    """
+
+    def judge(results: Rows) -> Judgement:
+        there = [level for level in levels if a.rows(results).where(sparsity=level)]
+        ours = a.rows(results).where(sparsity=tuple(there))
+        theirs = rows_at(b, results, there[0]) if there else Rows()
+        own, other = in_common(ours.per_seed(read), theirs.per_seed(read))
+        if not own:
+            return Judgement(word="not run", measured="No seed has both.", n=0)
+        values = differences(own, other)
+        each = {level: t_interval(differences(ours.where(sparsity=level).per_seed(read), other)) for level in there}
+        sure = sum(one.above(than) for one in each.values())
+        text = f"Mean over {len(there)} levels: difference {interval_text(t_interval(values), digits)}; "
+        text += f"on its own it is above {than:g} at {sure} of them."
+        sides = ((a.name, ours), (b.name, theirs))
+        return _judged(values, _apart(is_above, than), text, caveat(sides, read, values), sides, digits)
+
+    return judge
+
+
 def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int = 4) -> Judge:
     """The mean over seeds of one line at a sparsity is above ``than``."""
 
@@ -44,7 +71,7 @@ def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int =
         values = list(at(line, results, read, sparsity).values())
         if not values:
             return Judgement(word="not run", measured="No seed has it.", n=0)
-        text = f"{line.name} {shown(t_interval(values), digits)}."
+        text = f"{line.name} {interval_text(t_interval(values), digits)}."
         sides = _behind([line], results, sparsity)
         return _judged(values, _apart(is_above, than), text, caveat(sides, read, ()), sides, digits)
 
@@ -61,8 +88,9 @@ def _difference(
         values = differences(ours, theirs)
         means = {a.name: mean(ours), b.name: mean(theirs)}
         text = f"{', '.join(f'{name} {value:.{digits}f}' for name, value in means.items())}: "
-        text += f"difference {shown(t_interval(values), digits)}."
+        text += f"difference {interval_text(t_interval(values), digits)}."
         sides = _behind([a, b], results, sparsity)
+        text += unequal_training(sides)
         doubt = _at_the_floor(means, floor) or caveat(sides, read, values)
         return _judged(values, test, text, doubt, sides, digits)
 
@@ -82,7 +110,7 @@ def gains_more(
             return Judgement(word="not run", measured="No seed has all four.", n=0)
         means = (f"{mean(gain):+.{digits}f}" for gain in gains)
         text = f"{first[0].name} {next(means)}, {second[0].name} {next(means)}: "
-        text += f"difference {shown(t_interval(values), digits)}."
+        text += f"difference {interval_text(t_interval(values), digits)}."
         pairs = [_behind(pair, results, sparsity) for pair in (first, second)]
         doubt = caveat(pairs[0] + pairs[1], read, values, pairs=pairs)
         return _judged(values, _apart(is_above, 0.0), text, doubt, pairs[0] + pairs[1], digits)
@@ -91,32 +119,47 @@ def gains_more(
 
 
 def _apart(word: Callable[[Interval, float], Word], than: float) -> Test:
-    """Whether the mean lies on one side of a number; p: two-sided, of its being that number."""
+    """Whether the mean lies on one side of a number; tested two-sided: it is that number."""
 
-    def test(values: list[float]) -> tuple[Word, float | None]:
-        return word(t_interval(values), than), p_value(value - than for value in values)
+    def test(values: list[float]) -> tuple[Word, Hypothesis]:
+        return word(t_interval(values), than), hypothesis("mean", than, values)
 
     return test
 
 
 def _alike(margin: float) -> Test:
-    """Whether the mean lies within the margin; p: of its lying outside, or, where that was found, at its edge."""
+    """Whether the mean lies within the margin; tested: it lies outside, or, if that was found, at its edge."""
 
-    def test(values: list[float]) -> tuple[Word, float | None]:
+    def test(values: list[float]) -> tuple[Word, Hypothesis]:
         word = is_equal(values, margin)
         edge = math.copysign(margin, sum(values))
-        outside = p_value(value - edge for value in values)
-        return word, outside if word == "refuted" else equivalence_p_value(values, margin)
+        return word, hypothesis("mean", edge, values) if word == "refuted" else hypothesis("equal", margin, values)
 
     return test
 
 
 def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Sides, digits: int) -> Judgement:
-    """The judgement of these values; of fewer than three seeds, and where there is a doubt, nothing is said."""
+    """The judgement of these values; undecided with fewer than three seeds, or if there is a doubt."""
     interval = t_interval(values)
-    said = interval.n >= FEWEST and not doubt
-    word, p = test(values) if said else ("cannot be said", None)
-    return Judgement(word=word, measured=text + doubt, n=interval.n, interval=interval, digits=digits, rows=sides, p=p)
+    word, tested = test(values)
+    usable = interval.n >= FEWEST and not doubt
+    return Judgement(
+        word=word if usable else "cannot be said",
+        measured=text + doubt,
+        n=interval.n,
+        interval=interval,
+        digits=digits,
+        rows=sides,
+        hypothesis=tested,
+        p=raw_p(tested) if usable else 1.0,
+    )
+
+
+def unanswered(what: str, n: int = 0) -> Judgement:
+    """Fewer than two seeds have what is needed: nothing was run, or nothing can be said."""
+    if n:
+        return Judgement(word="cannot be said", measured=f"Only one seed has {what}: two are the least.", n=n)
+    return Judgement(word="not run", measured=f"No seed has {what}.", n=0)
 
 
 def nothing(results: Rows) -> str:
@@ -149,13 +192,8 @@ def apart_from(base: Line, lines: Iterable[Line], results: Rows, read: Read, spa
     for line in lines:
         values = minus(at(line, results, read, sparsity), own) if line != base else {}
         if values:
-            found.append(f"{line.name} {shown(t_interval(values.values()))} (n = {len(values)})")
+            found.append(f"{line.name} {interval_text(t_interval(values.values()))} (n = {len(values)})")
     return found
-
-
-def of(line: Line, **labels: str | float) -> Line:
-    """The line of these labels alone: of one activation, of one panel."""
-    return Line(name=", ".join([line.name, *map(str, labels.values())]), labels={**line.labels, **labels})
 
 
 def at(line: Line, results: Rows, read: Read, sparsity: float) -> PerSeed:

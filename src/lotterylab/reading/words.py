@@ -12,10 +12,26 @@ FEW = 6  # arms that are named
 DIVERGED_MARK = " *"  # beside a mean, a seed or a run, in every table
 DIVERGED_LEGEND = "*: a run diverged."
 
+NAMES = {
+    "first-order": "first-order score",
+    "grasp": "GraSP, exact",
+    "snip": "SNIP",
+    "snip-iterative": "SNIP, 100 rounds",
+    "synflow": "SynFlow, 100 rounds",
+    "synflow-one-shot": "SynFlow, one shot",
+    "magnitude-at-init": "magnitude at initialisation",
+    "magnitude-increase": "magnitude increase",
+}
+
+
+def called(name: str) -> str:
+    """The name of a method for a reader: one table, for figures, tables and sentences."""
+    return NAMES.get(name, name)
+
 
 def signed(value: float, digits: int = 3) -> str:
     """With a sign, and a real minus: "+0.012", "−0.300"."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def plain(value: float) -> str:
@@ -29,7 +45,7 @@ def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) ->
     """ "0.431 [0.420, 0.442]"; the mean alone for one seed."""
 
     def spell(value: float) -> str:
-        return signed(value, digits) if sign else f"{value:.{digits}f}".replace("-", "−")
+        return signed(value, digits) if sign else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
     if interval.low is None or interval.high is None:
         return f"{spell(interval.mean)} (one seed)"

@@ -24,7 +24,7 @@ def sentence(text: str) -> Html | None:
     return tag("p", text, class_="lead") if text else None
 
 
-def note(text: str) -> Html | None:
+def note(text: Child) -> Html | None:
     """A smaller paragraph that says how to read something."""
     return tag("p", text, class_="note") if text else None
 

@@ -6,7 +6,9 @@ styles tell the same things apart without any colour.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 
 from lotterylab.report.grid import Look
 
@@ -29,17 +31,6 @@ METHODS = {
     "magnitude-increase": Look(colour=BLUE, marker=">", line="-."),
     "random": Look(colour=GREY, marker="x", line=":"),
 }
-NAMES = {
-    "first-order": "first-order score",
-    "grasp": "GraSP, exact",
-    "snip": "SNIP",
-    "snip-iterative": "SNIP, 100 rounds",
-    "synflow": "SynFlow, 100 rounds",
-    "synflow-one-shot": "SynFlow, one shot",
-    "magnitude-at-init": "magnitude at initialisation",
-    "magnitude-increase": "magnitude increase",
-}
-
 CONTROLS = {
     "random mask": Look(colour=PURPLE, marker="D", line="--", size=4.5),
     "reinitialised": Look(colour=ORANGE, marker="v", line="-."),
@@ -59,20 +50,9 @@ DENSE = {
     "total epochs": Look(colour=GREY, line="--", width=1.2),
     "pruned epochs": Look(colour=GREY, line=":", width=1.6),
 }
-LINES = (  # of a study's own figures, in the order in which it names them
-    Look(colour=BLUE, marker="o"),
-    Look(colour=VERMILLION, marker="s", line="--"),
-    Look(colour=ORANGE, marker="v", line="-."),
-    Look(colour=GREY, marker="x", line=":"),
-    Look(colour=GREEN, marker="^", line="-"),
-    Look(colour=PURPLE, marker="D", line="--", size=4.5),
-    Look(colour=SKY, marker="h", line="-."),
-    Look(colour=WINE, marker="P", line=":"),
-    Look(colour=BLUE, marker="o", line=":", hollow=True),
-    Look(colour=VERMILLION, marker="s", line="-.", hollow=True),
-    Look(colour=GREEN, marker="^", line=":", hollow=True),
-    Look(colour=PURPLE, marker="D", line="-", size=4.5, hollow=True),
-)
+COLOURS = (BLUE, VERMILLION, ORANGE, GREY, GREEN, PURPLE, SKY, WINE)
+MARKERS = ("o", "s", "v", "x", "^", "D", "h", "P", "*", "<", ">", "p", "d")
+STROKES = ("-", "--", "-.", ":")
 CHANCE = Look(colour=GREY, line=":", width=0.9)
 REFERENCE = Look(colour=GREY, line="--", width=0.9)
 
@@ -97,13 +77,18 @@ RC = {
 
 
 def method(name: str) -> Look:
-    """The look of a method; those of the probes are grey."""
-    return METHODS.get(name, Look(colour=GREY, marker="X"))
+    """The look of a method that has one of its own."""
+    return METHODS[name]
 
 
-def called(name: str) -> str:
-    """The name of a method for a reader."""
-    return NAMES.get(name, name)
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each name, no two alike: its own if it has one, else by its place among the names."""
+    every = list(dict.fromkeys(names))
+    known = {**METHODS, **CONTROLS}
+    found = {name: known[name] for name in every if name in known}
+    taken = {(look.colour, look.marker) for look in found.values()}
+    free = (look for look in map(line, count()) if (look.colour, look.marker) not in taken)
+    return {name: found[name] if name in found else next(free) for name in every}
 
 
 def target(number: int) -> Look:
@@ -112,8 +97,15 @@ def target(number: int) -> Look:
 
 
 def line(number: int) -> Look:
-    """The look of the number-th line of a figure."""
-    return LINES[number % len(LINES)]
+    """The look of the number-th line of a figure: colours change first, then markers, so that no two are alike."""
+    colour, again = number % len(COLOURS), number // len(COLOURS)
+    return Look(
+        colour=COLOURS[colour],
+        marker=MARKERS[(colour + again) % len(MARKERS)],
+        line=STROKES[(colour + again) % len(STROKES)],
+        size=4.5 if again % 2 else 5.0,
+        hollow=again % 2 == 1,
+    )
 
 
 def seed_dot(look: Look) -> Look:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.words import interval_text
-from lotterylab.report import figure_style as style
+from lotterylab.report.figure_style import looks
 from lotterylab.report.grid import Grid, Look, Panel, Series
-from lotterylab.studies.contrasts import DENSE, DENSE_TOTAL, OF_THE_TICKET, Contrast
 
-AGAINST = {
-    **{control: style.CONTROLS[control] for control in OF_THE_TICKET},
-    DENSE: Look(colour=style.BLACK, marker="P"),
-    DENSE_TOTAL: Look(colour=style.GREY, marker="X"),
-}
 FRAME = 1.5  # of the range of the means: how far intervals widen the frame
 
 
-def contrasts(found: Sequence[Contrast]) -> Grid:
+def contrasts(found: Sequence[Difference]) -> Grid:
     """Paired differences of test accuracy with their intervals, lying beside 0."""
-    activations = list(dict.fromkeys(one.activation for one in found))
-    places = list(dict.fromkeys((one.method, one.sparsity) for one in found))[::-1]
+    activations = list(dict.fromkeys(one.panel for one in found))
+    places = list(dict.fromkeys((one.comparison.a.name, one.sparsity) for one in found))[::-1]
     limits = _limits(found)
     ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
     cut = any(not limits[0] <= end <= limits[1] for end in ends)
@@ -29,9 +24,9 @@ def contrasts(found: Sequence[Contrast]) -> Grid:
             title=activation,
             x_label="difference of test accuracy, fraction",
             y_label="",
-            series=_series([one for one in found if one.activation == activation], places),
+            series=_series([one for one in found if one.panel == activation], places),
             y_ticks=tuple(
-                (float(number), f"{style.called(method)}, {sparsity:g}" if column == 0 else "")
+                (float(number), f"{method}, {sparsity:g}" if column == 0 else "")
                 for number, (method, sparsity) in enumerate(places)
             ),
             x_limits=limits,
@@ -53,16 +48,16 @@ def contrasts(found: Sequence[Contrast]) -> Grid:
     )
 
 
-def _series(found: Sequence[Contrast], places: Sequence[tuple[str, float]]) -> tuple[Series, ...]:
+def _series(found: Sequence[Difference], places: Sequence[tuple[str, float]]) -> tuple[Series, ...]:
     series = []
-    there = [against for against in AGAINST if any(one.against == against for one in found)]
-    for number, against in enumerate(there):
-        look, own = AGAINST[against], [one for one in found if one.against == against]
-        aside = 0.19 * ((len(there) - 1) / 2 - number)
+    look_of = looks(one.comparison.b.name for one in found)
+    for number, (against, look) in enumerate(look_of.items()):
+        own = [one for one in found if one.comparison.b.name == against]
+        aside = 0.19 * ((len(look_of) - 1) / 2 - number)
         series.append(
             Series(
                 x=tuple(one.interval.mean for one in own),
-                y=tuple(places.index((one.method, one.sparsity)) + aside for one in own),
+                y=tuple(places.index((one.comparison.a.name, one.sparsity)) + aside for one in own),
                 look=Look(colour=look.colour, marker=look.marker, line="", size=4.5),
                 label=f"minus {against}",
                 low=tuple(one.interval.mean if one.interval.low is None else one.interval.low for one in own),
@@ -73,7 +68,7 @@ def _series(found: Sequence[Contrast], places: Sequence[tuple[str, float]]) -> t
     return tuple(series)
 
 
-def _limits(found: Sequence[Contrast]) -> tuple[float, float]:
+def _limits(found: Sequence[Difference]) -> tuple[float, float]:
     means = [0.0, *(one.interval.mean for one in found)]
     span = max(0.05, max(means) - min(means))
     ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
@@ -82,13 +77,13 @@ def _limits(found: Sequence[Contrast]) -> tuple[float, float]:
     return low - 0.04 * span, high + 0.04 * span
 
 
-def _summary(found: Sequence[Contrast]) -> str:
+def _summary(found: Sequence[Difference]) -> str:
     resolved = [one for one in found if one.interval.above(0) or one.interval.below(0)]
     text = f"{len(resolved)} of {len(found)} differences are resolved: their interval leaves 0 out."
     if not resolved:
         return text
     largest = max(resolved, key=lambda one: abs(one.interval.mean))
     return (
-        f"{text} The largest: {largest.activation}, {style.called(largest.method)}, {largest.sparsity:g} minus "
-        f"{largest.against}: {interval_text(largest.interval, sign=True)}."
+        f"{text} The largest: {largest.panel}, {largest.comparison.a.name}, {largest.sparsity:g} minus "
+        f"{largest.comparison.b.name}: {interval_text(largest.interval, sign=True)}."
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.words import plain
+from lotterylab.reading.published import Published
+from lotterylab.reading.words import called, plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms, middle
 from lotterylab.report.figure_parts import count_of, fit
@@ -15,39 +15,48 @@ from lotterylab.report.figures_targets import published_points, spell
 from lotterylab.report.grid import Grid, Look, Panel, Series
 from lotterylab.training.schedules import EpochDrops, FractionDrops
 
-if TYPE_CHECKING:
-    from lotterylab.studies.verdicts import Comparison
-
 FIGURE = "training-curves"
 AXES = {
     "train_accuracy": "training accuracy, fraction",
     "test_accuracy": "test accuracy, fraction",
     "validation_accuracy": "validation accuracy, fraction",
 }
+OTHER_LINES = ("-", "--", "-.", ":")
 LINES = {"dense": "-", "magnitude": "--", "first-order": "-.", "grasp": ":"}
 
 
-def curves(arms: Arms, protocol: str, published: Sequence[Comparison], drops: Mapping[str, tuple[float, ...]]) -> Grid:
+def of_protocol(arms: Arms, protocol: str, published: Sequence[Published], results: Iterable[Result]) -> Grid | None:
+    """The curves of a protocol; None if no run of it has any."""
+    known = [name for name in AXES if name in arms.curve_names(protocol)]
+    return curves(arms, protocol, published, drops_of(results, protocol)) if known else None
+
+
+def curves(arms: Arms, protocol: str, published: Sequence[Published], drops: Mapping[str, tuple[float, ...]]) -> Grid:
     """One row of panels for the training accuracy and one for what was watched; ``drops``: epochs, by kind of run."""
-    target = middle(arms.targets(protocol=protocol))
+    targets = arms.targets(protocol=protocol)
+    target = middle(targets) if targets else 0.0
+    look = _looks(arms, protocol)
     activations = arms.labels("activation", protocol=protocol)
     watched = [name for name in AXES if name in arms.curve_names(protocol)]
     shown = [one for one in published if one.figure == FIGURE]
     shown_arms = [arm for arm in arms.where(protocol=protocol, control="") if arm.sparsity in (0.0, target)]
     rows = []
+    every = arms.interval(shown_arms[0], "train.epochs") if shown_arms else None
+    by_epoch = every is None or every.mean > 0
+    axis = "epoch" if by_epoch else "look, in the order of training"
     for number, curve in enumerate(watched):
         panels = []
         for column, activation in enumerate(activations):
             series: list[Series] = []
             for arm in shown_arms:
                 if arm.activation == activation:
-                    series += _curve(arms, arm, curve)
+                    series += _curve(arms, arm, curve, look[arm.method])
                     if curve == "train_accuracy":
-                        series += _published(arms, arm, shown)
+                        series += _published(arms, arm, shown, look[arm.method])
             panels.append(
                 Panel(
                     title=activation if number == 0 else "",
-                    x_label="epoch" if number == len(watched) - 1 else "",
+                    x_label=axis if number == len(watched) - 1 else "",
                     y_label=AXES[curve] if column == 0 else "",
                     series=tuple(series),
                     marks=tuple(sorted({epoch for epochs in drops.values() for epoch in epochs})),
@@ -57,15 +66,15 @@ def curves(arms: Arms, protocol: str, published: Sequence[Comparison], drops: Ma
     fitted, _ = fit(rows, bounds=(0.0, 1.0), shared=True)
     falls = "; ".join(f"{kind} at {', '.join(f'{epoch:g}' for epoch in epochs)}" for kind, epochs in drops.items())
     sentences = (
-        f"Dense runs and those pruned at {target:g}. Thick: mean over seeds, thin: each seed, "
+        f"Dense runs{f' and those pruned at {target:g}' if target else ''}. Thick: mean over seeds, thin: each seed, "
         f"{count_of(arms, shown_arms, 'train.epochs')}.",
         f"Vertical: where the learning rate falls tenfold ({falls})." if falls else "",
         "Hollow: published values of the last epoch." if shown else "",
         "Training accuracy is measured while the weights change, on augmented images.",
     )
     return Grid(
-        name=f"{protocol}-curves",
-        title=f"Training curves, target {target:g} and dense",
+        name=f"{protocol.lower().replace(' ', '-').replace(',', '')}-curves",
+        title=f"Training curves, {protocol}: dense" + (f" and target {target:g}" if target else ""),
         sentence=_best_and_worst(arms, shown_arms),
         caption=" ".join(filter(None, sentences)),
         rows=fitted,
@@ -93,24 +102,26 @@ def _drops(recipe: object) -> tuple[float, ...]:
     return ()
 
 
-def _look(arm: Arm) -> Look:
-    return replace(style.method(arm.method), marker="", line=LINES.get(arm.method, "-"), width=1.8)
+def _looks(arms: Arms, protocol: str) -> dict[str, Look]:
+    """One look for each method, by its place in the study; lines tell apart what has one colour."""
+    found = style.looks(arm.method for arm in arms.where(protocol=protocol))
+    strokes = {name: LINES.get(name, OTHER_LINES[number % len(OTHER_LINES)]) for number, name in enumerate(found)}
+    return {name: replace(look, marker="", line=strokes[name], width=1.8) for name, look in found.items()}
 
 
-def _curve(arms: Arms, arm: Arm, name: str) -> list[Series]:
+def _curve(arms: Arms, arm: Arm, name: str, look: Look) -> list[Series]:
     """The mean at each epoch over the seeds that have reached it, and each seed."""
     each = [[value for value in curve if value is not None] for curve in arms.curves(arm, name).values()]
     each = [curve for curve in each if curve]
     if not each:
         return []
-    look = _look(arm)
     longest = max(map(len, each))
     at = [[curve[epoch] for curve in each if epoch < len(curve)] for epoch in range(longest)]
     mean = Series(
         x=_epochs(longest),
         y=tuple(sum(values) / len(values) for values in at),
         look=look,
-        label=style.called(arm.method),
+        label=called(arm.method),
     )
     thin = [Series(x=_epochs(len(curve)), y=tuple(curve), look=style.faint(look)) for curve in each]
     return [*(thin if len(thin) > 1 else []), mean]
@@ -120,16 +131,17 @@ def _epochs(count: int) -> tuple[float, ...]:
     return tuple(float(epoch) for epoch in range(1, count + 1))
 
 
-def _published(arms: Arms, arm: Arm, published: Sequence[Comparison]) -> list[Series]:
+def _published(arms: Arms, arm: Arm, published: Sequence[Published], look: Look) -> list[Series]:
     epochs = arms.values(arm, "train.epochs").values()
     return [
         published_points(
-            [(max(epochs), one.published, one.reading_error)],
-            style.published(style.method(arm.method)),
-            f"{style.called(arm.method)}, published",
+            [(max(epochs), one.value, one.error)],
+            style.published(replace(look, marker="o")),
+            f"{called(arm.method)}, published",
         )
         for one in published
-        if epochs and (one.activation, one.method, one.target) == (arm.activation, arm.method, arm.sparsity)
+        if epochs
+        and (one.label("activation"), one.label("method"), one.target) == (arm.activation, arm.method, arm.sparsity)
     ]
 
 

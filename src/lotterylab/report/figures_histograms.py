@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.outline import HistogramChart
+from lotterylab.reading.charts import HistogramChart
 from lotterylab.reading.rows import Rows
 from lotterylab.report import figure_style as style
 from lotterylab.report.grid import Grid, Panel, Series

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from lotterylab.reading.words import called
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import fit, mean_and_seeds, spell_count
@@ -50,7 +51,7 @@ def _ladder(
         for column, activation in enumerate(activations):
             panels.append(
                 Panel(
-                    title=f"{activation}, {style.called(method)}",
+                    title=f"{activation}, {called(method)}",
                     x_label="rung of the ladder" if number == len(methods) - 1 else "",
                     y_label=quantity.axis if column == 0 else "",
                     series=_lines(arms, steps, quantity, activation, method, targets),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lotterylab.reading.outline import LayerChart
+from lotterylab.reading.charts import LayerChart
 from lotterylab.reading.rows import Rows
 from lotterylab.report import figure_style as style
 from lotterylab.report.figure_parts import spell_count

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from lotterylab.reading.outline import Chart, Line
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.lines import Line
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import count_of, fit, interval_note, mean_and_seeds
@@ -16,20 +18,16 @@ KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 FEW = 6  # places that each have a tick of their own
 
 
-def looks(charts: Iterable[Chart]) -> dict[str, Look]:
-    """One look for each line, whichever of the charts it is in, by its name."""
-    names = dict.fromkeys(line.name for chart in charts for line in chart.lines)
-    return {name: style.line(number) for number, name in enumerate(names)}
-
-
 def chart(arms: Arms, wanted: Chart, look: Mapping[str, Look]) -> Grid | None:
     """The figure; None where nothing of it is finished.  ``look``: of each line."""
     panels, shown = [], []
     for name in panel_names(arms, wanted):
         series, own = [], []
-        for line in wanted.lines:
-            of = placed(arms, wanted, line, name)
+        there = [(line, of) for line in wanted.lines if (of := placed(arms, wanted, line, name))]
+        for number, (line, of) in enumerate(there):
             own += [arm for _, arm in of]
+            if wanted.x == "kept":
+                of = _beside(of, number, len(there))
             series += mean_and_seeds(arms, of, wanted.y, look[line.name], line.name)
         if own:
             shown += own
@@ -58,6 +56,15 @@ def chart(arms: Arms, wanted: Chart, look: Mapping[str, Look]) -> Grid | None:
         panel_width=5.6 if len(panels) == 1 else 3.6,
         panel_height=3.0,
     )
+
+
+def _beside(of: Sequence[tuple[float, Arm]], number: int, count: int) -> list[tuple[float, Arm]]:
+    """The number-th of ``count`` lines moved aside on the logarithmic axis, so that bars of one level do not hide each
+    other: all of them within a sixth of the smallest gap between levels."""
+    places = sorted({x for x, _ in of})
+    gap = min((math.log(b / a) for a, b in pairwise(places)), default=0.5)
+    shift = min(gap, 0.5) / 3 * (number - (count - 1) / 2) / max(count - 1, 1)
+    return [(x * math.exp(-shift), arm) for x, arm in of]
 
 
 def _bounds(wanted: Chart, panels: Sequence[Panel]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from lotterylab.reading.words import plain
+from lotterylab.reading.words import called, plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import count_of, fit
@@ -129,7 +129,7 @@ def probes(arms: Arms, classes: int) -> Grid:
                 y_label="",
                 series=tuple(series),
                 y_ticks=tuple(
-                    (float(len(KINDS) - 1 - place), style.called(kind) if column == 0 else "")
+                    (float(len(KINDS) - 1 - place), called(kind) if column == 0 else "")
                     for place, kind in enumerate(KINDS)
                 ),
                 y_limits=(-0.6, len(KINDS) - 0.4),

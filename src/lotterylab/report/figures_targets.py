@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from lotterylab.reading.words import plain
+from lotterylab.reading.published import Published
+from lotterylab.reading.words import called, plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import around, count_of, dodge, fit, interval_note, mean_and_seeds, places, ticks
 from lotterylab.report.grid import Grid, Level, Panel, Series
 from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Cell, Quantity, cells
-
-if TYPE_CHECKING:
-    from lotterylab.studies.verdicts import Comparison
 
 NEAR = 0.001  # a mask reached its target within this; rounding to whole weights costs far less
 ENOUGH = 3  # seeds
@@ -22,7 +19,7 @@ SPARSITY_AXIS = "target sparsity, fraction removed"
 Extra = Callable[[Cell], tuple[tuple[Series, ...], tuple[Level, ...]]]
 
 
-def accuracy(arms: Arms, protocol: str, published: Sequence[Comparison], classes: int) -> Grid:
+def accuracy(arms: Arms, protocol: str, published: Sequence[Published], classes: int) -> Grid:
     """Pruned runs against dense ones of the same recipe, of as many epochs and of as many in all."""
 
     def dense(cell: Cell) -> tuple[tuple[Series, ...], tuple[Level, ...]]:
@@ -39,7 +36,7 @@ def accuracy(arms: Arms, protocol: str, published: Sequence[Comparison], classes
     return _over_targets(arms, protocol, ACCURACY, published=published, extra=dense, note=note)
 
 
-def reached(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Grid:
+def reached(arms: Arms, protocol: str, published: Sequence[Published]) -> Grid:
     """What was removed against what was asked for."""
     targets = arms.targets(protocol=protocol)
     asked = Series(x=tuple(places(targets).values()), y=tuple(targets), look=style.REFERENCE, label="as asked for")
@@ -53,7 +50,7 @@ def reached(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Grid:
     )
 
 
-def stability(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Grid:
+def stability(arms: Arms, protocol: str, published: Sequence[Published]) -> Grid:
     """D with what pruning alone costs of it."""
     targets = arms.targets(protocol=protocol)
 
@@ -64,7 +61,7 @@ def stability(arms: Arms, protocol: str, published: Sequence[Comparison]) -> Gri
                 (place, Arm(protocol, cell.activation, method, "", target)) for target, place in places(targets).items()
             ]
             look = replace(style.method(method), marker="_", line=":", size=8.0, width=1.0)
-            label = f"floor of D, {style.called(method)}"
+            label = f"floor of D, {called(method)}"
             series += mean_and_seeds(arms, of, "distances.floor", look, label, bars=False)[-1:]
         return tuple(series), ()
 
@@ -95,7 +92,7 @@ def _over_targets(
     protocol: str,
     quantity: Quantity,
     *,
-    published: Sequence[Comparison] = (),
+    published: Sequence[Published] = (),
     extra: Extra | None = None,
     note: str = "",
     sentence: str = "",
@@ -143,7 +140,7 @@ def _over_targets(
 
 
 def _lines(
-    arms: Arms, protocol: str, cell: Cell, quantity: Quantity, targets: Sequence[float], published: Sequence[Comparison]
+    arms: Arms, protocol: str, cell: Cell, quantity: Quantity, targets: Sequence[float], published: Sequence[Published]
 ) -> tuple[Series, ...]:
     series: list[Series] = []
     at = places(targets)
@@ -152,9 +149,9 @@ def _lines(
         of = [(beside(at[target]), Arm(protocol, cell.activation, method, control, target)) for target in targets]
         series += mean_and_seeds(arms, of, quantity.metric, look, label)
         over = [
-            (beside(at[one.target]), one.published, one.reading_error)
+            (beside(at[one.target]), one.value, one.error)
             for one in published
-            if (one.activation, one.method) == (cell.activation, method) and one.target in targets
+            if (one.label("activation"), one.label("method")) == (cell.activation, method) and one.target in targets
         ]
         if over:
             series.append(published_points(over, style.published(look), f"{label}, published"))
@@ -202,5 +199,5 @@ def _extremes(arms: Arms, of: Sequence[Arm], quantity: Quantity) -> str:
 
 def spell(arm: Arm) -> str:
     """ "relu, magnitude, random mask, 0.8"."""
-    parts = (arm.activation, style.called(arm.method), arm.control, f"{arm.sparsity:g}" if arm.sparsity else "")
+    parts = (arm.activation, called(arm.method), arm.control, f"{arm.sparsity:g}" if arm.sparsity else "")
     return ", ".join(filter(None, parts))

@@ -3,52 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.plan.plan import Plan
-from lotterylab.reading.questions import Verdict
+from lotterylab.reading.claims import Judged, read
+from lotterylab.reading.costs import priced
+from lotterylab.reading.differences import Difference
+from lotterylab.reading.doubts import is_at_scale
+from lotterylab.reading.outline import Outline
+from lotterylab.reading.published import Beside, beside
 from lotterylab.reading.rows import Rows
 from lotterylab.report.arms import Arms
-from lotterylab.report.blocks import figure, inline, with_drawings
+from lotterylab.report.blocks import figure, inline, note, with_drawings
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
-from lotterylab.report.markup import Child, Html
-from lotterylab.report.tidy import Gap, Number, Point, Trial, cost_numbers, numbers, points, trials, write
-from lotterylab.studies.contrasts import Contrast, MethodContrast, between_methods, contrasts
-from lotterylab.studies.published import METHODS, Comparison, published_comparison
-from lotterylab.studies.verdicts import verdicts
-
-PUBLISHED_ON = "cifar10"
+from lotterylab.report.markup import Child, Html, tag
+from lotterylab.report.tidy import Gap, Number, Point, Trial, gaps, numbers, points, trials, write
 
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
     """A study's results in all the forms that a section asks for.
 
-    ``comparisons`` is empty where the data or the protocol are not those of the published study: its values say
-    nothing about others.
-    ``classes``: of the data, for the level of chance.
+    Args:
+        judged: each claim with its judgement; ``differences``: each comparison at each level.
+        published: each published value beside ours; empty if the data are not those of the paper.
+        classes: of the data, for the level of chance.
+        shown: the names of the figures that stand on the page already.
     """
 
     study: Plan
     results: Rows
     alarms: Sequence[Alarm]
     context: ReportContext
+    outline: Outline
     figures: FigureFolder
     numbers: Sequence[Number]
     points: Sequence[Point]
     trials: Sequence[Trial]
     arms: Arms
     classes: int
-    verdicts: Sequence[Verdict] = ()
-    contrasts: Sequence[Contrast] = ()
-    method_contrasts: Sequence[MethodContrast] = ()
-    comparisons: Sequence[Comparison] = ()
-    gaps: Sequence[Gap] = ()
+    judged: Judged
+    differences: Sequence[Difference]
+    published: Sequence[Beside]
+    shown: set[str] = field(default_factory=set)
 
     @property
     def tables(self) -> dict[str, tuple[type[Any], Sequence[Any]]]:
@@ -57,11 +59,11 @@ class Material:
             "results.csv": (Number, self.numbers),
             "curves.csv": (Point, self.points),
             **({"rates.csv": (Trial, self.trials)} if self.trials else {}),
-            **({"differences.csv": (Gap, self.gaps)} if self.gaps else {}),
+            **({"differences.csv": (Gap, gaps(self.differences))} if self.differences else {}),
         }
 
     def write_tables(self, folder: Path) -> None:
-        """Write them; those of an earlier report that there is nothing for now go."""
+        """Write the CSV files and delete optional ones left by an earlier report."""
         for name in ("rates.csv", "differences.csv"):
             if name not in self.tables:
                 (folder / name).unlink(missing_ok=True)
@@ -73,17 +75,22 @@ class Material:
         return any(row.labels["protocol"] == protocol for row in self.study.rows)
 
     @property
-    def climbs(self) -> bool:
-        """Whether the study has rungs of the ladder."""
-        return any(str(row.labels["protocol"]).startswith("ladder ") for row in self.study.rows)
+    def climbs_or_publishes(self) -> bool:
+        """Whether the study has rows of the published protocol, or any explanation that was judged."""
+        judged = any(claim.explanation and one.word != "not run" for claim, one in self.judged)
+        return self.planned("as-published") or judged
 
     @property
-    def judged(self) -> bool:
-        """Whether the study has something to say on the published one: its protocol, or a verdict that was reached."""
-        return self.planned("as-published") or any(one.verdict != "not run" for one in self.verdicts)
+    def at_scale(self) -> bool:
+        """Whether the study ran at the scale of the papers that it quotes."""
+        return is_at_scale(self.outline.doubts, self.results)
 
     def show(self, grid: Grid, *below: Child) -> Html:
         """A figure of the page, with a place for its drawing, which ``made`` puts there."""
+        if grid.name in self.shown:
+            link = tag("a", grid.title, href=f"#figure-{grid.name}")
+            return tag("div", note(["The figure at the top of this page: ", link, "."]), *below)
+        self.shown.add(grid.name)
         self.figures.add(grid)
         return figure(grid, *below)
 
@@ -99,36 +106,31 @@ class Material:
         return [with_drawings(one, drawings) for one in sections]
 
 
-def gather(study: Plan, results: Rows, alarms: Sequence[Alarm], folder: Path, context: ReportContext) -> Material:
-    """All that any study has, from the results; reads nothing from any store."""
-    found, curves = [*numbers(results), *cost_numbers(results)], points(results)
+def gather(
+    study: Plan, results: Rows, alarms: Sequence[Alarm], folder: Path, context: ReportContext, outline: Outline
+) -> Material:
+    """All that a page needs, from the results; reads nothing from any store."""
+    with_costs = priced(results)
+    spec: Any = study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]
+    judged, differences = read(outline.claims, outline.comparisons, results)
     return Material(
         study=study,
         results=results,
         alarms=alarms,
         context=context,
+        outline=outline,
         figures=FigureFolder(folder),
-        numbers=found,
-        points=curves,
+        numbers=numbers(with_costs),
+        points=points(results),
         trials=trials(results),
-        arms=Arms(found, curves),
-        classes=_spec(study).classes,
+        arms=Arms(with_costs),
+        classes=spec.classes,
+        judged=judged,
+        differences=differences,
+        published=beside(outline.published, results) if _is_published(outline, spec.name, results) else (),
     )
 
 
-def of_activations(material: Material) -> Material:
-    """With what the activation study alone has: verdicts, contrasts, and the published values beside ours."""
-    results = material.results
-    same = _spec(material.study).name == PUBLISHED_ON and material.planned("as-published")
-    comparisons = published_comparison(results) if same else []
-    return replace(
-        material,
-        verdicts=verdicts(results),
-        contrasts=contrasts(results),
-        method_contrasts=between_methods(results),
-        comparisons=[replace(one, method=METHODS[one.method]) for one in comparisons],
-    )
-
-
-def _spec(study: Plan) -> Any:
-    return study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]
+def _is_published(outline: Outline, data: str, results: Rows) -> bool:
+    """Whether the published values are about these data, and about some of these rows."""
+    return data == outline.published_on and any(results.where(**one.labels) for one in outline.published)

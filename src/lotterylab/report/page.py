@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,39 +14,25 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows
 from lotterylab.report.context import ReportContext
 from lotterylab.report.markup import Html
-from lotterylab.report.material import Material, gather, of_activations
-from lotterylab.report.outline_page import outline_report
+from lotterylab.report.material import Material, gather
 from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
-from lotterylab.report.sections.ladder import ladder
-from lotterylab.report.sections.methods import methods
+from lotterylab.report.sections.answer import answer
+from lotterylab.report.sections.claims import KINDS, claims, of_kind
+from lotterylab.report.sections.differences import differences
+from lotterylab.report.sections.figures import figures, opening_figure, training
+from lotterylab.report.sections.ladder import climbs, ladder
+from lotterylab.report.sections.numbers import costs
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
-from lotterylab.report.sections.protocols import as_published, corrected
-from lotterylab.report.sections.published import comparison
+from lotterylab.report.sections.protocols import family, title_of
+from lotterylab.report.sections.published import published_values
 from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
-from lotterylab.report.sections.verdicts import verdict_table
+from lotterylab.report.sections.tables import tables
 from lotterylab.report.shell import page_html
 
-
-def _always(material: Material) -> bool:
-    return True
-
-
-Section = tuple[str, str, Callable[[Material], Html], Callable[[Material], bool]]
-SECTIONS: tuple[Section, ...] = (  # anchor, title in the contents, what makes it, whether it belongs to this study
-    ("verdicts", "Verdicts", verdict_table, lambda material: material.judged),
-    ("ladder", "Ladder", ladder, lambda material: material.climbs),
-    ("as-published", "As published", as_published, lambda material: material.planned("as-published")),
-    ("corrected", "Corrected", corrected, lambda material: material.planned("corrected")),
-    ("methods", "Methods", methods, lambda material: bool(material.method_contrasts)),
-    ("published", "Published values", comparison, lambda material: material.planned("as-published")),
-    ("alarms", "Alarms", alarm_list, _always),
-    ("origin", "Settings and data", origin, _always),
-    ("runs", "All runs", runs, _always),
-    ("references", "References", bibliography, _always),
-)
+Section = tuple[str, str, Callable[[], Html]]  # anchor, title in the contents, what makes it
 
 
 def report(
@@ -55,26 +41,59 @@ def report(
     alarms: Sequence[Alarm],
     folder: Path,
     context: ReportContext,
-    outline: Outline | None = None,
+    outline: Outline,
 ) -> Path:
     """Write index.html, README.md, the numbers as CSV and figures/; returns the page's path.
 
-    ``outline``: how the study is read; None of the activation study, whose page is made here.
+    ``results.csv`` and ``curves.csv`` are always there, ``rates.csv`` if a learning rate was chosen,
+    ``differences.csv`` if the outline compares.  Unfinished studies have a report too: what is missing is said, and
+    each number carries its n.  A figure is drawn again only if what it shows has changed; all else is written each
+    time.
 
-    ``results.csv`` and ``curves.csv`` are always there, ``rates.csv`` where a learning rate was chosen,
-    ``differences.csv`` where an outline compares.  Unfinished studies have a report too: what is missing
-    is said, and each number carries its n.  Figures are drawn again only where what they show has changed; all else is
-    written each time.
+    Args:
+        study: the plan; ``results``: its rows as they are in the store; ``alarms``: those of the rows.
+        folder: where the report goes; it is made if it is missing.
+        context: where the results come from.
+        outline: how the study is read.
     """
-    results = Rows(results)
-    if outline is not None:
-        return outline_report(study, results, alarms, folder, context, outline)
     folder.mkdir(parents=True, exist_ok=True)
-    material = of_activations(gather(study, results, alarms, folder, context))
-    shown = [one for one in SECTIONS if one[3](material)]
-    sections = material.made(folder, [partial(make, material) for _, _, make, _ in shown])
+    material = gather(study, Rows(results), alarms, folder, context, outline)
+    parts = list(_sections(material))
+    contents = [(anchor, title) for anchor, title, _ in parts]
+    head, *sections = material.made(
+        folder, [lambda: opening(material, contents, opening_figure(material)), *(make for _, _, make in parts)]
+    )
     write_atomically(folder / "README.md", readme(material).encode())
     page = folder / "index.html"
-    contents = [(anchor, title) for anchor, title, _, _ in shown]
-    write_atomically(page, page_html(study.title, opening(material, contents), sections).encode())
+    write_atomically(page, page_html(study.title, head, sections).encode())
     return page
+
+
+def _sections(material: Material) -> Iterator[Section]:
+    """The sections that this study has something for, in their order."""
+    outline = material.outline
+    yield "answer", "What this says", partial(answer, material)
+    for kind, (anchor, title, _) in KINDS.items():
+        found = of_kind(material.judged, kind)
+        if found and (kind != "explanation" or any(one.word != "not run" for _, one in found)):
+            yield anchor, title, partial(claims, material, kind)
+    if outline.charts or outline.layer_charts or outline.histograms:
+        yield "figures", "Figures", partial(figures, material)
+    if climbs(material):
+        yield "ladder", "Ladder", partial(ladder, material)
+    for protocol in outline.families:
+        if material.planned(protocol):
+            yield protocol, title_of(protocol), partial(family, material, protocol)
+    if outline.tables:
+        yield "tables", "Tables", partial(tables, material)
+    if material.published:
+        yield "values", "Published values", partial(published_values, material)
+    if material.differences:
+        yield "differences", "Differences", partial(differences, material)
+    if not outline.families:
+        yield "training", "Training", partial(training, material)
+    yield "costs", "What it cost", partial(costs, material)
+    yield "alarms", "Alarms", partial(alarm_list, material)
+    yield "origin", "Settings and data", partial(origin, material)
+    yield "runs", "All runs", partial(runs, material)
+    yield "references", "References", partial(bibliography, material)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from lotterylab.reading.words import called
 from lotterylab.report import figure_style as style
 from lotterylab.report.arms import Arms
 from lotterylab.report.grid import Look
@@ -88,7 +89,7 @@ class Cell:
                 method,
                 control,
                 style.CONTROLS[control] if control else style.method(method),
-                control or style.called(method),
+                control or called(method),
             )
             for method, control in self.lines
         ]
@@ -108,7 +109,7 @@ def cells(arms: Arms, protocol: str, *, with_controls: bool) -> list[list[Cell]]
             Cell(
                 activation=name,
                 lines=tuple((method, control) for control in controls),
-                title=f"{name}, {style.called(method)}",
+                title=f"{name}, {called(method)}",
             )
             for name in activations
         ]

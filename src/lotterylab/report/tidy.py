@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +12,7 @@ from lotterylab.engine.results import Result
 from lotterylab.formats.blobs import write_atomically
 from lotterylab.formats.text import in_csv
 from lotterylab.plan.plan import WHAT
-from lotterylab.reading.costs import costs
-from lotterylab.reading.outline import Difference
-from lotterylab.reading.rows import Rows
+from lotterylab.reading.differences import Difference
 
 
 class Number(NamedTuple):
@@ -60,7 +57,8 @@ class Trial(NamedTuple):
 class Gap(NamedTuple):
     """One comparison at one sparsity: ``a`` minus ``b`` over the ``n`` seeds that both have, with its 95 % t interval.
 
-    ``p_holm``: adjusted for its family, the planned ones or the others.  ``says``: at 5 % for that family.
+    ``p_holm``, ``p_equal``: of "no difference" and of "not equal", adjusted for its family: the claims and planned
+    comparisons of the page, or the others of its kind.  ``says``: at 5 % for that family.
     """
 
     what: str
@@ -73,35 +71,29 @@ class Gap(NamedTuple):
     low: float | None
     high: float | None
     p_holm: float | None
+    p_equal: float | None
     planned: bool
     says: str
     caveat: str
 
 
 def numbers(results: Iterable[Result]) -> list[Number]:
-    """The scalar metrics of every finished part, and the seconds it took (0 where an equal run had finished before)."""
+    """The scalar metrics of every finished part, and the seconds it took (0 where an equal run had finished before).
+
+    Of the part "cost" of ``priced`` rows: what the training cost, the runs behind it included.
+    """
     lines = []
     for result in results:
         labels = _labels(result)
         for part, record in result.records.items():
             lines += [
                 Number(*labels, part, metric, value)
-                for metric, value in {**record.metrics, "seconds": record.seconds}.items()
+                for metric, value in (
+                    record.metrics if part == "cost" else {**record.metrics, "seconds": record.seconds}
+                ).items()
                 if value is None or isinstance(value, int | float)
             ]
     return lines
-
-
-def cost_numbers(results: Rows) -> list[Number]:
-    """What every finished training cost, the runs behind it included: the part "cost"."""
-    return [
-        Number(*labels, "cost", metric, value)
-        for result, cost in zip(results, costs(results), strict=True)
-        if cost is not None
-        for labels in (_labels(result),)
-        for metric, value in asdict(cost).items()
-        if value is not None
-    ]
 
 
 def points(results: Iterable[Result]) -> list[Point]:
@@ -125,9 +117,9 @@ def gaps(found: Iterable[Difference]) -> list[Gap]:
     """The comparisons of a study with an outline."""
     return [
         Gap(
-            one.versus.what,
-            one.versus.a.name,
-            one.versus.b.name,
+            one.comparison.what,
+            one.comparison.a.name,
+            one.comparison.b.name,
             one.panel,
             one.sparsity,
             one.interval.n,
@@ -135,6 +127,7 @@ def gaps(found: Iterable[Difference]) -> list[Gap]:
             one.interval.low,
             one.interval.high,
             one.p_holm,
+            one.p_equal,
             one.planned,
             one.says,
             one.caveat,

@@ -15,11 +15,14 @@ from lotterylab.asking.arguments import words_of
 from lotterylab.asking.sized import Parts
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
-from lotterylab.reading.judging import above, at, gains_more, less, level_reached, minus, more, nothing, of, percent
-from lotterylab.reading.outline import Claim, Difference, Line, Outline
-from lotterylab.reading.questions import shown
+from lotterylab.reading.judging import above, at, gains_more, less, level_reached, minus, more, nothing, percent
+from lotterylab.reading.lines import Line, of
+from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, in_common, mean
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
@@ -164,7 +167,8 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
             reached = mean(ticket)
             rates = at(of(DENSE, activation=name), results, "rate.value", 0.0)
             rate = f" at the rate {next(iter(rates.values())):g}" if rates else ""
-            text = f"{name}{rate} {reached:.3f}, {shown(t_interval(gains.values()))} above a random mask"
+            gain = interval_text(t_interval(gains.values()), sign=True)
+            text = f"{name}{rate} {reached:.3f}, {gain} against a random mask"
             parts.append((reached, f"{text} (n = {len(gains)})"))
     if not parts:
         return nothing(results)
@@ -181,7 +185,7 @@ OUTLINE = Outline(
         cost_chart("activation", (TICKET,)),
         paths_chart("activation", (TICKET, RANDOM)),
     ),
-    versus=(
+    comparisons=(
         *accuracy_versus(DENSE, REINIT, RANDOM, level=LOW),
         *between(TICKET, "activation", ("relu", "tanh", "sigmoid"), LOW),
     ),

@@ -20,11 +20,15 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data, Measure, Prune, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
+from lotterylab.reading.charts import Entry, NumberTable
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
-from lotterylab.reading.judging import at, gains_more, less, level_reached, minus, more, nothing, of, percent
-from lotterylab.reading.outline import Claim, Difference, Entry, Line, NumberTable, Outline
-from lotterylab.reading.questions import shown
+from lotterylab.reading.judging import at, gains_more, less, level_reached, minus, more, nothing, percent
+from lotterylab.reading.lines import Line, of
+from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, in_common, mean
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
@@ -177,8 +181,9 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
         if gains and soon:
             reached, way = mean(ticket), mean(soon)
             rate = f" at the rate {next(iter(rates.values())):g}" if rates else ""
+            gain = interval_text(t_interval(gains.values()), sign=True)
             text = (
-                f"{init}{rate} {reached:.3f}, {shown(t_interval(gains.values()))} above a random mask; after a "
+                f"{init}{rate} {reached:.3f}, {gain} against a random mask; after a "
                 f"fifth of the training the mask has gone {way:.2f} of its way (n = {len(gains)})"
             )
             parts.append((reached, text))
@@ -217,7 +222,7 @@ OUTLINE = Outline(
         cost_chart("protocol", (TICKET, LATE_TICKET, EARLY_TICKET)),
         paths_chart("protocol", (TICKET, RANDOM)),
     ),
-    versus=(*accuracy_versus(DENSE, REINIT, RANDOM, level=LOW), *between(TICKET, "protocol", INITS, LOW)),
+    comparisons=(*accuracy_versus(DENSE, REINIT, RANDOM, level=LOW), *between(TICKET, "protocol", INITS, LOW)),
     claims=OURS,
     conclude=_conclude,
     would_change="More seeds; a deeper network, in which a bad scale of the initial weights does more harm.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Comparison
 from lotterylab.reading.judging import equal, less, more
-from lotterylab.reading.outline import Claim, Line, Versus
+from lotterylab.reading.lines import Line
 
 SHORT = {  # word of the control -> what the page calls it
     "permuted": "initial weights permuted",
@@ -24,14 +26,14 @@ LINES = {
 LONGER = ("small-dense-same-compute", "dense-same-cost")
 
 
-def versus(ticket: Line, early: str, final: str, margin: float, level: float) -> tuple[Versus, ...]:
+def versus(ticket: Line, early: str, final: str, margin: float, level: float) -> tuple[Comparison, ...]:
     """The ticket against each of them, planned at one level.
 
     Where the validation loss was lowest (``early``); of those that train longer after the last step (``final``), since
     of a run and its continuation the lowest point may be the same.
     """
     return tuple(
-        Versus(
+        Comparison(
             key=f"controls, {word}",
             a=ticket,
             b=line,

@@ -15,9 +15,12 @@ from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Comparison
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import less, more
-from lotterylab.reading.outline import Chart, Claim, Outline, Versus
+from lotterylab.reading.outline import Outline
 from lotterylab.studies import lth_controls
 from lotterylab.studies.lth import recipe, rows
 from lotterylab.studies.lth_mnist_claims import (
@@ -147,8 +150,8 @@ OUTLINE = Outline(
         )
     )
     + COMMON_CHARTS,
-    versus=tuple(
-        Versus(
+    comparisons=tuple(
+        Comparison(
             key=f"accuracy, {other.name}",
             a=TICKET,
             b=other,

@@ -15,9 +15,13 @@ from lotterylab.asking.arguments import shown_as
 from lotterylab.asking.sized import Parts
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, level_reached, more, nothing, percent
-from lotterylab.reading.outline import Chart, Claim, Difference, Line, Outline, Versus
+from lotterylab.reading.lines import Line
+from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
@@ -150,8 +154,8 @@ OUTLINE = Outline(
         cost_chart("protocol", tuple(LINES.values())),
         paths_chart("protocol", (*LINES.values(), *RANDOM.values())),
     ),
-    versus=tuple(
-        Versus(
+    comparisons=tuple(
+        Comparison(
             key=f"accuracy, {a.name} against {b.name}",
             a=a,
             b=b,

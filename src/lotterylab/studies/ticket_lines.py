@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from lotterylab.reading.judging import of
-from lotterylab.reading.outline import Chart, Line, Versus
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.differences import Comparison
+from lotterylab.reading.lines import Line, of
 
 ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
 INSTABILITY = "barrier.instability"
@@ -101,10 +102,10 @@ def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
     )
 
 
-def accuracy_versus(*others: Line, level: float) -> tuple[Versus, ...]:
+def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:
     """The ticket's accuracy against each of the others, planned at one level."""
     return tuple(
-        Versus(
+        Comparison(
             key=f"accuracy, {other.name}",
             a=TICKET,
             b=other,
@@ -117,10 +118,10 @@ def accuracy_versus(*others: Line, level: float) -> tuple[Versus, ...]:
     )
 
 
-def between(line: Line, label: str, values: Sequence[str], level: float) -> tuple[Versus, ...]:
+def between(line: Line, label: str, values: Sequence[str], level: float) -> tuple[Comparison, ...]:
     """The accuracy of one line at two values of a label, each pair of them, planned at one level."""
     return tuple(
-        Versus(
+        Comparison(
             key=f"accuracy, {one} and {other}",
             a=of(line, **{label: one}),
             b=of(line, **{label: other}),

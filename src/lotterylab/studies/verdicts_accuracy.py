@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, is_below, is_equal, shown
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import LEVEL, Word, all_of, both, holds, is_below, is_equal
+from lotterylab.reading.judging import unanswered
 from lotterylab.reading.rows import PerSeed, Rows
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import differences, holm, p_value, paired, power_note, t_interval
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
-from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
 
 ACCURACY = "train.test_accuracy"
@@ -16,14 +18,13 @@ OPTIMISM = (0.01, 0.03)  # "the best test epoch lies above the last one by 0.01 
 TANH_BELOW_RELU = (-0.06, -0.02)  # "lower than ReLU by 0.02 to 0.06, dense"
 
 
-def selection_on_test(results: Rows) -> Verdict:
+def selection_on_test(results: Rows) -> Judgement:
     """Row 6: last-epoch accuracy of the pruned runs, the epoch picked on test (rung 4) or on validation (rung 5)."""
-    question = QUESTIONS["6"]
     rungs = ladder()[3:5]  # rung r stands at r - 1
     on_test, on_validation = (results.where(protocol=one.name, method=PRUNED).per_seed(ACCURACY) for one in rungs)
     change = differences(on_test, on_validation)
     if len(change) < 2:
-        return question.unanswered("pruned runs of rungs 4 and 5 of the ladder", len(change))
+        return unanswered("pruned runs of rungs 4 and 5 of the ladder", len(change))
     word, interval = is_equal(change, EQUAL_ACCURACY), t_interval(change)
     published = results.where(protocol=AS_PUBLISHED.name)
     optimism = {
@@ -31,16 +32,17 @@ def selection_on_test(results: Rows) -> Verdict:
         for activation in ("relu", "tanh")
         if (found := published.where(activation=activation).per_seed(_best_minus_last))
     }
-    told = ", ".join(f"{activation} {shown(one)}" for activation, one in optimism.items()) or "not run"
+    told = ", ".join(f"{activation} {interval_text(one)}" for activation, one in optimism.items()) or "not run"
     as_said = all(OPTIMISM[0] <= one.mean <= OPTIMISM[1] for one in optimism.values())
     note = f" {power_note(interval, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
-    return question.answer(
-        word,
-        f"Picked on test minus picked on validation, last epoch: {shown(interval)} (equal within {EQUAL_ACCURACY:g}: "
+    return Judgement(
+        word=word,
+        measured=f"Picked on test minus picked on validation, last epoch: {interval_text(interval)} (equal "
+        f"within {EQUAL_ACCURACY:g}: "
         f"{word}). Best test epoch minus the last, as published: {told}.{note}",
         n=len(change),
         interval=interval,
-        as_predicted=both(holds(word), as_said if len(optimism) == 2 else None),
+        came_true=both(holds(word), as_said if len(optimism) == 2 else None),
     )
 
 
@@ -49,17 +51,16 @@ def _best_minus_last(row: Result) -> float | None:
     return max(curve) - curve[-1] if curve else None
 
 
-def tanh_against_relu(results: Rows) -> Verdict:
+def tanh_against_relu(results: Rows) -> Judgement:
     """Row 11: tanh minus ReLU for each method and target, paired by seed, as published; and dense, corrected.
 
     "Tanh is lower than both ReLU's" is false if tanh is higher in some arm (Holm over the arms), true if lower in all.
     """
-    question = QUESTIONS["11"]
     rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED)
     tanh, relu = (rows.where(activation=activation).per_seed(ACCURACY) for activation in ("tanh", "relu"))
     change = differences(tanh, relu)
     if len(change) < 2:
-        return question.unanswered("all its as-published pruned runs of tanh and ReLU", len(change))
+        return unanswered("all its as-published pruned runs of tanh and ReLU", len(change))
     arms = {
         arm: differences(*(own.where(activation=activation).per_seed(ACCURACY) for activation in ("tanh", "relu")))
         for arm, own in rows.by("method", "sparsity").items()
@@ -75,15 +76,16 @@ def tanh_against_relu(results: Rows) -> Verdict:
     interval, spread = t_interval(change), t_interval([relu[seed] for seed in relu if seed in tanh])
     dense = _corrected_dense(results)
     below = [arm for arm, one in means.items() if one.below(0.0)]
-    return question.answer(
-        word,
-        f"Tanh minus ReLU as published: {shown(interval)} over all arms, surely higher in {len(higher)} of {len(arms)} "
+    return Judgement(
+        word=word,
+        measured=f"Tanh minus ReLU as published: {interval_text(interval)} over all arms, surely higher in "
+        f"{len(higher)} of {len(arms)} "
         f"and lower in {len(below)}; ReLU's sd over seeds is {spread.sd:.3f}. Dense at the chosen rates: "
-        f"{shown(dense) if dense else 'not run'}.{_without_diverged(rows, tanh, relu)}",
+        f"{interval_text(dense) if dense else 'not run'}.{_without_diverged(rows, tanh, relu)}",
         n=interval.n,
         interval=interval,
-        as_predicted=both(
-            word == "cannot be said" and (spread.sd or 0.0) > abs(interval.mean),
+        came_true=both(
+            None if word == "cannot be said" else False,
             TANH_BELOW_RELU[0] <= dense.mean <= TANH_BELOW_RELU[1] if dense and dense.n > 1 else None,
         ),
     )
@@ -96,7 +98,8 @@ def _without_diverged(rows: Rows, tanh: PerSeed, relu: PerSeed) -> str:
     others = differences(*({seed: side[seed] for seed in side if seed not in seeds} for side in (tanh, relu)))
     if not fallen or not others:
         return ""
-    return f" {len(fallen)} of {len(rows)} runs diverged; without their seeds it is {shown(t_interval(others))}."
+    left = interval_text(t_interval(others))
+    return f" {len(fallen)} of {len(rows)} runs diverged; without their seeds it is {left}."
 
 
 def _corrected_dense(results: Rows):

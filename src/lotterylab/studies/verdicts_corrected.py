@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lotterylab.reading.questions import LEVEL, Verdict, Word, all_of, both, holds, shown
-from lotterylab.reading.rows import Rows
+from lotterylab.reading.caveats import twice_chance
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import Word, all_of, both, holds, is_within
+from lotterylab.reading.differences import Difference, adjusted, found_by
+from lotterylab.reading.judging import unanswered
+from lotterylab.reading.rows import Rows, in_common, mean
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import power_note
-from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
-from lotterylab.studies.activations_questions import QUESTIONS
-from lotterylab.studies.contrasts import PLANNED, Contrast, contrasts
+from lotterylab.studies.activations_comparisons import ACCURACY, AGAINST_CONTROLS, PLANNED
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
 from lotterylab.studies.protocols import CORRECTED
 
 REINITIALISED_LOWER = (0.01, 0.03)  # "lower by 0.01 to 0.03 for ReLU at 0.9"
@@ -20,50 +24,51 @@ REINITIALISED_LOWER = (0.01, 0.03)  # "lower by 0.01 to 0.03 for ReLU at 0.9"
 class _Sentence:
     """One sentence of the prediction: its contrast in each activation, its verdict, and whether it came true."""
 
-    by_activation: Mapping[str, Contrast]
+    by_activation: Mapping[str, Difference]
     word: Word
     came_true: bool | None
 
     def __str__(self) -> str:
         """The contrast, its interval in each activation, and the verdict."""
-        method, sparsity, against = next(iter(self.by_activation.values())).key
+        first = next(iter(self.by_activation.values()))
         each = ", ".join(
-            f"{name} {shown(one.interval)}{' with a side at chance' if one.at_chance else ''}"
+            f"{name} {interval_text(one.interval)}{' with a side at chance' if at_chance(one) else ''}"
             for name, one in self.by_activation.items()
         )
-        return f"{method} at {sparsity:g} minus {against}: {each} ({self.word})."
+        return f"{first.comparison.key} at {first.sparsity:g}: {each} ({self.word})."
 
 
-def corrected(results: Rows) -> Verdict:
+def corrected(results: Rows) -> Judgement:
     """The whole prediction: confirmed if each of its sentences is, refuted if one is."""
-    question = QUESTIONS["corrected"]
     activations = list(results.where(protocol=CORRECTED.name).by("activation"))
-    planned = {(one.activation, one.key): one for one in contrasts(results) if one.key in PLANNED}
-    wanted = [(name, plan) for plan in PLANNED for name in activations]
+    found = adjusted(found_by(AGAINST_CONTROLS, results.where(protocol=CORRECTED.name)))
+    planned = {(one.panel, (one.comparison.key, one.sparsity)): one for one in found if one.planned}
+    keys = [(f"{method} minus {against}", sparsity) for method, sparsity, against in PLANNED]
+    wanted = [(name, key) for key in keys for name in activations]
     n = min((planned[one].interval.n if one in planned else 0 for one in wanted), default=0)
     if n < 2:
-        return question.unanswered("all planned contrasts of the corrected protocol", n)
-    sentences = list(_sentences(*({name: planned[name, plan] for name in activations} for plan in PLANNED)))
+        return unanswered("all planned contrasts of the corrected protocol", n)
+    sentences = list(_sentences(*({name: planned[name, key] for name in activations} for key in keys)))
     word = all_of(one.word for one in sentences)
     widest = max(planned.values(), key=lambda one: one.interval.sd or 0.0)
-    note = f" Where the spread is largest, {widest.activation}: {power_note(widest.interval, EQUAL_ACCURACY)}"
-    return question.answer(
-        word,
-        " ".join(map(str, sentences)) + (note if word == "cannot be said" else ""),
+    note = f" Where the spread is largest, {widest.panel}: {power_note(widest.interval, EQUAL_ACCURACY)}"
+    return Judgement(
+        word=word,
+        measured=" ".join(map(str, sentences)) + (note if word == "cannot be said" else ""),
         n=n,
-        as_predicted=both(*(one.came_true for one in sentences)),
+        came_true=both(*(one.came_true for one in sentences)),
     )
 
 
 def _sentences(
-    dense: Mapping[str, Contrast],
-    magnitude: Mapping[str, Contrast],
-    grasp: Mapping[str, Contrast],
-    first_order: Mapping[str, Contrast],
-    fresh: Mapping[str, Contrast],
+    dense: Mapping[str, Difference],
+    magnitude: Mapping[str, Difference],
+    grasp: Mapping[str, Difference],
+    first_order: Mapping[str, Difference],
+    fresh: Mapping[str, Difference],
 ) -> Iterator[_Sentence]:
     """The prediction's sentences, in its order, which is that of ``PLANNED``."""
-    equal = all_of("cannot be said" if one.at_chance else one.equal for one in dense.values())
+    equal = all_of(map(_is_equal, dense.values()))
     yield _Sentence(by_activation=dense, word=equal, came_true=holds(equal))
 
     higher = all_of(_is_higher(one) for one in magnitude.values())
@@ -76,8 +81,7 @@ def _sentences(
     lower = all_of(_is_lower(one) for one in first_order.values())
     yield _Sentence(by_activation=first_order, word=lower, came_true=holds(lower))
 
-    judged = "sigmoid" in fresh and not fresh["sigmoid"].at_chance
-    same: Word = fresh["sigmoid"].equal if judged else "cannot be said"
+    same: Word = _is_equal(fresh["sigmoid"]) if "sigmoid" in fresh else "cannot be said"
     better: Word = _is_higher(fresh["relu"]) if "relu" in fresh else "cannot be said"
     low, high = REINITIALISED_LOWER
     by_as_much = low <= fresh["relu"].interval.mean <= high if "relu" in fresh else None
@@ -86,18 +90,31 @@ def _sentences(
     )
 
 
-def _is_higher(one: Contrast) -> Word:
+def _is_higher(one: Difference) -> Word:
     """Whether the ticket is above its control by Holm's p; refuted where it is below, or equal within the margin."""
     return _differs(one, 1)
 
 
-def _is_lower(one: Contrast) -> Word:
+def _is_lower(one: Difference) -> Word:
     return _differs(one, -1)
 
 
-def _differs(one: Contrast, sign: int) -> Word:
-    if one.at_chance:
+def _differs(one: Difference, sign: int) -> Word:
+    if at_chance(one) or one.outcome == "open":
         return "cannot be said"
-    if one.p_holm is not None and one.p_holm < LEVEL:
-        return "confirmed" if sign * one.interval.mean > 0 else "refuted"
-    return "refuted" if one.equal == "confirmed" else "cannot be said"
+    return "confirmed" if one.outcome == ("more" if sign > 0 else "less") else "refuted"
+
+
+def _is_equal(one: Difference) -> Word:
+    """Whether both are equal within the margin; refuted if they differ by more than it."""
+    if at_chance(one) or one.outcome == "open":
+        return "cannot be said"
+    if one.outcome == "equal":
+        return "confirmed"
+    return "refuted" if is_within(one.interval, one.comparison.margin) == "refuted" else "cannot be said"
+
+
+def at_chance(one: Difference) -> bool:
+    """Whether a side has not left chance in the mean, so that the difference is about who leaves it first."""
+    chance = twice_chance(row for _, rows in one.rows for row in rows) or LEFT_CHANCE
+    return any(mean(side) < chance for side in in_common(*(rows.per_seed(ACCURACY) for _, rows in one.rows)))

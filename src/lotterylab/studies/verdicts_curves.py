@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.questions import Verdict, Word, all_of, holds, is_above, is_below, is_equal, shown
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import Word, all_of, holds, is_above, is_below, is_equal
+from lotterylab.reading.judging import unanswered
 from lotterylab.reading.rows import Rows
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import differences, power_note, t_interval
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, JUMP
-from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, ladder
 
 CURVE = "train.curves"
@@ -19,14 +21,13 @@ TARGET = 0.8  # the one whose curves were published
 WINDOW = 3  # epochs before and after a jump
 
 
-def lead_of_the_pruned(results: Rows) -> Verdict:
+def lead_of_the_pruned(results: Rows) -> Judgement:
     """Row 9: training accuracy of each pruned ReLU arm at epoch 10 minus the dense one's, paired by seed.
 
     At the target nearest to 0.8, over the seeds of which no run diverged before.  Confirmed if no method leads: its
     interval is below 0, or it is equal within the margin.  Refuted if both lead.  An interval that holds 0 does not
     confirm "noise"; it does not tell.
     """
-    question = QUESTIONS["9"]
     relu = results.where(protocol=AS_PUBLISHED.name, activation="relu")
     everything = relu.where(method=("magnitude", "first-order"))
     target = min(everything.levels, key=lambda sparsity: abs(sparsity - TARGET), default=TARGET)
@@ -39,22 +40,25 @@ def lead_of_the_pruned(results: Rows) -> Verdict:
     }
     fewest = min(map(len, leads.values()))
     if fewest < 2:
-        return question.unanswered(f"as-published ReLU curves of {EPOCH} epochs", fewest)
+        return unanswered(f"as-published ReLU curves of {EPOCH} epochs", fewest)
     words = [_leads(found) for found in leads.values()]
     word: Word = "cannot be said"
     if len(set(words)) == 1 and words[0] != "cannot be said":
         word = "refuted" if words[0] == "confirmed" else "confirmed"
     intervals = {method: t_interval(found) for method, found in leads.items()}
     mean = t_interval(differences(pruned.per_seed(_at_epoch), dense))
-    each = ", ".join(f"{method} {shown(interval)}" for method, interval in intervals.items())
+    each = ", ".join(f"{method} {interval_text(interval)}" for method, interval in intervals.items())
     note = _too_short(runs)
     note += f" {power_note(mean, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
-    return question.answer(
-        word,
-        f"Lead over the dense run at epoch {EPOCH}, target {target:g}: {each}; mean of both {shown(mean)}.{note}",
+    return Judgement(
+        word=word,
+        measured=f"Lead over the dense run at epoch {EPOCH}, target {target:g}: {each}; mean of both "
+        f"{interval_text(mean)}.{note}",
         n=mean.n,
         interval=mean,
-        as_predicted=any(not one.above(0.0) and not one.below(0.0) for one in intervals.values()),
+        came_true=None
+        if word == "cannot be said"
+        else any(not (one.above(0.0) or one.below(0.0)) for one in intervals.values()),
     )
 
 
@@ -80,9 +84,9 @@ def _curve(row: Result) -> Sequence[float]:
     return (row.metric(CURVE) or {}).get("train_accuracy", ())
 
 
-def jump_moves_with_the_rate(results: Rows) -> Verdict:
+def jump_moves_with_the_rate(results: Rows) -> Judgement:
     """Row 10: the jump of the dense tanh curve at epoch 10, and where it is once the rate drops elsewhere (rung 6)."""
-    question, moved = QUESTIONS["10"], ladder()[5]  # rung r stands at r - 1
+    moved = ladder()[5]  # rung r stands at r - 1
     published = results.where(protocol=AS_PUBLISHED.name, activation="tanh", method="dense")
     repaired = results.where(protocol=moved.name, activation="tanh", method="dense").having(CURVE)
     fraction = moved.schedule.at[0]
@@ -94,19 +98,22 @@ def jump_moves_with_the_rate(results: Rows) -> Verdict:
     }
     fewest = min(map(len, jumps.values()))
     if fewest < 2:
-        return question.unanswered("dense tanh curves, as published and with the drop moved", fewest)
+        return unanswered("dense tanh curves, as published and with the drop moved", fewest)
     if abs(drop - EPOCH) < WINDOW:
-        return question.answer("cannot be said", f"In so short a run the drop stays at epoch {drop:g}.", n=fewest)
+        return Judgement(
+            word="cannot be said", measured=f"In so short a run the drop stays at epoch {drop:g}.", n=fewest
+        )
     here, there, gone = (t_interval(found.values()) for found in jumps.values())
     word = all_of([is_above(here, JUMP), is_above(there, JUMP), is_below(gone, JUMP)])
-    told = ", ".join(f"{where_} {shown(one)}" for where_, one in zip(jumps, (here, there, gone), strict=True))
-    return question.answer(
-        word,
-        f"Mean training accuracy of {WINDOW} epochs after minus {WINDOW} before, dense tanh: {told}; {JUMP:g} counts "
+    told = ", ".join(f"{where_} {interval_text(one)}" for where_, one in zip(jumps, (here, there, gone), strict=True))
+    return Judgement(
+        word=word,
+        measured=f"Mean training accuracy of {WINDOW} epochs after minus {WINDOW} before, dense tanh: {told}; "
+        f"{JUMP:g} counts "
         f"as a jump.",
         n=fewest,
         interval=here,
-        as_predicted=holds(word),
+        came_true=holds(word),
     )
 
 

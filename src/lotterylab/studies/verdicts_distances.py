@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from lotterylab.auditing.alarms import percent
 from lotterylab.engine.results import Result
-from lotterylab.reading.questions import Verdict, all_of, holds, is_above, is_below, negated, shown
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import all_of, holds, is_above, is_below, negated
+from lotterylab.reading.judging import unanswered
 from lotterylab.reading.rows import Rows
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import t_interval
-from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED
 
 PRUNED = ("magnitude", "first-order")
@@ -19,48 +21,47 @@ LARGE_D, SMALL_RATIO = 3.0, 1.5  # "below 1.5 where D is above 3"
 D = "distances.mean_relative_distance"
 
 
-def grown_back(results: Rows) -> Verdict:
+def grown_back(results: Rows) -> Judgement:
     """Row 2: the share of removed entries that are not zero after retraining."""
-    question = QUESTIONS["2"]
     rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED).having("distances.regrown")
     n = len(rows.seeds)
     if n < 2:
-        return question.unanswered("all its as-published pruned runs", n)
+        return unanswered("all its as-published pruned runs", n)
     share = t_interval(rows.per_seed("distances.regrown").values())
     arms = {
         arm: t_interval(own.per_seed("distances.regrown").values()).mean
         for arm, own in rows.by("activation", "method").items()
     }
     least = min(arms, key=lambda arm: arms[arm])
-    return question.answer(
-        is_above(share, REGROWN),
-        f"Of the removed entries {shown(share)} are not 0 at the end; least in {' '.join(least)}: "
+    return Judgement(
+        word=is_above(share, REGROWN),
+        measured=f"Of the removed entries {interval_text(share)} are not 0 at the end; least in {' '.join(least)}: "
         f"{percent(arms[least])}.",
         n=n,
         interval=share,
-        as_predicted=arms[least] > REGROWN,
+        came_true=arms[least] > REGROWN,
     )
 
 
-def biases_dominate(results: Rows) -> Verdict:
+def biases_dominate(results: Rows) -> Judgement:
     """Row 7, hypothesis A: the biases' share of the sum that D is the mean of."""
-    question = QUESTIONS["7A"]
     rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED).having(_share_of_biases)
     n = len(rows.seeds)
     if n < 2:
-        return question.unanswered("all its as-published distances", n)
+        return unanswered("all its as-published distances", n)
     share = t_interval(rows.per_seed(_share_of_biases).values())
     each = (
         f"{activation} {percent(t_interval(own.per_seed(_share_of_biases).values()).mean)}"
         for activation, own in rows.by("activation").items()
     )
     word = is_above(share, MOST_OF_D)
-    return question.answer(
-        word,
-        f"The biases carry {shown(share)} of D, where equal tensors would carry 0.5 ({', '.join(each)}).",
+    return Judgement(
+        word=word,
+        measured=f"The biases carry {interval_text(share)} of D, where equal tensors would carry 0.5 "
+        f"({', '.join(each)}).",
         n=n,
         interval=share,
-        as_predicted=holds(word),
+        came_true=holds(word),
     )
 
 
@@ -71,7 +72,7 @@ def _share_of_biases(row: Result) -> float | None:
     return sum(ratio for name, ratio in ratios.items() if name.endswith("bias")) / sum(ratios.values())
 
 
-def small_norms(results: Rows) -> Verdict:
+def small_norms(results: Rows) -> Judgement:
     """Row 7, hypothesis B: what is left of a large D over other norms, the ticket's and a network's that learned.
 
     The prediction names the ticket's norms alone.  For one tensor that test is bound to succeed: where
@@ -79,29 +80,30 @@ def small_norms(results: Rows) -> Verdict:
     are the norms of the dense tanh network of the same seed, which learned: if D stays large over them, the distance
     itself is large, and not the norms small.
     """
-    question = QUESTIONS["7B"]
     rows = results.where(protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order")
     rows = rows.having(D, "distances.relative_to_ticket")
     large = Rows(row for row in rows if row.metric(D) > LARGE_D)
     n, seeds = len(large.seeds), len(rows.seeds)
     if seeds < 2:
-        return question.unanswered("all its as-published sigmoid first-order distances", seeds)
+        return unanswered("all its as-published sigmoid first-order distances", seeds)
     if n < 2:
         highest = max(row.metric(D) for row in rows)
         measured = f"D is above {LARGE_D:g} in {n} of {seeds} seeds, and at most {highest:.2f}: too few to explain."
-        return question.answer("cannot be said", measured, n=n)
+        return Judgement(word="cannot be said", measured=measured, n=n)
     ratio = t_interval(large.per_seed("distances.relative_to_ticket").values())
     over_tanh = large.per_seed(_over_norms_of(results, "tanh"))
     learned = t_interval(over_tanh.values()) if over_tanh else None
     mean = sum(row.metric(D) for row in large) / len(large)
-    return question.answer(
-        all_of([is_below(ratio, SMALL_RATIO), is_below(learned, SMALL_RATIO) if learned else "cannot be said"]),
-        f"Where D is above {LARGE_D:g} ({len(large)} of {len(rows)} runs; mean {mean:.2f}), the same distances are "
-        f"{shown(ratio, 2)} over the ticket's norms and {shown(learned, 2) if learned else 'not known'} over those of "
+    return Judgement(
+        word=all_of([is_below(ratio, SMALL_RATIO), is_below(learned, SMALL_RATIO) if learned else "cannot be said"]),
+        measured=f"Where D is above {LARGE_D:g} ({len(large)} of {len(rows)} runs; mean {mean:.2f}), the same "
+        f"distances are "
+        f"{interval_text(ratio, 2)} over the ticket's norms and "
+        f"{interval_text(learned, 2) if learned else 'not known'} over those of "
         f"the dense tanh network of the same seed.",
         n=n,
         interval=learned or ratio,
-        as_predicted=holds(is_below(ratio, SMALL_RATIO)),
+        came_true=holds(is_below(ratio, SMALL_RATIO)),
     )
 
 
@@ -120,15 +122,14 @@ def _over_norms_of(results: Rows, activation: str) -> Callable[[Result], float |
     return read
 
 
-def one_seeds_spike(results: Rows) -> Verdict:
+def one_seeds_spike(results: Rows) -> Judgement:
     """Row 12: D at the middle targets minus the mean of the lowest and the highest, for sigmoid and first-order."""
-    question = QUESTIONS["12"]
     rows = results.where(protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order").having(D)
     n, targets = len(rows.seeds), rows.levels
     if n < 2:
-        return question.unanswered("all its as-published sigmoid first-order distances", n)
+        return unanswered("all its as-published sigmoid first-order distances", n)
     if len(targets) < 3:
-        return question.answer("cannot be said", f"A spike needs three targets; these are {len(targets)}.", n=n)
+        return Judgement(word="cannot be said", measured=f"A spike needs three targets; these are {len(targets)}.", n=n)
     middle = rows.where(sparsity=tuple(targets[1:-1])).per_seed(D)
     ends = rows.where(sparsity=(targets[0], targets[-1])).per_seed(D)
     spike = t_interval([middle[seed] - ends[seed] for seed in middle])
@@ -137,11 +138,12 @@ def one_seeds_spike(results: Rows) -> Verdict:
         for target, own in sorted(rows.by("sparsity").items())
     )
     positive = sum(middle[seed] > ends[seed] for seed in middle)
-    return question.answer(
-        negated(is_above(spike, 0.0)),
-        f"D is {', '.join(means)}; the middle minus the mean of the ends is {shown(spike, 2)}, positive in {positive} "
+    return Judgement(
+        word=negated(is_above(spike, 0.0)),
+        measured=f"D is {', '.join(means)}; the middle minus the mean of the ends is {interval_text(spike, 2)}, "
+        f"positive in {positive} "
         f"of {n} seeds.",
         n=n,
         interval=spike,
-        as_predicted=not spike.above(0.0) and not spike.below(0.0),
+        came_true=False if spike.above(0.0) or spike.below(0.0) else None,
     )

@@ -6,21 +6,13 @@ from collections.abc import Iterable
 
 from lotterylab.auditing.alarms import percent, reached_is_not_requested
 from lotterylab.engine.results import Result
-from lotterylab.reading.questions import (
-    Verdict,
-    Word,
-    all_of,
-    both,
-    holds,
-    is_above,
-    is_below,
-    is_within,
-    shown,
-)
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import Word, all_of, both, holds, is_above, is_below, is_within, negated
+from lotterylab.reading.judging import unanswered
 from lotterylab.reading.rows import Rows
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import Interval, paired, t_interval
 from lotterylab.studies.activations_predictions import EXPLAINED, UNRELATED
-from lotterylab.studies.activations_questions import QUESTIONS
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED
 
 SAME_MASK = 0.8  # "in at least 4 of 5 seeds"
@@ -28,29 +20,29 @@ NEGATIVE = 0.01  # "at most 1 % is negative"
 DIFFERENT_MASK = 0.5  # "kappa below 0.5"
 
 
-def reversed_fraction(results: Rows) -> Verdict:
+def reversed_fraction(results: Rows) -> Judgement:
     """Row 1: as published, magnitude removes int((1 - s) * n) - 1 weights in every seed, fewer only by ties."""
-    question = QUESTIONS["1"]
     both_methods = results.where(protocol=AS_PUBLISHED.name, method=("magnitude", "first-order")).having(
         "prune.removed"
     )
     magnitude, n = both_methods.where(method="magnitude"), len(both_methods.seeds)
     if n < 2:
-        return question.unanswered("all its as-published masks", n)
+        return unanswered("all its as-published masks", n)
     as_said = all(0 <= _short_of_published(row) <= row.metric("prune.entries") // 10_000 for row in magnitude)
     alarms = sum(map(_alarmed, both_methods))
     counts = [
         f"{_span(row.metric('prune.removed') for row in rows)} at {sparsity:g}"
         for sparsity, rows in sorted(magnitude.by("sparsity").items())
     ]
-    return question.answer(
-        "confirmed" if as_said else "refuted",
-        f"Of {_span(row.metric('prune.entries') for row in magnitude)} weights magnitude removed {'; '.join(counts)} "
+    return Judgement(
+        word="confirmed" if as_said else "refuted",
+        measured=f"Of {_span(row.metric('prune.entries') for row in magnitude)} weights magnitude removed "
+        f"{'; '.join(counts)} "
         f"in {n} seeds. The alarm that the sparsity reached is not the one asked for is raised in {alarms} of "
         f"{len(both_methods)} pruned runs.",
         n=n,
         interval=t_interval(magnitude.where(sparsity=magnitude.levels[-1]).per_seed("prune.reached").values()),
-        as_predicted=as_said and alarms == len(both_methods),
+        came_true=as_said and alarms == len(both_methods),
     )
 
 
@@ -64,72 +56,81 @@ def _alarmed(row: Result) -> bool:
     return bool(reached_is_not_requested(**counts))
 
 
-def dead_units(results: Rows) -> Verdict:
+def dead_units(results: Rows) -> Judgement:
     """Row 3: which of the zero gradients of the dense ReLU network enter or leave a dead unit."""
-    question = QUESTIONS["3"]
     dense = results.where(protocol=AS_PUBLISHED.name, activation="relu", method="dense")
     explained, touched = (dense.per_seed(f"dead_units.{part}_share") for part in ("explained", "expected"))
     if len(explained) < 2:
-        return question.unanswered("zero gradients of the as-published dense ReLU network", len(explained))
+        return unanswered("zero gradients of the as-published dense ReLU network", len(explained))
     pruned = results.where(protocol=AS_PUBLISHED.name, activation="relu", method="first-order")
     pruned = pruned.having("prune.mask_digest", "prune.reached", "prune.zero_gradients")
     by_seed = pruned.by("seed").values()
     alike = [rows for rows in by_seed if len({row.metric("prune.mask_digest") for row in rows}) == 1]
     share, beyond_chance = t_interval(explained.values()), paired(explained, touched)
     targets = len(pruned.levels)
-    return question.answer(
-        all_of([is_above(share, EXPLAINED), is_above(beyond_chance, 0.0)]),
-        f"One mask for all {targets} targets in {len(alike)} of {len(by_seed)} seeds (removed: "
+    return Judgement(
+        word=all_of([is_above(share, EXPLAINED), is_above(beyond_chance, 0.0)]),
+        measured=f"One mask for all {targets} targets in {len(alike)} of {len(by_seed)} seeds (removed: "
         f"{_range(pruned, 'prune.reached')}; zero gradients: {_range(pruned, 'prune.zero_gradients')}). Dead units "
-        f"touch {shown(share)} of the weights whose gradient is 0, and {shown(t_interval(touched.values()))} of all.",
+        f"touch {interval_text(share)} of the weights whose gradient is 0, and "
+        f"{interval_text(t_interval(touched.values()))} of all.",
         n=share.n,
         interval=share,
-        as_predicted=both(
+        came_true=both(
             len(alike) >= SAME_MASK * len(by_seed) if targets > 1 else None, holds(is_above(share, EXPLAINED))
         ),
     )
 
 
-def not_grasp(results: Rows) -> Verdict:
-    """Row 4: at initialisation, the score's mask against exact GraSP's, and the signs of what it removes."""
-    question = QUESTIONS["4"]
+def not_grasp(results: Rows) -> Judgement:
+    """Row 4: at initialisation, the score's mask against exact GraSP's, and the signs of what it removes.
+
+    The text is refuted if the two masks are different (kappa below 0.5) in every arm; our sharper explanation, that
+    they are unrelated, has a verdict of its own.
+    """
     rows = results.where(protocol=CORRECTED.name, method="first-order", control="")
     rows = rows.having("overlap_grasp.kappa", "prune.removed_negative")
     n = len(rows.seeds)
     if n < 2:
-        return question.unanswered("all its corrected first-order masks", n)
+        return unanswered("all its corrected first-order masks", n)
     arms = _by_arm(rows, "overlap_grasp.kappa")
     with_positive = [row for row in rows if row.metric("prune.kept_positive") and row.metric("prune.removed")]
     negative = [row.metric("prune.removed_negative") / row.metric("prune.removed") for row in with_positive]
     one_sign: Word = "cannot be said" if not negative else "confirmed" if max(negative) <= NEGATIVE else "refuted"
     signs = f"at most {percent(max(negative))} of what is removed is negative" if negative else "no mask tells"
     word = all_of([*(is_within(interval, UNRELATED) for interval in arms.values()), one_sign])
-    return question.answer(
-        word,
-        f"Kappa with exact GraSP's mask: {_arms_shown(arms)}. While positive weights are left ({len(with_positive)} of "
+    return Judgement(
+        word=word,
+        measured=f"Kappa with exact GraSP's mask: {_arms_shown(arms)}. While positive weights are left "
+        f"({len(with_positive)} of "
         f"{len(rows)} masks), {signs}.",
         n=n,
         interval=t_interval(rows.per_seed("overlap_grasp.kappa").values()),
-        as_predicted=holds(word),
+        on_text=negated(all_of(is_below(interval, DIFFERENT_MASK) for interval in arms.values())),
+        came_true=holds(word),
     )
 
 
-def not_before_training(results: Rows) -> Verdict:
-    """Row 5: the same score on the trained and on the initial network."""
-    question = QUESTIONS["5"]
+def not_before_training(results: Rows) -> Judgement:
+    """Row 5: the same score on the trained and on the initial network.
+
+    The text is refuted if the masks are not the same one (kappa below 1) in every arm; our sharper explanation says
+    that kappa is below 0.5.
+    """
     rows = results.where(protocol=AS_PUBLISHED.name, method="first-order")
     rows = rows.having("overlap_initial.kappa")
     n = len(rows.seeds)
     if n < 2:
-        return question.unanswered("all its as-published first-order masks", n)
+        return unanswered("all its as-published first-order masks", n)
     arms = _by_arm(rows, "overlap_initial.kappa")
     word = all_of(is_below(interval, DIFFERENT_MASK) for interval in arms.values())
-    return question.answer(
-        word,
-        f"Kappa with the mask that the same score gives at initialisation: {_arms_shown(arms)}.",
+    return Judgement(
+        word=word,
+        measured=f"Kappa with the mask that the same score gives at initialisation: {_arms_shown(arms)}.",
         n=n,
         interval=t_interval(rows.per_seed("overlap_initial.kappa").values()),
-        as_predicted=holds(word),
+        on_text=negated(all_of(is_below(interval, 1.0) for interval in arms.values())),
+        came_true=holds(word),
     )
 
 
@@ -141,7 +142,7 @@ def _by_arm(rows: Rows, read: str) -> dict[tuple[str, float], Interval]:
 
 def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
     lowest, highest = (pick(arms, key=lambda arm: arms[arm].mean) for pick in (min, max))
-    ends = (f"{shown(arms[arm])} ({arm[0]}, {arm[1]:g})" for arm in dict.fromkeys((lowest, highest)))
+    ends = (f"{interval_text(arms[arm])} ({arm[0]}, {arm[1]:g})" for arm in dict.fromkeys((lowest, highest)))
     return f"from {' to '.join(ends)} over {len(arms)} arms"
 
 

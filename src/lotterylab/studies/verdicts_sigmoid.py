@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.questions import Verdict, Word, both, shown
+from lotterylab.reading.claims import Judgement
+from lotterylab.reading.deciding import Word, both, holds, is_equal, negated
+from lotterylab.reading.judging import unanswered
 from lotterylab.reading.rows import Rows
-from lotterylab.statistics import paired, t_interval
-from lotterylab.studies.activations_predictions import LEFT_CHANCE
-from lotterylab.studies.activations_questions import QUESTIONS
+from lotterylab.reading.words import interval_text
+from lotterylab.statistics import differences, paired, t_interval
+from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHANCE
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
 
 ACCURACY = "train.test_accuracy"
@@ -20,13 +22,13 @@ BEFORE_RATE = ladder()[5]  # rung 6: everything is repaired but the learning rat
 Cells: TypeAlias = dict[tuple[str, str], Rows]
 
 
-def luck_of_the_stream(results: Rows) -> Verdict:
+def luck_of_the_stream(results: Rows) -> Judgement:
     """Row 8, hypothesis A: each method with both streams.
 
-    Where the published contrast is there at all (magnitude at chance, first-order not), magnitude with the other stream
-    decides.  First-order with the dense run's stream tells beside it whether that stream was needed.
+    Where the published contrast is there at all (magnitude at chance, first-order not), what the other stream changes
+    of magnitude's accuracy decides, by its interval: a count of seeds has no error bar.  First-order with the dense
+    run's stream tells beside it whether that stream was needed.
     """
-    question = QUESTIONS["8A"]
     probes, published = results.where(protocol="probes"), _published(results)
     cells, n = _balanced(
         {
@@ -37,7 +39,7 @@ def luck_of_the_stream(results: Rows) -> Verdict:
         }
     )
     if n < 2:
-        return question.unanswered("magnitude and first-order runs with both streams", n)
+        return unanswered("magnitude and first-order runs with both streams", n)
     most = {cell: _leave_in_most_seeds(rows) for cell, rows in cells.items()}
     scorings, denses = (cells["magnitude", stream].per_seed(ACCURACY) for stream in (SCORINGS, DENSES))
     effect = paired(scorings, denses)
@@ -45,24 +47,24 @@ def luck_of_the_stream(results: Rows) -> Verdict:
     if most["magnitude", DENSES] is False and most["first-order", SCORINGS]:
         if most["magnitude", SCORINGS] and effect.above(0.0):
             word = "confirmed"
-        elif most["magnitude", SCORINGS] is False:
+        elif effect.below(0.0) or is_equal(differences(scorings, denses), EQUAL_ACCURACY) == "confirmed":
             word = "refuted"
-    return question.answer(
-        word,
-        f"Runs above {LEFT_CHANCE:g} ('own' is the dense run's stream): {_told(cells)}. The other stream changes "
-        f"magnitude's accuracy by {shown(effect)}.",
+    return Judgement(
+        word=word,
+        measured=f"Runs above {LEFT_CHANCE:g} ('own' is the dense run's stream): {_told(cells)}. The other "
+        f"stream changes "
+        f"magnitude's accuracy by {interval_text(effect)}.",
         n=n,
         interval=effect,
-        as_predicted=_not(most["magnitude", SCORINGS]),
+        came_true=holds(negated(word)),
     )
 
 
-def one_sided_mask(results: Rows) -> Verdict:
+def one_sided_mask(results: Rows) -> Judgement:
     """Row 8, hypothesis B: random masks of one sign with both streams, against random masks of both signs.
 
     At the lowest target, where most is removed: as published, a fraction 1 - s.
     """
-    question = QUESTIONS["8B"]
     probes = results.where(protocol="probes", method=("random of one sign", "random"))
     target = min(probes.levels, default=0.0)
     cells, n = _balanced(
@@ -73,7 +75,7 @@ def one_sided_mask(results: Rows) -> Verdict:
         }
     )
     if n < 2:
-        return question.unanswered("random masks of one sign and of both, with both streams", n)
+        return unanswered("random masks of one sign and of both, with both streams", n)
     one_sign, two_signs = (
         [_leave_in_most_seeds(cells[method, stream]) for stream in (DENSES, SCORINGS)]
         for method in ("random of one sign", "random")
@@ -86,19 +88,19 @@ def one_sided_mask(results: Rows) -> Verdict:
         word = "refuted"
     elif set(one_sign) == {True} and set(two_signs) == {False} and lead.above(0.0):
         word = "confirmed"
-    return question.answer(
-        word,
-        f"Runs above {LEFT_CHANCE:g} at {target:g} ('own' is the dense run's stream): {_told(cells)}. One sign minus "
-        f"both: {shown(lead)}.",
+    return Judgement(
+        word=word,
+        measured=f"Runs above {LEFT_CHANCE:g} at {target:g} ('own' is the dense run's stream): {_told(cells)}. "
+        f"One sign minus "
+        f"both: {interval_text(lead)}.",
         n=n,
         interval=lead,
-        as_predicted=both(*one_sign),
+        came_true=both(*one_sign),
     )
 
 
-def learning_rate(results: Rows) -> Verdict:
+def learning_rate(results: Rows) -> Judgement:
     """Row 8, hypothesis C: every arm at the chosen rate, and dense at 0.1, also with all else repaired (rung 6)."""
-    question = QUESTIONS["8C"]
     cells, n = _balanced(
         {
             ("all", "corrected"): results.where(protocol=CORRECTED.name, activation="sigmoid", control=""),
@@ -106,7 +108,7 @@ def learning_rate(results: Rows) -> Verdict:
         }
     )
     if n < 2:
-        return question.unanswered("all its corrected and as-published sigmoid runs", n)
+        return unanswered("all its corrected and as-published sigmoid runs", n)
     arms, dense = cells.values()
     by_arm = arms.by("method", "sparsity")
     leave = {f"{arm[0]} at {arm[1]:g}": _leave_in_most_seeds(rows) for arm, rows in by_arm.items()}
@@ -120,13 +122,14 @@ def learning_rate(results: Rows) -> Verdict:
         word = "confirmed"
     accuracy = t_interval(arms.per_seed(ACCURACY).values())
     repaired = f", and {_count(rung)} with everything else repaired" if rung else ""
-    return question.answer(
-        word,
-        f"At the chosen rate {_count(arms)} sigmoid runs are above {LEFT_CHANCE:g} (mean {shown(accuracy)}; not in "
+    return Judgement(
+        word=word,
+        measured=f"At the chosen rate {_count(arms)} sigmoid runs are above {LEFT_CHANCE:g} (mean "
+        f"{interval_text(accuracy)}; not in "
         f"most seeds: {', '.join(stuck) or 'none'}). At 0.1 {_count(dense)} dense runs are as published{repaired}.",
         n=n,
         interval=accuracy,
-        as_predicted=everywhere,
+        came_true=everywhere,
     )
 
 
@@ -151,10 +154,6 @@ def _leave_in_most_seeds(rows: Rows) -> bool | None:
     shares = rows.per_seed(_has_left).values()
     twice = 2 * sum(share > 0.5 for share in shares)
     return None if twice == len(shares) else twice > len(shares)
-
-
-def _not(known: bool | None) -> bool | None:
-    return None if known is None else not known
 
 
 def _count(rows: Rows) -> str:

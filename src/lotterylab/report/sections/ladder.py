@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.reading.words import interval_text, signed
+from lotterylab.reading.words import called, interval_text, signed
 from lotterylab.report import figures_ladder
 from lotterylab.report.blocks import cell, folded, note, section, sentence, table
-from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Html, join, tag
 from lotterylab.report.material import Material
 from lotterylab.report.quantities import ACCURACY, REACHED
 from lotterylab.report.steps import LEVEL, Step, steps
 
 TITLE = "The ladder: one repair at a time"
+
+
+def climbs(material: Material) -> bool:
+    """Whether the study has rungs of the ladder."""
+    return any(str(row.labels["protocol"]).startswith("ladder ") for row in material.study.rows)
 
 
 def ladder(material: Material) -> Html:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from lotterylab.engine.results import Result
-from lotterylab.reading.outline import Chart, HistogramChart, LayerChart
+from lotterylab.reading.charts import Chart, HistogramChart, LayerChart
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import interval_text
 from lotterylab.report.anchors import arm_links, run_links

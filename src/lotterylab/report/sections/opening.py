@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from lotterylab.reading.answers import headline
 from lotterylab.report.blocks import pairs
 from lotterylab.report.markup import Html, join, tag
 from lotterylab.report.material import Material
 
 
-def opening(material: Material, contents: list[tuple[str, str]]) -> Html:
-    """The head of the page; ``contents``: (anchor, title) of the sections that follow."""
+def opening(material: Material, contents: list[tuple[str, str]], picture: Html | None) -> Html:
+    """The head of the page: the answer and its ``picture``; ``contents``: (anchor, title) of the sections below."""
     study = material.study
     return tag(
         "header",
         tag("h1", study.title),
+        tag("p", headline(material.outline, material.results, material.differences), class_="answer"),
+        picture,
         tag("p", study.question, class_="question"),
         _state(material),
         tag("ul", [tag("li", text) for text in study.notes], class_="notes") if study.notes else None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.reading.words import interval_text
+from lotterylab.reading.published import Published
+from lotterylab.reading.words import called, interval_text
 from lotterylab.report import figures_contrasts, figures_curves, figures_rates, figures_targets
 from lotterylab.report.arms import Arm
 from lotterylab.report.blocks import cell, folded, heading, note, number, section, sentence, table
-from lotterylab.report.figure_style import called
+from lotterylab.report.grid import Grid
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
 from lotterylab.report.quantities import ACCURACY, ANGLE, MASKED_L2, REACHED, STABILITY, Quantity
@@ -17,23 +18,21 @@ TITLES = {
     "as-published": "As published: the protocol that gave the published numbers",
     "corrected": "Corrected: what the text claims, done as it says",
 }
-OF_ANOTHER_STUDY = "Results: held masks, a validated learning rate, paired seeds"
+QUANTITIES: dict[str, tuple[Quantity, ...]] = {
+    "as-published": (ACCURACY, REACHED, STABILITY),
+    "corrected": (ACCURACY, REACHED, STABILITY, MASKED_L2, ANGLE),
+}
 
 
-def as_published(material: Material) -> Html:
-    """The four families with the published values laid over, and the probes of stream and sign."""
-    return _protocol(material, "as-published", (ACCURACY, REACHED, STABILITY))
+def title_of(protocol: str) -> str:
+    """The name of a protocol's section in the contents."""
+    return protocol.replace("-", " ").capitalize()
 
 
-def corrected(material: Material) -> Html:
-    """The four families with their controls, distances over the masked weights, and the choice of the rate."""
-    return _protocol(material, "corrected", (ACCURACY, REACHED, STABILITY, MASKED_L2, ANGLE))
-
-
-def _protocol(material: Material, protocol: str, quantities: Sequence[Quantity]) -> Html:
-    arms = material.arms
-    title = TITLES[protocol] if material.judged else OF_ANOTHER_STUDY
-    if not any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol)):
+def family(material: Material, protocol: str) -> Html:
+    """The families of figures of a protocol: accuracy, curves, sparsity and stability, and what it alone has."""
+    title = TITLES[protocol] if material.climbs_or_publishes else "Held masks, a validated learning rate, paired seeds"
+    if not _has_run(material, protocol):
         return section(protocol, title, sentence(f"No pruned run of the {protocol} protocol is finished yet."))
     return section(
         protocol,
@@ -41,34 +40,52 @@ def _protocol(material: Material, protocol: str, quantities: Sequence[Quantity])
         sentence(_summary(material, protocol)),
         _families(material, protocol),
         _published_only(material) if protocol == "as-published" else _corrected_only(material),
-        folded("The numbers of these figures", _numbers(material, protocol, quantities)),
+        folded("The numbers of these figures", _numbers(material, protocol, QUANTITIES[protocol])),
     )
+
+
+def first_of_family(material: Material) -> Grid | None:
+    """The accuracy of the last protocol that has a pruned run."""
+    there = [protocol for protocol in material.outline.families if _has_run(material, protocol)]
+    if not there:
+        return None
+    return figures_targets.accuracy(material.arms, there[-1], _over(material, there[-1]), material.classes)
+
+
+def _has_run(material: Material, protocol: str) -> bool:
+    arms = material.arms
+    return any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol))
+
+
+def _over(material: Material, protocol: str) -> list[Published]:
+    """The published values of a protocol."""
+    return [one.published for one in material.published if one.published.label("protocol") == protocol]
 
 
 def _families(material: Material, protocol: str) -> list[Html]:
     arms = material.arms
-    over = material.comparisons if protocol == "as-published" else ()
-    drops = figures_curves.drops_of(material.results, protocol)
+    over = _over(material, protocol)
     grids = (
         figures_targets.accuracy(arms, protocol, over, material.classes),
-        figures_curves.curves(arms, protocol, over, drops),
+        figures_curves.of_protocol(arms, protocol, over, material.results),
         figures_targets.reached(arms, protocol, over),
         figures_targets.stability(arms, protocol, over),
     )
-    return [material.show(grid) for grid in grids]
+    return [material.show(grid) for grid in grids if grid is not None]
 
 
 def _published_only(material: Material) -> list[Html | None]:
     arms = material.arms
     probes = arms.targets(protocol="probes")
-    aside = "" if material.comparisons else "The published values are of CIFAR-10 and are not laid over these figures."
+    aside = "" if material.published else "The published values are of CIFAR-10 and are not laid over these figures."
     return [note(aside), material.show(figures_rates.probes(arms, material.classes)) if probes else None]
 
 
 def _corrected_only(material: Material) -> list[Html]:
     grids = figures_targets.masked(material.arms, "corrected")
-    if material.contrasts:
-        grids.append(figures_contrasts.contrasts(material.contrasts))
+    against = [one for one in material.differences if one.comparison.family == "controls"]
+    if against:
+        grids.append(figures_contrasts.contrasts(against))
     if material.trials:
         grids.append(figures_rates.rates(material.trials, material.classes))
     return [material.show(grid) for grid in grids]

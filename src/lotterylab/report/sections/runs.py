@@ -8,10 +8,9 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.plan import WHAT
 from lotterylab.reading.rows import Rows
-from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark
+from lotterylab.reading.words import DIVERGED_LEGEND, called, diverged_mark
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.blocks import cell, heading, note, number, section, sentence, table
-from lotterylab.report.figure_style import called
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 

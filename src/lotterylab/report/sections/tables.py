@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lotterylab.reading.charts import Entry, NumberTable
 from lotterylab.reading.judging import at
-from lotterylab.reading.outline import Entry, NumberTable, Outline, rows_at
+from lotterylab.reading.lines import rows_at
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark, interval_text
 from lotterylab.report.anchors import run_links
@@ -17,7 +18,7 @@ from lotterylab.statistics import t_interval
 HOW = "Means over seeds with their 95 % t intervals."
 
 
-def tables(material: Material, outline: Outline) -> Html:
+def tables(material: Material) -> Html:
     """All of them in one section."""
     drawn = [
         [
@@ -25,7 +26,7 @@ def tables(material: Material, outline: Outline) -> Html:
             note(_how(one, material.results)),
             table([one.columns[0], *map(heading, one.columns[1:])], _rows(one, material), name=f"table-{one.name}"),
         ]
-        for one in outline.tables
+        for one in material.outline.tables
     ]
     return section("tables", "Tables", drawn)
 
