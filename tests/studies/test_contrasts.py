@@ -14,6 +14,7 @@ from lotterylab.reading.words import called
 from lotterylab.studies.activations_comparisons import AGAINST_CONTROLS, COMPARISONS
 from lotterylab.studies.verdicts_corrected import at_chance
 from some_plans import train
+from some_study_rows import corrected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +112,15 @@ def test_nothing_is_said_of_a_method_of_which_a_run_diverged_or_of_two_seeds():
     assert found[key].p_equal >= whole[key].p_equal, "a caveat makes no family smaller"
     two = between_methods(Rows([row for row in rows() if row.labels["seed"] < 2]))
     assert {one.says for one in two.values()} == {"cannot be said"} and {one.p_holm for one in two.values()} == {1}
+
+
+def test_planned_contrasts_are_a_family_of_their_own() -> None:
+    found = adjusted(found_by(AGAINST_CONTROLS, Rows(corrected(dense=0.01, magnitude=0.05, spread=0.004))))
+    assert len(found) == 3 * 3 * 3 * 4  # activations, methods, sparsities, controls
+    planned = [one for one in found if one.planned]
+    assert len(planned) == 3 * 5
+    best = next(one for one in planned if (one.comparison.key, one.sparsity) == ("magnitude minus random mask", 0.9))
+    assert best.interval.mean == pytest.approx(0.05) and best.p_holm is not None and best.p_holm < 0.05
+    assert best.outcome == "more"
+    total = next(one for one in found if one.comparison.b.name == "dense, total epochs")
+    assert total.interval.mean == pytest.approx(-0.05)

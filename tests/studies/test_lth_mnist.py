@@ -51,7 +51,7 @@ def test_levels_are_called_by_what_twenty_percent_a_round_removes():
 def test_every_level_that_a_claim_or_a_comparison_names_is_in_the_standard_study():
     study = lth_mnist.build(lth_mnist.Options(seeds=1), DATA, title="MNIST")
     lines = [line for chart in OUTLINE.charts for line in chart.lines]
-    lines += [line for versus in OUTLINE.versus for line in (versus.a, versus.b)]
+    lines += [line for one in OUTLINE.comparisons for line in (one.a, one.b)]
     for line in lines:
         assert any(all(row.labels[k] == v for k, v in line.labels.items()) for row in study.rows), line.name
     assert len(study.predictions) == len(OURS) == 11

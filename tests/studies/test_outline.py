@@ -11,59 +11,15 @@ from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import BEST_STEP
 from lotterylab.reading.charts import Chart
-from lotterylab.reading.claims import Claim, read
-from lotterylab.reading.differences import Comparison, Difference, adjusted, found_by, hypothesis
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Comparison
 from lotterylab.reading.judging import above, equal, gains_more, less, level_reached, more, nothing, percent
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import diverged_text
-from lotterylab.report.sections.claims import counted, words
-from lotterylab.statistics import holm
 from lotterylab.studies.init_tickets import settled
+from some_outline import DENSE, RANDOM, READ, TICKET, VALUES, differences_of, outline, rows, versus
 from some_plans import RUN
-
-TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
-RANDOM = Line(name="random", labels={"method": "iterative", "control": "random mask"})
-DENSE = Line(name="dense", labels={"method": "dense"})
-READ = "train.test_accuracy"
-VALUES = {
-    ("dense", "", 0.0): (0.900, 0.902, 0.901, 0.899),
-    ("iterative", "", 0.5): (0.910, 0.913, 0.911, 0.909),
-    ("iterative", "random mask", 0.5): (0.80, 0.83, 0.81, 0.80),
-    ("iterative", "", 0.9): (0.9002, 0.9019, 0.9008, 0.8993),
-    ("iterative", "random mask", 0.9): (0.90, 0.80, 0.95, 0.93),
-}
-
-
-def rows(seeds: int = 4) -> Rows:
-    found = []
-    for (method, control, sparsity), values in VALUES.items():
-        for seed, accuracy in enumerate(values[:seeds]):
-            labels = {
-                "protocol": "net",
-                "activation": "relu",
-                "method": method,
-                "control": control,
-                "sparsity": sparsity,
-                "seed": seed,
-            }
-            digest = f"{method}{control}{sparsity}{seed}"
-            record = Record(digest=digest, kind="Train", metrics={"test_accuracy": accuracy}, facts={})
-            found.append(Result(labels=labels, records={"train": record}))
-    return Rows(found)
-
-
-def versus(b: Line, **changes) -> Comparison:
-    fields = {"key": b.name, "a": TICKET, "b": b, "read": READ, "what": "accuracy", "margin": 0.005}
-    return Comparison(**{**fields, **changes})
-
-
-def differences_of(of: tuple[Comparison, ...], results: Rows) -> list[Difference]:
-    return adjusted(found_by(of, results))
-
-
-def outline(*of: Comparison) -> tuple[Comparison, ...]:
-    return of
 
 
 def test_comparisons_are_paired_at_each_level_and_against_what_has_no_level():
@@ -273,44 +229,6 @@ def test_differences_that_are_all_the_same_have_no_p_value():
     same = with_metrics(with_metrics(rows(), {"method": "iterative"}, coarse=5), {"method": "dense"}, coarse=6)
     first, *_ = differences_of(outline(versus(DENSE, read="train.coarse")), Rows(same))
     assert first.says == "cannot be said" and "no spread" in first.caveat and first.p_holm == 1
-
-
-CLAIMS = (
-    Claim(key="a", text="", judge=more(TICKET, DENSE, READ, 0.5)),
-    Claim(key="b", text="", judge=more(TICKET, RANDOM, READ, 0.9)),
-    Claim(key="c", text="", judge=equal(TICKET, DENSE, READ, 0.9, margin=0.005)),
-    Claim(key="d", text="", judge=more(TICKET, DENSE, READ, 0.7)),
-)
-
-
-def test_claims_and_planned_comparisons_are_one_family():
-    alone, _ = read(CLAIMS, (), rows())
-    p = {claim.key: one.p for claim, one in alone[:3]}
-    assert p["a"] == pytest.approx(scipy.stats.ttest_rel(VALUES["iterative", "", 0.5], VALUES["dense", "", 0.0]).pvalue)
-    assert {claim.key: one.p_holm for claim, one in alone[:3]} == pytest.approx(holm(p)) and alone[3][1].p_holm is None
-    together, found = read(CLAIMS, (versus(RANDOM),), rows())
-    assert all(one.p_holm >= before.p_holm for (_, one), (_, before) in zip(together[:3], alone, strict=False))
-    assert [one.says for one in found] == ["ticket is better", "cannot be said"]
-    said = counted(alone, words("prediction", at_scale=False))
-    assert said.startswith("2 as predicted, 1 cannot be said, 1 not run. A claim is decided at 5 %")
-
-
-def test_a_contrast_has_one_p_wherever_it_stands():
-    claims, found = read(CLAIMS, (versus(DENSE), versus(RANDOM)), rows())
-    at = {(one.comparison.b.name, one.sparsity): one for one in found}
-    assert claims[0][1].p_holm == at["dense", 0.5].p_holm and claims[1][1].p_holm == at["random", 0.9].p_holm
-    assert claims[2][1].p_holm == at["dense", 0.9].p_equal
-    assert hypothesis("mean", 0.0, (1.0, 2.0)) == hypothesis("mean", 0.0, (-2.0, -1.0))
-
-
-def test_a_claim_whose_adjusted_p_is_not_small_cannot_be_said():
-    at_edge = more(TICKET, DENSE, READ, 0.5, than=0.0085)
-    assert at_edge(rows()).word == "confirmed"
-    many = (*CLAIMS, Claim(key="e", text="", judge=at_edge))
-    alone = dict(read(many[-1:], (), rows())[0])[many[-1]]
-    crowd = dict(read(many, (versus(RANDOM), versus(DENSE)), rows())[0])[many[-1]]
-    assert alone.p == crowd.p and alone.p_holm == alone.p and crowd.p_holm > alone.p
-    assert crowd.word == ("confirmed" if crowd.p_holm < 0.05 else "cannot be said")
 
 
 def test_what_lies_wholly_outside_the_margin_has_the_p_value_of_its_edge():

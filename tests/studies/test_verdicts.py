@@ -15,7 +15,7 @@ from lotterylab.data import Digits
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Data
 from lotterylab.reading.claims import Judgement
-from lotterylab.reading.differences import adjusted, found_by
+from lotterylab.reading.differences import found_by
 from lotterylab.reading.published import beside
 from lotterylab.reading.rows import Rows
 from lotterylab.studies.activations import Options, build
@@ -270,32 +270,13 @@ def test_a_study_full_of_holes_has_all_its_verdicts(seed: int) -> None:
     assert len(beside(published_values(), Rows(holes))) == len(published_values())
 
 
-# -- contrasts ---------------------------------------------------------------------------------------------------------
-
-
-def contrasts(rows: Iterable[Result]):
-    return adjusted(found_by(AGAINST_CONTROLS, Rows(rows)))
-
-
-def test_planned_contrasts_are_a_family_of_their_own() -> None:
-    found = contrasts(corrected(dense=0.01, magnitude=0.05, spread=0.004))
-    assert len(found) == 3 * 3 * 3 * 4  # activations, methods, sparsities, controls
-    planned = [one for one in found if one.planned]
-    assert len(planned) == 3 * 5
-    best = next(one for one in planned if (one.comparison.key, one.sparsity) == ("magnitude minus random mask", 0.9))
-    assert best.interval.mean == pytest.approx(0.05) and best.p_holm is not None and best.p_holm < 0.05
-    assert best.outcome == "more"
-    total = next(one for one in found if one.comparison.b.name == "dense, total epochs")
-    assert total.interval.mean == pytest.approx(-0.05)
-
-
 def test_of_arms_that_have_not_left_chance_nothing_is_said_but_that() -> None:
     rows = corrected(dense=0.01, magnitude=0.05, spread=0.004)
-    assert not any(map(at_chance, contrasts(rows)))
+    assert not any(map(at_chance, found_by(AGAINST_CONTROLS, Rows(rows))))
     for row in rows:
         if row.labels["activation"] == "sigmoid" and row.labels["method"] == "magnitude":
             row.records["train"].metrics["test_accuracy"] = 0.1
-    assert {one.panel for one in contrasts(rows) if at_chance(one)} == {"sigmoid"}
+    assert {one.panel for one in found_by(AGAINST_CONTROLS, Rows(rows)) if at_chance(one)} == {"sigmoid"}
     said = verdict("corrected", rows)
     assert "sigmoid −0.390" in said.measured and " with a side at chance" in said.measured
     assert said.word == "cannot be said"

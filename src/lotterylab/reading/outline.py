@@ -45,7 +45,7 @@ class Outline:
     histograms: tuple[HistogramChart, ...] = ()
     tables: tuple[NumberTable, ...] = ()
     headline: Callable[[Rows, Sequence[Difference]], str] | None = None
-    after_a_look: str = ""
+    after_a_look: Doubt = ""
     published: tuple[Published, ...] = ()
     published_on: str = ""
     families: tuple[str, ...] = ()

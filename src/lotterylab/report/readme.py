@@ -45,8 +45,8 @@ def _lines(material: Material) -> Iterator[str]:
         yield from ("", lost)
     for note in study.notes:
         yield from ("", shown(note, most=None))
-    if outline.after_a_look:
-        yield from ("", f"Chosen after a look: {outline.after_a_look}")
+    for text in held((outline.after_a_look,), material.results):
+        yield from ("", f"Chosen after a look: {text}")
     yield from _claims(material)
     if material.differences:
         yield from ("", "## Differences", "", " ".join(summaries(material.differences)))

@@ -25,7 +25,7 @@ def answer(material: Material) -> Html:
         "What this says",
         sentence(conclusion(outline, material.results, material.differences)),
         note(without_diverged(material)),
-        tag("p", tag("b", "Chosen after a look: "), outline.after_a_look) if outline.after_a_look else None,
+        [tag("p", tag("b", "Chosen after a look: "), text) for text in held((outline.after_a_look,), material.results)],
         tag("p", tag("b", "What would change it: "), outline.would_change) if outline.would_change else None,
         [tag("p", tag("b", "Doubts:")), tag("ul", [tag("li", doubt) for doubt in doubts])] if doubts else None,
     )
