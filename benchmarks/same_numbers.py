@@ -87,7 +87,9 @@ def compare(before: Path, after: Path) -> int:
             lines = sorted(differing(before / name, after / name, table))
             total += len(lines)
             if lines:
-                print(f"{name}/{table}: {len(lines)} lines differ")
+                columns = Counter(one for line in lines for one in re.findall(r"[:;] (\w+) [^;]*? -> ", line))
+                told = ", ".join(f"{column} {count}" for column, count in columns.most_common())
+                print(f"{name}/{table}: {len(lines)} lines differ (by column: {told or 'only on one side'})")
                 print("\n".join(f"    {line}" for line in lines[:SHOWN]))
     print(f"{total} lines differ in all.")
     return total

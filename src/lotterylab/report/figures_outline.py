@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeAlias
 
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.lines import Line
@@ -13,8 +14,10 @@ from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import count_of, fit, interval_note, mean_and_seeds
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series
 
+Placed: TypeAlias = list[tuple[float, Arm]]  # arms, and where they stand on the axis
 SHARES = ("accuracy", "kappa")  # metrics that end at 1
 KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+MOST_ASIDE = 0.5  # of a logarithm: a gap between levels that is wider counts as this
 FEW = 6  # places that each have a tick of their own
 
 
@@ -24,10 +27,11 @@ def chart(arms: Arms, wanted: Chart, look: Mapping[str, Look]) -> Grid | None:
     for name in panel_names(arms, wanted):
         series, own = [], []
         there = [(line, of) for line in wanted.lines if (of := placed(arms, wanted, line, name))]
+        levels = _apart(x for _, of in there for x, _ in of)
         for number, (line, of) in enumerate(there):
             own += [arm for _, arm in of]
             if wanted.x == "kept":
-                of = _beside(of, number, len(there))
+                of = _beside(of, levels, number, len(there))
             series += mean_and_seeds(arms, of, wanted.y, look[line.name], line.name)
         if own:
             shown += own
@@ -39,7 +43,7 @@ def chart(arms: Arms, wanted: Chart, look: Mapping[str, Look]) -> Grid | None:
                     series=tuple(series),
                     levels=_levels(arms, wanted, name),
                     log_x=wanted.x == "kept",
-                    ticks=_ticks(series) if wanted.x == "kept" else (),
+                    ticks=_ticks(levels) if wanted.x == "kept" else (),
                     x_limits=_falling(series) if wanted.x == "kept" else None,
                 )
             )
@@ -58,12 +62,11 @@ def chart(arms: Arms, wanted: Chart, look: Mapping[str, Look]) -> Grid | None:
     )
 
 
-def _beside(of: Sequence[tuple[float, Arm]], number: int, count: int) -> list[tuple[float, Arm]]:
+def _beside(of: Placed, levels: Sequence[float], number: int, count: int) -> Placed:
     """The number-th of ``count`` lines moved aside on the logarithmic axis, so that bars of one level do not hide each
-    other: all of them within a sixth of the smallest gap between levels."""
-    places = sorted({x for x, _ in of})
-    gap = min((math.log(b / a) for a, b in pairwise(places)), default=0.5)
-    shift = min(gap, 0.5) / 3 * (number - (count - 1) / 2) / max(count - 1, 1)
+    other: all of them within a third of the smallest gap between levels."""
+    gap = min((math.log(a / b) for a, b in pairwise(levels)), default=MOST_ASIDE)
+    shift = min(gap, MOST_ASIDE) / 3 * (number - (count - 1) / 2) / max(count - 1, 1)
     return [(x * math.exp(-shift), arm) for x, arm in of]
 
 
@@ -78,7 +81,7 @@ def panel_names(arms: Arms, wanted: Chart) -> list[str]:
     return list(dict.fromkeys(getattr(arm, wanted.panels) for arm in arms.where()))
 
 
-def placed(arms: Arms, wanted: Chart, line: Line, panel: str) -> list[tuple[float, Arm]]:
+def placed(arms: Arms, wanted: Chart, line: Line, panel: str) -> Placed:
     """The arms of a line in a panel and where they stand on the axis, from the left."""
     return sorted(
         (x, arm)
@@ -109,14 +112,17 @@ def _levels(arms: Arms, wanted: Chart, name: str) -> tuple[Level, ...]:
     return tuple(Level(y=one.mean, look=look, label=wanted.level.name, low=one.low, high=one.high) for one in found[:1])
 
 
-def _ticks(series: Sequence[Series]) -> tuple[tuple[float, str], ...]:
+def _apart(places: Iterable[float]) -> list[float]:
+    """The different places, from much to little: one-shot and iterative pruning round their counts differently."""
+    found = sorted(set(places), reverse=True)
+    return [x for before, x in zip([math.inf, *found], found, strict=False) if x < before * 0.95]
+
+
+def _ticks(levels: Sequence[float]) -> tuple[tuple[float, str], ...]:
     """Where the runs are, if these are few places; else round numbers."""
-    found = sorted({x for one in series for x in one.x}, reverse=True)
-    # one-shot and iterative pruning round their counts differently
-    apart = [x for before, x in zip([math.inf, *found], found, strict=False) if x < before * 0.95]
-    if len(apart) <= FEW:
-        return tuple((x, f"{x:.3g}") for x in apart)
-    return tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= found[-1] * 0.7)
+    if len(levels) <= FEW:
+        return tuple((x, f"{x:.3g}") for x in levels)
+    return tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= levels[-1] * 0.7)
 
 
 def _falling(series: Sequence[Series]) -> tuple[float, float]:
