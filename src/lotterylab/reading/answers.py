@@ -24,7 +24,7 @@ def told(one: Difference) -> str:
     """A difference as a sentence: who is better, by how much, where, and over how many seeds."""
     comparison = one.comparison
     size = f"{interval_text(one.interval, comparison.digits, sign=True)} in {comparison.what}"
-    place = ", ".join(filter(None, (one.panel, f"{percent(one.sparsity)} of the weights" if one.sparsity else "")))
+    place = ", ".join(filter(None, (one.panel, _kept(one))))
     where = f" ({place}; n = {one.interval.n})" if place else f" (n = {one.interval.n})"
     says = {
         "more": f"{comparison.a.name} minus {comparison.b.name} is {size}",
@@ -33,6 +33,14 @@ def told(one: Difference) -> str:
         "open": f"Whether {comparison.a.name} and {comparison.b.name} differ cannot be said: {size}",
     }[one.outcome]
     return f"{says[0].upper()}{says[1:]}{where}.{unequal_training(one.rows)}"
+
+
+def _kept(one: Difference) -> str:
+    """How much of the weights the masks of the first side keep, as measured."""
+    if not one.sparsity:
+        return ""
+    reached = one.rows[0][1].interval("prune.reached") if one.rows else None
+    return f"{percent(one.sparsity if reached is None else reached.mean)} of the weights"
 
 
 def conclusion(outline: Outline, results: Rows, found: Sequence[Difference]) -> str:

@@ -22,7 +22,8 @@ def held(doubts: Sequence[Doubt], results: Rows) -> list[str]:
 class Below:
     """``text``, its {value} filled in, where a number of the runs is below ``limit``, that of a paper.
 
-    ``name``: "images" they train on, "steps" or "epochs" of the longest, or a field of the model such as "width".
+    ``name``: "images" they train on, "steps" or "epochs" of the
+    longest that is no control, or a field of the model such as "width".
     """
 
     name: str
@@ -68,5 +69,6 @@ def _values(name: str, results: Rows) -> Iterator[float | None]:
 
 
 def _trainings(results: Rows) -> Iterator[tuple[Train, Data]]:
-    runs = (row.nodes.get("train") for row in results)
+    own = Rows(row for row in results if not row.labels.get("control")) or results  # a control may train longer
+    runs = (row.nodes.get("train") for row in own)
     return ((run, run.data) for run in runs if isinstance(run, Train) and isinstance(run.data, Data))

@@ -16,6 +16,8 @@ from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED
 from lotterylab.studies.published import published_values
 from lotterylab.studies.verdicts_corrected import at_chance
 
+WORDS = {"more": "above", "less": "below", "equal": "equal", "open": "cannot be said"}
+
 
 def _headline(results: Rows, found: Sequence[Difference]) -> str:
     """The best ticket against its control of the same density, or the best accuracy there is."""
@@ -36,13 +38,16 @@ def _headline(results: Rows, found: Sequence[Difference]) -> str:
 
 
 def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """What the planned comparisons found, and how the methods stand against each other."""
-    planned = [one for one in found if one.planned]
-    parts = [
-        f"{one.comparison.key} at {one.sparsity:g}, {one.panel}: {interval_text(one.interval, sign=True)} ({one.says})"
-        for one in planned
-    ]
-    return f"Planned comparisons of test accuracy: {'; '.join(parts)}." if parts else nothing(results)
+    """Which planned comparisons are decided which way, by activation; their numbers stand in the table."""
+    said: dict[str, dict[str, list[str]]] = {}
+    for one in (one for one in found if one.planned):
+        key = f"{one.comparison.a.name} against {one.comparison.b.name} at {one.sparsity:g}"
+        said.setdefault(key, {}).setdefault(WORDS[one.outcome], []).append(one.panel)
+    parts = []
+    for key, by_word in said.items():
+        words = (f"{word} ({', '.join(activations)})" for word, activations in by_word.items())
+        parts.append(f"{key[0].upper()}{key[1:]}: {'; '.join(words)}")
+    return f"Test accuracy, planned comparisons. {'. '.join(parts)}." if parts else nothing(results)
 
 
 def _if_published(text: str) -> Doubt:

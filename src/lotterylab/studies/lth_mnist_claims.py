@@ -171,7 +171,7 @@ def _where(one: Difference) -> str:
 
 def _said(one: Difference) -> str:
     """The difference, and whether it is resolved."""
-    word = "unresolved" if one.says == "unresolved" else one.says.replace(TICKET.name, "it")
+    word = one.says.replace(TICKET.name, "it")
     return f"against {one.comparison.b.name} {interval_text(one.interval, one.comparison.digits)} ({word})"
 
 

@@ -89,8 +89,8 @@ def _row(claim: Claim, one: Judgement, said: dict[Word, tuple[str, str, str]]) -
     return [
         tag("th", claim.key, scope="row"),
         cell(*_claim(claim), label=HEAD[1]),
-        cell(one.measured, label=HEAD[2]),
-        cell(str(one.n), *_decider(one), label=HEAD[3]),
+        cell(one.measured, *_decider(one), label=HEAD[2]),
+        cell(str(one.n), label=HEAD[3]),
         cell(sides(one), label=HEAD[4]),
         cell(p_text(one.p_holm), label=HEAD[5]),
         cell(
@@ -122,7 +122,7 @@ def _decider(one: Judgement) -> list[Html]:
     """The interval that decides, if there are no sides that show it."""
     if one.interval is None or one.rows:
         return []
-    return [tag("p", interval_text(one.interval, one.digits), class_="small")]
+    return [tag("p", f"decided by {interval_text(one.interval, one.digits)}", class_="small")]
 
 
 def sides(one: Judgement | Difference) -> list[Html]:
