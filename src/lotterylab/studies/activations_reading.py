@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from lotterylab.reading.differences import Difference
@@ -47,7 +48,13 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     for key, by_word in said.items():
         words = (f"{word} ({', '.join(activations)})" for word, activations in by_word.items())
         parts.append(f"{key[0].upper()}{key[1:]}: {'; '.join(words)}")
-    return f"Test accuracy, planned comparisons. {'. '.join(parts)}." if parts else nothing(results)
+    if parts:
+        return f"Test accuracy, planned comparisons. {'. '.join(parts)}."
+    better = Counter(one.better.name for one in found if one.better is not None)
+    if not better:
+        return nothing(results)
+    each = "; ".join(f"{name} is better in {count}" for name, count in better.most_common())
+    return f"{better.total()} of {len(found)} comparisons of test accuracy are decided, none of them planned: {each}."
 
 
 def _if_published(text: str) -> Doubt:

@@ -71,7 +71,7 @@ def claims(material: Material, kind: Kind) -> Html:
 def counted(found: Judged, said: dict[Word, tuple[str, str, str]]) -> str:
     """How many claims have which verdict, how they were corrected, and how many predictions came true."""
     counts = Counter(one.word for _, one in found)
-    text = f"{', '.join(f'{counts[word]} {said[word][0]}' for word in said if counts[word])}."
+    text = f"{', '.join(f'{counts[word]} {_verb(said[word][0], counts[word])}' for word in said if counts[word])}."
     if any(one.hypothesis is not None for _, one in found):
         text += (
             f" A claim is decided at {100 * LEVEL:.0f} % for all claims and planned comparisons of this page together "
@@ -81,6 +81,11 @@ def counted(found: Judged, said: dict[Word, tuple[str, str, str]]) -> str:
         came = Counter(one.came_true for _, one in found)
         text += f" {came[True]} predictions came true, {came[False]} did not, {came[None]} cannot be said."
     return text
+
+
+def _verb(word: str, count: int) -> str:
+    """One agrees, two agree."""
+    return word.removesuffix("s") if count > 1 and word.endswith("agrees") else word
 
 
 def _row(claim: Claim, one: Judgement, said: dict[Word, tuple[str, str, str]]) -> list[Child]:
