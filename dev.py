@@ -53,7 +53,7 @@ SOURCES = ("pyproject.toml", "constraints.txt", LOCK)  # what the .venv is made 
 # What `--here` asks of the running Python before it starts: modules, by the name that is imported.
 TESTED = ("torch", "pytest", "xdist", "hypothesis")
 NEEDS = {
-    "study": ("torch", "numpy", "scipy", "safetensors", "tyro", "rich", "matplotlib", "PIL"),
+    "study": ("torch", "numpy", "scipy", "safetensors", "rich", "matplotlib", "PIL"),
     "test": TESTED,
     "nightly": TESTED,
     "check": ("ruff", "pyright"),

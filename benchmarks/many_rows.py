@@ -29,16 +29,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lotterylab.asking.request import Request
 from lotterylab.engine.facts import facts
 from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.plan.digest import canonical
 from lotterylab.plan.nodes import Choose, Measure, Node, Prune, Train
+from lotterylab.studies.activations import STUDY
 
 REAL = Path(__file__).parents[1] / "results" / "activations" / "ledger.jsonl"
-REQUEST = Request(
+OPTIONS = STUDY.options(
     activations=("relu", "tanh"), sparsities=tuple(round(0.1 + 0.08 * step, 2) for step in range(11)), seeds=40
 )
 CASES: dict[str, tuple[str, ...]] = {
@@ -53,10 +53,10 @@ DIVERGED_EVERY = 400
 
 
 def options() -> list[str]:
-    """``REQUEST`` as words of the command line."""
-    sparsities = [f"{sparsity:g}" for sparsity in REQUEST.sparsities or ()]
-    seeds = ["--seeds", str(REQUEST.seeds)]
-    return ["activations", "--activations", *(REQUEST.activations or ()), "--sparsities", *sparsities, *seeds]
+    """``OPTIONS`` as words of the command line."""
+    sparsities = [f"{sparsity:g}" for sparsity in OPTIONS.sparsities or ()]
+    seeds = ["--seeds", str(OPTIONS.seeds)]
+    return ["activations", "--activations", *(OPTIONS.activations or ()), "--sparsities", *sparsities, *seeds]
 
 
 def records(nodes: list[Node]) -> Iterator[Record]:
@@ -177,7 +177,7 @@ def _name(text: str) -> str:
 
 def fill(folder: Path) -> tuple[int, int]:
     """A store and a ledger of the study below ``folder``; returns how many rows and how many records."""
-    study = REQUEST.resolve().study
+    study = STUDY.resolve(OPTIONS).plan
     lines = {record.digest: record for record in records(list(all_tasks(study.targets()).values()))}
     file = folder / "ledger.jsonl"
     if not file.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
 from lotterylab.plan.nodes import Choose, Data, Node, Train
 from lotterylab.plan.plan import Plan, Row
-from lotterylab.studies.activations import Options, build
+from lotterylab.studies.activations import STUDY
 
 SPECS = {"digits": Digits(), "cifar10": Cifar10(train=5000, validation=1000, test=5000)}
 WEIGHTS, PARAMETERS = 544_864, 545_098
@@ -27,8 +27,8 @@ def some_study(data: str = "digits", *, notes: tuple[str, ...] = (), **options: 
     """The plan; ``options`` as in ``Options``, few by default."""
     spec = SPECS[data]
     small = {"sparsities": (0.5, 0.9), "seeds": 2, "dense_epochs": 4, "pruned_epochs": 3, "rates": (0.01, 0.1)}
-    chosen = Options(**{**small, **options})
-    return build(chosen, Data(spec=spec, content="ab" * 32), title=spec.title, notes=notes)
+    chosen = STUDY.options(**{"crop_padding": 4, "flip": True, **small, **options})
+    return replace(STUDY.plan(chosen, Data(spec=spec, content="ab" * 32)), notes=notes)
 
 
 def some_results(study: Plan, finished: Callable[[Row], bool] = lambda row: True) -> list[Result]:

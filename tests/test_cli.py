@@ -19,7 +19,7 @@ def call(capsys, monkeypatch, tmp_path):
     def call(*words):
         try:
             code = main(words)
-        except SystemExit as end:  # tyro's own way out
+        except SystemExit as end:  # of --help and --print-config
             code = end.code
         said = capsys.readouterr()
         return code, said.out, said.err
@@ -41,7 +41,7 @@ WRONG = [
     (("run", "activations", "--crop-padding", "8"), "at most 7"),
     (("run", "activations", "--scoring-images", "120"), "at most 119"),
     (("run", "activations", "--protocols", "as-published", "--methods", "snip"), "Add corrected"),
-    (("run", "activations", "--workers", "0"), "--workers 0"),
+    (("run", "activations", "--workers", "0"), "workers is 0"),
     (("audit", "/nowhere"), "/nowhere"),
     (("run",), "Studies: activations"),
 ]
@@ -70,7 +70,7 @@ def test_a_truncated_data_file_is_named_before_any_training(call, tmp_path):
 def test_help_names_every_command_and_imports_no_torch():
     script = (
         "import sys; from lotterylab.commands.main import main; main(['--help']); "
-        "assert not {'torch', 'numpy', 'tyro'} & set(sys.modules)"
+        "assert not {'torch', 'numpy', 'argparse'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     for command in ("plan", "run", "table", "report", "checkpoints", "audit", "verify"):
@@ -155,3 +155,21 @@ def test_a_command_that_looks_leaves_the_search_for_garbage_as_it_was(tmp_path):
             assert gc.isenabled() == enabled and gc.get_freeze_count() == 0
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (
+            ("list", "methdos"),
+            "WHAT methdos: it takes one of methods, models, data, studies, activations, inits. Did",
+        ),
+        (("plan", "lth-mnist", "--size", "papr"), "Did you mean 'paper'?"),
+        (("diff", "a"), "B is needed"),
+        (("plan", "activations", "--seeds"), "--seeds: expected one argument"),
+        (("plan", "activations", "more"), "'more' was given, which belongs to no option"),
+    ],
+)
+def test_a_wrong_word_is_told_what_belongs_there(call, words, hint):
+    code, out, err = call(*words)
+    assert code == 2 and hint in err and not out

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-CORE = ["matplotlib", "numpy", "pillow", "rich", "safetensors", "scipy", "torch", "tyro"]
+CORE = ["matplotlib", "numpy", "pillow", "rich", "safetensors", "scipy", "torch"]
 
 # the first version without the holes that are known, and versions that were taken over by somebody else
 SAFE = {
@@ -40,7 +40,7 @@ def lowest(requirement: Requirement) -> Version | None:
     return bounds[0] if len(bounds) == 1 else None
 
 
-def test_the_core_depends_on_eight_packages():
+def test_the_core_depends_on_seven_packages():
     assert sorted(Requirement(line).name for line in PROJECT["project"]["dependencies"]) == CORE
 
 

@@ -28,6 +28,8 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("name", sorted(APART))
 def test_the_python_of_a_page_that_extends_the_package_runs_in_a_process_of_its_own(name, tmp_path):
+    for study in re.findall(r"```python study\n(.*?)```", (ROOT / "docs" / name).read_text(), flags=re.S):
+        (tmp_path / "small_mlp.py").write_text(study)
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(ROOT / "docs" / name)))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -70,7 +72,7 @@ def test_the_parameters_files_of_a_page_are_read(tmp_path):
     for block in blocks:
         (tmp_path / "study.toml").write_text(block)
         plan = line.command(Plan, ["--config", str(tmp_path / "study.toml")], program="lotterylab plan activations")
-        assert plan.request.of("model") == {"widths": (16, 32, 64)} and plan.request.seeds == 2
+        assert plan.options.model_options == {"widths": (16, 32, 64)} and plan.options.seeds == 2
 
 
 def test_every_option_of_the_command_is_documented_or_in_its_help():

@@ -141,15 +141,14 @@ for name in sys.argv[2:]:
 """
 
 PLAN = """
-from dataclasses import replace
 from lotterylab.commands.main import main
 from lotterylab.data import Digits
 from lotterylab.plan.nodes import Data
-from lotterylab.studies.activations import PRESETS, Options, build
+from lotterylab.studies.activations import STUDY
 
 assert main(["--version"]) == 0 and main(["--help"]) == 0
 data = Data(spec=Digits(), content=Digits().fingerprint(None).content)
-study = build(Options(**PRESETS["small"], protocols=("as-published", "corrected", "ladder")), data, title="digits")
+study = STUDY.plan(STUDY.options(preset="small", protocols=("as-published", "corrected", "ladder")), data)
 assert len({node.digest for node in study.targets()}) > 100
 assert "torch" not in sys.modules
 """

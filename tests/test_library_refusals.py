@@ -14,10 +14,10 @@ from lotterylab.errors import UsageError
     ("options", "said"),
     [
         ({"sparsity": [0.5]}, "Did you mean 'sparsities'"),
-        ({"seeds": "2"}, "seeds='2' was given to 'activations', a str"),
-        ({"sparsities": 0.5}, "sparsities=0.5 was given"),
-        ({"methods": "snip"}, "methods='snip' was given"),
-        ({"preset": "tiny"}, "preset='tiny' was given"),
+        ({"seeds": "2"}, "seeds = '2' was found; it takes a whole number"),
+        ({"sparsities": 0.5}, "sparsities = 0.5 was found; it takes a list, each a number"),
+        ({"methods": "snip"}, "methods = 'snip' was found; it takes a list"),
+        ({"preset": "tiny"}, "preset = 'tiny' was found; it takes one of full, small"),
         ({"workers": -1}, "-1 workers: at least 1 is needed"),
     ],
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -25,9 +26,26 @@ class LotteryError(Exception):
 
 
 class UsageError(LotteryError, ValueError):
-    """An option or argument is wrong, or input is missing or damaged; nothing was started."""
+    """An option or argument is wrong, or input is missing or damaged; nothing was started.
+
+    ``option``: the name of the option that was wrong ("dense_epochs", "model.width"), if an option was.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "", *, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
+@contextmanager
+def about(option: str) -> Iterator[None]:
+    """A ``UsageError`` from within is about this option."""
+    try:
+        yield
+    except UsageError as error:
+        error.option = option
+        raise
 
 
 class DamageError(LotteryError):

@@ -1,22 +1,29 @@
 """From words and files to a command: typos are found, files are read, what was typed wins."""
 
-from dataclasses import asdict
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lotterylab import data, models
 from lotterylab.asking.choices import data_options, model_options
+from lotterylab.asking.options import all_lines, lines
 from lotterylab.commands import line, parameters
-from lotterylab.commands.fields import fits, options, takes
 from lotterylab.commands.main import main
 from lotterylab.commands.study import Table
-from lotterylab.commands.table import COMMANDS, kind_of
+from lotterylab.commands.table import COMMANDS, OF_A_STUDY, kind_of
 from lotterylab.errors import UsageError
+from lotterylab.own_code.values import fit, in_words
+from lotterylab.studies.activations import Options
 
-FLAGS = sorted({option.flag for name in COMMANDS for option in options(kind_of(name)) if not option.positional})
-NAMES = sorted(option.name for option in options(Table))
+
+def options(command):
+    """The options of a command, and those of a study if it is on one."""
+    of_study = lines(Options) if command in OF_A_STUDY else ()
+    return [one for one in (*all_lines(kind_of(command)), *of_study) if not one.hidden and not one.positional]
+
+
+FLAGS = sorted({option.flag for name in COMMANDS for option in options(name)})
+NAMES = sorted(option.name for option in options("table"))
 
 
 def table(*words):
@@ -45,7 +52,7 @@ def one_letter_off(draw, words):
 @given(one_letter_off(FLAGS), st.sampled_from(COMMANDS))
 def test_every_option_with_a_wrong_letter_gets_the_right_suggestion(pair, command):
     word, typo = pair
-    own = {option.flag for option in options(kind_of(command)) if not option.positional}
+    own = {option.flag for option in options(command)}
     if word in own and typo not in own | {"--help", "--config", "--print-config", "--", "--no-flip"}:
         with pytest.raises(UsageError, match=r"Did you mean") as refused:
             line.command(kind_of(command), [typo, "1"], program="lotterylab")
@@ -74,9 +81,9 @@ def test_a_file_gives_the_options_and_what_is_typed_wins(tmp_path):
         'data = "digits"\nseeds = 3\nsparsities = [0.5, 0.9]\nflip = false\nfirst-seed = 7\n'
         '[model]\nname = "shallow-cnn"\nwidths = [4, 8, 16]\n'
     )
-    request = table("--config", str(file), "--seeds", "4").request
-    assert (request.seeds, request.first_seed, request.sparsities, request.flip) == (4, 7, (0.5, 0.9), False)
-    assert request.of("model") == {"widths": (4, 8, 16)}
+    asked = table("--config", str(file), "--seeds", "4").options
+    assert (asked.seeds, asked.first_seed, asked.sparsities, asked.flip) == (4, 7, (0.5, 0.9), False)
+    assert asked.model_options == {"widths": (4, 8, 16)}
 
 
 def test_what_is_printed_is_a_file_that_gives_the_same(tmp_path, capsys):
@@ -86,7 +93,8 @@ def test_what_is_printed_is_a_file_that_gives_the_same(tmp_path, capsys):
     assert end.value.code == 0
     file = tmp_path / "study.toml"
     file.write_text(capsys.readouterr().out)
-    assert asdict(table("--config", str(file))) == asdict(table(*words))
+    again, first = table("--config", str(file)), table(*words)
+    assert (again.options, again.place, again.json) == (first.options, first.place, first.json)
 
 
 WRONG = [
@@ -146,7 +154,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_options_of_another_model_are_not_those_of_this_one():
     with pytest.raises(UsageError, match=r"--model\.widhts"):
         table("--model.widhts", "3", "4", "5")
-    assert table("--model=shallow-cnn", "--model.widths", "3", "4", "5").request.of("model")["widths"] == (3, 4, 5)
+    assert table("--model=shallow-cnn", "--model.widths", "3", "4", "5").options.model_options["widths"] == (3, 4, 5)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +168,7 @@ def test_each_option_of_a_model_and_of_data_says_what_it_is(options_of, name):
 
 
 @pytest.mark.parametrize(
-    ("value", "hint", "fit"),
+    ("value", "hint", "fits"),
     [
         (1, int, True),
         (True, int, False),
@@ -173,9 +181,13 @@ def test_each_option_of_a_model_and_of_data_says_what_it_is(options_of, name):
         (1.5, int | None, False),
     ],
 )
-def test_values_are_checked_against_types(value, hint, fit):
-    assert fits(value, hint) is fit
-    assert takes(hint)
+def test_values_are_checked_against_types(value, hint, fits):
+    if fits:
+        assert fit(value, hint) == (tuple(value) if isinstance(value, list) else value)
+    else:
+        with pytest.raises(ValueError, match=r"."):
+            fit(value, hint)
+    assert in_words(hint)
 
 
 def test_a_key_is_found_however_it_is_spelled(tmp_path):
@@ -186,15 +198,15 @@ def test_a_key_is_found_however_it_is_spelled(tmp_path):
     assert parameters.line_of(file, "absent") == 1
 
 
-def test_the_command_that_a_page_shows_gives_the_same_request():
-    from lotterylab.commands.study import _command
+def test_the_command_that_a_page_shows_gives_the_same_options():
+    from lotterylab.commands.study import command_line
 
     words = "--model conv-2 --data mnist --seeds 2 --sparsities 0.5 0.9 --flip True --model.width 0.25 --methods snip"
     first = table(*words.split())
-    shown = _command("run", "activations", first.request, first.place).split()
+    shown = command_line("run", first).split()
     assert shown[:3] == ["lotterylab", "run", "activations"]
-    assert asdict(table(*shown[3:])) == asdict(first)
-    assert _command("run", "activations", table().request, table().place) == "lotterylab run activations"
+    assert table(*shown[3:]).options == first.options
+    assert command_line("run", table()) == "lotterylab run activations"
 
 
 @pytest.mark.parametrize("reader", ["plan", "table", "run", "report", "status"])
@@ -205,7 +217,7 @@ def test_one_file_is_for_all_commands_of_a_study(reader, writer, tmp_path, capsy
     file = tmp_path / "study.toml"
     file.write_text(capsys.readouterr().out)
     parsed = line.command(kind_of(reader), ["--config", str(file)], program="lotterylab")
-    assert parsed.request.seeds == 2
+    assert parsed.options.seeds == 2
 
 
 @pytest.mark.parametrize(
@@ -220,4 +232,24 @@ def test_a_number_that_is_none_is_said_in_words(words, said):
     with pytest.raises(UsageError) as error:
         table(*words)
     assert str(error.value) == said
-    assert table("--seeds", "2", "--sparsities", "0.5", "1e-1", "--preset", "small").request.seeds == 2
+    assert table("--seeds", "2", "--sparsities", "0.5", "1e-1", "--preset", "small").options.seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "says"),
+    [
+        ("seeds = 1\ntrain = 5000", (), "line 2: digits has 1797 images"),
+        ("seeds = 1\nvalidation = 0", (), "line 2: validation is 0"),
+        ("scope = 'globl'", (), "line 1: no scope is named 'globl'"),
+        ("\ncrop_padding = 8", (), "line 2: crop_padding is 8"),
+        ("[model]\nname = 'conv-2'\nwidth = 'x'", (), "line 3: model.width = 'x' was found; it takes a number"),
+        ("seeds = 2", ("--train", "5000"), ""),
+        ("train = 3000", ("--train", "5000"), ""),
+    ],
+)
+def test_an_error_names_the_line_of_its_option_and_no_line_if_the_option_was_typed(tmp_path, capsys, text, words, says):
+    file = tmp_path / "study.toml"
+    file.write_text(text)
+    assert main(["plan", "activations", "--config", str(file), *words, "--store", str(tmp_path / "none")]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"lotterylab: {file}, {says}" if says else "lotterylab: digits has 1797 images")

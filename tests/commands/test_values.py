@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from lotterylab.asking.options import all_lines, lines
 from lotterylab.commands import line, parameters
-from lotterylab.commands.fields import options
 from lotterylab.commands.study import Plan
 from lotterylab.errors import UsageError
+from lotterylab.studies.activations import Options
 
-FLAGS = sorted(option.flag for option in options(Plan))
+FLAGS = sorted(option.flag for option in (*all_lines(Plan), *lines(Options)))
 
 
 def parsed(path, *words):
@@ -60,9 +61,9 @@ def test_negative_numbers_are_numbers(number):
 
 
 def test_a_negative_number_of_a_file_reaches_its_option(tmp_path):
-    (tmp_path / "x.toml").write_text("sparsities = [-0.5]\nseeds = -3\n")
-    request = parsed(tmp_path / "x.toml").request
-    assert (request.sparsities, request.seeds) == ((-0.5,), -3)
+    (tmp_path / "x.toml").write_text("seeds = 2\nsparsities = [-0.5]\n")
+    with pytest.raises(UsageError, match=r"x\.toml, line 2: sparsity -0\.5 was asked for"):
+        parsed(tmp_path / "x.toml")
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 2**63, -(2**63), 10**5000], ids="abcdef")
@@ -95,5 +96,5 @@ def test_what_is_too_deep_too_long_or_too_large_is_refused_by_name(tmp_path, tex
 
 def test_dotted_numbers_and_paths_are_no_deep_keys(tmp_path):
     path = ".".join(["a"] * 10)
-    (tmp_path / "x.toml").write_text(f'store = "{path}"\nsparsities = [{", ".join(["0.5"] * 40)}]\n')
+    (tmp_path / "x.toml").write_text(f'store = "{path}"\nsparsities = [{", ".join(f"0.{n}" for n in range(10, 50))}]\n')
     assert parsed(tmp_path / "x.toml").place.store == path

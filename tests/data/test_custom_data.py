@@ -86,7 +86,7 @@ def test_the_command_offers_a_split_seed_for_a_user_s_data():
     from lotterylab.asking.choices import data_options, data_spec
 
     assert [one.name for one in data_options("data_mine:squares")] == ["n", "size", "split_seed"]
-    spec, _ = data_spec("data_mine:squares", {"split_seed": 3, "n": 30}, {"validation": 5}, None)
+    spec = data_spec("data_mine:squares", {"split_seed": 3, "n": 30}, {"validation": 5}, None)
     assert spec.split_seed == 3 and dict(spec.options) == {"n": 30}
 
 

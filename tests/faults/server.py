@@ -27,7 +27,6 @@ WARM = (
     "torch",
     "torch._dynamo",
     "torch.optim",
-    "tyro",
     "safetensors.torch",
     "scipy.stats",
     "matplotlib.figure",

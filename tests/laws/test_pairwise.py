@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lotterylab import masks
+from lotterylab.asking import methods
 from lotterylab.data import Cifar10, Digits, Mnist
 from lotterylab.data.base import data_dir
 from lotterylab.engine.context import Context
@@ -26,7 +27,6 @@ from lotterylab.models import SPECS
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.inits import INITS
 from lotterylab.plan.nodes import Data
-from lotterylab.studies import methods
 from lotterylab.studies.activations import Options, build
 
 LOCAL = data_dir(None)
@@ -114,10 +114,11 @@ def run(row: Row, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         dense_epochs=1,
         pruned_epochs=1,
         rates=(0.003,),
-        model=named(shape=spec.shape, classes=spec.classes, **small),
+        model=asked["model"],
+        model_options=small,
     )
     content = spec.fingerprint(LOCAL).content
-    study = build(options, Data(spec=spec, content=content), title=spec.title)
+    study = build(options, Data(spec=spec, content=content))
     context = Context(store=Store(tmp_path / "store").create(), data_dir=LOCAL)
     schedule = Schedule(study.targets(), context.store)
     while (node := schedule.next()) is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from lotterylab.asking.request import Request
 from lotterylab.errors import UsageError
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.models.inits import INITS
 from lotterylab.report.bibliography import BEHIND_EVERY_REPORT, references
 from lotterylab.report.catalogue import LISTS
 from lotterylab.report.citations import entries, keys_of
+from lotterylab.studies.activations import STUDY
 
 
 @pytest.mark.parametrize("key", entries())
@@ -49,9 +49,10 @@ def test_an_unknown_reference_is_refused_with_the_nearest():
     ids=lambda one: next(iter(one.values())) if isinstance(one, dict) else "",
 )
 def test_what_a_field_names_by_a_word_is_cited(asked, works):
-    plain = Request(preset="small", methods=("magnitude",))
-    before = keys_of(plain.resolve().study.targets())
-    after = keys_of(Request(preset="small", methods=("magnitude",), **asked).resolve().study.targets())
+    small = {"preset": "small", "methods": ("magnitude",)}
+    before, after = (
+        keys_of(STUDY.resolve(STUDY.options(**options)).plan.targets()) for options in (small, {**small, **asked})
+    )
     assert set(works) <= set(after) - set(before)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lotterylab.asking.catalogue import request_kind
+from lotterylab.asking.catalogue import study_named
 from lotterylab.data import Digits
 from lotterylab.engine.facts import processor
 from lotterylab.engine.records import Record
@@ -16,8 +16,8 @@ from lotterylab.studies.activations import Options, build
 SPEC = Digits(train=90, validation=9, test=30)
 DATA = Data(spec=SPEC, content="as if read")
 OPTIONS = Options(protocols=("as-published",), activations=("relu",), sparsities=(0.5,), seeds=1)
-STUDY = build(OPTIONS, DATA, title="digits")
-TWO_SEEDS = build(replace(OPTIONS, seeds=2), DATA, title="digits")
+STUDY = build(OPTIONS, DATA)
+TWO_SEEDS = build(replace(OPTIONS, seeds=2), DATA)
 
 
 def runs(study=STUDY) -> dict[str, Train]:
@@ -84,7 +84,7 @@ def test_the_choice_of_rates_is_told_with_its_price(tmp_path):
     options = Options(
         protocols=("corrected",), activations=("tanh",), sparsities=(0.9,), seeds=2, rates=(0.1, 0.3), scoring_images=2
     )
-    study = build(options, DATA, title="digits")
+    study = build(options, DATA)
     told = list(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
     assert " 13. learning rate | tanh: 2 rates x 2 seeds, chosen on validation, 4 runs (4 to run)" in told
     assert any(line.startswith("Dense runs: 6, each trained once") for line in told)
@@ -99,15 +99,15 @@ def test_times_are_spelled_as_a_person_would(seconds, words):
 
 
 def test_runs_of_several_lengths_and_runs_in_no_row_are_told(tmp_path):
-    request = request_kind("rewind-rounds")().parts()
+    request = study_named("rewind-rounds")
     large = Data(spec=Digits(train=1190, validation=9, test=30), content="as if read")
-    study = request.build(request.options(seeds=1), large, title="digits")
+    study = request.build(request.options(seeds=1), large)
     told = "\n".join(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
     rising = [row.nodes["train"] for row in study.rows if row.labels["method"] == "rising"]
     steps = sorted({run.total_steps - run.first_step for run in rising if isinstance(run, Train)})
     assert len(steps) > 1 and f"rising, {len(steps)} x {steps[0]:,} to {steps[-1]:,} steps" in told
-    request = request_kind("grasp-activations")().parts()
-    study = request.build(request.options(seeds=1, scoring_images=2), DATA, title="digits")
+    request = study_named("grasp-activations")
+    study = request.build(request.options(seeds=1, scoring_images=2), DATA)
     scored = {row.nodes["prune"].of.run.digest for row in study.rows if row.labels["method"] == "magnitude"}  # type: ignore[attr-defined]
     told = "\n".join(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
     assert f"and {len(scored)} runs that these begin from" in told and "up to 0" not in told

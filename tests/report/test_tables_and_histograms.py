@@ -66,7 +66,7 @@ def test_a_table_has_means_with_intervals_words_and_what_was_not_run():
 
 @pytest.mark.parametrize("study", ["glorot", "rewinding"])
 def test_every_row_of_a_study_s_tables_has_an_entry_for_each_column(study):
-    from lotterylab.asking.catalogue import request_kind
+    from lotterylab.asking.catalogue import study_named
 
-    for one in request_kind(study)().parts().outline.tables:
+    for one in study_named(study).outline.tables:
         assert {len(entries) + 1 for _, entries in one.rows} == {len(one.columns)}

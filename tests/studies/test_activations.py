@@ -15,7 +15,7 @@ DATA = Data(spec=Cifar10(train=5000, validation=1000, test=5000), content="as if
 
 
 def study(**options):
-    return build(Options(**{"seeds": 1, **options}), DATA, title="CIFAR-10@5000")
+    return build(Options(**{"seeds": 1, **options}), DATA)
 
 
 def rows(found, **labels):

@@ -10,7 +10,7 @@ from lotterylab.plan.nodes import Data, Train, model_of
 from lotterylab.reading.differences import found_by
 from lotterylab.reading.rows import Rows
 from lotterylab.studies import activations, grasp_activations
-from lotterylab.studies.grasp_activations import OUTLINE, PREDICTIONS, Options, Request
+from lotterylab.studies.grasp_activations import OUTLINE, PREDICTIONS, STUDY, Options
 from some_results import SEEDS, row
 
 SPEC = Digits()
@@ -22,14 +22,14 @@ def runs(study) -> set[str]:
 
 
 def test_its_runs_are_those_of_the_activation_study_under_the_same_names():
-    ours = grasp_activations.build(Options(seeds=2), DATA, title="digits")
-    theirs = activations.build(activations.Options(seeds=2), DATA, title="digits")
+    ours = grasp_activations.build(Options(seeds=2), DATA)
+    theirs = activations.build(activations.Options(seeds=2, crop_padding=4, flip=True), DATA)
     assert runs(ours) < runs(theirs)
 
 
 def test_masks_are_compared_with_relu_s_whatever_the_order_of_the_activations():
     def compared(*activations: str) -> dict[str, tuple[str, str]]:
-        study = grasp_activations.build(Options(seeds=1, activations=activations), DATA, title="digits")
+        study = grasp_activations.build(Options(seeds=1, activations=activations), DATA)
         nodes = {str(row.labels["activation"]): row.nodes["alike"] for row in study.rows if "alike" in row.nodes}
         return {
             name: tuple(model_of(node.of[side]).activation for side in ("a", "b"))  # type: ignore[attr-defined, misc]
@@ -41,7 +41,7 @@ def test_masks_are_compared_with_relu_s_whatever_the_order_of_the_activations():
 
 
 def test_on_cifar_10_its_data_are_those_of_the_activation_study():
-    spec = Request().parts().spec
+    spec = STUDY.data(Options())
     assert (spec.train, spec.validation, spec.test) == (5_000, 1_000, 5_000)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lotterylab.asking.catalogue import HOMES, request_kind
+from lotterylab.asking.catalogue import STUDIES, study_named
 from lotterylab.commands.main import main
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Mnist
@@ -14,7 +14,7 @@ from lotterylab.studies import lth_mnist
 from lotterylab.studies.lth_mnist_claims import OURS, OUTLINE, level
 
 DATA = Data(spec=Mnist(train=55_000, validation=5_000, test=10_000), content="ab" * 32)
-STUDY = lth_mnist.build(lth_mnist.Options(rounds=10, seeds=2), DATA, title="MNIST")
+STUDY = lth_mnist.build(lth_mnist.Options(rounds=10, seeds=2), DATA)
 
 
 def rows(**labels):
@@ -49,7 +49,7 @@ def test_levels_are_called_by_what_twenty_percent_a_round_removes():
 
 
 def test_every_level_that_a_claim_or_a_comparison_names_is_in_the_standard_study():
-    study = lth_mnist.build(lth_mnist.Options(seeds=1), DATA, title="MNIST")
+    study = lth_mnist.build(lth_mnist.Options(seeds=1), DATA)
     lines = [line for chart in OUTLINE.charts for line in chart.lines]
     lines += [line for one in OUTLINE.comparisons for line in (one.a, one.b)]
     for line in lines:
@@ -62,9 +62,8 @@ def test_sizes_are_said_and_options_win_over_them(capsys, monkeypatch, tmp_path)
     monkeypatch.delenv("LOTTERYLAB_DATA", raising=False)
     assert main(["plan", "lth-mnist", "--size", "quick", "--store", str(tmp_path)]) == 2
     assert "MNIST needs a local copy" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as stopped:
-        main(["plan", "lth-mnist", "--size", "large"])
-    assert stopped.value.code == 2
+    assert main(["plan", "lth-mnist", "--size", "large"]) == 2
+    assert "--size large: it takes one of quick, standard, paper" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -80,4 +79,4 @@ def test_typos_get_a_suggestion(words, said, capsys):
 
 
 def test_every_study_of_the_catalogue_can_be_asked_for():
-    assert {name: request_kind(name).__name__ for name in HOMES} == {name: home[1] for name, home in HOMES.items()}
+    assert [study_named(name).name for name in STUDIES] == list(STUDIES)

@@ -7,21 +7,20 @@ import json
 
 import pytest
 
-from lotterylab.asking.catalogue import HOMES, request_kind
-from lotterylab.asking.sized import SizedRequest
+from lotterylab.asking.catalogue import STUDIES, study_named
 from lotterylab.data import Digits
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan
-from lotterylab.studies import activations
 
 DATA = Data(spec=Digits(), content="ab" * 32)
-EVERYTHING = activations.Options(
-    protocols=("as-published", "corrected", "ladder"),
-    methods=("magnitude", "grasp", "first-order", "snip", "synflow", "random"),
-    sparsities=(0.5, 0.9),
-    seeds=2,
-    ladder_seeds=1,
-)
+EVERYTHING = {
+    "protocols": ("as-published", "corrected", "ladder"),
+    "methods": ("magnitude", "grasp", "first-order", "snip", "synflow", "random"),
+    "sparsities": (0.5, 0.9),
+    "ladder_seeds": 1,
+    "crop_padding": 4,
+    "flip": True,
+}
 PINNED = {
     "activations": "29b01885312eacd0",
     "lth-mnist": "b06121b63b77bfa4",
@@ -37,11 +36,9 @@ PINNED = {
 
 def planned(name: str) -> Plan:
     """The study with two seeds on the digits, as small as its quick size."""
-    if name == "activations":
-        return activations.build(EVERYTHING, DATA, title="digits")
-    parts = request_kind(name)().parts()
-    options = parts.options(**{**parts.sizes["quick"], "seeds": 2})
-    return parts.build(options, DATA, title="digits")
+    study = study_named(name)
+    own = EVERYTHING if name == "activations" else {"size": "quick"}
+    return study.plan(study.options(**own, seeds=2), DATA)
 
 
 def digest(study: Plan) -> str:
@@ -50,7 +47,6 @@ def digest(study: Plan) -> str:
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@pytest.mark.parametrize("name", HOMES)
+@pytest.mark.parametrize("name", STUDIES)
 def test_the_plan_of_each_study_is_pinned(name):
-    assert name == "activations" or issubclass(request_kind(name), SizedRequest)
     assert digest(planned(name)) == PINNED[name]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lotterylab.asking.catalogue import HOMES, request_kind
-from lotterylab.asking.sized import Parts, SizedRequest
+from lotterylab.asking.catalogue import STUDIES, study_named
+from lotterylab.asking.study import Study
 from lotterylab.data import Digits
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
@@ -28,7 +28,7 @@ from lotterylab.report.page import report
 from lotterylab.report.price import lines
 from some_plans import compute
 
-NAMES = [name for name in HOMES if issubclass(request_kind(name), SizedRequest)]
+NAMES = [name for name in STUDIES if name != "activations"]
 SPEC = Digits(train=64, validation=20, test=20)
 DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
 WHOLE = Data(spec=Digits(), content="0" * 64)  # for plans of whole sizes
@@ -41,14 +41,14 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
-def parts(name: str) -> Parts:
-    return request_kind(name)().parts()
+def parts(name: str) -> Study:
+    return study_named(name)
 
 
 def study(name: str, **changes: Any) -> Plan:
     of = parts(name)
     options = of.options(**{**TINY.get(name, TINY["default"]), "seeds": 1, **changes})
-    return of.build(options, DATA, title=SPEC.title)
+    return of.plan(options, DATA)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -126,8 +126,8 @@ def test_the_price_is_said_in_the_runs_own_units(name, tmp_path):
 @pytest.mark.parametrize("size", ["quick", "standard", "paper"])
 def test_every_size_can_be_planned(name, size, tmp_path):
     of = parts(name)
-    options = of.options(**of.sizes[size])
-    found = of.build(options, WHOLE, title=SPEC.title)
+    options = of.options(size=size)
+    found = of.plan(options, WHOLE)
     trainings = {node.digest for node in found.targets() if isinstance(node, Train)}
     assert len(trainings) >= 10 and len({row.labels["seed"] for row in found.rows}) == options.seeds
 
@@ -145,7 +145,7 @@ def test_claims_are_open_before_anything_runs_and_each_has_a_key_of_its_own(name
 def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
     """A judge that finds no rows says "not run" for ever: made-up rows of the standard plan must be enough for all."""
     of = parts(name)
-    planned = of.build(of.options(**of.sizes["standard"]), WHOLE, title=SPEC.title)
+    planned = of.plan(of.options(), WHOLE)
     rows = made_up(planned)
     for claim in of.outline.claims:
         judged = claim.judge(Rows(rows))
@@ -194,5 +194,5 @@ def made_up(planned: Plan) -> list[Any]:
 
 def test_a_size_is_no_part_of_a_result_s_name():
     of = parts("rewind-rounds")
-    small = of.options(**of.sizes["standard"])
+    small = of.options()
     assert replace(small) == of.options()

@@ -202,7 +202,7 @@ def test_the_text_has_a_verdict_of_its_own_beside_our_explanation(key: str, rows
 def whole_study() -> list[Result]:
     """Every row of the plan with all three protocols, two seeds, all parts finished."""
     options = Options(protocols=("as-published", "corrected", "ladder"), seeds=2)
-    study = build(options, Data(spec=Digits(), content="0" * 64), title="by hand")
+    study = build(options, Data(spec=Digits(), content="0" * 64))
     return [
         Result(
             labels=one.labels,

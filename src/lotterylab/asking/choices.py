@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lotterylab import data, models
+from lotterylab.asking.options import SizedOptions, StudyOptions, option
 from lotterylab.data.augment import Augment
+from lotterylab.data.base import data_dir
 from lotterylab.data.custom import CustomData, custom_data
 from lotterylab.data.folder import Folder
-from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.errors import UsageError, about, suggestion, unknown
 from lotterylab.models.custom import FROM_THE_MODEL
-from lotterylab.own_code.options import Option, converted, options_of
+from lotterylab.own_code.options import Default, Option
 from lotterylab.own_code.references import find
+from lotterylab.own_code.signatures import options_of
 
 FOLDER = "folder:"
 SPLIT_SEED = "split_seed"
@@ -28,6 +31,7 @@ SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is aske
         for name in ("cifar10", "cifar100", "mnist", "fashion-mnist")
     },
 }
+NONE = Default(lambda options: {}, "none")
 AUGMENT = {
     "digits": Augment(crop_padding=1),
     "cifar10": Augment(crop_padding=4, flip=True),
@@ -72,21 +76,19 @@ def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], c
     return models.SPECS[name](**checked, shape=shape, classes=classes)
 
 
-def data_spec(
-    name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None
-) -> tuple[Any, Augment]:
-    """The data with the sizes asked for, the study's where none was, and their usual augmentation."""
+def data_spec(name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None) -> Any:
+    """The data with the sizes asked for, the study's where none was."""
     checked = _checked("data set", name, own, data_options(name))
     asked = {size: count for size, count in sizes.items() if count is not None}
     if name.startswith(FOLDER):
         path = Path(name.removeprefix(FOLDER)).expanduser()
         inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
-        return _of_folder(inside.resolve(), checked, asked), Augment()
+        return _of_folder(inside.resolve(), checked, asked)
     if ":" in name:
         theirs = any(one.name == SPLIT_SEED for one in options_of(find(name)))
         drawn = {} if theirs else {SPLIT_SEED: checked.pop(SPLIT_SEED, None)}
-        return custom_data(name, options=checked, **asked, **drawn).sized(), Augment()
-    return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked}), AUGMENT.get(name, Augment())
+        return custom_data(name, options=checked, **asked, **drawn).sized()
+    return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked})
 
 
 def _of_folder(path: Path, checked: Mapping[str, Any], asked: Mapping[str, int]) -> Folder:
@@ -114,12 +116,79 @@ def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
 
 def _checked(what: str, name: str, own: Mapping[str, Any], known: tuple[Option, ...]) -> dict[str, Any]:
     """From Python, options are not checked by a command line.  Those that have their default are left to it."""
-    by_name = {option.name: option for option in known}
+    by_name, table = {option.name: option for option in known}, what.partition(" ")[0]
     for given in own:
         if given not in by_name:
             there = f"It has: {', '.join(by_name)}." if by_name else "It has none."
-            raise UsageError(f"the {what} '{name}' has no option '{given}'.{suggestion(given, by_name)} {there}")
+            told = f"the {what} '{name}' has no option '{given}'.{suggestion(given, by_name)} {there}"
+            raise UsageError(told, option=f"{table}.{given}")
     missing = [option.name for option in known if option.required and option.name not in own]
     if missing:
-        raise UsageError(f"the {what} '{name}' needs {', '.join(missing)}.")
-    return {given: converted(value, by_name[given], name) for given, value in own.items()}
+        raise UsageError(f"the {what} '{name}' needs {', '.join(missing)}.", option=table)
+    fitted = {}
+    for given, value in own.items():
+        with about(f"{table}.{given}"):
+            fitted[given] = by_name[given].fitted(value, name)
+    return fitted
+
+
+def cifar10(options: SizedOptions) -> data.Cifar10:
+    """CIFAR-10@5000; the whole training set at the paper's size."""
+    if options.size == "paper":
+        return data.Cifar10(train=45_000, validation=5_000, test=10_000)
+    return data.Cifar10(train=5_000, validation=1_000, test=5_000)
+
+
+# lines of a class of options
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyModel(StudyOptions):
+    """Options of a study of any model.  To derive a study's own from."""
+
+    model: str = option(
+        "shallow-cnn",
+        help="A name (lotterylab list models), or package.module:function of your own",
+        own=model_options,
+        shown="MODEL",
+    )
+    model_options: Mapping[str, Any] = option(NONE, help="The model's own options, from Python", hidden=True)
+
+    def model_for(self, shape: tuple[int, int, int], classes: int) -> Any:
+        """The model for inputs ``shape`` (C, H, W), made and checked once."""
+        made = vars(self).setdefault("_models", {})
+        if (shape, classes) not in made:
+            made[shape, classes] = model_spec(self.model, self.model_options, shape, classes)
+        return made[shape, classes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyData(StudyOptions):
+    """Options of a study on any data.  To derive a study's own from; its ``data`` is then ``any_data``."""
+
+    data: str = option(
+        "digits",
+        help="A name (lotterylab list data), folder:PATH, or package.module:function of your own",
+        own=data_options,
+        shown="DATA",
+    )
+    data_options: Mapping[str, Any] = option(NONE, help="The options of the data, from Python", hidden=True)
+    train: int | None = option(
+        None,
+        help="Training images; default all of the digits' 1197, the first 5000 of a large set, what a folder holds",
+    )
+    validation: int | None = option(
+        None, help="Validation images: those after the training images; default 200, 1000", least=0
+    )
+    test: int | None = option(None, help="Test images: the first of the set; default 400, 5000")
+
+
+def any_data(options: AnyData) -> Any:
+    """The data that are asked for."""
+    sizes = {name: getattr(options, name) for name in OF_EVERY_SET}
+    return data_spec(options.data, options.data_options, sizes, data_dir(options.data_dir))
+
+
+def usual_augment(spec: Any) -> Augment:
+    """The usual augmentation of a data set; none where there is no usual one."""
+    return AUGMENT.get(spec.name, Augment())

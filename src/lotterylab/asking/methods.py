@@ -14,6 +14,7 @@ from lotterylab.criteria import (
     Snip,
     SynFlow,
     WeightSquaredGradient,
+    custom_criterion,
 )
 from lotterylab.errors import unknown
 
@@ -49,7 +50,18 @@ METHODS = {
 
 
 def method(name: str) -> Method:
-    """The method of that name, or an error with the nearest one."""
+    """The method of that name, or one of a user's own criterion that "package.module:name" names.
+
+    The class of a user's criterion may say ``scores``, ``rounds`` and ``mode``, as ``Method`` has them.
+
+    Raises:
+        UsageError: no method has that name, or the reference leads to no criterion.
+    """
+    if ":" in name:
+        criterion = custom_criterion(name)
+        own = {part: criterion.attribute(part) for part in ("scores", "rounds", "mode")}
+        said = {part: value for part, value in own.items() if value is not None}
+        return Method(criterion=criterion, paper="", **{"scores": "initial", **said})
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lotterylab.analysis import Distances
-from lotterylab.asking.checks import MOST_SEEDS
+from lotterylab.asking.options import MOST_SEEDS
 from lotterylab.auditing.alarms import Alarm, one, ordered
 from lotterylab.criteria import Magnitude, check_criterion
 from lotterylab.engine.results import results

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
-from lotterylab.commands.shared import Json, Place, print_json
+from lotterylab.asking.options import Declared, option
+from lotterylab.commands.shared import Place, print_json
 
 if TYPE_CHECKING:
     from lotterylab.engine.verify import Damage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit:
+class Audit(Declared):
     """Say what is wrong with the checkpoints in a folder: .safetensors, or .pt read as weights alone."""
 
-    folder: Annotated[Path, tyro.conf.Positional]
-    """Folder with end.* (and init, dense, start, mask, run.json where there are some), or with such folders in it."""
-    requested: Annotated[float | None, tyro.conf.arg(metavar="X", help_behavior_hint="")] = None
-    """The sparsity that was asked for, for runs whose run.json does not say."""
-    json: Json = False
-    """The alarms as JSON."""
+    folder: Path = option(
+        help="Folder with end.* (and init, dense, start, mask, run.json, if there are any), or with such folders in it",
+        shown="FOLDER",
+        positional=True,
+    )
+    requested: float | None = option(
+        None, help="The sparsity that was asked for, for runs whose run.json does not say", least=0
+    )
+    json: bool = option(False, help="The alarms as JSON")
 
     def __call__(self) -> int:
         """Print one line an alarm; 3 when there is a fault."""
@@ -44,12 +46,13 @@ class Audit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verify:
+class Verify(Declared):
     """Compare every file of the store with its checksum and its name."""
 
-    place: Place = field(default_factory=Place)
-    repair: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Set damaged files aside, so that run computes again what they held; needs the lock."""
+    place: Place
+    repair: bool = option(
+        False, help="Set damaged files aside, so that run computes again what they held; needs the lock"
+    )
 
     def __call__(self) -> int:
         """Print what is damaged; 5 if something is, and was not repaired."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from lotterylab.asking.request import Request
+from lotterylab.commands.shared import OfAStudy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cite:
+class Cite(OfAStudy):
     """Print the BibTeX entries of the works behind everything that this study is made of."""
-
-    request: Request = field(default_factory=Request)
 
     def __call__(self) -> int:
         """Print the entries."""
         from lotterylab.report.citations import bibtex, entries, keys_of
 
-        print(bibtex(keys_of(self.request.resolve().study.targets()), entries()), end="")
+        print(bibtex(keys_of(self.resolve().plan.targets()), entries()), end="")
         return 0

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass
 
-import tyro
-
-from lotterylab.commands.shared import Json, Place, print_json
+from lotterylab.asking.options import Declared, option
+from lotterylab.commands.shared import Place, print_json
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diff:
+class Diff(Declared):
     """Settings, numbers and facts in which two results differ.  Digests as in table --json and on the page."""
 
-    a: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="A")]
-    """The first digits of a result's digest."""
-    b: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="B")]
-    """Those of the other one."""
-    place: Place = field(default_factory=Place)
-    json: Json = False
-    """As JSON."""
+    a: str = option(help="The first digits of a result's digest", shown="A", positional=True)
+    b: str = option(help="Those of the other one", shown="B", positional=True)
+    place: Place
+    json: bool = option(False, help="As JSON")
 
     def __call__(self) -> int:
         """Print what differs; 0 whether or not something does."""

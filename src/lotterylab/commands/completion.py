@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
-import tyro
-
-from lotterylab.commands.fields import Option, options
-from lotterylab.commands.table import COMMANDS, OF_A_STUDY, STUDIES, kind_of
+from lotterylab.asking.catalogue import STUDIES, study_named
+from lotterylab.asking.options import Declared, all_lines, lines, option
+from lotterylab.commands.table import COMMANDS, OF_A_STUDY, kind_of
+from lotterylab.own_code.options import Option
 
 
 @dataclass(frozen=True, kw_only=True)
-class Completion:
+class Completion(Declared):
     """Print a completion script: eval "$(lotterylab completion bash)"."""
 
-    shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positional]
-    """bash, zsh or fish."""
+    shell: Literal["bash", "zsh", "fish"] = option(help="Which shell", positional=True)
 
     def __call__(self) -> int:
         """Print the script."""
-        of = {name: options(kind_of(name)) for name in COMMANDS}
-        flags = {name: [option.flag for option in own if not option.positional] for name, own in of.items()}
-        words = {name: found for name, own in of.items() if (found := _words(own))} | dict.fromkeys(OF_A_STUDY, STUDIES)
+        of_studies = [one for name in STUDIES for one in lines(study_named(name).options) if not one.hidden]
+        of = {name: [*all_lines(kind_of(name)), *(of_studies if name in OF_A_STUDY else ())] for name in COMMANDS}
+        flags = {name: list(dict.fromkeys(one.flag for one in own if not one.positional)) for name, own in of.items()}
+        words = {name: found for name, own in of.items() if (found := _words(own))}
+        words |= dict.fromkeys(OF_A_STUDY, tuple(STUDIES))
         print(SCRIPTS[self.shell](flags, words), end="")
         return 0
 
 
 def _words(own: Iterable[Option]) -> tuple[str, ...]:
     """What may stand without a flag, where it is one of a few words."""
-    hints = [option.hint for option in own if option.positional]
-    return tuple(word for hint in hints if get_origin(hint) is Literal for word in get_args(hint))
+    kinds = [one.type for one in own if one.positional]
+    return tuple(word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
 
 
 def bash(flags: Mapping[str, list[str]], words: Mapping[str, tuple[str, ...]]) -> str:

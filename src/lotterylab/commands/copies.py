@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lotterylab.asking.request import Resolved
 from lotterylab.engine.ledger import Otherwise
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Node
+from lotterylab.plan.plan import Plan
 from lotterylab.system.refusals import refusal
 
 
@@ -20,7 +20,7 @@ class Copies:
     ``changed``: results that the ledger has otherwise.  ``lost``: a sentence for each copy that could not be written.
     """
 
-    resolved: Resolved
+    plan: Plan
     store: Store
     ledger: Path | None
     changed: list[Otherwise] = field(default_factory=list)
@@ -59,5 +59,5 @@ class Copies:
         from lotterylab.tracking import track
         from lotterylab.tracking.runs import tracked
 
-        study = self.resolved.study
-        track(tracked(study.name, results(study, self.store)), trackers, self.store.path / "tracking")
+        found = tracked(self.plan.name, results(self.plan, self.store))
+        track(found, trackers, self.store.path / "tracking")

@@ -7,10 +7,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import tyro
-
+from lotterylab.asking.options import Declared, option
 from lotterylab.data.base import ENVIRONMENT
 from lotterylab.errors import UsageError
 
@@ -21,15 +20,12 @@ EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class Data(Declared):
     """Fetch a data set from its own site, check it, and put it where the studies look for it."""
 
-    what: Annotated[Literal["fetch"], tyro.conf.Positional]
-    """fetch."""
-    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """cifar10, cifar100, mnist or fashion-mnist."""
-    into: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
-    """Folder of your data sets; default $LOTTERYLAB_DATA."""
+    what: Literal["fetch"] = option(help="What to do", positional=True)
+    name: str = option(help="cifar10, cifar100, mnist or fashion-mnist", shown="NAME", positional=True)
+    into: Path | None = option(None, help="Folder of your data sets; default $LOTTERYLAB_DATA", shown="FOLDER")
 
     def __call__(self) -> int:
         """Fetch, and say where it is."""

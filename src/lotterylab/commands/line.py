@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
-from textwrap import fill
-from typing import Any
+from textwrap import wrap
+from typing import Any, NoReturn
 
-import tyro
-
-from lotterylab.asking.catalogue import request_kind
-from lotterylab.asking.request import Request
+from lotterylab.asking.catalogue import study_named
+from lotterylab.asking.options import Declared, all_lines, groups, lines, made
+from lotterylab.asking.study import Study
 from lotterylab.commands import parameters
-from lotterylab.commands.fields import Option, options, takes
-from lotterylab.errors import UsageError, unknown
+from lotterylab.commands.shared import OfAStudy
+from lotterylab.errors import UsageError, about, unknown
+from lotterylab.own_code.options import Option
 
 CONFIG, PRINT = "--config", "--print-config"
+Groups = list[tuple[str, list[Option]]]  # the options of a command, under the headings of its help
 
 
 def command(kind: type, words: Sequence[str], *, program: str, study: str = "activations") -> Any:
@@ -26,49 +28,130 @@ def command(kind: type, words: Sequence[str], *, program: str, study: str = "act
 
     What was typed wins over the file.  ``--print-config`` prints the options as a parameters file, and ends.
 
+    Args:
+        kind: a dataclass of ``commands``.
+        words: what was typed behind the command and the study.
+        program: what the help calls the command.
+        study: the study's name or reference, for a command on a study.
+
     Raises:
-        UsageError: an unknown option, with the nearest one; whatever is wrong with the file.
+        UsageError: an unknown option, with the nearest one; a wrong value; whatever is wrong with the file.
     """
+    try:
+        return _command(kind, words, program, study)
+    except UsageError as error:
+        raise placed(error, words) from None
+
+
+def _command(kind: type, words: Sequence[str], program: str, reference: str) -> Any:
     typed, file = _take(list(words), CONFIG)
     show = PRINT in typed
-    typed = [word for word in typed if word != PRINT]
-    values = parameters.read(Path(file)) if file is not None else {}
-    if any(field.name == "request" for field in dataclasses.fields(kind)):
-        kind = _asking(kind, study, typed, values)
-    known = options(kind)
-    _check_flags(typed, known)
-    _check_numbers(typed, known)
-    given = typed
+    typed = [_hyphens(word) for word in typed if word != PRINT]
+    found = parameters.read(Path(file)) if file is not None else {}
+    study = study_named(reference) if issubclass(kind, OfAStudy) else None
+    headed = _groups(kind, study, typed, found)
+    known = {one.name: one for _, group in headed for one in group}
+    values = _parsed(_parser(kind, headed, program), typed, known)
     if file is not None:
-        given = [*parameters.words(Path(file), values, known, _of_all_commands()), *typed]
-    parsed = tyro.cli(
-        tyro.conf.OmitArgPrefixes[kind], prog=program, args=given, description=_description(kind), console_outputs=True
-    )
+        values = {**parameters.fitted(Path(file), found, known, _of_all_commands()), **values}
+    if study is None:
+        chosen = made(kind, values)
+    else:
+        own = {f"{name}_options": _inside(values, name) for name, one in known.items() if one.own}
+        options = made(study.options, {**values, **own})
+        chosen = made(kind, values, study=study, reference=reference, options=options)
     if show:
-        print(parameters.toml([(option.name, _value(parsed, option.name)) for option in known]), end="")
+        print(parameters.toml(_shown(chosen, known, values), unset=known.keys() - values.keys()), end="")
         raise SystemExit(0)
-    return parsed
+    return chosen
 
 
 def placed(error: UsageError, words: Sequence[str]) -> UsageError:
-    """The error with the line of the parameters file that it speaks of, where it speaks of one."""
-    file = _take(list(words), CONFIG)[1]
-    if file is None or file in str(error):
+    """The error with the line of the parameters file in which its option stands, if the option was not typed."""
+    typed, file = _take(list(words), CONFIG)
+    if file is None or not error.option or file in str(error):
         return error
-    place = parameters.place_of(str(error), Path(file))
-    return type(error)(f"{place}: {error}") if place else error
+    flag = f"--{error.option.replace('_', '-')}"
+    if any(_hyphens(word).partition("=")[0] == flag for word in typed):
+        return error
+    if error.option not in parameters.read(Path(file)):
+        return error
+    return type(error)(f"{file}, line {parameters.line_of(Path(file), error.option)}: {error}", option=error.option)
 
 
-def _asking(kind: type, study: str, typed: Sequence[str], values: dict[str, Any]) -> type:
-    """``kind`` with what can be asked of the study, of the model and of the data that are asked for."""
-    asked = {name: _typed(typed, f"--{name}") or values.get(name) for name in parameters.TABLES}
-    request = request_kind(study).grown({name: value for name, value in asked.items() if isinstance(value, str)})
-    if request is Request:
-        return kind
-    field = ("request", request, dataclasses.field(default_factory=request))
-    grown = dataclasses.make_dataclass(kind.__name__, [field], bases=(kind,), frozen=True, kw_only=True)
-    grown.__doc__ = kind.__doc__
-    return grown
+def _groups(kind: type, study: Study | None, typed: Sequence[str], found: Mapping[str, Any]) -> Groups:
+    """The options of the command, of the study, and of the model and the data that are asked for."""
+    headed: Groups = [(f"Options of {kind.__name__.lower()}", list(lines(kind)))]
+    headed += [((inside.__doc__ or "").partition(".")[0], list(lines(inside))) for _, inside in groups(kind)]
+    if study is not None:
+        of_study = [one for one in lines(study.options) if not one.hidden]
+        headed.append(("What is studied; the same options name the same results", of_study))
+        for one in of_study:
+            asked = (_typed(typed, one.flag) or found.get(one.name) or one.default) if one.own else None
+            if one.own and isinstance(asked, str):
+                with about(one.name):
+                    own = [dataclasses.replace(inner, name=f"{one.name}.{inner.name}") for inner in one.own(asked)]
+                headed.append((f"What the {one.name} {asked} has of its own", own))
+    _check_once(study, headed)
+    return headed
+
+
+def _check_once(study: Study | None, headed: Groups) -> None:
+    names = [one.name for _, group in headed for one in group]
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice and study:
+        raise UsageError(
+            f"two lines declare the option '{twice[0]}', one of them in the study '{study.name}'. Give it another name."
+        )
+
+
+def _parser(kind: type, headed: Groups, program: str) -> argparse.ArgumentParser:
+    width = min(get_terminal_size().columns, 100)
+    form: Any = partial(_Form, width=width, max_help_position=26)
+    text = f"{kind.__doc__}  Options may stand in a TOML file: {CONFIG} FILE; {PRINT} makes one."
+    places = [one.metavar for _, group in headed for one in group if one.positional]
+    usage = " ".join((program.replace("%", "%%"), *places, "[options]"))
+    parser = _Parser(add_help=False, usage=usage, description=text, allow_abbrev=False, formatter_class=form)
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    for heading, options in headed:
+        group = parser.add_argument_group(heading)
+        for one in options:
+            _add(group, one)
+    return parser
+
+
+class _Form(argparse.HelpFormatter):
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. --help says what there is.")
+
+
+def _add(group: Any, one: Option) -> None:
+    rest = {"default": argparse.SUPPRESS, "help": one.text.replace("%", "%%")}
+    if one.positional:
+        group.add_argument(one.name, nargs="?", metavar=one.metavar, **rest)
+    elif one.switch:
+        group.add_argument(one.flag, dest=one.name, action="store_const", const="True", **rest)
+        if one.paired:
+            group.add_argument(one.off, dest=one.name, action="store_const", const="False", default=argparse.SUPPRESS)
+    else:
+        group.add_argument(one.flag, dest=one.name, nargs=one.many, metavar=one.metavar, **rest)
+
+
+def _parsed(parser: argparse.ArgumentParser, typed: list[str], known: Mapping[str, Option]) -> dict[str, Any]:
+    """The values that were typed, by option."""
+    space, rest = parser.parse_known_args(typed)
+    if rest and rest[0].startswith("-"):
+        flags = [flag for one in known.values() if not one.positional for flag in one.flags]
+        raise unknown("option", rest[0].partition("=")[0], (*flags, CONFIG, PRINT))
+    if rest:
+        raise UsageError(f"'{rest[0]}' was given, which belongs to no option. --help says what there is.")
+    given = {name: words if isinstance(words, list) else [words] for name, words in vars(space).items()}
+    return {name: known[name].read(words) for name, words in given.items()}
 
 
 def _of_all_commands() -> set[str]:
@@ -76,15 +159,25 @@ def _of_all_commands() -> set[str]:
     from lotterylab.commands import study, watch
 
     kinds = (study.Plan, study.Run, study.Table, study.Report, study.Checkpoints, watch.Status)
-    own = {option.name for option in options(Request)}
-    return {option.name for kind in kinds for option in options(kind)} - own
+    return {one.name for kind in kinds for one in all_lines(kind)}
 
 
-def _description(kind: type) -> str:
-    text = f"{(kind.__doc__ or '').strip()}  Options may stand in a TOML file: --config FILE; --print-config makes one."
-    width = min(get_terminal_size().columns, 100) - 1
-    # tyro keeps a line's end only where the next one begins with no letter
-    return fill(" ".join(text.split()), width, subsequent_indent="  ", break_on_hyphens=False)
+def _shown(chosen: Any, known: Mapping[str, Option], values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Each option and its value, a default where nothing was given."""
+    parts = [chosen, *(getattr(chosen, field.name) for field in dataclasses.fields(chosen))]
+    for name, one in known.items():
+        holder = next((part for part in parts if isinstance(part, Declared) and hasattr(part, name)), None)
+        yield name, values.get(name, getattr(holder, name) if holder is not None else one.default)
+
+
+def _inside(values: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """The options that the model or the data have of their own."""
+    return {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{table}.")}
+
+
+def _hyphens(word: str) -> str:
+    flag, equals, value = word.partition("=")
+    return f"{flag.replace('_', '-')}{equals}{value}" if word.startswith("--") else word
 
 
 def _take(words: list[str], flag: str) -> tuple[list[str], str | None]:
@@ -108,44 +201,3 @@ def _typed(words: Sequence[str], flag: str) -> str | None:
         elif word.startswith(f"{flag}="):
             found = word.partition("=")[2]
     return found
-
-
-def _check_flags(words: Iterable[str], known: Iterable[Option]) -> None:
-    flags = {"--help", *(option.flag for option in known if not option.positional)}
-    flags |= {option.off for option in known if option.pair}
-    for word in words:
-        flag = word.partition("=")[0].replace("_", "-")
-        if flag.startswith("--") and flag not in flags:
-            raise unknown("option", flag, (*flags, CONFIG, PRINT))
-
-
-def _check_numbers(words: Sequence[str], known: Iterable[Option]) -> None:
-    """Numbers that are none, in our own words."""
-    parse = {"a whole number": int, "a number": float}
-    kinds = {option.flag: takes(option.hint) for option in known if not option.positional}
-    for number, word in enumerate(words):
-        flag, equals, value = word.partition("=")
-        kind = kinds.get(flag.replace("_", "-"), "")
-        read = parse.get(kind.removeprefix("a list, each "))
-        if read is None:
-            continue
-        after = takewhile(lambda one: not one.startswith("--"), words[number + 1 :])
-        given = [value] if equals else list(after) if kind.startswith("a list") else words[number + 1 : number + 2]
-        for one in given:
-            try:
-                read(one)
-            except ValueError:
-                if one != "None":
-                    raise UsageError(f"{flag} {one}: it takes {kind}.") from None
-
-
-def _value(parsed: Any, name: str) -> Any:
-    """The value of an option, wherever among the dataclasses of a command it stands."""
-    attribute = name.replace(".", "_")
-    for field in dataclasses.fields(parsed):
-        value = getattr(parsed, field.name)
-        if field.name == attribute:
-            return value
-        if dataclasses.is_dataclass(value) and any(one.name == attribute for one in dataclasses.fields(value)):
-            return getattr(value, attribute)
-    raise KeyError(name)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
-from lotterylab.commands.shared import Json, print_json
+from lotterylab.asking.options import Declared, option
+from lotterylab.commands.shared import print_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class List:
+class List(Declared):
     """Say what there is to ask for, one line each, with its paper and an example."""
 
-    what: Annotated[Literal["methods", "models", "data", "studies", "activations", "inits"], tyro.conf.Positional]
-    """methods, models, data, studies, activations or inits."""
-    json: Json = False
-    """As JSON."""
+    what: Literal["methods", "models", "data", "studies", "activations", "inits"] = option(
+        help="What to list", positional=True
+    )
+    json: bool = option(False, help="As JSON")
 
     def __call__(self) -> int:
         """Print the list."""

@@ -12,7 +12,8 @@ from contextlib import contextmanager, nullcontext
 from textwrap import fill
 from typing import Any
 
-from lotterylab.commands.table import COMMANDS, OF_A_STUDY, STUDIES, TELL, THAT_LOOK, kind_of
+from lotterylab.asking.catalogue import STUDIES, check_study
+from lotterylab.commands.table import COMMANDS, OF_A_STUDY, TELL, THAT_LOOK, kind_of
 from lotterylab.errors import LotteryError, UsageError, unknown
 from lotterylab.system import ending, streams
 from lotterylab.system.interrupts import Hearing
@@ -157,7 +158,8 @@ def _written_by(command: Any, store: str | None) -> list[str]:
 
 def _studies() -> str:
     """The names of the studies, for a terminal of 80 columns."""
-    return fill(f"Studies: {', '.join(STUDIES)}.", 79, break_on_hyphens=False)
+    known = f"Studies: {', '.join(STUDIES)}; or package.module:NAME, a study of your own."
+    return fill(known, 79, break_on_hyphens=False)
 
 
 def _dispatch(given: list[str]) -> int:
@@ -170,7 +172,7 @@ def _dispatch(given: list[str]) -> int:
     command, rest = given[0], given[1:]
     if command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
-    program, study, kind = f"lotterylab {command}", STUDIES[0], kind_of(command)
+    program, study, kind = f"lotterylab {command}", "", kind_of(command)
     if command == "store" and rest[:1] == ["export"]:
         from lotterylab.commands.store import Export
 
@@ -180,8 +182,7 @@ def _dispatch(given: list[str]) -> int:
             print(f"usage: {program} STUDY [options]\n\n{_studies()}")
             return 0 if rest else 2
         study, rest = rest[0], rest[1:]
-        if study not in STUDIES:
-            raise unknown("study", study, STUDIES)
+        check_study(study)
         program = f"{program} {study}"
     from lotterylab.commands import line
     from lotterylab.commands.shared import STORE

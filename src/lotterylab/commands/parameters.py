@@ -6,18 +6,17 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lotterylab.commands.fields import Option, fits, takes
 from lotterylab.errors import UsageError, suggestion
 from lotterylab.formats.foreign import text
 from lotterylab.formats.text import shown
+from lotterylab.own_code.options import Option
 
 MOST_BYTES = 256 << 10  # of a file; one with all options has 3 kB
 LARGEST, LONGEST = 2**63, 4096  # of a whole number; letters of a text, as many as a path may have
-STEM = 6  # letters of an option's name that its singular has too: sparsities, a sparsity
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _DEEP = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{16,}}")  # tomllib's time grows with their square
 TABLES = ("model", "data")  # [model] with name and the model's own options; likewise [data]
@@ -66,37 +65,27 @@ def _flat(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             )
 
 
-def words(
-    path: Path, values: Mapping[str, Any], options: Iterable[Option], elsewhere: Collection[str] = ()
-) -> list[str]:
-    """The values as words of a command line, to stand before the words that were typed.  ``elsewhere``: options of the
-    other commands, which one file may hold too.
+def fitted(
+    path: Path, values: Mapping[str, Any], known: Mapping[str, Option], elsewhere: Collection[str] = ()
+) -> dict[str, Any]:
+    """The values by option, in the types of the options.  ``elsewhere``: options of the other commands, which one file
+    may hold too.
 
     Raises:
         UsageError: a key that is no option of the command, or a value of another type; with file, line and suggestion.
     """
-    known = {option.name: option for option in options if not option.positional}
-    found: list[str] = []
+    found = {}
     for name, value in values.items():
-        where = f"{path}, line {line_of(path, name)}"
-        if name not in known and name in elsewhere:
-            continue
-        if name not in known:
-            names = sorted(known)
+        one = known.get(name)
+        if one is not None and not one.positional:
+            found[name] = one.fitted(value)
+        elif name not in elsewhere:
+            names = sorted(name for name, one in known.items() if not one.positional)
+            where = f"{path}, line {line_of(path, name)}"
             raise UsageError(
                 f"{where}: no option is named '{name}'.{suggestion(name, names)} Known: {', '.join(names)}."
             )
-        option = known[name]
-        if not fits(value, option.hint):
-            raise UsageError(f"{where}: {name} = {_quoted(value)} was found; it takes {takes(option.hint)}.")
-        found += _words(option, value)
     return found
-
-
-def _words(option: Option, value: Any) -> list[str]:
-    if isinstance(value, bool) and option.hint is bool:
-        return [option.flag] if value else [option.off] * option.pair
-    return [option.flag, *map(str, value if isinstance(value, list) else [value])]
 
 
 def _no_value(value: Any) -> str:
@@ -144,34 +133,21 @@ def line_of(path: Path, name: str, *, table: bool = False) -> int:
     return 1
 
 
-def place_of(message: str, path: Path) -> str:
-    """The file and line of the value that a message speaks of, or nothing: it quotes a word, or has a number and the
-    beginning of the option's name."""
-    for name, value in read(path).items():
-        called = name.rpartition(".")[2][:STEM].replace("_", " ")
-        for one in value if isinstance(value, list) else [value]:
-            text_or_other = f"'{shown(one, most=None)}'" if isinstance(one, str) else str(one)
-            spelled = f"{one:g}" if isinstance(one, int | float) else text_or_other
-            said = re.search(rf"(?<![\w.]){re.escape(spelled)}(?![\w]|\.\d)", message)
-            if said and (isinstance(one, str) or called in message.replace("_", " ")):
-                return f"{path}, line {line_of(path, name)}"
-    return ""
-
-
-def toml(values: Sequence[tuple[str, Any]]) -> str:
-    """A parameters file with these values; None stands as a comment, so that the option is seen."""
+def toml(values: Iterable[tuple[str, Any]], *, unset: Collection[str] = ()) -> str:
+    """A parameters file with these values.  None, and what is ``unset``, stands as a comment, so that it is seen."""
+    values = list(values)
     tables = {name: [one for one in values if one[0].startswith(f"{name}.")] for name in TABLES}
     tables = {name: inside for name, inside in tables.items() if inside}
-    lines = [_line(name, value) for name, value in values if "." not in name and name not in tables]
+    lines = [_line(name, value, name in unset) for name, value in values if "." not in name and name not in tables]
     for table, inside in tables.items():
         own = next(value for name, value in values if name == table)
-        lines += ["", f"[{table}]", _line("name", own)]
-        lines += [_line(name.partition(".")[2], value) for name, value in inside]
+        lines += ["", f"[{table}]", _line("name", own, table in unset)]
+        lines += [_line(name.partition(".")[2], value, name in unset) for name, value in inside]
     return "\n".join(lines) + "\n"
 
 
-def _line(name: str, value: Any) -> str:
-    return f"# {name} =" if value is None else f"{name} = {_spell(value)}"
+def _line(name: str, value: Any, unset: bool) -> str:
+    return f"# {name} =" if value is None else f"{'# ' * unset}{name} = {_spell(value)}"
 
 
 def _spell(value: Any) -> str:

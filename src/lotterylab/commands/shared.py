@@ -7,30 +7,35 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import tyro
-
-from lotterylab.asking.request import Resolved
+from lotterylab.asking.options import Declared, StudyOptions, given, option
+from lotterylab.asking.study import Resolved, Study
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Node
 from lotterylab.plan.plan import WHAT
 
 STORE = "LOTTERYLAB_STORE"
-Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Place(Declared):
     """Where results are kept."""
 
-    store: Annotated[str | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
-    """Folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store."""
-    ledger: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """A ledger (JSON lines): its results are not computed again; run adds new ones after each seed."""
-    known: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")] = ()
-    """Ledgers of other studies, which are only read: a run that two studies have in common is not computed again."""
+    store: str | None = option(
+        None, help="Folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store", shown="FOLDER"
+    )
+    ledger: Path | None = option(
+        None,
+        help="A ledger (JSON lines): its results are not computed again; run adds new ones after each seed",
+        shown="FILE",
+    )
+    known: tuple[Path, ...] = option(
+        (),
+        help="Ledgers of other studies, which are only read: a run that two studies share is not computed again",
+        shown="FILE",
+    )
 
     def open(self, *, to_read: bool = False) -> Store:
         """The store, with what the ledgers hold in memory beside it; nothing is written.
@@ -54,17 +59,17 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class How:
+class How(Declared):
     """How to compute; nothing here is part of a result's name."""
 
-    workers: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
-    """Processes of one thread each; default: one for each core, or one for a GPU."""
-    path: Literal["fast", "plain"] = "fast"
-    """fast: channels-last, pooling before a monotone activation.  plain: as the model is written."""
-    device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "cpu"
-    """cpu, cuda or cuda:N: where to train."""
-    progress: Literal["auto", "bars", "plain", "none"] = "auto"
-    """auto: bars on a terminal, plain lines elsewhere.  none: only what failed."""
+    workers: int | None = option(None, help="Processes of one thread each; default one for each core, or one for a GPU")
+    path: Literal["fast", "plain"] = option(
+        "fast", help="fast: channels-last, pooling before a monotone activation.  plain: as the model is written"
+    )
+    device: str = option("cpu", help="Where to train: cpu, cuda or cuda:N", shown="DEVICE")
+    progress: Literal["auto", "bars", "plain", "none"] = option(
+        "auto", help="auto: bars on a terminal, plain lines elsewhere.  none: only what failed"
+    )
 
     def check(self) -> None:
         """Refuse a device that is not here, before anything starts.
@@ -80,14 +85,29 @@ class How:
         known = ["cpu", *(["cuda"] if found else []), *found]
         if self.device not in known:
             more = "" if found else f" This torch ({torch.__version__}) finds no GPU."
-            raise UsageError(f"--device {self.device}: there is no such device here.{more} Known: {', '.join(known)}.")
+            raise UsageError(
+                f"--device {self.device}: there is no such device here.{more} Known: {', '.join(known)}.",
+                option="device",
+            )
 
     @property
     def count(self) -> int:
         """How many workers."""
-        if self.workers is not None and self.workers < 1:
-            raise UsageError(f"--workers {self.workers}: at least 1 is needed.")
         return self.workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfAStudy(Declared):
+    """Abstract.  A command on a study.  ``reference``: what the study was asked for by."""
+
+    study: Study = given()
+    reference: str = given()
+    options: StudyOptions = given()
+    place: Place
+
+    def resolve(self) -> Resolved:
+        """The study with its data found, and its plan."""
+        return self.study.resolve(self.options)
 
 
 def print_json(value: Any) -> None:
@@ -99,15 +119,15 @@ def print_json(value: Any) -> None:
 
 def units(resolved: Resolved) -> Iterator[list[Node]]:
     """The targets of each seed, which are finished together."""
-    seeds = dict.fromkeys(row.labels["seed"] for row in resolved.study.rows)
+    seeds = dict.fromkeys(row.labels["seed"] for row in resolved.plan.rows)
     for seed in seeds:
-        yield [node for row in resolved.study.rows if row.labels["seed"] == seed for node in row.nodes.values()]
+        yield [node for row in resolved.plan.rows if row.labels["seed"] == seed for node in row.nodes.values()]
 
 
 def run_names(resolved: Resolved) -> dict[str, str]:
     """What each training is called, by its digest."""
     names: dict[str, str] = {}
-    for row in resolved.study.rows:
+    for row in resolved.plan.rows:
         parts = [row.labels[name] for name in WHAT if row.labels[name]]
         sparsity = [f"{row.labels['sparsity']:g}"] if row.labels["sparsity"] else []
         text = " ".join([*map(str, parts), *sparsity, f"seed {row.labels['seed']}"])

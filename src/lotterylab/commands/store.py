@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
-
-from lotterylab.asking.request import Request
-from lotterylab.commands.shared import Place
+from lotterylab.asking.options import Declared, option
+from lotterylab.commands.shared import OfAStudy, Place
 from lotterylab.errors import UsageError
 from lotterylab.formats.text import shown_path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upkeep:
+class Upkeep(Declared):
     """Keep a store in order, or import a study that another store has exported (lotterylab store export STUDY)."""
 
-    what: Annotated[Literal["gc", "reindex", "import"], tyro.conf.Positional]
-    """gc removes what no result needs; reindex builds the index of equal runs; import takes in FILE."""
-    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
-    """The exported study, for import."""
-    place: Place = field(default_factory=Place)
-    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """With gc: say what would be removed, and remove nothing."""
+    what: Literal["gc", "reindex", "import"] = option(
+        help="gc removes what no result needs; reindex builds the index of equal runs; import takes in FILE",
+        positional=True,
+    )
+    file: Path | None = option(None, help="The exported study, for import", shown="FILE", positional=True)
+    place: Place
+    dry_run: bool = option(False, help="With gc: say what would be removed, and remove nothing")
 
     def __call__(self) -> int:
         """Do it, and say what was done."""
@@ -70,20 +68,17 @@ class Upkeep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
+class Export(OfAStudy):
     """Write the finished results of this study with their tensors into one file, for store import elsewhere."""
 
-    request: Request = field(default_factory=Request)
-    place: Place = field(default_factory=Place)
-    out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """The file to write; a tar archive in which every byte is under a checksum."""
+    out: Path = option(help="The file to write; a tar archive in which every byte is under a checksum", shown="FILE")
 
     def __call__(self) -> int:
         """Write the file, and say what it holds."""
         from lotterylab.engine.bundle import write_bundle
 
-        resolved, store = self.request.resolve(), self.place.open(to_read=True)
+        resolved, store = self.resolve(), self.place.open(to_read=True)
         out = self.out.expanduser()
-        counts = write_bundle(resolved.study.targets(), store, out)
-        print(f"{counts.results} results and {counts.blobs} blobs of {resolved.study.title} are in {out}.")
+        counts = write_bundle(resolved.plan.targets(), store, out)
+        print(f"{counts.results} results and {counts.blobs} blobs of {resolved.plan.title} are in {out}.")
         return 0

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from lotterylab.asking.request import Request, Resolved
+from lotterylab.asking.options import lines, option
+from lotterylab.asking.study import Resolved
 from lotterylab.commands.copies import Copies
-from lotterylab.commands.shared import How, Json, Place, print_json, run_names, units
+from lotterylab.commands.shared import How, OfAStudy, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
 from lotterylab.engine.results import Snapshot, results
 from lotterylab.engine.store import Store
@@ -25,45 +24,42 @@ from lotterylab.system import ending
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(OfAStudy):
     """Say what would be trained, which runs are shared, and about how long it takes here."""
 
-    request: Request = field(default_factory=Request)
-    place: Place = field(default_factory=Place)
-    how: How = field(default_factory=How)
-    json: Json = False
-    """The plan as JSON."""
+    how: How
+    json: bool = option(False, help="The plan as JSON")
 
     def __call__(self) -> int:
         """Print the plan."""
         from lotterylab.report import price
 
         self.how.check()
-        resolved, store = self.request.resolve(), Snapshot(self.place.open())
+        resolved, store = self.resolve(), Snapshot(self.place.open())
         ending.hold(resolved, store)
-        pace, measured = _pace(missing(resolved.study, store), resolved, store, self.how)
+        pace, measured = _pace(missing(resolved.plan, store), resolved, store, self.how)
         if self.json:
-            print_json(price.as_json(resolved.study, store, workers=self.how.count, pace=pace))
+            print_json(price.as_json(resolved.plan, store, workers=self.how.count, pace=pace))
             return 0
-        for line in price.lines(resolved.study, store, workers=self.how.count, pace=pace, measured=measured):
+        for line in price.lines(resolved.plan, store, workers=self.how.count, pace=pace, measured=measured):
             print(line)
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(OfAStudy):
     """Say about how long it takes, then train what is missing.
 
     After an interruption or a kill the same command goes on from there.
     """
 
-    request: Request = field(default_factory=Request)
-    place: Place = field(default_factory=Place)
-    how: How = field(default_factory=How)
-    failed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Only the tasks that failed when they were last tried, with what they need."""
-    track: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TRACKER [TRACKER ...]", help_behavior_hint="")] = ()
-    """Also write finished runs, offline, for tensorboard, wandb or mlflow: into the store's folder tracking."""
+    how: How
+    failed: bool = option(False, help="Only the tasks that failed when they were last tried, with what they need")
+    track: tuple[str, ...] = option(
+        (),
+        help="Also write finished runs, offline, for tensorboard, wandb or mlflow: into the store's folder tracking",
+        shown="TRACKER",
+    )
 
     def __call__(self) -> int:
         """Compute, seed by seed, and print the table."""
@@ -74,8 +70,8 @@ class Run:
         from lotterylab.tracking import tracker
 
         self.how.check()
-        resolved, store = self.request.resolve(), self.place.open()
-        study = resolved.study
+        resolved, store = self.resolve(), self.place.open()
+        study = resolved.plan
         print("\n".join((study.title, *study.notes)), file=sys.stderr)
         if self.track:
             store.files.inside(store.path / "tracking" / "any" / "any")
@@ -91,7 +87,7 @@ class Run:
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
         print("\n".join(price), file=sys.stderr, flush=True)
         meter = Meter(waiting, run_names(resolved))
-        summary, copies = local.Summary(), Copies(resolved=resolved, store=store, ledger=self.place.ledger)
+        summary, copies = local.Summary(), Copies(plan=resolved.plan, store=store, ledger=self.place.ledger)
         with progress(self.how.progress, meter) as listen:
             for targets in batches:
                 summary += local.run(
@@ -127,7 +123,7 @@ class Run:
         if not self.failed:
             return list(units(resolved))
         failures = store.failures()
-        again = [node for node in missing(resolved.study, store) if node.digest in failures]
+        again = [node for node in missing(resolved.plan, store) if node.digest in failures]
         if not again:
             print("No task of this study has failed.", file=sys.stderr)
         return [again]
@@ -158,37 +154,33 @@ def _otherwise(found: Sequence[Otherwise], file: Path | None) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(OfAStudy):
     """Print the results so far."""
 
-    request: Request = field(default_factory=Request)
-    place: Place = field(default_factory=Place)
-    json: Json = False
-    """Every row with all its numbers, as JSON."""
+    json: bool = option(False, help="Every row with all its numbers, as JSON")
 
     def __call__(self) -> int:
         """Print the table."""
-        resolved, store = self.request.resolve(), self.place.open(to_read=True)
+        resolved, store = self.resolve(), self.place.open(to_read=True)
         ending.hold(resolved)
         if self.json:
             from lotterylab.reading.table import as_json
 
-            print_json(as_json(resolved.study, _rows(resolved, store)))
+            print_json(as_json(resolved.plan, _rows(resolved, store)))
             return 0
-        print("\n".join((resolved.study.title, *resolved.study.notes)))
+        print("\n".join((resolved.plan.title, *resolved.plan.notes)))
         print()
         print(_table(resolved, store))
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(OfAStudy):
     """Write the results so far as one offline page, with figures (PNG, SVG) and CSV."""
 
-    request: Request = field(default_factory=Request)
-    place: Place = field(default_factory=Place)
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")] = None
-    """Folder of the page; default: activations-DATA inside the store's folder report."""
+    out: Path | None = option(
+        None, help="Folder of the page; default one of the study's name in the store's folder report", shown="FOLDER"
+    )
 
     def __call__(self) -> int:
         """Write the page and print its path."""
@@ -196,41 +188,38 @@ class Report:
         from lotterylab.report.context import ReportContext
         from lotterylab.report.page import report
 
-        resolved, store = self.request.resolve(), self.place.open(to_read=True)
+        resolved, store = self.resolve(), self.place.open(to_read=True)
         found = _rows(resolved, store)
         ending.hold(resolved)
         out = self.out
         if out is None:
-            out = store.path / "report" / f"{resolved.study.name}-{self.request.label}"
+            out = store.path / "report" / f"{resolved.plan.name}-{self.options.label}"
             store.files.inside(out / "figures" / "any")  # a stranger's store may lead elsewhere by a link
         context = ReportContext(
             data_title=resolved.data_title,
             data=resolved.fingerprint,
             settings=resolved.settings,
             facts=_versions(),
-            command=_command("run", resolved.study.name, self.request, self.place),
+            command=command_line("run", self),
         )
-        print(report(resolved.study, found, alarms_of(found), out, context, resolved.outline))
+        print(report(resolved.plan, found, alarms_of(found), out, context, self.study.outline))
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checkpoints:
+class Checkpoints(OfAStudy):
     """Write the pruned runs as a folder of safetensors, in the layout that audit reads."""
 
-    request: Request = field(default_factory=Request)
-    place: Place = field(default_factory=Place)
-    out: Path
-    """The folder to write."""
+    out: Path = option(help="The folder to write", shown="FOLDER")
 
     def __call__(self) -> int:
         """Write the folder and say how many arms it holds."""
         from lotterylab.engine.checkpoints import write_checkpoints
         from lotterylab.engine.context import Context
 
-        resolved, store = self.request.resolve(), self.place.open(to_read=True)
+        resolved, store = self.resolve(), self.place.open(to_read=True)
         context = Context(store=store, data_dir=resolved.data_dir)
-        written = write_checkpoints(results(resolved.study, store), context, self.out)
+        written = write_checkpoints(results(resolved.plan, store), context, self.out)
         if not written:
             print(f"No pruned run that is compared with a dense one has its tensors in {store.path}: nothing to write.")
             return 0
@@ -245,7 +234,7 @@ def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -
     from lotterylab.report.price import seconds_per_image
 
     runs = [node for node in waiting if isinstance(node, Train)]
-    pace = seconds_per_image(resolved.study.targets(), store) if runs else None
+    pace = seconds_per_image(resolved.plan.targets(), store) if runs else None
     if pace is not None or not runs:
         return pace, "measured on the runs that are finished"
     measured = measure(runs[0], resolved.data_dir, fast=how.path == "fast", device=how.device)
@@ -253,7 +242,7 @@ def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -
 
 
 def _rows(resolved: Resolved, store: Store) -> Rows:
-    found = Rows(results(resolved.study, store))
+    found = Rows(results(resolved.plan, store))
     ending.hold(found)
     return found
 
@@ -263,7 +252,7 @@ def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.reading.table import render
 
     found = _rows(resolved, store)
-    return render(resolved.study.title, found, alarms_of(found))
+    return render(resolved.plan.title, found, alarms_of(found))
 
 
 def _versions() -> dict[str, str]:
@@ -275,26 +264,24 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
-def _command(name: str, study: str, request: Request, place: Place) -> str:
+def command_line(name: str, chosen: OfAStudy) -> str:
     """The command line that makes these results."""
-    words = ["lotterylab", name, study]
-    for one in fields(request):
-        value = getattr(request, one.name)
-        if value is None or value == one.default or one.name in ("data_dir", "model_options", "data_options"):
-            continue
-        words += _spelled(one.name, one.metadata.get("of"), value)
-    for what in ("model", "data"):
-        for option, value in getattr(request, f"{what}_options", {}).items():
-            words += _spelled(option, what, value)
+    options, place = chosen.options, chosen.place
+    words = ["lotterylab", name, chosen.reference]
+    for line in lines(type(options)):
+        value = getattr(options, line.name)
+        if not line.hidden and line.name != "data_dir" and value != line.default_for(options):
+            words += _spelled(line.flag, value)
+        for inner, inside in getattr(options, f"{line.name}_options").items() if line.own else ():
+            words += _spelled(f"{line.flag}.{inner.replace('_', '-')}", inside)
     words += ["--ledger", str(place.ledger)] if place.ledger else []
     words += ["--known", *map(str, place.known)] if place.known else []
     return shlex.join(words)
 
 
-def _spelled(name: str, of: str | None, value: Any) -> list[str]:
-    """An option as words; ``of``: "model" or "data", whose own option it is."""
-    flag = name.removeprefix(f"{of}_").replace("_", "-")
-    if of and isinstance(value, bool):
-        return [f"--{of}.{flag}" if value else f"--{of}.no-{flag}"]
-    words = value if isinstance(value, tuple) else (value,)
-    return [f"--{of}.{flag}" if of else f"--{flag}", *map(str, words)]
+def _spelled(flag: str, value: Any) -> list[str]:
+    """An option as words; a switch is one of a model or of data."""
+    before, dot, last = flag.rpartition(".")
+    if dot and isinstance(value, bool):
+        return [flag if value else f"{before}.no-{last}"]
+    return [flag, *map(str, value if isinstance(value, tuple) else (value,))]

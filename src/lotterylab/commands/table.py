@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from lotterylab.asking.catalogue import HOMES as STUDY_HOMES
-
-STUDIES = tuple(STUDY_HOMES)
 HOMES = {  # command -> module of commands and class
     "plan": ("study", "Plan"),
     "run": ("study", "Run"),

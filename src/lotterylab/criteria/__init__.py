@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lotterylab.criteria.custom import CustomCriterion, custom_criterion
 from lotterylab.criteria.grasp import Grasp
 from lotterylab.criteria.inverted import Inverted
 from lotterylab.criteria.magnitude import Magnitude
@@ -26,6 +27,7 @@ ALL = {
 
 __all__ = [
     "ALL",
+    "CustomCriterion",
     "Grasp",
     "Inverted",
     "Magnitude",
@@ -37,6 +39,7 @@ __all__ = [
     "SynFlow",
     "WeightSquaredGradient",
     "check_criterion",
+    "custom_criterion",
 ]
 
 

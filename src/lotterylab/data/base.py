@@ -119,4 +119,4 @@ def check_sizes(title: str, *, train: int, validation: int, test: int) -> None:
     """Refuse sizes that leave no image to train on or to test on."""
     for name, size, least in (("train", train, 1), ("validation", validation, 0), ("test", test, 1)):
         if size < least:
-            raise UsageError(f"{title} with {name}={size}: give at least {least}.")
+            raise UsageError(f"{title} with {name}={size}: give at least {least}.", option=name)

@@ -101,7 +101,8 @@ class CustomData:
         if not 1 <= count <= len(test.labels):
             raise UsageError(
                 f"test={count} was asked for; '{self.source}' gives {len(test.labels)} test images. Ask for 1 to "
-                f"{len(test.labels)}."
+                f"{len(test.labels)}.",
+                option="test",
             )
         used, validating = cut(pool, train=train, validation=validation, split_seed=self.split_seed)
         self._check_classes(pool, used, validating)
@@ -122,7 +123,8 @@ class CustomData:
         if train < 1 or validation < 0 or train + validation > n:
             raise UsageError(
                 f"train={train} and validation={validation} were asked for; '{self.source}' gives {n} images. Ask for "
-                f"{n} or fewer in all, and for at least 1 to train on."
+                f"{n} or fewer in all, and for at least 1 to train on.",
+                option="train",
             )
         return train, validation
 

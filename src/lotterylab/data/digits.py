@@ -47,17 +47,20 @@ class Digits:
         if self.train + self.validation + self.test > IMAGES:
             raise UsageError(
                 f"digits has {IMAGES} images; {self.train} for training, {self.validation} for validation and "
-                f"{self.test} for testing were asked for. Ask for {IMAGES} or fewer in all."
+                f"{self.test} for testing were asked for. Ask for {IMAGES} or fewer in all.",
+                option="train",
             )
         if self.split_seed is not None and self.tested_from + self.test > IMAGES:
             raise UsageError(
                 f"digits has {IMAGES - TESTED_FROM} test images with a split_seed, and {self.test} were asked for. "
-                "Ask for fewer, or leave split_seed out."
+                "Ask for fewer, or leave split_seed out.",
+                option="test",
             )
         if self.split_seed is not None and self.train + self.validation > TESTED_FROM:
             raise UsageError(
                 f"digits has {TESTED_FROM} images to train and validate on with a split_seed, and {self.train} and "
-                f"{self.validation} were asked for. Ask for fewer, or leave split_seed out."
+                f"{self.validation} were asked for. Ask for fewer, or leave split_seed out.",
+                option="train",
             )
 
     @property

@@ -51,13 +51,14 @@ class Folder:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise UsageError(f"size={self.size}: images need at least 1 pixel a side.")
+            raise UsageError(f"size={self.size}: images need at least 1 pixel a side.", option="data.size")
         if self.channels not in CHANNELS:
-            raise UsageError(f"channels={self.channels}: give 3 (RGB) or 1 (grey).")
+            raise UsageError(f"channels={self.channels}: give 3 (RGB) or 1 (grey).", option="data.channels")
         for name, least in (("train", 1), ("validation", 0), ("test", 1)):
             count = getattr(self, name)
             if count is not None and count < least:
-                raise UsageError(f"{name}={count} of the images in {self.path}: at least {least} is needed.")
+                told = f"{name}={count} of the images in {self.path}: at least {least} is needed."
+                raise UsageError(told, option=name)
 
     @property
     def shape(self) -> tuple[int, int, int]:

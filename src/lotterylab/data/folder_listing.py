@@ -124,7 +124,8 @@ def chosen(listing: Listing, wanted: Wanted) -> dict[str, list[Image]]:
         asked = "the rest" if wanted.train is None else train
         raise UsageError(
             f"{wanted.path} has {len(pool)} images to divide; {asked} for training, {validation} for validation and "
-            f"{test} for testing were asked for. Ask for {len(pool)} or fewer in all, at least 1 of them for training."
+            f"{test} for testing were asked for. Ask for {len(pool)} or fewer in all, at least 1 of them for training.",
+            option="train",
         )
     ends = {"test": (0, test), "train": (test, test + train), "validation": (test + train, test + train + validation)}
     return {name: parts.get(name, pool[slice(*ends[name])]) for name in ("train", "validation", "test")}
@@ -139,7 +140,9 @@ def _ordered(name: str, images: tuple[Image, ...], seed: int) -> list[Image]:
 def _first(name: str, images: list[Image], wanted: Wanted) -> list[Image]:
     count: int | None = getattr(wanted, name)
     if count is not None and count > len(images):
-        raise UsageError(f"{wanted.path} has {len(images)} {name} images; {count} were asked for. Ask for fewer.")
+        raise UsageError(
+            f"{wanted.path} has {len(images)} {name} images; {count} were asked for. Ask for fewer.", option=name
+        )
     return images[:count]
 
 

@@ -57,10 +57,13 @@ class Published(ABC):
         if self.train + self.validation > pool:
             raise UsageError(
                 f"{called} has {pool} training images, {self.train} for training and {self.validation} for "
-                f"validation were asked for. Ask for {pool} or fewer in all."
+                f"validation were asked for. Ask for {pool} or fewer in all.",
+                option="train",
             )
         if self.test > tests:
-            raise UsageError(f"{called} has {tests} test images; {self.test} were asked for. Ask for fewer.")
+            raise UsageError(
+                f"{called} has {tests} test images; {self.test} were asked for. Ask for fewer.", option="test"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -39,7 +39,8 @@ class PerClass:
         if self.count > most:
             raise UsageError(
                 f"scoring_images is {self.count}, but the rarest class has at most {most} of {train} training images "
-                f"in {classes} classes. Ask for fewer, or for more training images (--train)."
+                f"in {classes} classes. Ask for fewer, or for more training images (--train).",
+                option="scoring_images",
             )
 
     def draw(self, dataset: Dataset, seed: int) -> Batch:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lotterylab.errors import UsageError
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.inits import INITS, OWN, seeded
-from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find, takes
+from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find
+from lotterylab.own_code.signatures import takes
 
 if TYPE_CHECKING:
     from torch import nn

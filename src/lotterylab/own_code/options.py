@@ -1,186 +1,197 @@
-"""The keyword parameters of a function or class, described so that a command can offer them as options."""
+"""An option: what it is called, what it takes, and what it is if it is not given.
+
+``Option`` is the one class for the options of a command, of a study and of a user's function.
+"""
 
 from __future__ import annotations
 
-import inspect
-import re
-import sys
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from numbers import Real
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, about, suggestion, unknown
+from lotterylab.own_code.values import fit, in_words, read, tuple_in
 
-SIMPLE = (int, float, bool, str)
+MOST_NAMED = 8  # choices that a help text lists
+
+
+@dataclass(frozen=True)
+class Default:
+    """A default that depends on the other options: ``of(options)``; ``words`` say it in a help text."""
+
+    of: Callable[[Any], Any]
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """An ``Option`` is a parameter that a user can set; ``type`` is int, float, bool, str, Literal words or tuples."""
+    """An ``Option`` is a parameter that a user can set, whatever it belongs to.
+
+    ``name``: with a dot for the options of a model or of data ("model.width").  ``type``: int, float, bool, str, Path,
+    words (Literal), tuples of these, or these or None.  ``required``: it has no ``default``.
+
+    ``sizes``: its value by size, where the study comes in sizes.  ``least``, ``most``: limits of a number; without
+    ``least`` a number has to be above 0.  ``choices``: the names that it takes.  ``check``: raises a ``UsageError`` for
+    a value that is none.  ``own``: from a value to the options that what it names has of its own.
+
+    ``shown``: what stands for the value in a help text.  ``positional``: it has no flag.  ``hidden``: it has no place
+    on a command line or in a file.  ``note``: how a note on the size begins, of the option that names the size.
+    """
 
     name: str
     type: Any
-    required: bool
+    required: bool = False
     default: Any = None
     help: str = ""
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    least: float | None = None
+    most: float | None = None
+    choices: Collection[str] = ()
+    check: Callable[[Any], object] | None = None
+    own: Callable[[str], tuple[Option, ...]] | None = None
+    shown: str = ""
+    positional: bool = False
+    hidden: bool = False
+    note: str = ""
 
+    @property
+    def flag(self) -> str:
+        """ "--dense-epochs"."""
+        return "--" + self.name.replace("_", "-")
 
-def options_of(function: Callable[..., Any], skip: Collection[str] = ()) -> tuple[Option, ...]:
-    """Return an option for each keyword parameter that is not in ``skip``, in the order of the signature.
+    @property
+    def off(self) -> str:
+        """ "--no-flip", "--model.no-batch-norm"."""
+        before, dot, last = self.flag.removeprefix("--").rpartition(".")
+        return f"--{before}{dot}no-{last}"
 
-    Its type is the annotation or, without one, the type of the default.  Its help is the text after ``name:`` in the
-    docstring, with or without backquotes.  A parameter of an unsupported type is left out if it has a default.
+    @property
+    def switch(self) -> bool:
+        """Whether its flag stands alone, without a value."""
+        return self.type is bool
 
-    Raises:
-        UsageError: a parameter of an unsupported type has no default.
-    """
-    help_of = _help_of(function)
-    options = []
-    for name, parameter in _parameters(function).items():
-        if name in skip or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        required = parameter.default is parameter.empty
-        kind = _type_of(parameter, function)
-        if kind is not None and parameter.kind is not parameter.POSITIONAL_ONLY:
-            default = None if required else parameter.default
-            said = help_of.get(name, "").replace("``", "")
-            options.append(Option(name=name, type=kind, required=required, default=default, help=said))
-        elif required:
+    @property
+    def paired(self) -> bool:
+        """Whether there is a flag that turns it off, too: for options of a model or of data."""
+        return self.switch and "." in self.name
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """All its flags."""
+        return (self.flag, self.off) if self.paired else (self.flag,)
+
+    @property
+    def called(self) -> str:
+        """What an error on a command line calls it."""
+        return (self.shown or self.name.upper()) if self.positional else self.flag
+
+    @property
+    def many(self) -> int | str | None:
+        """How many words it takes: a number, "*" for any, None for one."""
+        parts = get_args(self.type) if get_origin(self.type) is tuple else tuple_in(self.type)
+        return None if not parts else "*" if Ellipsis in parts else len(parts)
+
+    def default_for(self, options: Any) -> Any:
+        """The default, given the other options."""
+        return self.default.of(options) if isinstance(self.default, Default) else self.default
+
+    @property
+    def text(self) -> str:
+        """Its help: what it is, which names it takes, and its default."""
+        more = []
+        if 0 < len(self.choices) <= MOST_NAMED and get_origin(self.type) is not Literal:
+            more.append(f"of {', '.join(self.choices)}")
+        if self.sizes:
+            more.append(f"default {', '.join(f'{size} {_spelled(value)}' for size, value in self.sizes.items())}")
+        elif isinstance(self.default, Default):
+            more.append(f"default {self.default.words}")
+        elif not self.required and not self.switch and self.default not in (None, "", ()):
+            more.append(f"default {_spelled(self.default)}")
+        help = self.help.rstrip(".")
+        return f"{help} ({'; '.join(more)})." if more else f"{help}."
+
+    @property
+    def metavar(self) -> str:
+        """What stands for its value: "N", "X", "ACTIVATION"."""
+        if self.shown:
+            return self.shown
+        if get_origin(self.type) is Literal:
+            return f"{{{','.join(map(str, get_args(self.type)))}}}"
+        if self.choices:
+            return self.name.removesuffix("s").upper()
+        return {int: "N", float: "X", bool: "{True,False}", Path: "PATH"}.get(_leaf(self.type), "WORD")
+
+    def read(self, words: list[str]) -> Any:
+        """The value that words of a command line mean.
+
+        Raises:
+            UsageError: a word is no value of the option's type.
+        """
+        try:
+            return read(words, self.type)
+        except ValueError as error:
+            known = map(str, get_args(self.type)) if get_origin(self.type) is Literal else ()
+            near = suggestion(str(error), known)
             raise UsageError(
-                f"the parameter '{name}' of {_name(function)} has no default and "
-                f"{'no type' if parameter.annotation is parameter.empty else f'the type {parameter.annotation}'}. Give "
-                "it a default, or a type that can be written as an option: int, float, bool, str, or a tuple of them."
-            )
-    return tuple(options)
+                f"{self.called} {error}: it takes {in_words(self.type)}.{near}", option=self.name
+            ) from None
+
+    def fitted(self, value: Any, where: str = "") -> Any:
+        """Return ``value`` in the option's type.
+
+        A whole number may stand for a float, a list for a tuple and a text for a path.
+
+        Raises:
+            UsageError: the value has another type.
+        """
+        try:
+            return fit(value, self.type)
+        except ValueError:
+            to = f" was given to '{where}'" if where else " was found"
+            raise UsageError(
+                f"{self.name} = {value!r}{to}; it takes {in_words(self.type)}.", option=self.name
+            ) from None
+
+    def checked(self, value: Any) -> Any:
+        """``value`` in the option's type and within its limits; nothing twice, and no empty list.
+
+        Raises:
+            UsageError: names the option, what was found and what to give.
+        """
+        value = self.fitted(value)
+        items = value if isinstance(value, tuple) else () if value is None else (value,)
+        with about(self.name):
+            if value == () and not self.default == ():
+                raise UsageError(f"{self.name} names nothing; give at least one.")
+            if twice := [item for number, item in enumerate(items) if item in items[:number]]:
+                raise UsageError(f"{self.name} names {twice[0]} twice; give each once.")
+            for item in items:
+                self._check(item)
+        return value
+
+    def _check(self, item: Any) -> None:
+        if self.check:
+            self.check(item)
+        if self.choices and item not in self.choices:
+            raise unknown(self.name.removesuffix("s"), item, self.choices)
+        if isinstance(item, int | float) and not isinstance(item, bool):
+            if self.most is not None and item > self.most:
+                raise UsageError(f"{self.name} is {item}; at most {self.most:,} are possible.")
+            if self.least is None and item <= 0:
+                raise UsageError(f"{self.name} is {item:g}; it has to be above 0.")
+            if self.least is not None and item < self.least:
+                raise UsageError(f"{self.name} is {item:g}; it has to be at least {self.least:g}.")
 
 
-def takes(function: Callable[..., Any], name: str) -> bool:
-    """Tell whether the function accepts the keyword ``name``."""
-    parameter = _parameters(function).get(name)
-    named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    return named or takes_any(function)
+def _leaf(kind: Any) -> Any:
+    """The type of one word: int of ``tuple[int, ...] | None``."""
+    inside = [part for part in get_args(kind) if part not in (NoneType, Ellipsis)]
+    return _leaf(inside[0]) if inside else kind
 
 
-def takes_any(function: Callable[..., Any]) -> bool:
-    """Tell whether the function accepts any keyword (``**options``)."""
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in _parameters(function).values())
-
-
-def converted(value: Any, option: Option, where: str) -> Any:
-    """Return ``value`` in the option's type; a whole number may stand for a float, and a list for a tuple.
-
-    Raises:
-        UsageError: the value has another type.
-    """
-    try:
-        return _fit(value, option.type)
-    except ValueError:
-        asked = getattr(option.type, "__name__", None) if option.type in SIMPLE else str(option.type)
-        raise UsageError(
-            f"{option.name}={value!r} was given to '{where}', a {type(value).__name__}; it takes {asked}."
-        ) from None
-
-
-def _fit(value: Any, kind: Any) -> Any:
-    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
-        return float(value)
-    if kind in SIMPLE or kind is NoneType:
-        if type(value) is kind:
-            return value
-    elif get_origin(kind) is Literal:
-        if value in get_args(kind):
-            return value
-    elif get_origin(kind) is tuple and isinstance(value, tuple | list):
-        parts = get_args(kind)
-        many = len(parts) == 2 and parts[1] is Ellipsis
-        kinds = parts[:1] * len(value) if many else parts
-        return tuple(_fit(one, part) for one, part in zip(value, kinds, strict=True))
-    elif kind is tuple and isinstance(value, tuple | list):
-        return tuple(value)
-    elif get_origin(kind) in (Union, UnionType):
-        for part in get_args(kind):
-            try:
-                return _fit(value, part)
-            except ValueError:
-                continue
-    raise ValueError(value)
-
-
-def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    try:
-        return dict(inspect.signature(function).parameters)
-    except ValueError:  # written in C
-        raise UsageError(
-            f"the parameters of {_name(function)} cannot be read. Name a function written in Python."
-        ) from None
-
-
-def _type_of(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
-    """Return the parameter's type, or None if an option cannot have it."""
-    annotation: Any = parameter.annotation
-    if isinstance(annotation, str):
-        annotation = _evaluated(parameter.name, annotation, function)
-    if annotation is parameter.empty:
-        default = parameter.default
-        if isinstance(default, tuple) and default:
-            annotation = tuple[tuple(type(one) for one in default)]
-            if len(set(get_args(annotation))) == 1:
-                annotation = tuple[type(default[0]), ...]
-        else:
-            annotation = type(default) if type(default) in SIMPLE else None
-    return annotation if _is_simple(annotation) else None
-
-
-def _is_simple(kind: Any) -> bool:
-    if kind in SIMPLE or kind is tuple:
-        return True
-    if get_origin(kind) is Literal:
-        return all(type(word) in SIMPLE for word in get_args(kind))
-    if get_origin(kind) in (tuple, Union, UnionType):
-        return all(_is_simple(part) for part in get_args(kind) if part not in (NoneType, Ellipsis))
-    return False
-
-
-def _evaluated(name: str, annotation: str, function: Callable[..., Any]) -> Any:
-    """Return the type that an annotation names in the function's module, or None if a name is unknown.
-
-    Each annotation is evaluated alone, since others may use names that are imported for type checkers only.
-    """
-    written = inspect.unwrap(function)
-    home = vars(sys.modules[written.__module__])
-    try:
-        return get_type_hints(type("One", (), {"__annotations__": {name: annotation}}), {**home})[name]
-    except (NameError, AttributeError, TypeError, SyntaxError):
-        return None
-
-
-def _help_of(function: Callable[..., Any]) -> dict[str, str]:
-    """Return help texts by parameter name; those of a class include its base classes'."""
-    documented = reversed(function.__mro__) if isinstance(function, type) else (function,)
-    found: dict[str, str] = {}
-    for one in documented:
-        found |= _help_by_name(inspect.cleandoc(one.__doc__ or ""))
-    return found
-
-
-def _help_by_name(text: str) -> dict[str, str]:
-    """Return the text after "name:" at the start of a line, with the following lines that are indented further."""
-    found: dict[str, str] = {}
-    current, depth = "", 0
-    for line in text.splitlines():
-        words, indent = line.strip(), len(line) - len(line.lstrip())
-        begins = re.match(r"(?:[-*] )?`{0,2}(\w+)`{0,2}(?: ?\([^)]*\))?: +(\S.*)", words)
-        if current and words and indent > depth:
-            found[current] += f" {words}"
-        elif begins:
-            current, depth = begins[1], indent
-            found[current] = re.split(r"\s+``\w+``: ", begins[2])[0]  # another name may follow in the line
-        else:
-            current = ""
-    return found
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", type(function).__name__)
+def _spelled(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(_spelled, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -16,9 +16,7 @@ from typing import Any
 
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.formats.text import shown
-from lotterylab.own_code.options import Option, converted, options_of, takes, takes_any
-
-__all__ = ["Option", "check_options", "check_unchanged", "code_hash", "described", "find", "options_of", "takes"]
+from lotterylab.own_code.signatures import options_of, takes_any
 
 MOST_LETTERS = 1000  # of an error's message
 REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -27,34 +25,42 @@ REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 def find(reference: str) -> Callable[..., Any]:
     """Return the function or class that "package.module:name" names.
 
-    The current folder is put first on ``sys.path``, as with ``python -m``, and stays there for later imports of the
-    user's code.
-
     Raises:
-        UsageError: the reference is malformed, the module or the name does not exist, the import fails, or the object
-            cannot be called.
+        UsageError: as ``value`` does, and for an object that cannot be called.
 
     Examples:
         >>> find("os.path:basename")("folder/file")
         'file'
+    """
+    found = value(reference)
+    if not callable(found):
+        raise UsageError(
+            f"'{reference}' is a {type(found).__name__}, which cannot be called. Name a function or class."
+        )
+    return found
+
+
+def value(reference: str, like: Callable[[Any], bool] = callable) -> Any:
+    """Return the object that "package.module:name" names; an error suggests names whose objects are ``like`` it.
+
+    The current folder is put first on ``sys.path``, as with ``python -m``, and stays there for later imports of the
+    user's code.
+
+    Raises:
+        UsageError: the reference is malformed, the module or the name does not exist, or the import fails.
     """
     if not REFERENCE.fullmatch(reference) or ".py:" in reference:
         raise UsageError(f"'{reference}' is not a reference. {_spelling(reference)}")
     module_name, _, name = reference.partition(":")
     module = _import(module_name, reference)
     try:
-        found = reduce(getattr, name.split("."), module)
+        return reduce(getattr, name.split("."), module)
     except AttributeError:
-        known = [one for one, value in vars(module).items() if callable(value) and not one.startswith("_")]
+        known = [one for one, thing in vars(module).items() if like(thing) and not one.startswith("_")]
         raise UsageError(
             f"'{reference}': {module_name} has no '{name}'.{suggestion(name, known)} It has: "
-            f"{', '.join(sorted(known)) or 'nothing that can be called'}."
+            f"{', '.join(sorted(known)) or 'nothing of that kind'}."
         ) from None
-    if not callable(found):
-        raise UsageError(
-            f"'{reference}' is a {type(found).__name__}, which cannot be called. Name a function or class."
-        )
-    return found
 
 
 def code_hash(reference: str) -> str:
@@ -166,15 +172,15 @@ def check_options(reference: str, given: dict[str, Any], skip: tuple[str, ...] =
     """
     function = find(reference)
     options = {option.name: option for option in options_of(function, skip)}
-    for name, value in given.items():
+    for name, found in given.items():
         if name in skip:
-            raise UsageError(f"{name}={value!r} was given for '{reference}', which gets its {name} from the model.")
+            raise UsageError(f"{name}={found!r} was given for '{reference}', which gets its {name} from the model.")
         if name not in options and not takes_any(function):
             if not options:
-                raise UsageError(f"{name}={value!r} was given, but '{reference}' has no options.")
+                raise UsageError(f"{name}={found!r} was given, but '{reference}' has no options.")
             raise unknown(f"option of '{reference}'", name, options)
     missing = [name for name, option in options.items() if option.required and name not in given]
     if missing:
         raise UsageError(f"'{reference}' needs {', '.join(missing)}, which has no default. Give a value.")
-    checked = {n: converted(value, options[n], reference) if n in options else value for n, value in given.items()}
+    checked = {n: options[n].fitted(v, reference) if n in options else v for n, v in given.items()}
     return tuple(sorted(checked.items()))

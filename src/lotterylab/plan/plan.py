@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from lotterylab.plan.nodes import Node
 
@@ -39,16 +38,16 @@ class Prediction:
 class Plan:
     """A question, the rows that answer it, and what was predicted.
 
+    ``name``, ``question``: of the study; a plan that a ``Study`` builds gets them from it.
     ``notes``: plain sentences that belong in every title and report (a subset, a reduction).
     """
 
-    name: str
     title: str
-    question: str
     rows: tuple[Row, ...]
+    name: str = ""
+    question: str = ""
     predictions: tuple[Prediction, ...] = ()
     notes: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def targets(self) -> Iterator[Node]:
         """All nodes of all rows, in order."""

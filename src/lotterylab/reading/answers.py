@@ -17,7 +17,7 @@ def headline(outline: Outline, results: Rows, found: Sequence[Difference]) -> st
     if outline.headline is not None:
         return outline.headline(results, found)
     planned = [one for one in found if one.planned]
-    return told(planned[0]) if planned else nothing(results)
+    return told(planned[0]) if planned else _no_difference(outline, results)
 
 
 def told(one: Difference) -> str:
@@ -47,4 +47,12 @@ def conclusion(outline: Outline, results: Rows, found: Sequence[Difference]) -> 
     """The paragraph of a study; by default every planned comparison in a sentence."""
     if outline.conclude is not None:
         return outline.conclude(results, found)
-    return " ".join(told(one) for one in found if one.planned) or nothing(results)
+    return " ".join(told(one) for one in found if one.planned) or _no_difference(outline, results)
+
+
+def _no_difference(outline: Outline, results: Rows) -> str:
+    """The answer without a planned difference: the study has none, or its runs are not finished."""
+    none_planned = all(comparison.planned == () for comparison in outline.comparisons)
+    if none_planned and any(row.complete for row in results):
+        return "The study plans no comparison. Its numbers are in results.csv, seed by seed."
+    return nothing(results)

@@ -34,9 +34,9 @@ class Outline:
         families: the protocols whose families of figures (accuracy, curves, sparsity, stability) are drawn.
     """
 
-    charts: tuple[Chart, ...]
-    comparisons: tuple[Comparison, ...]
-    claims: tuple[Claim, ...]
+    charts: tuple[Chart, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    claims: tuple[Claim, ...] = ()
     conclude: Callable[[Rows, Sequence[Difference]], str] | None = None
     would_change: str = ""
     doubts: tuple[Doubt, ...] = field(default=())

@@ -19,7 +19,7 @@ def methods() -> list[Entry]:
     """The pruning methods of a study."""
     from lotterylab.asking.methods import METHODS
 
-    return [
+    named = [
         {
             "name": name,
             "says": f"{_first_sentence(method.criterion)} (scores the {method.scores} network{_rounds(method.rounds)})",
@@ -28,6 +28,7 @@ def methods() -> list[Entry]:
         }
         for name, method in METHODS.items()
     ]
+    return [*named, _own("Class", "A criterion", "lotterylab run activations --methods my_criteria:Taylor")]
 
 
 def models() -> list[Entry]:
@@ -99,18 +100,25 @@ def inits() -> list[Entry]:
 
 def studies() -> list[Entry]:
     """The studies."""
-    from lotterylab.asking.catalogue import HOMES
+    from lotterylab.asking.catalogue import STUDIES
 
     example = {"activations": "--preset small"}
-    return [
+    named = [
         {
             "name": name,
             "says": f"{says[0].upper()}{says[1:]}.",
-            "paper": ", ".join(keys_in(import_module(f"lotterylab.studies.{name.replace('-', '_')}").__doc__ or "")),
+            "paper": ", ".join(keys_in(import_module(f"lotterylab.studies.{home.partition(':')[0]}").__doc__ or "")),
             "example": f"lotterylab run {name} {example.get(name, '--size quick')}",
         }
-        for name, (_, _, says) in HOMES.items()
+        for name, (home, says) in STUDIES.items()
     ]
+    return [*named, _own("NAME", "A study", "lotterylab run my_package.my_study:STUDY")]
+
+
+def _own(name: str, what: str, example: str) -> Entry:
+    """What a user may name by a reference."""
+    says = f"{what} of your own (docs/extending.md)."
+    return {"name": f"package.module:{name}", "says": says, "paper": "", "example": example}
 
 
 IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, which have a place of their own

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
 from lotterylab.analysis import Barrier
-from lotterylab.asking.arguments import words_of
-from lotterylab.asking.sized import Parts
+from lotterylab.asking.options import option
+from lotterylab.asking.study import Study
+from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.claims import Claim
@@ -53,35 +53,22 @@ LEVELS = tuple(small_cnn.RATE.after(rounds) for rounds in (2, 4))  # 25 % and 6.
 
 @dataclass(frozen=True, kw_only=True)
 class Options(small_cnn.Options):
-    """``activations``: words of ``models.activations``."""
+    """What may be asked of the study."""
 
-    activations: tuple[str, ...] = ("relu", "tanh", "sigmoid")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(small_cnn.SmallCnnRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
-    """Words of lotterylab list activations; default relu tanh sigmoid."""
-
-    def parts(self) -> Parts:
-        """CIFAR-10@5000."""
-        return small_cnn.parts("activation-tickets", Options, build, OUTLINE)
+    activations: tuple[str, ...] = option(
+        ("relu", "tanh", "sigmoid"), help="Words of lotterylab list activations", choices=ACTIVATIONS
+    )
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
     rows = [
         row for seed in options.all_seeds for name in options.activations for row in _rows(options, data, name, seed)
     ]
     return Plan(
-        name="activation-tickets",
-        title=f"Tickets by activation function, shallow CNN on {title}, {options.epochs} epochs a run",
-        question=QUESTION,
+        title=f"Tickets by activation function, shallow CNN on {data.spec.title}, {options.epochs} epochs a run",
         rows=tuple(rows),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -197,4 +184,7 @@ OUTLINE = Outline(
         if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
         "Distances in weight space say little about the functions; the angle is the one that compares activations.",
     ),
+)
+STUDY = Study(
+    name="activation-tickets", question=QUESTION, options=Options, data=small_cnn.SPEC, build=build, outline=OUTLINE
 )

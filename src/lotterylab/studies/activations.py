@@ -8,33 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from lotterylab.asking.choices import any_data
+from lotterylab.asking.study import Study
 from lotterylab.criteria import Random, RandomOfSign
 from lotterylab.plan.nodes import Data, Prune
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import control
 from lotterylab.studies.activations_arm import Arm
-from lotterylab.studies.activations_options import PRESETS, TICKET_CONTROLS, Options, for_model
+from lotterylab.studies.activations_options import OWN_MODEL, TICKET_CONTROLS, Options, check_fit
 from lotterylab.studies.activations_predictions import PREDICTIONS
+from lotterylab.studies.activations_reading import OUTLINE
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, Protocol, ladder
 
-__all__ = ["PRESETS", "Options", "build", "for_model"]
 
-
-def build(options: Options, data: Data, *, title: str, model: str = "", notes: tuple[str, ...] = ()) -> Plan:
-    """The plan.  ``data`` holds the validation split that the repaired protocols use.  ``title`` names the data, and
-    ``model`` the model, where it is not the study's own."""
+def build(options: Options, data: Data) -> Plan:
+    """The plan.  ``data`` holds the validation split that the repaired protocols use."""
+    check_fit(options, options.model_for(data.spec.shape, data.spec.classes), data.spec)
     rows: list[Row] = []
     for seed in options.all_seeds:  # a seed is a unit: all its rows before the next seed's
         for protocol in options.protocols:
             if protocol != "ladder" or seed < options.first_seed + options.ladder_seeds:
                 rows += _PARTS[protocol](options, data, seed)
+    model = "" if options.model == OWN_MODEL else f"{options.model}, "
     return Plan(
-        name="activations",
-        title=f"Activation functions and pruning, {f'{model}, ' if model else ''}{title}",
-        question="How does the activation function change accuracy, reached sparsity and stability under pruning?",
-        rows=tuple(rows),
-        predictions=PREDICTIONS,
-        notes=notes,
+        title=f"Activation functions and pruning, {model}{data.spec.title}", rows=tuple(rows), predictions=PREDICTIONS
     )
 
 
@@ -118,3 +115,11 @@ _PARTS: dict[str, Callable[[Options, Data, int], Iterator[Row]]] = {
     "corrected": _corrected,
     "ladder": _ladder,
 }
+STUDY = Study(
+    name="activations",
+    question="How does the activation function change accuracy, reached sparsity and stability under pruning?",
+    options=Options,
+    data=any_data,
+    build=build,
+    outline=OUTLINE,
+)

@@ -29,9 +29,8 @@ class Arm:
         self._tickets: dict[tuple[str, float], Ticket] = {}
         self._recipes: dict[tuple[int, bool, bool], Any] = {}
         own_init = {"init": options.init} if options.init else {}
-        self.model = replace(
-            options.model, activation=activation, shape=data.spec.shape, classes=data.spec.classes, **own_init
-        )
+        self.augment = options.augment_for(data.spec)
+        self.model = replace(options.model_for(data.spec.shape, data.spec.classes), activation=activation, **own_init)
         self.init = Init(model=self.model, seed=seed, draw=protocol.streams)
         self.rate = protocol.rate if protocol.rate != "chosen" else self.chosen_rate()
         self.dense = self.train_dense(options.dense_epochs)
@@ -56,7 +55,7 @@ class Arm:
     def recipe(self, epochs: int, rate: Any, *, hold: bool, after_scoring: bool = False) -> Any:
         """The protocol's recipe; after a scoring batch, the shared stream stands elsewhere."""
         stream = self.stream(BATCH if after_scoring else 0)
-        return self.protocol.recipe(epochs=epochs, rate=rate, augment=self.options.augment, stream=stream, hold=hold)
+        return self.protocol.recipe(epochs=epochs, rate=rate, augment=self.augment, stream=stream, hold=hold)
 
     def recipe_at_rate(self, epochs: int, *, hold: bool, after_scoring: bool = False) -> Any:
         """The protocol's recipe at this arm's learning rate."""
@@ -86,7 +85,7 @@ class Arm:
             some.check(train=spec.train, classes=spec.classes)
             return some
         stream = self.stream(BATCH)
-        return FirstOfStream(size=BATCH, stream=stream, augment=self.options.augment)
+        return FirstOfStream(size=BATCH, stream=stream, augment=self.augment)
 
     def prune_trained(self, method: str, sparsity: float) -> Prune:
         """As published: from the trained network, at its picked epoch."""

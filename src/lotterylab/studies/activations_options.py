@@ -2,98 +2,191 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from lotterylab.asking.methods import method as method_named
+from lotterylab.asking.choices import AnyData, AnyModel, usual_augment
+from lotterylab.asking.methods import METHODS, method
+from lotterylab.asking.options import Default, number_of_seeds, option, sized, sizes
 from lotterylab.data.augment import Augment
-from lotterylab.errors import UsageError, unknown
+from lotterylab.errors import UsageError, about
 from lotterylab.masks.counts import check_target
+from lotterylab.masks.granularity import granularity_of
 from lotterylab.masks.select import Rule
-from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
+from lotterylab.models.base import ModelSpec
 from lotterylab.models.custom import CustomModel
+from lotterylab.own_code.references import find
+from lotterylab.own_code.signatures import takes
 
 PROTOCOLS = ("as-published", "corrected", "ladder")
 TICKET_CONTROLS = ("random-mask", "reinitialised", "permuted", "reshuffled", "inverted")  # of procedures.CONTROLS
-CONTROLS = (*TICKET_CONTROLS, "dense")
-AUGMENT = Augment(crop_padding=4, flip=True)  # the published study's
+CONTROLS = (*TICKET_CONTROLS, "dense", "none")
 TRIAL_SEEDS = (1001, 1002)  # for the choice of the learning rate, and for nothing else
-STUDYS_OWN = ShallowCnn(activation="relu")
+OF_CORRECTED = ("methods", "controls", "scope", "granularity")  # the other protocols are as the study was run
+OWN_MODEL = "shallow-cnn"  # of the published study
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # 0.003 to 0.1 was planned; 1 came when sigmoid did best at 0.3
+FIRST_SEED, SCORING_IMAGES = 42, 10
+
+
+def _protocols(options: Any) -> tuple[str, ...]:
+    return PROTOCOLS[:2] if options.model == OWN_MODEL else ("corrected",)
+
+
+def _activations(options: Any) -> tuple[str, ...]:
+    """The three of the study; of a user's model that takes none, the word that stands for its own."""
+    as_built = ":" in options.model and not takes(find(options.model), "activation")
+    return (ModelSpec.activation,) if as_built else ("relu", "tanh", "sigmoid")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What may be asked of the study.  Defaults are those of the full study on CIFAR-10@5000."""
+class Options(AnyModel, AnyData):
+    """What may be asked of the study.  Defaults are those of the full study."""
 
-    protocols: tuple[str, ...] = ("as-published", "corrected")
-    activations: tuple[str, ...] = ("relu", "tanh", "sigmoid")
-    sparsities: tuple[float, ...] = (0.5, 0.8, 0.9)
-    seeds: int = 5
-    ladder_seeds: int = 2
-    first_seed: int = 42
-    dense_epochs: int = 50
-    pruned_epochs: int = 20
-    # 0.003 to 0.1 was planned; widened on both sides beforehand, and by 1 when sigmoid did best at 0.3
-    rates: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-    augment: Augment = AUGMENT
-    model: Any = STUDYS_OWN
-    init: str = ""  # the model's own
-    methods: tuple[str, ...] = ("magnitude", "grasp", "first-order")
-    controls: tuple[str, ...] = ("random-mask", "reinitialised", "dense")
-    scope: str = "global"
-    granularity: str = "weight"
-    scoring_images: int = 10  # of each class, for criteria that look at data
+    preset: Literal["full", "small"] = sizes(
+        "full",
+        note="{} preset",
+        small="minutes on a laptop; what it leaves out is printed",
+        full="the study's own numbers",
+    )
+    protocols: tuple[str, ...] = option(
+        Default(_protocols, "as-published corrected; of other models than the study's own, corrected"),
+        help="Which ways to run it",
+        choices=PROTOCOLS,
+    )
+    activations: tuple[str, ...] = option(
+        Default(_activations, "relu tanh sigmoid"), help="Of lotterylab list activations", choices=ACTIVATIONS
+    )
+    methods: tuple[str, ...] = option(
+        ("magnitude", "grasp", "first-order"),
+        help="Of the corrected protocol: lotterylab list methods, or package.module:Class, a criterion of your own",
+        check=method,
+        shown="METHOD",
+    )
+    controls: tuple[str, ...] = option(
+        ("random-mask", "reinitialised", "dense"), help="Of the corrected protocol", choices=CONTROLS
+    )
+    seeds: int = number_of_seeds(small=3, full=5)
+    sparsities: tuple[float, ...] = sized(
+        small=(0.5, 0.9), full=(0.5, 0.8, 0.9), help="Fractions to remove", least=0, check=check_target
+    )
+    dense_epochs: int = sized(small=25, full=50, help="Epochs of a dense run")
+    pruned_epochs: int = sized(small=10, full=20, help="Epochs of a pruned run")
+    rates: tuple[float, ...] = sized(
+        small=RATES[1:5], full=RATES, help="Learning rates to choose from on validation; a single one is taken as it is"
+    )
+    scope: str = option("global", help="What competes, in the corrected protocol: global, layerwise, uniform, erk")
+    granularity: str = option(
+        "weight",
+        help="What is removed, in the corrected protocol: weight, filter, block:RxC, N:M",
+        check=granularity_of,
+    )
+    scoring_images: int = option(
+        SCORING_IMAGES, help="Training images of each class that a criterion sees, where it looks at data"
+    )
+    init: str = option("", help="The initialisation (lotterylab list inits); default the model's own")
+    ladder_seeds: int = option(2, help="How many of the seeds climb the ladder")
+    first_seed: int = option(FIRST_SEED, help="The first of the seeds; 42 is the published study's", least=0)
+    crop_padding: int | None = option(
+        Default(lambda options: None, "4 for CIFAR, 1 for the digits, else 0"),
+        help="Augmentation: random crops after padding by so many pixels",
+        least=0,
+    )
+    flip: bool | None = option(
+        Default(lambda options: None, "only for CIFAR"), help="Augmentation: flips left to right"
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in self.protocols:
-            if name not in PROTOCOLS:
-                raise unknown("protocol", name, PROTOCOLS)
-            if name != "corrected" and not isinstance(self.model, ShallowCnn):
+            if name != "corrected" and self.model != OWN_MODEL:
                 raise UsageError(
                     f"the protocol {name} is that of the published study and of its shallow CNN. With another model "
-                    "ask for --protocols corrected."
+                    "ask for --protocols corrected.",
+                    option="protocols",
                 )
-        for name in self.activations:
-            if name not in ACTIVATIONS:
-                raise unknown("activation", name, ACTIVATIONS)
-        for name in self.methods:
-            method_named(name)
-        for name in self.controls:
-            if name not in (*CONTROLS, "none"):
-                raise unknown("control", name, (*CONTROLS, "none"))
         if "none" in self.controls and len(self.controls) > 1:
-            raise UsageError(f"controls {' '.join(self.controls)}: 'none' stands alone.")
-        rule = Rule(scope=self.scope, granularity=self.granularity)
-        for sparsity in self.sparsities:
-            check_target(sparsity)
-            rule.kind.share(sparsity)  # refuses what N:M cannot have
-        for name in ("seeds", "ladder_seeds", "dense_epochs", "pruned_epochs", "scoring_images"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            raise UsageError(f"controls {' '.join(self.controls)}: 'none' stands alone.", option="controls")
+        self._check_cut()
+        self._check_protocols()
+
+    def _check_cut(self) -> None:
+        """Refuse a sparsity that the granularity cannot have, and rounds of one that has no sparsity in between."""
+        with about("scope"):  # the granularity was checked above
+            kind = Rule(scope=self.scope, granularity=self.granularity).kind
+        with about("sparsities"):
+            for sparsity in self.sparsities:
+                kind.share(sparsity)
+        several = [name for name in self.methods if method(name).rounds > 1]
+        if several and not kind.in_rounds:
+            others = [name for name in METHODS if METHODS[name].rounds == 1]
+            raise UsageError(
+                f"{', '.join(several)}: in rounds, and granularity '{self.granularity}' has no sparsity in between. "
+                f"Of one cut: {', '.join(others)}.",
+                option="methods",
+            )
+
+    def _check_protocols(self) -> None:
+        """An option that no protocol of the request reads would be ignored without a word."""
+        changed = [name for name in OF_CORRECTED if getattr(self, name) != getattr(type(self), name)]
+        if changed and "corrected" not in self.protocols:
+            flags = ", ".join(f"--{name}" for name in changed)
+            raise UsageError(
+                f"{flags}: of the corrected protocol, and --protocols is {' '.join(self.protocols)}, whose methods are "
+                "those of the published study. Add corrected to --protocols, or leave the option out.",
+                option=changed[0],
+            )
 
     @property
-    def all_seeds(self) -> range:
-        """The seeds, from the first on; the published study's is 42."""
-        return range(self.first_seed, self.first_seed + self.seeds)
+    def label(self) -> str:
+        """The options in a file name: data, and the model where it is not the study's own."""
+        parts = (self.data, *([self.model] if self.model != OWN_MODEL else []))
+        return "-".join("".join(c if c.isalnum() or c == "-" else "-" for c in part).strip("-") for part in parts)
+
+    def augment_for(self, spec: Any) -> Augment:
+        """The data's usual augmentation with what was asked for instead.
+
+        Raises:
+            UsageError: a crop could show nothing of its image.
+        """
+        side = min(spec.shape[1:])
+        if self.crop_padding is not None and self.crop_padding >= side:
+            raise UsageError(
+                f"crop_padding is {self.crop_padding}, and an image of {spec.title} has {side} pixels a side: a crop "
+                f"could show nothing of it. Give at most {side - 1}.",
+                option="crop_padding",
+            )
+        asked = {"crop_padding": self.crop_padding, "flip": self.flip}
+        return replace(usual_augment(spec), **{name: value for name, value in asked.items() if value is not None})
 
 
-def for_model(model: Any) -> dict[str, Any]:
-    """The options that another model than the published study's changes, where nothing else is asked for."""
-    if isinstance(model, ShallowCnn):
-        return {}
-    as_built = isinstance(model, CustomModel) and not model.takes_activation
-    return {"protocols": ("corrected",), **({"activations": (model.activation,)} if as_built else {})}
+def check_fit(options: Options, model: Any, spec: Any) -> None:
+    """Refuse what the model and the data cannot give, before anything is trained.
 
+    Raises:
+        UsageError: no validation images, a model that takes no such activation, a scope that leaves the first layer
+            with less than it is to keep.
+    """
+    watching = [name for name in ("corrected", "ladder") if name in options.protocols]
+    if not spec.validation and watching:
+        raise UsageError(
+            f"validation is 0, but {' and '.join(watching)} watch validation images, and choose by them. Keep some "
+            "(--validation 200).",
+            option="validation",
+        )
+    if isinstance(model, CustomModel):
+        with about("activations"):
+            for word in options.activations:  # a user's own model may take none
+                replace(model, activation=word).check()
+    if options.scope == "uniform":
+        from torch import zeros
 
-Preset = Literal["small", "full"]
-PRESETS: dict[str, dict[str, Any]] = {
-    "full": {},
-    "small": {
-        "seeds": 3,
-        "sparsities": (0.5, 0.9),
-        "dense_epochs": 25,
-        "pruned_epochs": 10,
-        "rates": (0.003, 0.01, 0.03, 0.1),
-    },
-}
+        from lotterylab.masks.select import select
+        from lotterylab.network import prunable_names
+        from lotterylab.types import Scores
+
+        module = model.build()  # not on "meta", where a user's code may ask a tensor for its value
+        same = Scores({name: zeros(module.get_parameter(name).shape) for name in prunable_names(module)})
+        with about("sparsities"):
+            for sparsity in options.sparsities:
+                select(same, sparsity, scope=options.scope, granularity=options.granularity)

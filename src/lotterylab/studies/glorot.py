@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 from lotterylab.analysis import Activations, GradientFlow, JacobianSingularValues
-from lotterylab.asking.arguments import WHOLE, words_of
-from lotterylab.asking.sized import Parts, SizedRequest
+from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
+from lotterylab.asking.study import Study
 from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream
 from lotterylab.models import Mlp
+from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.studies.glorot_claims import OUTLINE, PREDICTIONS, QUESTION
@@ -32,71 +33,39 @@ SPECS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """``width``: units of each hidden layer.  ``depths``: numbers of hidden layers.  ``rates``: to choose from."""
+class Options(SizedOptions):
+    """What may be asked of the study."""
 
-    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {"steps": 500, "width": 50, "seeds": 2},
-        "standard": {},  # the defaults
-        "paper": {"steps": 5_000_000, "width": 1_000, "seeds": 5},
-    }
-
-    steps: int = 20_000
-    width: int = 300
-    depths: tuple[int, ...] = (4, 5)
-    activations: tuple[str, ...] = ("tanh", "softsign", "sigmoid")
-    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-    seeds: int = 3
-    first_seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(SizedRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    data: Literal["digits", "mnist", "cifar10"] = "mnist"
-    """On which images."""
-    steps: Annotated[int | None, WHOLE] = None
-    """Optimizer steps of each run: 500, 20,000, 5,000,000 by size."""
-    width: Annotated[int | None, WHOLE] = None
-    """Units of each hidden layer: 50, 300, 1,000 by size."""
-    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
-    """Default tanh softsign sigmoid."""
+    data: str = option("mnist", help="On which images", choices=SPECS, shown="DATA")
+    steps: int = sized(quick=500, standard=20_000, paper=5_000_000, help="Optimizer steps of each run")
+    width: int = sized(quick=50, standard=300, paper=1_000, help="Units of each hidden layer")
+    seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
+    depths: tuple[int, ...] = option((4, 5), help="Numbers of hidden layers")
+    activations: tuple[str, ...] = option(
+        ("tanh", "softsign", "sigmoid"), help="Words of lotterylab list activations", choices=ACTIVATIONS
+    )
+    rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
     @property
     def label(self) -> str:
-        """The request in a file name."""
+        """The options in a file name."""
         return f"{self.data}-{self.size}"
 
-    def parts(self) -> Parts:
-        """The data that are asked for."""
-        return Parts(
-            name="glorot",
-            spec=SPECS[self.data],
-            options=Options,
-            sizes=Options.SIZES,
-            build=build,
-            outline=OUTLINE,
-        )
 
-
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    on = data.spec.title
     return Plan(
-        name="glorot",
-        title=f"Activation by initialisation, {options.width} units a layer on {title}, {options.steps:,} steps a run",
-        question=QUESTION,
+        title=f"Activation by initialisation, {options.width} units a layer on {on}, {options.steps:,} steps a run",
         rows=tuple(
             row
-            for seed in seeds
+            for seed in options.all_seeds
             for depth in options.depths
             for activation in options.activations
             for init in INITS
             for row in _rows(options, data, depth, activation, init, seed)
         ),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -147,3 +116,13 @@ def _train(options: Options, data: Data, model: Mlp, rate: Any, seed: int) -> Tr
     )
     start, mask = Init(model=model, seed=seed), Dense(model=model)
     return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
+
+
+STUDY = Study(
+    name="glorot",
+    question=QUESTION,
+    options=Options,
+    data=lambda options: SPECS[options.data],
+    build=build,
+    outline=OUTLINE,
+)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
 from lotterylab.analysis import GradientNorm, Overlap
-from lotterylab.asking.arguments import WHOLE, words_of
-from lotterylab.asking.sized import Parts, SizedRequest, cifar10
+from lotterylab.asking.choices import cifar10
+from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
+from lotterylab.asking.study import Study
+from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data, Measure, Node
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.charts import Chart, LayerChart
@@ -40,23 +42,18 @@ FLOW, ALIKE = "flow.log10_ratio", "alike.kappa"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """``dense_epochs``: of the network that magnitude scores.  ``pruned_epochs``: of every pruned run.  ``rates``: to
-    choose from, as in the activation study.  ``scoring_images``: of each class, that GraSP sees."""
+class Options(SizedOptions):
+    """What may be asked of the study; the paper's 160 epochs are those of [wang2020picking]."""
 
-    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {"dense_epochs": 4, "pruned_epochs": 4, "seeds": 2},
-        "standard": {},  # the defaults
-        "paper": {"dense_epochs": 160, "pruned_epochs": 160, "seeds": 5},  # those of [wang2020picking]
-    }
-
-    dense_epochs: int = 50
-    pruned_epochs: int = 20
-    activations: tuple[str, ...] = ("relu", "tanh", "sigmoid")
-    rates: tuple[float, ...] = activations_options.Options.rates
-    seeds: int = 5
-    first_seed: int = activations_options.Options.first_seed
-    scoring_images: int = activations_options.Options.scoring_images
+    dense_epochs: int = sized(quick=4, standard=50, paper=160, help="Epochs of the dense run that magnitude scores")
+    pruned_epochs: int = sized(quick=4, standard=20, paper=160, help="Epochs of each pruned run")
+    seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
+    activations: tuple[str, ...] = option(
+        ("relu", "tanh", "sigmoid"), help="Words of lotterylab list activations", choices=ACTIVATIONS
+    )
+    rates: tuple[float, ...] = option(activations_options.RATES, help="Learning rates to choose from")
+    first_seed: int = option(activations_options.FIRST_SEED, help="The first of the seeds", least=0)
+    scoring_images: int = option(activations_options.SCORING_IMAGES, help="Images of each class that GraSP sees")
 
     def of_the_study(self) -> activations_options.Options:
         """The same as options of the activation study."""
@@ -70,38 +67,19 @@ class Options:
             first_seed=self.first_seed,
             scoring_images=self.scoring_images,
             controls=("random-mask", "reinitialised"),
+            crop_padding=4,  # CIFAR-10's, on any data
+            flip=True,
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request(SizedRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    activations: Annotated[tuple[str, ...] | None, words_of("ACTIVATION")] = None
-    """Words of lotterylab list activations; default relu tanh sigmoid."""
-    dense_epochs: Annotated[int | None, WHOLE] = None
-    """Epochs of the dense run that magnitude scores: 4, 50, 160 by size."""
-    pruned_epochs: Annotated[int | None, WHOLE] = None
-    """Epochs of each pruned run: 4, 20, 160 by size."""
-
-    def parts(self) -> Parts:
-        """CIFAR-10@5000; the whole training set at the paper's size."""
-        spec = cifar10(self.size)
-        return Parts(
-            name="grasp-activations", spec=spec, options=Options, sizes=Options.SIZES, build=build, outline=OUTLINE
-        )
-
-
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
     own = options.of_the_study()
+    on = data.spec.title
     return Plan(
-        name="grasp-activations",
-        title=f"Exact GraSP by activation, shallow CNN on {title}, {options.pruned_epochs} epochs a pruned run",
-        question=QUESTION,
+        title=f"Exact GraSP by activation, shallow CNN on {on}, {options.pruned_epochs} epochs a pruned run",
         rows=tuple(row for seed in own.all_seeds for row in _rows(own, data, seed)),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -275,3 +253,4 @@ OUTLINE = Outline(
     predicted="8a was written before anything ran; the others when the accuracies of seeds 42 to 44 had been seen, and "
     "before any gradient flow had been measured.",
 )
+STUDY = Study(name="grasp-activations", question=QUESTION, options=Options, data=cifar10, build=build, outline=OUTLINE)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 from lotterylab.analysis import Overlap
-from lotterylab.asking.arguments import words_of
-from lotterylab.asking.sized import Parts
+from lotterylab.asking.options import option
+from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import Result
+from lotterylab.models.inits import INITS as ALL_INITS
 from lotterylab.plan.nodes import Data, Measure, Prune, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
@@ -51,38 +51,25 @@ STANDARD, NORMALIZED = "pytorch", "glorot-normalized"
 INITS = (STANDARD, NORMALIZED, "he-normal", "orthogonal")
 SOON = (0.0, 0.1, 0.2, 0.4)  # shares of the dense run after which its mask is compared with the last one
 EARLY = 0.2  # the share whose mask is trained
-LOW = small_cnn.RATE.after(4)
+ROUND = 4  # the level at which tickets are compared
+LOW = small_cnn.RATE.after(ROUND)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(small_cnn.Options):
-    """``inits``: words of ``models.inits``."""
+    """What may be asked of the study."""
 
-    inits: tuple[str, ...] = INITS
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(small_cnn.SmallCnnRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    inits: Annotated[tuple[str, ...] | None, words_of("INIT")] = None
-    """Words of lotterylab list inits; default pytorch glorot-normalized he-normal orthogonal."""
-
-    def parts(self) -> Parts:
-        """CIFAR-10@5000."""
-        return small_cnn.parts("init-tickets", Options, build, OUTLINE)
+    inits: tuple[str, ...] = option(INITS, help="Words of lotterylab list inits", choices=ALL_INITS)
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
     rows = [row for seed in options.all_seeds for init in options.inits for row in _rows(options, data, init, seed)]
+    on = data.spec.title
     return Plan(
-        name="init-tickets",
-        title=f"Tickets by initialisation, shallow CNN with {ACTIVATION} on {title}, {options.epochs} epochs a run",
-        question=QUESTION,
+        title=f"Tickets by initialisation, shallow CNN with {ACTIVATION} on {on}, {options.epochs} epochs a run",
         rows=tuple(rows),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -95,7 +82,7 @@ def _rows(options: Options, data: Data, init: str, seed: int) -> Iterator[Row]:
     yield from ladder.rows("iterative", small_cnn.tickets(dense, options, seed), ("reinitialised", "random-mask"))
     for name, share in ((AT_ONCE, 1.0), (AT_ONCE_EARLY, EARLY)):
         run = replace(dense, start=dense.at("start"), mask=cuts[share])
-        ticket = Ticket(round=small_cnn.Options.rounds, run=run, found_by=(dense,))
+        ticket = Ticket(round=ROUND, run=run, found_by=(dense,))
         yield ladder.ticket_row(name, ticket)
 
 
@@ -232,4 +219,7 @@ OUTLINE = Outline(
         "Orthogonal and He weights are larger than the others; tanh saturates with them.",
         if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
     ),
+)
+STUDY = Study(
+    name="init-tickets", question=QUESTION, options=Options, data=small_cnn.SPEC, build=build, outline=OUTLINE
 )

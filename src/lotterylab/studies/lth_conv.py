@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
 
-from lotterylab.asking.arguments import NUMBER, WHOLE
-from lotterylab.asking.sized import Parts, SizedRequest
-from lotterylab.data import Cifar10
+from lotterylab.asking.choices import cifar10
+from lotterylab.asking.options import SizedOptions, number_of_seeds, sized
+from lotterylab.asking.study import Study
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
@@ -45,61 +44,33 @@ MARGIN = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """``width``: times the channels and units of Conv-2.  ``steps``: optimizer steps of each run."""
+class Options(SizedOptions):
+    """What may be asked of the study."""
 
-    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {"steps": 300, "rounds": 4, "seeds": 2, "width": 0.25},
-        "standard": {},  # the defaults
-        "paper": {"steps": 20_000, "rounds": 20, "seeds": 5, "width": 1.0},
-    }
-
-    steps: int = 5_000
-    rounds: int = 14
-    width: float = 0.25
-    seeds: int = 3
-    first_seed: int = 0
+    steps: int = sized(quick=300, standard=5_000, paper=20_000, help="Optimizer steps of each run")
+    rounds: int = sized(
+        quick=4,
+        standard=14,
+        paper=20,
+        help="Rounds of pruning, 20 % each (convolutions and output 10 %); 14 leave about 4.6 %",
+    )
+    seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
+    width: float = sized(quick=0.25, standard=0.25, paper=1.0, help="Times the channels and units of Conv-2")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request(SizedRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    steps: Annotated[int | None, WHOLE] = None
-    """Optimizer steps of each run: 300, 5,000, 20,000 by size."""
-    rounds: Annotated[int | None, WHOLE] = None
-    """Rounds of pruning, 20 % each (convolutions and output 10 %): 4, 14, 20 by size; 14 leave about 4.6 %."""
-    width: Annotated[float | None, NUMBER] = None
-    """Times the channels and units of Conv-2: a quarter, and 1 at the paper's size."""
-
-    def parts(self) -> Parts:
-        """CIFAR-10@5000; 45,000 training images at the paper's size."""
-        sizes = (45_000, 5_000, 10_000) if self.size == "paper" else (5_000, 1_000, 5_000)
-        return Parts(
-            name="lth-conv",
-            spec=Cifar10(train=sizes[0], validation=sizes[1], test=sizes[2]),
-            options=Options,
-            sizes=Options.SIZES,
-            build=build,
-            outline=OUTLINE,
-        )
-
-
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
     model = ConvN(depth=2, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
+    on = data.spec.title
     return Plan(
-        name="lth-conv",
-        title=f"The lottery ticket hypothesis, Conv-2 at width {options.width:g} on {title}, {options.steps:,} steps",
-        question=QUESTION,
+        title=f"The lottery ticket hypothesis, Conv-2 at width {options.width:g} on {on}, {options.steps:,} steps",
         rows=tuple(
             row
-            for seed in range(options.first_seed, options.first_seed + options.seeds)
+            for seed in options.all_seeds
             for row in rows("Conv-2", model, recipe(options.steps, 2e-4), RATE, data, seed=seed, **rounds)
         ),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -173,3 +144,4 @@ OUTLINE = Outline(
         "All levels of a seed share its initial weights and data order, so levels are not independent of each other.",
     ),
 )
+STUDY = Study(name="lth-conv", question=QUESTION, options=Options, data=cifar10, build=build, outline=OUTLINE)

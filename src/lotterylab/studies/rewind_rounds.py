@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from lotterylab.asking.arguments import shown_as
-from lotterylab.asking.sized import Parts
+from lotterylab.asking.options import option
+from lotterylab.asking.study import Study
+from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.charts import Chart
@@ -47,33 +47,19 @@ WITH_RANDOM = ("reset", SEVEN, "rising", "falling")  # random masks of the same 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(small_cnn.Options):
-    """``activation``: of the network."""
+    """What may be asked of the study."""
 
-    activation: str = "relu"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(small_cnn.SmallCnnRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    activation: Annotated[str | None, shown_as("ACTIVATION")] = None
-    """A word of lotterylab list activations; default relu."""
-
-    def parts(self) -> Parts:
-        """CIFAR-10@5000."""
-        return small_cnn.parts("rewind-rounds", Options, build, OUTLINE)
+    activation: str = option("relu", help="A word of lotterylab list activations", choices=ACTIVATIONS)
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
     rows = [row for seed in options.all_seeds for row in _rows(options, data, seed)]
+    on = data.spec.title
     return Plan(
-        name="rewind-rounds",
-        title=f"Rewind points by round, shallow CNN ({options.activation}) on {title}, {options.epochs} epochs a run",
-        question=QUESTION,
+        title=f"Rewind points by round, shallow CNN ({options.activation}) on {on}, {options.epochs} epochs a run",
         rows=tuple(rows),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -182,4 +168,7 @@ OUTLINE = Outline(
         "A rewound run trains T - k steps: a far point is a shorter training.",
         if_below("images", 45_000, "{value} training images: at scale it may be otherwise."),
     ),
+)
+STUDY = Study(
+    name="rewind-rounds", question=QUESTION, options=Options, data=small_cnn.SPEC, build=build, outline=OUTLINE
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
 
 from lotterylab.analysis import Barrier
-from lotterylab.asking.arguments import NUMBER, WHOLE
-from lotterylab.asking.sized import Parts, SizedRequest, cifar10
+from lotterylab.asking.choices import cifar10
+from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
+from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, NamedStream
 from lotterylab.models import ResNet
@@ -43,37 +43,13 @@ APART = Barrier(points=11, statistics="estimated")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """``width``: times the channels of ResNet-20.  ``epochs``: of every run."""
+class Options(SizedOptions):
+    """What may be asked of the study; the paper's 85 epochs are 29,920 steps."""
 
-    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {"epochs": 2, "seeds": 2, "width": 0.25},
-        "standard": {},  # the defaults
-        "paper": {"epochs": 85, "seeds": 5, "width": 1.0},  # of 352 steps: 29,920
-    }
-
-    epochs: int = 40
-    seeds: int = 3
-    first_seed: int = 0
-    width: float = 0.25
-    rounds: int = LAST
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(SizedRequest):
-    """Options that say what is studied; the same ones name the same results."""
-
-    epochs: Annotated[int | None, WHOLE] = None
-    """Epochs of each run: 2, 40, 85 by size."""
-    rounds: Annotated[int | None, WHOLE] = None
-    """Rounds of pruning, half of what is left each; default 3."""
-    width: Annotated[float | None, NUMBER] = None
-    """Times the channels of ResNet-20: a quarter, and 1 at the paper's size."""
-
-    def parts(self) -> Parts:
-        """CIFAR-10@5000; the whole training set at the paper's size."""
-        spec = cifar10(self.size)
-        return Parts(name="rewinding", spec=spec, options=Options, sizes=Options.SIZES, build=build, outline=OUTLINE)
+    epochs: int = sized(quick=2, standard=40, paper=85, help="Epochs of each run")
+    seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
+    width: float = sized(quick=0.25, standard=0.25, paper=1.0, help="Times the channels of ResNet-20")
+    rounds: int = option(LAST, help="Rounds of pruning, half of what is left each")
 
 
 def recipe(epochs: int, *, rate: float = 0.1, warm_up: bool = False) -> Recipe:
@@ -95,16 +71,12 @@ def recipe(epochs: int, *, rate: float = 0.1, warm_up: bool = False) -> Recipe:
     )
 
 
-def build(options: Options, data: Data, *, title: str, notes: tuple[str, ...] = ()) -> Plan:
+def build(options: Options, data: Data) -> Plan:
     """The plan; seed by seed."""
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
     return Plan(
-        name="rewinding",
-        title=f"Rewinding, ResNet-20 at width {options.width:g} on {title}, {options.epochs} epochs a run",
-        question=QUESTION,
-        rows=tuple(row for seed in seeds for row in _rows(options, data, seed)),
+        title=f"Rewinding, ResNet-20 at width {options.width:g} on {data.spec.title}, {options.epochs} epochs a run",
+        rows=tuple(row for seed in options.all_seeds for row in _rows(options, data, seed)),
         predictions=PREDICTIONS,
-        notes=notes,
     )
 
 
@@ -149,3 +121,6 @@ def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int)
 def _tuning(steps: int) -> Recipe:
     """So many steps, as rewinding trains, at the last rate of the dense run.   [renda2020comparing, section 2]"""
     return replace(recipe(1, rate=0.001), epochs=0, steps=steps, schedule=Constant())
+
+
+STUDY = Study(name="rewinding", question=QUESTION, options=Options, data=cifar10, build=build, outline=OUTLINE)

@@ -6,69 +6,36 @@ the same rates for all.  50 % a round gives few levels that lie far apart: 50, 2
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from lotterylab.asking.arguments import WHOLE
-from lotterylab.asking.sized import Parts, SizedRequest
+from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
-from lotterylab.plan.plan import Plan
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
-from lotterylab.reading.outline import Outline
 from lotterylab.studies.levels import Ladder
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import FractionDrops
 
 RATE = Rate(share=0.5)
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 TRIAL_SEED = 1_000  # of the trials of the learning rate; no seed of the studies
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """``epochs``: of every run, dense and pruned.  ``rounds``: of pruning, half of what is left each.  ``rates``: to
-    choose from."""
+class Options(SizedOptions):
+    """What may be asked of each of the studies."""
 
-    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {"epochs": 4, "rounds": 2, "seeds": 2},
-        "standard": {},  # the defaults
-        "paper": {"epochs": 120, "rounds": 5, "seeds": 5},
-    }
-
-    epochs: int = 30
-    rounds: int = 4
-    rates: tuple[float, ...] = RATES
-    seeds: int = 5
-    first_seed: int = 0
-
-    @property
-    def all_seeds(self) -> range:
-        """The seeds."""
-        return range(self.first_seed, self.first_seed + self.seeds)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SmallCnnRequest(SizedRequest):
-    """Abstract.  Options that say what is studied; the same ones name the same results."""
-
-    epochs: Annotated[int | None, WHOLE] = None
-    """Epochs of each run: 4, 30, 120 by size."""
-    rounds: Annotated[int | None, WHOLE] = None
-    """Rounds of pruning, half of what is left each: 2, 4, 5 by size."""
+    epochs: int = sized(quick=4, standard=30, paper=120, help="Epochs of each run, dense and pruned")
+    rounds: int = sized(quick=2, standard=4, paper=5, help="Rounds of pruning, half of what is left each")
+    seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
+    rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
 
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
-
-
-def parts(name: str, options: type[Options], build: Callable[..., Plan], outline: Outline) -> Parts:
-    """A study on CIFAR-10@5000."""
-    return Parts(name=name, spec=SPEC, options=options, sizes=Options.SIZES, build=build, outline=outline)
 
 
 def dense_run(options: Options, data: Data, seed: int, *, activation: str, init: str) -> Train:

@@ -1,0 +1,94 @@
+"""Values and types: whether a value is one of a type, and what a word of a command line means."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from numbers import Real
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+SIMPLE = (int, float, bool, str)
+
+
+def fit(value: Any, kind: Any) -> Any:
+    """``value`` as one of the type ``kind``; a ``ValueError`` where it is none."""
+    if kind is Any:
+        return value
+    if kind is float and isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    if kind in (str, Path) and isinstance(value, os.PathLike | str):
+        return kind(os.fspath(value))
+    if kind in SIMPLE or kind is NoneType:
+        if type(value) is kind:
+            return value
+    elif get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+    elif get_origin(kind) is tuple and isinstance(value, tuple | list):
+        parts = get_args(kind)
+        kinds = parts[:1] * len(value) if Ellipsis in parts else parts
+        return tuple(fit(item, part) for item, part in zip(value, kinds, strict=True))
+    elif kind is tuple and isinstance(value, tuple | list):
+        return tuple(value)
+    elif get_origin(kind) in (Union, UnionType):
+        for part in get_args(kind):
+            try:
+                return fit(value, part)
+            except ValueError:
+                continue
+    elif isinstance(get_origin(kind) or kind, type) and isinstance(value, get_origin(kind) or kind):
+        return value
+    raise ValueError(value)
+
+
+def in_words(kind: Any) -> str:
+    """What an option of the type takes, in words."""
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(in_words(part) for part in get_args(kind) if part is not NoneType)
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    if get_origin(kind) is tuple:
+        return f"a list, each {in_words(get_args(kind)[0])}"
+    return {int: "a whole number", float: "a number", bool: "true or false", tuple: "a list"}.get(kind, "text")
+
+
+def read(words: list[str], kind: Any) -> Any:
+    """Words as a value of the type; a ``ValueError`` with the word that is none."""
+    if get_origin(kind) in (Union, UnionType):
+        if NoneType in get_args(kind) and words == ["None"]:
+            return None
+        for part in (part for part in get_args(kind) if part is not NoneType):
+            with contextlib.suppress(ValueError):
+                return read(words, part)
+        raise ValueError(" ".join(words))
+    if kind is tuple or get_origin(kind) is tuple:
+        parts = get_args(kind) or (str, Ellipsis)
+        kinds = parts[:1] * len(words) if Ellipsis in parts else parts
+        if len(kinds) != len(words):
+            raise ValueError(" ".join(words))
+        return tuple(read([word], part) for word, part in zip(words, kinds, strict=True))
+    (word,) = words
+    if kind is bool:
+        known: Iterable[Any] = (True, False)
+    elif get_origin(kind) is Literal:
+        known = get_args(kind)
+    else:
+        try:
+            return kind(word) if kind in (int, float, Path) else word
+        except ValueError:
+            raise ValueError(word) from None
+    for value in known:
+        if str(value).lower() == word.lower():
+            return value
+    raise ValueError(word)
+
+
+def tuple_in(kind: Any) -> tuple[Any, ...]:
+    """The parts of a tuple behind ``| None``; a tuple of anything is one of texts."""
+    if kind is tuple:
+        return (str, Ellipsis)
+    inside = [part for part in get_args(kind) if get_origin(part) is tuple]
+    return get_args(inside[0]) if get_origin(kind) in (Union, UnionType) and inside else ()
