@@ -18,7 +18,7 @@ from lotterylab.errors import UsageError
         ({"sparsities": 0.5}, "sparsities = 0.5 was found; it takes a list, each a number"),
         ({"methods": "snip"}, "methods = 'snip' was found; it takes a list"),
         ({"preset": "tiny"}, "preset = 'tiny' was found; it takes one of full, small"),
-        ({"workers": -1}, "-1 workers: at least 1 is needed"),
+        ({"workers": -1}, "-1 workers were asked for: at least 1 is needed"),
     ],
 )
 def test_wrong_options_from_python_are_refused_as_the_command_refuses_them(options, said, tmp_path):
