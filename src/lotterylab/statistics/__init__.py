@@ -1,0 +1,38 @@
+"""Statistics for a few seeds: intervals, paired differences, equivalence, families of tests, spreads, and power.
+
+A value is one number for a seed, already averaged over whatever else varies, because runs that share a seed are not
+independent.  The t and F tests suppose that these numbers are roughly normal.
+"""
+
+from lotterylab.statistics.families import JointTest, holm, repeated_measures
+from lotterylab.statistics.means import (
+    Interval,
+    differences,
+    equivalence_p_value,
+    equivalent,
+    p_value,
+    paired,
+    t_interval,
+)
+from lotterylab.statistics.pairs import McNemar, PitmanMorgan, mcnemar, pitman_morgan
+from lotterylab.statistics.planning import power, power_note, seeds_needed
+
+__all__ = [
+    "Interval",
+    "JointTest",
+    "McNemar",
+    "PitmanMorgan",
+    "differences",
+    "equivalence_p_value",
+    "equivalent",
+    "holm",
+    "mcnemar",
+    "p_value",
+    "paired",
+    "pitman_morgan",
+    "power",
+    "power_note",
+    "repeated_measures",
+    "seeds_needed",
+    "t_interval",
+]

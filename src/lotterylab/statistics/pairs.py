@@ -1,0 +1,120 @@
+"""Pairs of arms that share their seeds: which of two fails more often, which of two spreads more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lotterylab.statistics.student import below, finite, mean_and_sd
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class McNemar:
+    """What ``mcnemar`` finds.
+
+    Args:
+        only_a: seeds of which a is true and b is not.
+        only_b: seeds of which b is true and a is not.
+        n: the seeds that both have.
+        p: the exact two-sided p value of "a and b are true equally often".
+
+    Examples:
+        >>> mcnemar({0: True, 1: True}, {0: False, 1: True})
+        McNemar(only_a=1, only_b=0, n=2, p=1.0)
+    """
+
+    only_a: int
+    only_b: int
+    n: int
+    p: float
+
+
+def mcnemar(a: Mapping[Key, bool], b: Mapping[Key, bool]) -> McNemar:
+    """Return McNemar's exact test of two yes-or-no outcomes on the same seeds.
+
+    Seeds on which both agree say nothing.  Under the null hypothesis each other seed is a fair coin, so p is that of
+    a two-sided binomial test with probability 1/2.   [mcnemar1947note]
+
+    Args:
+        a: seed -> whether it is so in the first arm, such as "the ticket beats a random mask by 0.01".
+        b: seed -> whether it is so in the second arm.
+
+    Raises:
+        ValueError: no seed is common to both.
+
+    Examples:
+        >>> failed = {seed: seed < 7 for seed in range(10)}
+        >>> mended = {seed: seed < 1 for seed in range(10)}
+        >>> mcnemar(failed, mended).p  # 6 seeds to 0: 2 / 2^6
+        0.03125
+    """
+    seeds = [seed for seed in a if seed in b]
+    if not seeds:
+        raise ValueError("no seed is common to both arms: a paired test needs at least one.")
+    only_a = sum(bool(a[seed]) and not b[seed] for seed in seeds)
+    only_b = sum(bool(b[seed]) and not a[seed] for seed in seeds)
+    apart = only_a + only_b
+    tail = sum(math.comb(apart, count) for count in range(min(only_a, only_b) + 1))
+    return McNemar(only_a=only_a, only_b=only_b, n=len(seeds), p=min(1.0, 2 * tail / 2**apart))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PitmanMorgan:
+    """What ``pitman_morgan`` finds.
+
+    Args:
+        sd_a: the standard deviation of a over seeds, with n - 1.
+        sd_b: the standard deviation of b.
+        n: the seeds that both have.
+        p: the two-sided p value of "a and b have the same variance".
+
+    Examples:
+        >>> found = pitman_morgan({0: 1.0, 1: 5.0, 2: 9.0, 3: 2.0}, {0: 4.0, 1: 5.0, 2: 5.5, 3: 4.5})
+        >>> found.sd_a > found.sd_b, found.n
+        (True, 4)
+    """
+
+    sd_a: float
+    sd_b: float
+    n: int
+    p: float
+
+
+def pitman_morgan(a: Mapping[Key, float], b: Mapping[Key, float]) -> PitmanMorgan:
+    """Return the test of Pitman and Morgan that two arms on the same seeds have the same variance.
+
+    cov(a + b, a - b) = var(a) - var(b), so the variances are equal where the sum and the difference are not
+    correlated.  With r that correlation, t = r sqrt((n - 2) / (1 - r^2)) has n - 2 degrees of freedom.
+    [pitman1939note; morgan1939test]
+
+    Args:
+        a: seed -> number.
+        b: seed -> number.
+
+    Raises:
+        ValueError: fewer than 3 seeds are common to both, or a number is not finite.
+
+    Examples:
+        >>> plain = {0: 0.71, 1: 0.52, 2: 0.68, 3: 0.44, 4: 0.75, 5: 0.31}
+        >>> mended = {0: 0.72, 1: 0.70, 2: 0.73, 3: 0.69, 4: 0.71, 5: 0.70}
+        >>> round(pitman_morgan(plain, mended).p, 5)
+        7e-05
+    """
+    seeds = [seed for seed in a if seed in b]
+    if len(seeds) < 3:
+        raise ValueError(f"{len(seeds)} seeds are common to both arms: this test needs at least 3.")
+    first, second = finite(a[seed] for seed in seeds), finite(b[seed] for seed in seeds)
+    sums = [x + y for x, y in zip(first, second, strict=True)]
+    gaps = [x - y for x, y in zip(first, second, strict=True)]
+    (of_sums, sd_sums), (of_gaps, sd_gaps) = mean_and_sd(sums), mean_and_sd(gaps)
+    sd_a, sd_b, n = mean_and_sd(first)[1] or 0.0, mean_and_sd(second)[1] or 0.0, len(seeds)
+    if not sd_sums or not sd_gaps:  # one arm is the other one moved or turned over
+        return PitmanMorgan(sd_a=sd_a, sd_b=sd_b, n=n, p=1.0)
+    shared = math.fsum((s - of_sums) * (g - of_gaps) for s, g in zip(sums, gaps, strict=True)) / (n - 1)
+    r = max(-1.0, min(1.0, shared / (sd_sums * sd_gaps)))
+    p = 0.0 if abs(r) == 1 else 2 * below(-abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2)
+    return PitmanMorgan(sd_a=sd_a, sd_b=sd_b, n=n, p=p)
