@@ -56,7 +56,8 @@ def _tensors(path: Path) -> str:
 
 
 def _mask(path: Path) -> str:
-    from lotterylab.masks.algebra import load_mask, sparsity
+    from lotterylab.masks.algebra import sparsity
+    from lotterylab.masks.files import load_mask
 
     return f"{sparsity(load_mask(path))}"
 

@@ -43,6 +43,19 @@ def test_the_readme_prints_what_it_promises(monkeypatch, tmp_path, capsys):
     assert "moved | 1 of 2 removed weights" in said
 
 
+def test_the_plan_of_ten_lines_prints_what_its_page_shows(monkeypatch, tmp_path, capsys):
+    page = ROOT / "docs" / "plans.md"
+    first, *_ = blocks(page)
+    assert len([line for line in first.splitlines() if line.strip()]) <= 10
+    monkeypatch.chdir(tmp_path)
+    exec(compile(first, str(page), "exec"), {})
+    shown, *_ = re.findall(r"```text\n(.*?)```", page.read_text(), flags=re.S)
+    printed = capsys.readouterr().out
+    pace = re.compile(r"About .+? here")  # the time differs by machine, and the accuracy may in its last digits
+    assert pace.sub("", printed).splitlines()[:2] == pace.sub("", shown).splitlines()[:2]
+    assert float(printed.splitlines()[2].split()[0]) == pytest.approx(float(shown.splitlines()[2].split()[0]), abs=0.05)
+
+
 @pytest.mark.parametrize(
     "page", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
 )

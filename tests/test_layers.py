@@ -19,12 +19,15 @@ PACKAGE = ROOT / "src" / "lotterylab"
 
 # rooms, by the first part of a module's name; a room imports from earlier layers and from its own
 LAYERS: tuple[set[str], ...] = (
-    {"version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks", "statistics"},
-    {"data", "models", "network", "views", "criteria", "training", "analysis", "auditing", "plan", "procedures"},
+    {
+        *("version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks", "statistics"),
+        *("homes", "network", "views", "protocols"),
+    },
+    {"data", "models", "criteria", "training", "analysis", "auditing", "plan", "procedures"},
     {"engine", "library"},
     {"reading"},
     {"asking", "studies"},
-    {"report", "fetch", "tracking"},
+    {"report", "fetch", "tracking", "own_plans"},
     {"commands"},
     {"__main__", "__init__"},
 )

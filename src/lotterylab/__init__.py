@@ -7,60 +7,59 @@
 Importing the package imports no torch; a name is loaded when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lotterylab.homes import offered
 from lotterylab.version import __version__
 
 if TYPE_CHECKING:
-    from lotterylab import criteria
+    from lotterylab import analysis, criteria, data, masks, models, plan, statistics
     from lotterylab.asking.notebook import run_study
     from lotterylab.asking.tickets import tickets
     from lotterylab.auditing import audit
     from lotterylab.library import effective_sparsity, prune, score
-    from lotterylab.masks.algebra import apply, load_mask, save_mask, sparsity
+    from lotterylab.masks.algebra import apply, sparsity
+    from lotterylab.masks.files import load_mask, save_mask
     from lotterylab.masks.select import select
     from lotterylab.training.attach import attach
 
 __all__ = [
     "__version__",
+    "analysis",
     "apply",
     "attach",
     "audit",
     "criteria",
+    "data",
     "effective_sparsity",
     "load_mask",
+    "masks",
+    "models",
+    "plan",
     "prune",
     "run_study",
     "save_mask",
     "score",
     "select",
     "sparsity",
+    "statistics",
     "tickets",
 ]
 
-_HOMES = {
-    "apply": "lotterylab.masks.algebra",
-    "attach": "lotterylab.training.attach",
-    "audit": "lotterylab.auditing",
-    "effective_sparsity": "lotterylab.library",
-    "load_mask": "lotterylab.masks.algebra",
-    "prune": "lotterylab.library",
-    "run_study": "lotterylab.asking.notebook",
-    "save_mask": "lotterylab.masks.algebra",
-    "score": "lotterylab.library",
-    "select": "lotterylab.masks.select",
-    "sparsity": "lotterylab.masks.algebra",
-    "tickets": "lotterylab.asking.tickets",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name == "criteria":
-        return import_module("lotterylab.criteria")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'lotterylab' has no attribute '{name}'")
+__getattr__, _ = offered(
+    __name__,
+    {
+        "lotterylab.masks.algebra": ("apply", "sparsity"),
+        "lotterylab.masks.files": ("load_mask", "save_mask"),
+        "lotterylab.masks.select": ("select",),
+        "lotterylab.training.attach": ("attach",),
+        "lotterylab.auditing": ("audit",),
+        "lotterylab.library": ("effective_sparsity", "prune", "score"),
+        "lotterylab.asking.notebook": ("run_study",),
+        "lotterylab.asking.tickets": ("tickets",),
+    },
+    rooms=("analysis", "criteria", "data", "masks", "models", "plan", "statistics"),
+)
 
 
 def __dir__() -> list[str]:

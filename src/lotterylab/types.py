@@ -10,11 +10,11 @@ Shape legend, used in every docstring and signature:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NewType
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
     State = NewType("State", dict[str, Tensor])  # parameters and buffers by their qualified name
     Mask = NewType("Mask", dict[str, Tensor])  # bool, True = kept
@@ -51,3 +51,60 @@ class Checkpoint:
     optimizer: dict[str, Tensor]
     kept: dict[str, State]
     metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Images uint8 ``(n, C, H, W)``, labels int64 ``(n,)``, and bool ``(n,)``: which images are only approximately
+    those of the data set's canonical copy.  n may be 0 for validation."""
+
+    images: Tensor
+    labels: Tensor
+    approximate: Tensor
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.labels)
+
+    def to(self, device: str | device) -> Split:
+        """The same split on a device."""
+        return Split(
+            images=self.images.to(device), labels=self.labels.to(device), approximate=self.approximate.to(device)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Train, validation and test, with how to normalise: ``(x / scale - mean) / std`` for a raw byte x.
+
+    ``mean`` and ``std`` hold one number per channel, on the scale 0..1; ``scale`` is the largest raw value.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float
+
+    def to(self, device: str | device) -> Dataset:
+        """The same data set, wholly on a device."""
+        return replace(
+            self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """What was read, kept with every result.
+
+    ``content``: SHA-256 over the very images, labels and flags used in all three splits, their sizes, and the
+    normalisation; it is part of a result's identity.  The same images in another file layout have the same content.
+    ``files``: (name, "md5:..." or "sha256:...") of each whole file that was read, of the kind that is published for it.
+    ``warnings``: one line each, to be shown with the results.
+    """
+
+    content: str
+    files: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...] = ()

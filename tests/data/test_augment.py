@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from lotterylab.data import Augment
 from lotterylab.data.augment import crops, windows
-from lotterylab.data.base import Dataset, Split
 from lotterylab.data.draws import EpochDraws
 from lotterylab.data.normalise import Normalise
 from lotterylab.errors import UsageError
+from lotterylab.types import Dataset, Split
 
 
 def dataset(images: torch.Tensor, *, scale: float = 255.0) -> Dataset:

@@ -13,8 +13,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from lotterylab.data import SPECS, Digits
-from lotterylab.data.base import DataSpec
 from lotterylab.errors import UsageError
+from lotterylab.protocols import DataSpec
 
 
 def source() -> tuple[np.ndarray, np.ndarray]:

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 import some_folders
 from lotterylab import rng
 from lotterylab.data import Folder
-from lotterylab.data.base import DataSpec
 from lotterylab.data.splits import stratified
 from lotterylab.errors import UsageError
 from lotterylab.plan.digest import digest, encode
+from lotterylab.protocols import DataSpec
 from some_folders import COUNTS, found, pixels, write
 
 

@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ("algebra", "counts", "granularity", "pools", "profiles", "scopes", "select")
+MODULES = ("algebra", "controls", "counts", "files", "granularity", "pools", "profiles", "scopes", "select")
 
 
 @pytest.mark.parametrize("name", [*(f"masks.{name}" for name in MODULES), "criteria.rounds", "library"])

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
-from lotterylab.data.base import Fingerprint
 from lotterylab.engine.local import Event
 from lotterylab.engine.records import Record
 from lotterylab.formats.text import shown, shown_lines
@@ -22,6 +21,7 @@ from lotterylab.report.readme import _row
 from lotterylab.report.standing import Standing
 from lotterylab.report.tidy import Gap, write
 from lotterylab.studies.activations_reading import OUTLINE
+from lotterylab.types import Fingerprint
 from some_plans import RUN
 from some_study import some_results, some_study
 

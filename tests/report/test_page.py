@@ -15,10 +15,10 @@ from statistics import fmean
 import pytest
 
 from lotterylab.auditing.alarms import Alarm
-from lotterylab.data.base import Fingerprint
 from lotterylab.report.context import ReportContext
 from lotterylab.report.page import report
 from lotterylab.studies.activations_reading import OUTLINE
+from lotterylab.types import Fingerprint
 from some_study import some_results, some_study
 
 SECTIONS = (

@@ -18,23 +18,39 @@ BATCH = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Barrier:
-    """Inputs: states "a" and "b" of one network, on a data set.
+    """How much the error rises on the straight line between the states "a" and "b".   [frankle2020linear, section 2]
 
         E_alpha = E((1 - alpha) W_a + alpha W_b)
         instability = max over alpha of E_alpha - (E_0 + E_1) / 2
         barrier     = max over alpha of E_alpha - ((1 - alpha) E_0 + alpha E_1)
 
-    ``points`` evenly spaced alpha with both ends, an odd number: the paper's 30 never hold alpha = 1/2, where the error
-    of a symmetric pair is highest.  ``split``: of which error and loss are taken.
-
-    ``statistics`` of batch norms between the ends: "interpolated" as the weights are, or "estimated" anew on the
-    training images (means of the batches' own statistics).  The two differ, and the choice changes the barrier.
+    States are dicts of tensors by name, of the same shapes.
 
     - ``errors``, ``losses``: at each of ``alphas``; error is a fraction of images, loss the mean cross-entropy.
     - ``instability``, ``loss_instability``: the paper's, with a and b two trainings of one state in two data orders; a
       network is called stable below 0.02.  Where the ends differ it is above 0 even if nothing lies between them.
     - ``barrier``, ``loss_barrier``: above the straight line between the ends, so that it is 0 where there is none, as
       in every convex problem.  Where the ends are equal, the two are the same.
+
+    Differs from the paper: its 30 points never hold alpha = 1/2, where the error of a symmetric pair is highest.
+
+    Args:
+        points: evenly spaced alpha with both ends, an odd number.
+        split: whose error and loss are taken.
+        statistics: of batch norms between the ends: "interpolated" as the weights are, or "estimated" anew on the
+            training images (means of the batches' own statistics).  The choice changes the barrier.
+
+    Raises:
+        UsageError: a word that is not known, or a number of points that is even or below 3.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.network import network
+        >>> spec, data = ll.models.Mlp(shape=(1, 8, 8), widths=()), ll.data.Digits(test=50).load(None)
+        >>> a, b = (spec.initial(seed, "init", "named") for seed in (0, 1))
+        >>> found = Barrier(points=3)({"a": a, "b": b}, {"a": network(spec.build())}, data)
+        >>> found["alphas"], found["loss_barrier"]  # logistic regression is convex
+        ([0.0, 0.5, 1.0], 0.0)
     """
 
     version: ClassVar[int] = 1

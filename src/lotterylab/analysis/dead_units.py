@@ -12,16 +12,35 @@ from lotterylab.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class DeadUnits:
-    """Input: the state "state", on a data set.  Hidden layers are all prunable layers but the last.
+    """Which units of the state "state" are dead on a data set, and how many zero gradients they explain.
 
-    A unit (a channel of a convolution, an output of a linear layer) is *dead* when its pre-activation is at most
-    zero on every training image and at every place, so that under ReLU it and its gradient are exactly zero.
+    Hidden layers are all prunable layers but the last.  A unit (a channel of a convolution, an output of a linear
+    layer) is *dead* when its pre-activation is at most zero on every training image and at every place, so that under
+    ReLU it and its gradient are exactly zero.  The state is a dict of tensors by name.
 
     - ``dead_share``, ``dead_by_layer``: dead units over units.
     - ``zero_gradient_share``: weights whose gradient on ``batch`` is exactly zero.
     - ``explained_share``: of those, the share that enters or leaves a dead unit.  The hypothesis "zero gradients come
       from dead units" is refuted where this is low.
     - ``expected_share``: the share of ALL weights that enter or leave a dead unit: what chance would explain.
+
+    Args:
+        batch: which images the gradients are taken on, such as ``PerClass(count=10)``.
+        seed: of the batch.
+
+    Raises:
+        UsageError: when it measures, if a hidden layer was never called.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.data.scoring import PerClass
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> state["fc.0.bias"][:5] = -1000.0
+        >>> quantity = DeadUnits(batch=PerClass(count=2), seed=0)
+        >>> quantity({"state": state}, {"state": net}, ll.data.Digits().load(None))["dead_by_layer"]
+        {'fc.0.weight': 0.25}
     """
 
     version: ClassVar[int] = 1

@@ -27,18 +27,32 @@ POOLS = {f"{kind}max_pool{axes}d": f"{kind}avg_pool{axes}d" for kind in ("", "ad
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveSparsity:
-    """Inputs: mask "mask" and a state "state" of the network, on a data set, for the size of an image.
+    """How sparse a network really is: the mask "mask" and a state "state", on a data set for the size of an image.
 
     A kept weight is *effective* when a path of kept weights leads from an input through it to an output.  The kept
     weights of a layer are set to one positive number, biases to 0, activations and norms are left out and maxima become
-    means.  Then the sum of the outputs for an input of ones counts paths, and its slope at a weight is zero exactly
-    where none goes through it.  The paper's number is 1; here it is such that sums stay near 1 however deep the network
-    is.  Of activations, norms and pools those of torch.nn are known; a maximum taken in another way hides paths.
-    [vysogorets2023connectivity, section 3]
+    means.  Then the sum of the outputs for an input of ones, (1, C, H, W), counts paths, and its slope at a weight is
+    zero exactly where none goes through it.  The paper's number is 1; here it is such that sums stay near 1 however
+    deep the network is.  The activations, norms and pools of torch.nn are known; a maximum taken in another way hides
+    paths. [vysogorets2023connectivity, section 3]
 
     - ``sparsity``: removed over all entries of the masked tensors.
     - ``effective``: removed or on no path, over all.
     - ``idle``: kept and on no path, over all; ``idle_by_layer``: over the entries of each layer.
+
+    Raises:
+        UsageError: when it measures, if the paths of the network cannot be counted.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> mask = ll.masks.ones(state, net.prunable)
+        >>> mask["fc.0.weight"][:5] = False  # five hidden units have no input left
+        >>> found = EffectiveSparsity()({"state": state, "mask": mask}, {"mask": net}, ll.data.Digits().load(None))
+        >>> found["idle_by_layer"]
+        {'fc.0.weight': 0.0, 'fc.1.weight': 0.25}
     """
 
     version: ClassVar[int] = 1

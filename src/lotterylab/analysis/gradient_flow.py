@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientFlow:
-    """Input: the state "state".  On the first ``images`` training images, in evaluation mode, for each layer with a
-    weight W^i and s^i = W^i z^i + b^i:
+    """How gradients and activations change from layer to layer.   [glorot2010understanding, section 4]
+
+    The input is the state "state".  On the first ``images`` training images, (B, C, H, W), in evaluation mode, for each
+    layer with a weight W^i and s^i = W^i z^i + b^i:
 
     - ``forward_variance``: of s^i over units and images.
     - ``backward_variance``: of dCost/ds^i over units and images, for the cost of each image by itself (the gradient of
@@ -24,6 +26,21 @@ class GradientFlow:
     - ``weight_gradient_variance``: of dCost/dW^i of the mean cost over the entries: figures 8 and 9 (its root).
 
     The cost is the cross-entropy, as in the paper's -log P(y | x).
+
+    Args:
+        images: how many training images.
+
+    Raises:
+        UsageError: when it measures, if the last prunable layer's outputs are not the logits.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> found = GradientFlow(images=50)({"state": state}, {"state": net}, ll.data.Digits().load(None))
+        >>> list(found), list(found["forward_variance"])
+        (['forward_variance', 'backward_variance', 'weight_gradient_variance'], ['fc.0.weight', 'fc.1.weight'])
     """
 
     version: ClassVar[int] = 1

@@ -14,16 +14,32 @@ from lotterylab.masks import algebra
 
 @dataclass(frozen=True, kw_only=True)
 class GradientNorm:
-    """Inputs: a state "state", and a mask "mask" of its weights.
+    """How much gradient a pruned network keeps.   [wang2020picking, eq. 5]
 
-    With L the mean cross-entropy over ``batch``, in evaluation mode, and g its gradient by the masked weights:
+    The inputs are a state "state" and a mask "mask" of its weights, dicts of tensors by name.  With L the mean
+    cross-entropy over ``batch``, in evaluation mode, and g its gradient by the masked weights:
 
     - ``whole``: ||g(theta)||^2, of the network as it is.
     - ``pruned``: ||m * g(m * theta)||^2, of the pruned network over the weights that it trains: how fast its loss falls
       in the first instant of training.
     - ``ratio``, ``log10_ratio``: pruned over whole; None where whole, or for the logarithm pruned, is 0.
 
-    The paper's logits are divided by 200 while it scores; these are not, since the training's are not either.
+    Differs from the paper: its logits are divided by 200 while it scores; these are not, since the training's are not.
+
+    Args:
+        batch: which images the gradients are taken on, such as ``PerClass(count=10)``.
+        seed: of the batch.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.data.scoring import PerClass
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> values = {"state": state, "mask": ll.masks.ones(state, net.prunable)}
+        >>> quantity = GradientNorm(batch=PerClass(count=2), seed=0)
+        >>> quantity(values, {"state": net}, ll.data.Digits().load(None))["ratio"]
+        1.0
     """
 
     version: ClassVar[int] = 1

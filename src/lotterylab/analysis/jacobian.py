@@ -11,8 +11,9 @@ from lotterylab.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class JacobianSingularValues:
-    """Input: the state "state" of a network whose hidden layers are linear layers.  Of each of them, on the first
-    ``images`` test images, the singular values of
+    """How much each hidden linear layer stretches its inputs.   [glorot2010understanding, section 4.2.1]
+
+    The input is the state "state".  On the first ``images`` test images, (B, C, H, W), the singular values of
 
         J^i = d z^(i+1) / d z^i = diag(f'(s^i)) W^i,    z^(i+1) = f(s^i)
 
@@ -20,7 +21,22 @@ class JacobianSingularValues:
     - ``average``: of ``mean`` over the layers; the paper has about 0.8 for the normalized initialisation of tanh and
       0.5 for the standard one.
 
-    ``activation``: the word for f.
+    Args:
+        activation: the word for f.
+        images: how many test images.
+
+    Raises:
+        UsageError: when it measures, if a hidden layer is not linear.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(activation="tanh", init="orthogonal", shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> quantity = JacobianSingularValues(activation="tanh")
+        >>> found = quantity({"state": state}, {"state": net}, ll.data.Digits().load(None))
+        >>> bool(found["largest"]["fc.0.weight"] <= 1)  # orthonormal rows, times slopes of at most 1
+        True
     """
 
     version: ClassVar[int] = 1

@@ -14,8 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Macs:
-    """Input: the state "state", on a data set, for the size of an image.  ``dense``: multiply-accumulates of a forward
-    pass of one image, by the name of the layer's weight; what ``macs`` counts, of convolutions and linear layers."""
+    """How many multiply-accumulates a forward pass of one image takes, for the state "state" on a data set.
+
+    ``dense`` has the counts by the name of the layer's weight, ``total`` their sum; convolutions and linear layers
+    count. The state is a dict of tensors by name; the size of an image, (C, H, W), is the data set's.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> Macs()({"state": state}, {"state": net}, ll.data.Digits().load(None))
+        {'dense': {'fc.0.weight': 1280, 'fc.1.weight': 200}, 'total': 1480}
+    """
 
     version: ClassVar[int] = 1
 

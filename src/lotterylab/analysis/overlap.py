@@ -11,11 +11,21 @@ from lotterylab.masks import algebra
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """Inputs: masks "a" and "b" of one network.  Compared over the tensors that both cover.
+    """How much the masks "a" and "b" of one network agree, compared with chance.
 
-    ``kappa``: Cohen's kappa of the two labels kept/removed: 1 for equal masks, 0 for what two independent masks of
-    these densities would give.  Densities over all tensors: masks that agree on how dense each layer is are above
-    chance for that alone.  ``iou``: kept in both over kept in either.  ``hamming``: the share of entries that differ.
+    Masks are dicts of bool tensors, compared over the tensors that both cover.
+
+    - ``kappa``: Cohen's kappa of the two labels kept/removed: 1 for equal masks, 0 for what two independent masks of
+      these densities would give.  Densities over all tensors: masks that agree on how dense each layer is are above
+      chance for that alone.
+    - ``iou``: kept in both over kept in either.
+    - ``hamming``: the share of entries that differ.
+
+    Examples:
+        >>> import torch
+        >>> a, b = {"w": torch.tensor([True, True, False, False])}, {"w": torch.tensor([True, False, True, False])}
+        >>> Overlap()({"a": a, "b": b}, {}, None)
+        {'kappa': 0.0, 'iou': 0.3333333333333333, 'hamming': 0.5}
     """
 
     version: ClassVar[int] = 1

@@ -16,8 +16,11 @@ GRID = 10.0  # the steepest slope of every activation lies within this distance 
 
 @dataclass(frozen=True, kw_only=True)
 class Activations:
-    """Input: the state "state".  Of each hidden layer (all prunable layers but the last) on the first ``images`` test
-    images, in evaluation mode, the values f(s) of all its units:
+    """What the hidden units of the state "state" do: their values, and how many are saturated.
+    [glorot2010understanding]
+
+    For each hidden layer (all prunable layers but the last) on the first ``images`` test images, (B, C, H, W), in
+    evaluation mode, the values f(s) of all its units:
 
     - ``mean``, ``std``, ``percentile_2``, ``percentile_98``: the lines and markers of the paper's figures 2, 3 and 10.
     - ``saturated``: the share with |f'(s)| at most 5 % of the largest slope of f: |tanh| above 0.975, sigmoid below
@@ -25,7 +28,20 @@ class Activations:
     - ``histogram``: counts in ``bins`` equal bins from ``low`` to ``high``: the activation's own range where it has
       two ends, else that of the values.  The paper's figure 4.
 
-    ``activation``: the word for f, which the state does not know.
+    Args:
+        activation: the word for f, which the state does not know.
+        images: how many test images.
+        bins: of the histogram.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> from lotterylab.network import network
+        >>> spec = ll.models.Mlp(activation="tanh", shape=(1, 8, 8), widths=(20,))
+        >>> state, net = spec.initial(0, "init", "named"), network(spec.build())
+        >>> quantity = Activations(activation="tanh", images=50)
+        >>> found = quantity({"state": state}, {"state": net}, ll.data.Digits().load(None))
+        >>> sum(found["histogram"]["fc.0.weight"]), found["low"]["fc.0.weight"]  # 50 images of 20 units
+        (1000, -1.0)
     """
 
     version: ClassVar[int] = 1

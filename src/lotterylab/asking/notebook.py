@@ -14,17 +14,30 @@ from lotterylab.reading.rows import Rows
 def run_study(name: str, *, store: str | Path, workers: int | None = None, **options: Any) -> Rows:
     """Compute what is missing of a study and return its rows.
 
-    ``run_study("activations", data="digits", preset="small", seeds=1, store="my-store")``; a study of your own is
-    named by its reference, ``"my_package.my_study:STUDY"``; ``options`` are those of the command.  ``workers``:
-    processes of one thread each (default: one for each core); 0 computes in this process, which knows the models and
-    criteria that were defined in it.  Interrupted (Ctrl-C), the same call goes on.  ``reading.table.render`` prints
-    the rows.
+    The same plan, store and numbers as the command's.  Interrupted (Ctrl-C), the same call goes on.
+    ``reading.table.render`` prints the rows.
+
+    Args:
+        name: the study, such as "activations", or the reference of your own, "my_package.my_study:STUDY".
+        store: the folder of results.
+        workers: processes of one thread each (default: one for each core); 0 computes in this process, which knows the
+            models and criteria that were defined in it.
+        options: those of the command: ``data="digits"``, ``preset="small"``, ``seeds=1``.
+
+    Returns:
+        The rows, each with labels and ``metric("train.test_accuracy")``.
 
     Raises:
         UsageError: for options that the command would refuse too.
         LotteryError: when runs failed; what is finished is kept.
         SystemRefusal: when the operating system refuses: a full disk, a file system without locks.
         KeyboardInterrupt: when interrupted.
+
+    Examples:
+        >>> run_study("activations", store="my-store", data="digits", sede=1)
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: no option of activations is named 'sede'. Did you mean 'seeds'? ...
     """
     from lotterylab.asking.catalogue import study_named
     from lotterylab.asking.options import lines

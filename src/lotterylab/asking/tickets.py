@@ -1,14 +1,4 @@
-"""Lottery tickets around a training loop of one's own: the plans of ``procedures``, with the user's functions.
-
-def init_fn(seed): ...                       # -> nn.Module
-def train_fn(module, run):                   # trains in place
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    with run.hold(optimizer):
-        for step in run.steps: ...           # the batch is a function of run.seed and step
-def eval_fn(module): ...                     # -> accuracy, or a dict of numbers
-
-found = tickets(init_fn, train_fn, eval_fn, steps=1000, sparsities=[0.5, 0.75, 0.9], store="my-store")
-"""
+"""Lottery tickets around a training loop of one's own: the plans of ``procedures``, with the user's functions."""
 
 from __future__ import annotations
 
@@ -102,6 +92,12 @@ def tickets(
         UsageError: a word or a number that means nothing, a criterion that needs data, a function without source or
             one that holds an object that has no name.
         RefusedError: another process computes in the store.
+
+    Examples:
+        >>> tickets(print, print, print, steps=10, sparsities=[0.5], store="tickets", procedure="one-shoot")
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: no procedure is named 'one-shoot'. Did you mean 'one-shot'? ...
     """
     from lotterylab.engine.here import run_here
 

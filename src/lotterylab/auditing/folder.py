@@ -28,8 +28,8 @@ from lotterylab.auditing.runs import Run, read_run
 from lotterylab.errors import UsageError
 from lotterylab.formats.blobs import SUFFIXES, read_tensors
 from lotterylab.formats.text import shown, shown_path
-from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share
+from lotterylab.masks.files import load_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -185,7 +185,7 @@ def _report(
 
 
 def _read(role: str, path: Path) -> Mapping[str, Tensor]:
-    return algebra.load_mask(path) if role in MASKS else read_tensors(path)
+    return load_mask(path) if role in MASKS else read_tensors(path)
 
 
 def _scored_on(run: Mapping[str, Any], where: str) -> list[Alarm]:

@@ -46,8 +46,18 @@ __all__ = [
 def check_criterion(criterion: Any) -> None:
     """Refuse a name or a class where a criterion is asked for.
 
+    Args:
+        criterion: what was given.
+
     Raises:
-        UsageError: says what to write instead.
+        UsageError: it is not an object that can be called; the error says what to write instead.
+
+    Examples:
+        >>> check_criterion(Magnitude())
+        >>> check_criterion("snip")
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: criterion is 'snip'; ... lotterylab.criteria.Snip().
     """
     named = ALL.get(criterion) if isinstance(criterion, str) else criterion
     if named is criterion and not isinstance(criterion, type) and callable(criterion):

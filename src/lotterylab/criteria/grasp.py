@@ -16,12 +16,21 @@ class Grasp:
 
     The paper's S(-theta) = -theta * (H g) is the first-order change of ||g||^2 when a weight is removed (the factor 2
     dropped), and it removes the HIGHEST S.  Here higher = keep, so the sign is turned.  H g is exact: the gradient of
-    ``<g, stop(g)>``, whose value is ||g||^2 and whose derivative is H stop(g).  Of a network that is pruned already,
-    H and g are those of the kept weights alone.
+    ``<g, stop(g)>``, whose value is ||g||^2 and whose derivative is H stop(g).  If the network is pruned already, H and
+    g are those of the kept weights alone.
 
     Differs from the authors' code: one batch instead of two class-sorted halves (the same sum without batch norm);
     the classifier is scored on the weights that are trained, not on fresh ones; no division by the sum of scores; ties
-    and counts are ``select``'s.  T matters for the ranking: it changes the softmax, not only the scale.
+    and counts are those of ``select``.
+
+    Args:
+        temperature: T.  It matters for the ranking, because it changes the softmax and not only the scale.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer, batch = torch.nn.Linear(8, 3), (torch.randn(20, 8), torch.randint(3, (20,)))
+        >>> round(ll.sparsity(ll.prune(layer, Grasp(temperature=200.0), 0.75, batch=batch)), 2)
+        0.75
     """
 
     version: ClassVar[int] = 1

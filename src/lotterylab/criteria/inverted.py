@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from lotterylab.types import Scores
-from lotterylab.views import View
+from lotterylab.views import Criterion, View
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inverted:
-    """``score = -criterion``: what it would keep goes first.   [frankle2021pruning, section 5]"""
+    """``score = -criterion``: what the criterion would keep goes first.   [frankle2021pruning, section 5]
 
-    criterion: Any
+    A control that must do worse, if the scores say anything.
+
+    Args:
+        criterion: the criterion to turn around.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer = torch.nn.Linear(4, 1, bias=False)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[0.5, -0.1, 0.2, -0.9]]))
+        >>> ll.prune(layer, Inverted(criterion=ll.criteria.Magnitude()), 0.5)["weight"]
+        tensor([[False,  True,  True, False]])
+    """
+
+    criterion: Criterion
 
     @property
     def needs_batch(self) -> bool:

@@ -12,9 +12,16 @@ from lotterylab.views import View
 
 @dataclass(frozen=True, kw_only=True)
 class Magnitude:
-    """``score = |w|``.   [frankle2019lottery, section 1]
+    """``score = |w|``: large weights stay.   [frankle2019lottery, section 1]
 
-    Of the trained weights in the lottery ticket procedure; of the initial ones it is "magnitude at initialisation".
+    The lottery ticket procedure scores trained weights; on initial weights this is "magnitude at initialisation".
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer = torch.nn.Linear(4, 1, bias=False)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[0.5, -0.1, 0.2, -0.9]]))
+        >>> ll.prune(layer, Magnitude(), 0.5)["weight"]
+        tensor([[ True, False, False,  True]])
     """
 
     version: ClassVar[int] = 1

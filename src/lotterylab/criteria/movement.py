@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 class Movement:
     """``score = |w_f - w_i|``, final and initial weight.   [zhou2019deconstructing, section 2, "movement"]
 
-    Not movement pruning, whose score is -sum w g over training.
+    It is not movement pruning, whose score is -sum w g over training.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer = torch.nn.Linear(3, 1, bias=False)
+        >>> before = {"weight": layer.weight.detach() + torch.tensor([[0.1, -0.4, 0.3]])}
+        >>> ll.prune(layer, Movement(), 0.34, initial=before)["weight"]
+        tensor([[False,  True,  True]])
     """
 
     version: ClassVar[int] = 1
@@ -33,7 +40,15 @@ class Movement:
 
 @dataclass(frozen=True, kw_only=True)
 class MagnitudeIncrease:
-    """``score = |w_f| - |w_i|``.   [zhou2019deconstructing, section 2, "magnitude increase"]"""
+    """``score = |w_f| - |w_i|``: weights that grew stay.   [zhou2019deconstructing, section 2, "magnitude increase"]
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer = torch.nn.Linear(3, 1, bias=False)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[0.5, -0.6, 0.3]]))
+        >>> ll.prune(layer, MagnitudeIncrease(), 0.34, initial={"weight": torch.tensor([[0.9, 0.2, 0.1]])})["weight"]
+        tensor([[False,  True,  True]])
+    """
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = False

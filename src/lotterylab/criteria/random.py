@@ -12,7 +12,14 @@ from lotterylab.words import check_words
 
 @dataclass(frozen=True, kw_only=True)
 class Random:
-    """``score ~ U[0, 1)``, independent of the weights."""
+    """``score ~ U[0, 1)``: a mask that knows nothing of the weights.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer = torch.nn.Linear(10, 10)
+        >>> ll.masks.kept(ll.prune(layer, Random(), 0.9, seed=3))
+        10
+    """
 
     version: ClassVar[int] = 1
     needs_batch: ClassVar[bool] = False
@@ -26,10 +33,23 @@ class Random:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomOfSign:
-    """Random, but weights of the sign ``first`` go before all others: a mask of one sign that knows nothing else.
+    """``score ~ U[0, 1)``, but all weights of one sign go before any other: a mask that knows the signs alone.
 
-    ``score ~ U[0, 1)`` for entries of that sign, ``1 + U[0, 1)`` for the rest.  A control for criteria that turn out to
-    test little but the sign of w, as the published activation study's ``-w g^2``.
+    The score is U[0, 1) for weights of the sign ``first`` and 1 + U[0, 1) for the rest.  It is a control for criteria
+    that turn out to test little but the sign of w, such as the published activation study's ``-w g^2``.
+
+    Args:
+        first: the sign that goes first, "positive" or "negative".
+
+    Raises:
+        UsageError: another word for the sign.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer = torch.nn.Linear(4, 1, bias=False)
+        >>> _ = layer.weight.data.copy_(torch.tensor([[0.5, -0.1, 0.2, -0.9]]))
+        >>> ll.prune(layer, RandomOfSign(first="positive"), 0.5)["weight"]
+        tensor([[False,  True, False,  True]])
     """
 
     version: ClassVar[int] = 1

@@ -12,12 +12,18 @@ from lotterylab.views import View
 
 @dataclass(frozen=True, kw_only=True)
 class Snip:
-    """``score = |w * dL/dw|``, which is |dL/dc| of a gate c = 1 on the weight.   [lee2019snip, eq. 5]
+    """``score = |w * dL/dw|``, which is |dL/dc| for a gate c = 1 on the weight.   [lee2019snip, eq. 5]
 
-    The paper divides by the sum of all scores, which ranks nothing differently.
+    The paper divides by the sum of all scores, which changes no ranking.
 
     Differs from the authors' code: the weights that are scored are those that are trained afterwards (theirs are drawn
     anew after pruning), and biases are no candidates (theirs are, start at 0, score 0 and all go).
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer, batch = torch.nn.Linear(8, 3), (torch.randn(20, 8), torch.randint(3, (20,)))
+        >>> round(ll.sparsity(ll.prune(layer, Snip(), 0.75, batch=batch)), 2)
+        0.75
     """
 
     version: ClassVar[int] = 1

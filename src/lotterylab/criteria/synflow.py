@@ -13,8 +13,9 @@ from lotterylab.views import View
 
 @dataclass(frozen=True, kw_only=True)
 class SynFlow:
-    """``score = |theta * dR/dtheta|``, R the sum of the outputs for one input of ones when every parameter has its
-    absolute value.   [tanaka2020pruning, eq. 2, algorithm 1]
+    """``score = |theta * dR/dtheta|``, R the sum of outputs for ones.   [tanaka2020pruning, eq. 2, algorithm 1]
+
+    Every parameter has its absolute value in R, so that no data are needed.
 
     The paper repeats score and cut 100 times with the density falling exponentially; that is ``rounds=100`` of
     ``prune``, not of the criterion.  With one round whole layers can go; with 100 none does before every layer is down
@@ -24,6 +25,16 @@ class SynFlow:
     as they are (theirs takes absolute values of running means too), ties by ``select``.  The network is in
     evaluation mode whatever the view says: batch statistics of a single input mean nothing.  The conservation law
     behind the method holds for homogeneous activations (ReLU, leaky ReLU, none); others are scored all the same.
+
+    Raises:
+        UsageError: when it scores, if the outputs are not one tensor, or the products leave float64.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> module = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+        >>> mask = ll.prune(module, SynFlow(), 0.9, input_shape=(8,), rounds=100)
+        >>> {name: bool(kept.any()) for name, kept in mask.items()}
+        {'0.weight': True, '2.weight': True}
     """
 
     version: ClassVar[int] = 2  # 1: signed scores, where a norm or an activation falls

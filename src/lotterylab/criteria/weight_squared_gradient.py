@@ -13,14 +13,29 @@ from lotterylab.words import check_words
 
 @dataclass(frozen=True, kw_only=True)
 class WeightSquaredGradient:
-    """``score = -w g^2`` (``keeps="negative"``, the study's) or ``+w g^2`` (``keeps="positive"``, the other end).
+    """``score = -w g^2``, or ``+w g^2``: the published activation study's "first-order GraSP".
 
     The study calls it a first-order approximation of GraSP.  It is not one: GraSP's score is -w * (H g), and as
     g^2 >= 0 the sign of this score is the sign of the weight.  With ``keeps="negative"`` every positive weight with a
     nonzero gradient goes before any negative one; where g is exactly 0 (the weights of dead units) all scores tie at 0.
 
-    The study divides the loss by 200 where the GraSP paper divides the logits; a factor on the loss cannot change a
-    ranking (but for underflow: g^2 / 200^2 can reach 0 in float32 where g^2 does not), so ``loss_divisor`` is 200.
+    The study divides the loss by 200 where the GraSP paper divides the logits.  A factor on the loss cannot change a
+    ranking, except by underflow: g^2 / 200^2 can reach 0 in float32 where g^2 does not.
+
+    Args:
+        keeps: "negative" for the study's -w g^2, "positive" for the other end.
+        loss_divisor: what the loss is divided by.
+
+    Raises:
+        UsageError: another word for ``keeps``.
+
+    Examples:
+        >>> import torch, lotterylab as ll
+        >>> layer, batch = torch.nn.Linear(8, 3), (torch.randn(20, 8), torch.randint(3, (20,)))
+        >>> mask = ll.prune(layer, WeightSquaredGradient(), 0.5, batch=batch)
+        >>> negative = layer.weight < 0
+        >>> bool(mask["weight"][negative].double().mean() > mask["weight"][~negative].double().mean())
+        True
     """
 
     version: ClassVar[int] = 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lotterylab.data.base import Dataset, Split
+from lotterylab.types import Dataset, Split
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

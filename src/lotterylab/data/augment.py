@@ -15,8 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Augment:
-    """A crop of the image's own size, at a random place of the image with ``crop_padding`` black pixels added on each
-    side; then a horizontal flip with probability 1/2.  The default augments nothing."""
+    """A random crop and a random horizontal flip; the default augments nothing.
+
+    The crop has the image's own size and lies at a random place of the image with ``crop_padding`` black pixels added
+    on each side.  The flip follows with probability 1/2.
+
+    Args:
+        crop_padding: pixels on each side.
+        flip: whether images are flipped.
+
+    Raises:
+        UsageError: a negative padding.
+
+    Examples:
+        >>> Augment(crop_padding=4, flip=True).places
+        9
+    """
 
     version: ClassVar[int] = 1
     crop_padding: int = 0

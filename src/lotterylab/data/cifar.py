@@ -19,9 +19,24 @@ STD = (0.2470, 0.2435, 0.2616)
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10(Published):
-    """Photographs of 10 kinds of things, 32 x 32 in colour.
+    """Photographs of 10 kinds of things, 32 x 32 in colour, from the user's own copy.   [krizhevsky2009learning]
 
-    The fields are those of ``Published``.
+    The first ``train`` training images, the next ``validation`` and the first ``test`` test images, uint8 (n, 3, 32,
+    32).
+
+    Args:
+        train: training images, of 50,000.
+        validation: validation images, which follow the training images.
+        test: test images, of 10,000.
+        split_seed: permutes the training images before they are divided; None leaves their order.
+        pixels: "standardised" to mean 0 and variance 1 of each channel, or "unit", from 0 to 1 as they are.
+
+    Raises:
+        UsageError: more images are asked for than there are; when it loads, missing or damaged files.
+
+    Examples:
+        >>> Cifar10(train=5_000, validation=1_000).title
+        'CIFAR-10@5000'
     """
 
     name: ClassVar[str] = "cifar10"
@@ -44,10 +59,24 @@ class Cifar10(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar100(Published):
-    """Photographs of 100 kinds of things, 32 x 32 in colour, by their fine labels.
+    """Photographs of 100 kinds of things, 32 x 32 in colour, by their fine labels.   [krizhevsky2009learning]
 
-    The fields are those of ``Published``.  Normalised per channel over the 50,000 training images with the numbers
-    in common use, which we have not computed.
+    Images are uint8 (n, 3, 32, 32).  Normalised per channel over the 50,000 training images with the numbers in common
+    use, which we have not computed.
+
+    Args:
+        train: training images, of 50,000.
+        validation: validation images, which follow the training images.
+        test: test images, of 10,000.
+        split_seed: permutes the training images before they are divided; None leaves their order.
+        pixels: "standardised" to mean 0 and variance 1 of each channel, or "unit", from 0 to 1 as they are.
+
+    Raises:
+        UsageError: more images are asked for than there are; when it loads, missing or damaged files.
+
+    Examples:
+        >>> Cifar100().classes
+        100
     """
 
     name: ClassVar[str] = "cifar100"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lotterylab import rng
+from lotterylab.protocols import DataSpec
 from lotterylab.words import check_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lotterylab.data.base import Dataset, Fingerprint
+    from lotterylab.types import Dataset, Fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Corrupted:
     """
 
     version: ClassVar[int] = 1
-    spec: Any
+    spec: DataSpec
     what: Literal["labels", "pixels"]
     seed: int
 

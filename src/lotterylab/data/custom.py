@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.data.base import Dataset, Fingerprint
 from lotterylab.errors import UsageError
 from lotterylab.own_code.references import check_options, described, find
+from lotterylab.types import Dataset, Fingerprint
 from lotterylab.words import ADDED_LATER, PLACE
 
 if TYPE_CHECKING:

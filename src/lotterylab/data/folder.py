@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lotterylab.data.base import Dataset, Fingerprint
 from lotterylab.errors import UsageError
 from lotterylab.formats.text import shown
+from lotterylab.types import Dataset, Fingerprint
 from lotterylab.words import PLACE
 
 if TYPE_CHECKING:
@@ -21,22 +21,35 @@ CHANNELS = (1, 3)
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """PNG and JPEG files in ``train/<class>/``, with ``validation/`` (or ``val/``) and ``test/`` beside ``train/``
-    where there are any; or in ``<class>/`` alone.  Classes are numbered in the sorted order of their names.
+    """A folder of the user's own PNG and JPEG images, one folder a class.
 
-    ``path``: where it is, which is part of no result's name; the content is.
-    ``size``: images of another size are resized to so many pixels a side (``folder_pixels.decoded`` says how).
-    ``channels``: 3 for RGB, 1 for grey.
-    ``split_seed``: draws which images are for testing, for validation and for training.
+    Images lie in ``train/<class>/``, with ``validation/`` (or ``val/``) and ``test/`` beside ``train/`` where there are
+    any; or in ``<class>/`` alone.  Classes are numbered in the sorted order of their names.  Images load as uint8
+    (n, C, size, size).
 
-    ``train``, ``validation``, ``test``: how many images; None for all of a split that has a folder of its own, and
-    otherwise for all that are left (train) or for no images (validation).  What has no folder of its own is taken from
-    the training images: test first, so that nothing else moves it, then train, then validation.  So ``test`` must be
-    given where there is no ``test/``.  Images are taken in an order drawn by ``split_seed`` in which the classes are
-    mixed by their shares (``splits.stratified``): each part has nearly the same share of each class.
+    Images that have no folder of their own are taken from the training images: test first, so that nothing else moves
+    it, then train, then validation.  So ``test`` must be given where there is no ``test/``.  Images are taken in an
+    order drawn by ``split_seed`` in which the classes are mixed by their shares (``splits.stratified``): each part has
+    nearly the same share of each class.
 
     Normalised by mean and standard deviation of the training images in use.  PNG files give the same bytes everywhere;
-    a JPEG may be decoded otherwise by another version of the library, which the content tells.
+    a JPEG may be decoded differently by another version of the library, which changes the content's hash.
+
+    Args:
+        path: where it is, which is part of no result's name; the content is.
+        size: pixels a side; images of another size are resized (``folder_pixels.decoded`` says how).
+        channels: 3 for RGB, 1 for grey.
+        train: training images; None for all of a folder of their own, or all that are left.
+        validation: validation images; None for all of a folder of their own, or none.
+        test: test images; None for all of a folder of their own.
+        split_seed: draws which images are for testing, for validation and for training.
+
+    Raises:
+        UsageError: a size below its least; when it loads, a folder that is not as described.
+
+    Examples:
+        >>> Folder(path="flowers", size=16, channels=1).shape
+        (1, 16, 16)
     """
 
     version: ClassVar[int] = 1

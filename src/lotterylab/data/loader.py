@@ -8,12 +8,11 @@ from functools import cached_property
 from torch import Tensor
 
 from lotterylab.data.augment import Augment, crops, windows
-from lotterylab.data.base import Dataset, Split
 from lotterylab.data.draws import EpochDraws
 from lotterylab.data.normalise import Normalise
 from lotterylab.data.streams import Stream
 from lotterylab.errors import UsageError, unknown
-from lotterylab.types import Batch
+from lotterylab.types import Batch, Dataset, Split
 
 SPLITS = ("train", "validation", "test")
 

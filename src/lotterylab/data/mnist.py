@@ -18,10 +18,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Mnist(Published):
-    """Handwritten digits, 28 x 28 in grey.
+    """Handwritten digits, 28 x 28 in grey, from the user's own copy.   [lecun1998gradient]
 
-    The fields are those of ``Published``.  Normalised over the 60,000 training images: 0.1307 and 0.3081 as in
-    PyTorch's MNIST example, which a test computes again.
+    The first ``train`` training images, the next ``validation`` and the first ``test`` test images, uint8 (n, 1, 28,
+    28). Normalised over the 60,000 training images: 0.1307 and 0.3081 as in PyTorch's MNIST example, which a test
+    computes again.
+
+    Args:
+        train: training images, of 60,000.
+        validation: validation images, which follow the training images.
+        test: test images, of 10,000.
+        split_seed: permutes the training images before they are divided; None leaves their order.
+        pixels: "standardised" to mean 0 and variance 1, or "unit", from 0 to 1 as they are.
+
+    Raises:
+        UsageError: more images are asked for than there are; when it loads, missing or damaged files.
+
+    Examples:
+        >>> spec = Mnist(train=55_000, validation=5_000)
+        >>> spec.title, spec.shape, spec.classes
+        ('MNIST', (1, 28, 28), 10)
     """
 
     name: ClassVar[str] = "mnist"
@@ -44,10 +60,24 @@ class Mnist(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class FashionMnist(Published):
-    """Articles of clothing, 28 x 28 in grey, in files like MNIST's.
+    """Articles of clothing, 28 x 28 in grey, in files like MNIST's.   [xiao2017fashion]
 
-    The fields are those of ``Published``.  Normalised over the 60,000 training images with the numbers in common
-    use, which we have not computed.
+    Images are uint8 (n, 1, 28, 28).  Normalised over the 60,000 training images with the numbers in common use, which
+    we have not computed.
+
+    Args:
+        train: training images, of 60,000.
+        validation: validation images, which follow the training images.
+        test: test images, of 10,000.
+        split_seed: permutes the training images before they are divided; None leaves their order.
+        pixels: "standardised" to mean 0 and variance 1, or "unit", from 0 to 1 as they are.
+
+    Raises:
+        UsageError: more images are asked for than there are; when it loads, missing or damaged files.
+
+    Examples:
+        >>> FashionMnist(train=5_000, test=5_000).title
+        'Fashion-MNIST@5000'
     """
 
     name: ClassVar[str] = "fashion-mnist"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lotterylab.data.base import Dataset
+from lotterylab.types import Dataset
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

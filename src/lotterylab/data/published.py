@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from lotterylab.data.base import Dataset, Fingerprint, check_sizes
+from lotterylab.data.base import check_sizes
 from lotterylab.errors import UsageError
+from lotterylab.types import Dataset, Fingerprint
 from lotterylab.words import ADDED_LATER, check_words
 
 if TYPE_CHECKING:

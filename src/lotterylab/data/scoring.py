@@ -10,7 +10,7 @@ from lotterylab.rng import stream
 from lotterylab.types import Batch
 
 if TYPE_CHECKING:
-    from lotterylab.data.base import Dataset
+    from lotterylab.types import Dataset
 
 
 def most_of_rarest(train: int, classes: int) -> int:

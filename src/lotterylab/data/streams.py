@@ -25,8 +25,16 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class NamedStream:
-    """Order, crops and flips each from a stream of their own (``rng.stream(seed, "order", epoch)``, "crop", "flip"), so
-    that the order is the same with and without augmentation."""
+    """Order, crops and flips come each from a random stream of their own, so augmentation does not change the order.
+
+    The streams are ``rng.stream(seed, "order", epoch)``, "crop" and "flip".
+
+    Examples:
+        >>> from lotterylab.data import Augment
+        >>> draws = NamedStream().epoch(0, 3, n=5, augment=Augment())
+        >>> sorted(draws.order.tolist())
+        [0, 1, 2, 3, 4]
+    """
 
     version: ClassVar[int] = 1
 
@@ -46,19 +54,28 @@ class NamedStream:
 
 @dataclass(frozen=True, kw_only=True)
 class TorchGlobalStream:
-    """The one stream that everything shares in a script that calls ``torch.manual_seed(seed)`` and then trains from a
-    ``DataLoader(shuffle=True, num_workers=0)`` with torchvision's ``RandomCrop`` and ``RandomHorizontalFlip``.
+    """Order, crops and flips come from one stream, as in a script that calls ``torch.manual_seed(seed)`` and trains.
 
-    That is how the published activation study drew.  Every draw moves all later ones, so what came before the first
-    epoch is part of the spec.  In 32-bit words of the generator (MT19937):
+    The script uses a ``DataLoader(shuffle=True, num_workers=0)`` with torchvision's ``RandomCrop`` and
+    ``RandomHorizontalFlip``, as the published activation study did.  Every draw moves all later ones, so what came
+    before the first epoch is part of the spec.  Words are the 32-bit words of the generator (MT19937).  An epoch takes
+    2 words for the loader's base seed, 2 for the sampler's seed, and for each image one for the row, one for the column
+    and one for the flip, of those that ``augment`` asks for.
 
-    - ``drawn_before``: words drawn by the model's initialisation, one for each uniform float;
-    - ``scoring_batch``: images of one batch that was fetched through the training loader before the first epoch
-      (``next(iter(loader))``), 0 for none;
-    - ``evaluations_per_epoch``: loaders that are iterated after each epoch without shuffling: each takes a base seed.
+    Args:
+        drawn_before: words drawn by the model's initialisation, one for each uniform float.
+        scoring_batch: images of one batch that was fetched through the training loader before the first epoch
+            (``next(iter(loader))``), 0 for none.
+        evaluations_per_epoch: loaders that are iterated after each epoch without shuffling: each takes a base seed.
 
-    An epoch takes 2 words for the loader's base seed, 2 for the sampler's seed, and for each image one for the row, one
-    for the column and one for the flip, of those that ``augment`` asks for.
+    Raises:
+        UsageError: when it draws, a scoring batch larger than the data.
+
+    Examples:
+        >>> from lotterylab.data import Augment
+        >>> draws = TorchGlobalStream(drawn_before=100).epoch(0, 3, n=5, augment=Augment())
+        >>> sorted(draws.order.tolist())
+        [0, 1, 2, 3, 4]
     """
 
     version: ClassVar[int] = 1

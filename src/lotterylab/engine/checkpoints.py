@@ -11,7 +11,7 @@ from lotterylab.engine.pruning import score_state
 from lotterylab.engine.results import Result
 from lotterylab.engine.schedule import task_inputs, tasks_behind
 from lotterylab.formats.blobs import write_atomically, write_tensors
-from lotterylab.masks import algebra
+from lotterylab.masks.files import save_mask
 from lotterylab.plan.nodes import At, Init, Measure, Node, Prune, Train
 
 
@@ -40,7 +40,7 @@ def write_checkpoints(results: Iterable[Result], context: Context, folder: Path)
             write_tensors(arm / "init.safetensors", context.state(train.start))
         write_tensors(arm / "start.safetensors", context.state(train.at("start")))
         write_tensors(arm / "end.safetensors", context.state(train.final))
-        algebra.save_mask(context.mask(train.mask), arm / "mask.safetensors")
+        save_mask(context.mask(train.mask), arm / "mask.safetensors")
         if train.mask is prune:
             scores, gradients = score_state(prune, context)
             write_tensors(arm / "scores.safetensors", scores)

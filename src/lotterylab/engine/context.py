@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from lotterylab.data.base import Dataset
 from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
@@ -18,7 +17,8 @@ from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, model_of
 from lotterylab.plan.user_nodes import UserTrain
-from lotterylab.types import Batch, Mask, State
+from lotterylab.protocols import Model
+from lotterylab.types import Batch, Dataset, Mask, State
 
 
 @dataclass(kw_only=True)
@@ -76,7 +76,7 @@ class Context:
         """Return the value of a node that is a state or a mask."""
         return self.mask(node) if isinstance(node, Dense | Prune | Shuffle) else self.state(node)
 
-    def models(self, of: Mapping[str, Node]) -> dict[str, Any]:
+    def models(self, of: Mapping[str, Node]) -> dict[str, Model]:
         """Return the model spec of each named node."""
         return {name: model_of(node) for name, node in of.items()}
 
@@ -134,7 +134,7 @@ class Context:
         run = node.run if isinstance(node, At) else node
         return self.device if isinstance(run, Train) and not isinstance(run, UserTrain) else "cpu"
 
-    def path_name(self, model: Any) -> str:
+    def path_name(self, model: Model) -> str:
         """Return the execution path of a training, a fact of its result."""
         if not self.fast:
             return "plain"
@@ -164,7 +164,7 @@ class _BeatingLoader(Loader):
             yield batch
 
 
-def fast_path(model: Any) -> str:
+def fast_path(model: Model) -> str:
     """Return the fastest execution path that the model allows, in words."""
     parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
     parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []

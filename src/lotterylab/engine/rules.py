@@ -22,6 +22,7 @@ from lotterylab.engine.trainings import (
 )
 from lotterylab.engine.user_training import check_promises, train_by_user, train_to_step_by_user
 from lotterylab.masks import algebra
+from lotterylab.masks.controls import permute, shuffle
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.digest import canonical, encode
 from lotterylab.plan.nodes import At, Choose, Dense, Init, Measure, Node, Permute, Prune, Shuffle, Train, model_of
@@ -100,7 +101,7 @@ def _dense(node: Dense, context: Context) -> Outcome:
 
 def _shuffle(node: Shuffle, context: Context) -> Outcome:
     within = context.mask(node.within) if node.within else None
-    mask = algebra.shuffle(context.mask(node.mask), node.seed, within=within, granularity=node.granularity)
+    mask = shuffle(context.mask(node.mask), node.seed, within=within, granularity=node.granularity)
     return Outcome(tensors={"mask": mask}, metrics={"mask_digest": algebra.digest(mask)})
 
 
@@ -108,7 +109,7 @@ def _permute(node: Permute, context: Context) -> Outcome:
     state = context.state(node.of)
     names = network(model_of(node).build()).prunable
     mask = context.mask(node.mask) if node.mask else None
-    return Outcome(tensors={"state": algebra.permute(state, names, node.seed, mask)})
+    return Outcome(tensors={"state": permute(state, names, node.seed, mask)})
 
 
 def _prune(node: Prune, context: Context) -> Outcome:

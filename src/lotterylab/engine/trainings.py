@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import Tensor
 
 from lotterylab.engine.facts import deciding, facts
-from lotterylab.network import network
+from lotterylab.network import Network, network
 from lotterylab.plan.nodes import At, Train, first_of
 from lotterylab.training import slots
 from lotterylab.training.loop import first, train
@@ -41,7 +41,7 @@ class Trained:
     """The state of a training and the parts that evaluate it; ``earlier`` is the seconds spent in earlier calls."""
 
     last: Checkpoint
-    net: Any
+    net: Network
     loader: Loader
     recipe: Recipe
     earlier: float
@@ -151,7 +151,7 @@ def on_cpu(state: Mapping[str, Tensor]) -> State:
     return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
 
 
-def _finals(net: Any, last: Checkpoint, loader: Any, recipe: Recipe) -> dict[str, Any]:
+def _finals(net: Network, last: Checkpoint, loader: Loader, recipe: Recipe) -> dict[str, Any]:
     """Return the numbers of the final state; the test set is read once, unless the recipe watched it as well."""
     curves = last.metrics
     test = evaluate(net, last.state, loader, "test")

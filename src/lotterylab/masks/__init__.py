@@ -12,14 +12,12 @@ from lotterylab.masks.algebra import (
     hold,
     iou,
     kept,
-    load_mask,
     masked,
     ones,
-    permute,
-    save_mask,
-    shuffle,
     sparsity,
 )
+from lotterylab.masks.controls import permute, shuffle
+from lotterylab.masks.files import load_mask, save_mask
 
 __all__ = [
     "apply",

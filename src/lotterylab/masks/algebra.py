@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from lotterylab.errors import UsageError, suggestion
 from lotterylab.types import Mask, State
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor, nn
 
 
 def ones(tensors: Mapping[str, Tensor], names: Iterable[str] | None = None) -> Mask:
     """Return a mask that keeps all entries of ``tensors``, or of those alone that ``names`` lists.
+
+    Args:
+        tensors: tensors by name, of any shape.
+        names: the tensors that the mask has; None is all.
 
     Raises:
         UsageError: a name that ``tensors`` does not have.
@@ -41,6 +43,11 @@ def hold(tensors: Mapping[str, Tensor], mask: Mask, fill: float = 0.0) -> None:
 
     It uses masked_fill: multiplying would leave -0.0 where a weight was negative and NaN where it was not finite.
 
+    Args:
+        tensors: tensors by name, of the shapes of the mask.
+        mask: bool tensors by name, True = kept.
+        fill: the value of a pruned entry.
+
     Examples:
         >>> import torch
         >>> state = {"weight": torch.tensor([-1.0, 2.0])}
@@ -57,6 +64,10 @@ def hold(tensors: Mapping[str, Tensor], mask: Mask, fill: float = 0.0) -> None:
 
 def masked(state: Mapping[str, Tensor], mask: Mask) -> State:
     """Return a copy of ``state`` whose pruned entries are +0.0; other tensors are copied as they are.
+
+    Args:
+        state: tensors by name.
+        mask: bool tensors by name, of the shapes of the state, True = kept.
 
     Raises:
         UsageError: a mask that does not fit.
@@ -77,6 +88,10 @@ def apply(module: nn.Module, mask: Mask) -> nn.Module:
 
     Nothing holds them there in later training: that is ``attach``'s work.  A tied parameter has all its names.
 
+    Args:
+        module: the module whose parameters are set.
+        mask: bool tensors by parameter name, True = kept, in the parameters' shapes.
+
     Raises:
         UsageError: a mask that does not fit.
 
@@ -93,7 +108,22 @@ def apply(module: nn.Module, mask: Mask) -> nn.Module:
 
 
 def check(mask: Mask, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ``UsageError`` unless every tensor of the mask is in ``tensors`` with its shape, and is bool."""
+    """Refuse a mask unless each of its tensors is bool and is in ``tensors`` with the same shape.
+
+    Args:
+        mask: bool tensors by name, True = kept.
+        tensors: the tensors by name that the mask is for.
+
+    Raises:
+        UsageError: the first tensor of the mask that does not fit.
+
+    Examples:
+        >>> import torch
+        >>> check({"weight": torch.tensor([True])}, {"weight": torch.zeros(2)})
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: the mask of 'weight' has shape (1,), the tensor (2,).
+    """
     import torch
 
     if not isinstance(mask, Mapping) or not all(torch.is_tensor(kept) for kept in mask.values()):
@@ -112,6 +142,9 @@ def check(mask: Mask, tensors: Mapping[str, Tensor]) -> None:
 def entries(mask: Mask) -> int:
     """Return n, the number of entries of the mask, kept and removed.
 
+    Args:
+        mask: bool tensors by name, True = kept.
+
     Examples:
         >>> import torch
         >>> entries({"weight": torch.tensor([[True, False], [False, False]])})
@@ -123,6 +156,9 @@ def entries(mask: Mask) -> int:
 def kept(mask: Mask) -> int:
     """Return how many entries are kept.
 
+    Args:
+        mask: bool tensors by name, True = kept.
+
     Examples:
         >>> import torch
         >>> kept({"weight": torch.tensor([[True, False], [False, False]])})
@@ -133,6 +169,9 @@ def kept(mask: Mask) -> int:
 
 def sparsity(mask: Mask) -> float:
     """Return 1 - kept / entries, over the entries of the mask alone.
+
+    Args:
+        mask: bool tensors by name, True = kept.
 
     Raises:
         UsageError: the mask has no entries.
@@ -149,6 +188,9 @@ def sparsity(mask: Mask) -> float:
 def hamming(a: Mask, b: Mask) -> float:
     """Return the share of entries in which two masks differ.
 
+    Args:
+        a, b: bool tensors by name, of the same shapes, True = kept.
+
     Raises:
         UsageError: masks of different names or shapes, or without entries.
 
@@ -164,6 +206,9 @@ def hamming(a: Mask, b: Mask) -> float:
 def iou(a: Mask, b: Mask) -> float:
     """Return the entries kept in both masks over those kept in either; 1 where neither keeps any.
 
+    Args:
+        a, b: bool tensors by name, of the same shapes, True = kept.
+
     Raises:
         UsageError: masks of different names or shapes.
 
@@ -177,64 +222,11 @@ def iou(a: Mask, b: Mask) -> float:
     return sum(int((a[name] & b[name]).sum()) for name in a) / either if either else 1.0
 
 
-def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None, granularity: str = "weight") -> Mask:
-    """Return a mask that keeps the same number of pieces in each tensor, at random places.
-
-    It is the random control of the same layer-wise density.   [frankle2021pruning, "shuffling"]
-
-    Args:
-        seed, names: of ``rng.stream(seed, "shuffle", *names, tensor)``, which draws the places.
-        within: the places are among those that this mask keeps; None is all.
-        granularity: that of ``select``: whole filters or blocks change places, or the entries of each group of N:M.  A
-            tensor of one dimension has only entries.
-
-    Raises:
-        UsageError: there is no such granularity.
-
-    Examples:
-        >>> import torch
-        >>> mask = {"weight": torch.tensor([True, False, False, True])}
-        >>> kept(shuffle(mask, seed=0))
-        2
-    """
-    from lotterylab.masks.granularity import granularity_of
-    from lotterylab.rng import stream
-
-    return granularity_of(granularity).shuffled(mask, lambda name: stream(seed, "shuffle", *names, name), within)
-
-
-def permute(state: Mapping[str, Tensor], names: Iterable[str], seed: int, mask: Mask | None = None) -> State:
-    """Return a copy of ``state`` in which the entries of each of ``names`` change places.
-
-    [zhou2019deconstructing, section 4: without a mask their "reinit", with one their "reshuffle"]
-
-    Args:
-        names: the tensors whose entries change places, each within itself; the others are copied as they are.
-        seed: of ``rng.stream(seed, "permute", tensor)``, which draws the order.
-        mask: only the entries that it keeps change places, among themselves; None is all.
-
-    Examples:
-        >>> import torch
-        >>> state = State({"weight": torch.tensor([1.0, 2.0, 3.0])})
-        >>> sorted(permute(state, ["weight"], seed=0)["weight"].tolist())
-        [1.0, 2.0, 3.0]
-    """
-    import torch
-
-    from lotterylab.rng import stream
-
-    copy = {name: tensor.detach().clone() for name, tensor in state.items()}
-    for name in names:
-        flat = copy[name].flatten()
-        places = torch.arange(len(flat)) if mask is None else mask[name].flatten().nonzero().flatten()
-        order = torch.from_numpy(stream(seed, "permute", name).permutation(len(places)))
-        flat[places] = flat[places[order]]
-        copy[name] = flat.view(copy[name].shape)
-    return cast(State, copy)
-
-
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 of names, types, shapes and bytes, whatever the order of the dict and the memory layout.
+
+    Args:
+        tensors: tensors by name, of any shape, such as a mask or a state.
 
     Examples:
         >>> import torch
@@ -251,39 +243,6 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         total.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         total.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()
-
-
-def save_mask(mask: Mask, path: str | Path) -> None:
-    """Write a mask as safetensors, whole or not at all.
-
-    Examples:
-        >>> import tempfile, torch
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
-        ...     load_mask(f"{folder}/mask.safetensors")
-        {'weight': tensor([ True, False])}
-    """
-    from lotterylab.formats.blobs import write_tensors
-
-    write_tensors(path, mask)
-
-
-def load_mask(path: str | Path) -> Mask:
-    """Read what ``save_mask`` wrote, or any safetensors or weights-only ``.pt`` file of 0/1 tensors.
-
-    Raises:
-        UsageError: a file that cannot be read, or values other than 0 and 1.
-    """
-    import torch
-
-    from lotterylab.formats.blobs import read_tensors
-
-    mask: dict[str, Any] = {}
-    for name, tensor in read_tensors(path).items():
-        if not bool(((tensor == 0) | (tensor == 1)).all()):
-            raise UsageError(f"{path}: '{name}' has values other than 0 and 1, so it is not a mask.")
-        mask[name] = tensor.to(torch.bool)
-    return cast(Mask, mask)
 
 
 def _alike(a: Mask, b: Mask) -> None:

@@ -21,14 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """Abstract.  ``build()`` gives the module; the fields say everything about it, so that a digest names it.
+    """Abstract: what every model is, a frozen spec that builds a module and draws its initial state.
 
-    ``activation``: a word of ``models.activations``.
-    ``init``: a word of ``models.inits``; a model's default is its paper's.
-    ``shape``: (C, H, W) of one input.
-    ``classes``: K, the number of logits.
+    Its fields say everything about it, so that a digest names it.
 
-    A spec that cannot be built is refused when it is made, with ``UsageError``.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``; a model's default is its paper's.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+
+    Raises:
+        UsageError: when a spec is made that cannot be built.
+
+    Examples:
+        >>> from lotterylab.models import Mlp
+        >>> spec = Mlp(activation="tanh", shape=(1, 8, 8), widths=(20,))
+        >>> {name: tuple(one.shape) for name, one in spec.initial(0, "init", "named").items()}
+        {'fc.0.weight': (20, 64), 'fc.0.bias': (20,), 'fc.1.weight': (10, 20), 'fc.1.bias': (10,)}
     """
 
     version: ClassVar[int] = 1

@@ -21,15 +21,28 @@ DEPTHS = (2, 4, 6)
 
 @dataclass(frozen=True, kw_only=True)
 class ConvN(ModelSpec):
-    """``depth`` convolutions 3x3 (64, 64, pool | 128, 128, pool | 256, 256, pool), then linear 256, 256, K.
-    [frankle2019lottery, fig. 2]
+    """``depth`` convolutions 3x3, then linear 256, 256, K: Conv-2, Conv-4 and Conv-6.   [frankle2019lottery, fig. 2]
 
-    Each convolution and each hidden linear layer is followed by the activation.  For 3 x 32 x 32 images and 10 classes
-    there are 4,301,642, 2,425,930 and 2,262,602 parameters, of which 4,300,992, 2,425,024 and 2,261,184 weights.  The
-    paper prints 1.7M for Conv-6, which does not follow from its layers.
+    The channels are 64, 64, pool, 128, 128, pool, 256, 256, pool, up to ``depth``.  Each convolution and each hidden
+    linear layer is followed by the activation.  For 3 x 32 x 32 images and 10 classes there are 4,301,642, 2,425,930
+    and 2,262,602 parameters, of which 4,300,992, 2,425,024 and 2,261,184 weights.  The paper prints 1.7M for Conv-6,
+    which does not follow from its layers.
 
-    ``width``: factor of all channels and hidden units.
-    ``dropout``: rate in the hidden linear layers, after their activation (our choice of place); the paper's is 0.5.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        depth: 2, 4 or 6.
+        width: factor of all channels and hidden units.
+        dropout: rate in the hidden linear layers, after their activation (our choice of place); the paper's is 0.5.
+
+    Raises:
+        UsageError: another depth, a word that is not known, or a size that does not fit.
+
+    Examples:
+        >>> sum(one.numel() for one in ConvN(depth=6, width=0.125).build().parameters())
+        35986
     """
 
     pools_after_activation: ClassVar[bool] = True

@@ -20,16 +20,28 @@ FROM_THE_MODEL = ("shape", "classes", "activation")
 
 @dataclass(frozen=True, kw_only=True)
 class CustomModel(ModelSpec):
-    """The ``nn.Module`` that ``source`` returns, called with ``options``.
+    """The ``nn.Module`` that a user's function returns; ``custom`` makes one of these from a reference.
 
-    It also gets ``shape`` (C, H, W), ``classes`` and ``activation`` (the word; ``models.activations.function`` gives
-    the function) where its signature takes them.  ``custom`` makes one of these from a reference.
+    The function is called with ``options``.  It also gets ``shape`` (C, H, W), ``classes`` and ``activation`` (the
+    word; ``models.activations.function`` gives the function) where its signature takes them.
 
-    ``source``: "package.module:function".
-    ``code``: SHA-256 of the source file, part of the digest because a function has no version.
-    ``options``: (name, value) pairs in the order of the names.
-    ``init``: "own" keeps the state that the constructor makes when torch is seeded from the stream's key; other words
-    redraw the weights and biases of Conv and Linear layers.
+    Args:
+        source: "package.module:function".
+        code: SHA-256 of the source file, part of the digest because a function has no version.
+        options: (name, value) pairs in the order of the names.
+        activation: a word of ``models.activations``.
+        init: "own" keeps the state that the constructor makes when torch is seeded from the stream's key; other words
+            redraw the weights and biases of Conv and Linear layers.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+
+    Raises:
+        UsageError: a word that is not known, or a size that is not a positive number.
+
+    Examples:
+        >>> spec = custom("torch.nn:Flatten", shape=(1, 8, 8))
+        >>> spec.build(), spec.shown_activation
+        (Flatten(start_dim=1, end_dim=-1), 'its own')
     """
 
     inits: ClassVar[tuple[str, ...]] = (*INITS, OWN)
@@ -128,9 +140,19 @@ class CustomModel(ModelSpec):
 
 
 def custom(source: str, *, options: Mapping[str, Any] | None = None, **fields: Any) -> CustomModel:
-    """The spec for a reference, with the hash of its file and its options checked against its signature.
+    """Return the spec for a reference to a user's function, with the hash of its file.
 
-    ``fields``: the other fields of ``CustomModel``; ``shape`` is needed.
+    Args:
+        source: "package.module:function", or a class; it returns an ``nn.Module``, (B, C, H, W) -> (B, K).
+        options: further keyword arguments of the function.
+        fields: the other fields of ``CustomModel``; ``shape`` is needed.
+
+    Raises:
+        UsageError: the reference leads nowhere, or an option is not in the function's signature.
+
+    Examples:
+        >>> custom("torch.nn:Flatten", options={"start_dim": 1}, shape=(1, 8, 8)).options
+        (('start_dim', 1),)
     """
     checked = check_options(source, dict(options or {}), skip=FROM_THE_MODEL)
     return CustomModel(source=source, code=code_hash(source), options=checked, **fields)

@@ -19,7 +19,19 @@ class LeNet300100(ModelSpec):
     For 1 x 28 x 28 images and 10 classes: 266,610 parameters, of which 266,200 weights (235,200 + 30,000 + 1,000).
     Weights are drawn from Glorot's normal distribution, as the tickets' paper says; it is not truncated here.
 
-    ``width``: factor of 300 and 100.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        width: factor of 300 and 100.
+
+    Raises:
+        UsageError: a word that is not known, or a size that is not a positive number.
+
+    Examples:
+        >>> sum(one.numel() for one in LeNet300100().build().parameters())
+        266610
     """
 
     init: str = "glorot-normal"

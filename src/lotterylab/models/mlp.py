@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Mlp(ModelSpec):
-    """(linear - act) for each of ``widths``, then linear.  No ``widths``: multinomial logistic regression.
+    """(linear - act) for each of ``widths``, then linear; without ``widths`` it is multinomial logistic regression.
 
     The image is taken as one vector of C H W numbers.  Parameters: the sum of (inputs + 1) * outputs over the layers.
 
-    ``widths``: units of the hidden layers.
-    ``width``: factor of all of them.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        widths: units of the hidden layers.
+        width: factor of all of them.
+
+    Raises:
+        UsageError: a word that is not known, or a size that is not a positive number.
+
+    Examples:
+        >>> sum(one.numel() for one in Mlp(shape=(1, 8, 8), widths=(20,)).build().parameters())  # 65 * 20 + 21 * 10
+        1510
     """
 
     init: str = "glorot-normal"

@@ -13,9 +13,19 @@ from lotterylab.models.base import ModelSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """``named(**fields)`` gives the spec; all ``fields`` have defaults.  ``fixed``: what the name itself says.
+    """A model as the command names it: ``named(**fields)`` gives the spec, of which the name has set some fields.
 
     The spec is the same, with the same digest, as one that is written out: ``Vgg(depth=16, batch_norm=True)``.
+
+    Args:
+        spec: the class; all fields that are not fixed have defaults.
+        fixed: what the name itself says.
+        note: what the list of models adds.
+
+    Examples:
+        >>> from lotterylab.models import SPECS, ConvN
+        >>> SPECS["conv-4"](width=0.5) == ConvN(depth=4, width=0.5)
+        True
     """
 
     spec: type[ModelSpec]

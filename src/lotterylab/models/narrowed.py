@@ -22,11 +22,25 @@ STEPS = 10_000  # widths are multiples of 1 / STEPS of the full width
 
 @dataclass(frozen=True, kw_only=True)
 class Narrowed:
-    """``of``, all layers narrowed by one factor, with as many prunable weights as the last of ``cuts`` leaves.
+    """The model ``of`` with all layers narrowed by one factor, so that it has as many weights as a ticket keeps.
 
-    ``cuts``: what each round of pruning cut to, in the words of ``Prune``: a sparsity or a ``Rate``; ``scope``: theirs.
-    The width is the one whose count is nearest (the wider of two that are as near); whole units are added or left out,
-    so the count is rarely equal.  It is found when the network is first built, because the count is the module's.
+    The control "small-dense".   [liu2019rethinking]  The width is the one whose count of prunable weights is nearest
+    (the wider of two that are as near); whole units are added or left out, so the count is rarely equal.  It is found
+    when the network is first built, because the count is the module's.
+
+    Args:
+        of: the spec of the whole model; it has a field "width" or "widths".
+        cuts: what each round of pruning cut to, in the words of ``Prune``: a sparsity or a ``Rate``.
+        scope: that of the cuts.
+
+    Raises:
+        UsageError: the model has no width.
+
+    Examples:
+        >>> from lotterylab.models import Mlp
+        >>> small = Narrowed(of=Mlp(shape=(1, 8, 8), widths=(30,)), cuts=(0.5,))
+        >>> small.left(), sum(one.numel() for one in small.build().parameters() if one.dim() == 2)
+        (1110, 1110)
     """
 
     version: ClassVar[int] = 1

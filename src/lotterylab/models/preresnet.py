@@ -18,24 +18,36 @@ CHANNELS = (16, 32, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class PreResNet(ModelSpec):
-    """Pre-activation: x + conv(act(norm(conv(act(norm(x)))))), three stages, norm, act, mean, linear.
-    [he2016identity, fig. 1b]
+    """A pre-activation residual network: blocks x + conv(act(norm(conv(act(norm(x)))))).   [he2016identity, fig. 1b]
 
-    ``depth``: 6n + 2 with blocks of two convolutions 3x3, 16, 32, 64 channels; with ``bottleneck`` 9n + 2 with blocks
-    of three (1x1, 3x3, 1x1), the last of four times the channels.  Convolutions have no bias.  As in the paper's
-    appendix, the first block's activation comes before the paths part, and so does that of a block whose shape changes.
-    Its ``shortcut`` is
+    Three stages of 16, 32 and 64 channels, then norm, act, mean, linear.  Convolutions have no bias.  With
+    ``bottleneck`` a block has three convolutions (1x1, 3x3, 1x1), the last with four times the channels.  As in the
+    paper's appendix, the first block's activation comes before the paths part, and so does that of a block whose shape
+    changes.  Its ``shortcut`` is
 
     - "projection": a convolution 1x1 without a norm, the paper's for bottlenecks, and our default.
     - "padding": no parameters; with blocks of two, the paper's.
 
     For 3 x 32 x 32 images and 10 classes: PreResNet-20 has 272,282 parameters (269,722 with padding), PreResNet-164
-    with bottlenecks 1,703,258, the paper's 1.7M.  Early-Bird tickets use PreResNet-101 with bottlenecks.
+    with bottlenecks 1,703,258, the paper's 1.7M.  Early-Bird tickets use PreResNet-101 with bottlenecks.  he-normal is
+    by fan_in.
 
-    he-normal is by fan_in.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        depth: 6n + 2, or 9n + 2 with bottlenecks.
+        bottleneck: whether blocks have three convolutions.
+        width: factor of all channels.
+        shortcut: what passes a block whose shape changes, "projection" or "padding".
 
-    ``shortcut``: where the shape changes, projection or padding.
-    ``width``: factor of all channels.
+    Raises:
+        UsageError: another depth, a word that is not known, or a size that is not a positive number.
+
+    Examples:
+        >>> sum(one.numel() for one in PreResNet(depth=20).build().parameters())
+        272282
     """
 
     version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution

@@ -19,11 +19,12 @@ IMAGENET_CHANNELS = (64, 128, 256, 512)
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet(ModelSpec):
-    """Of ``depth`` 6n + 2: conv 3x3, three stages of n blocks with 16, 32, 64 channels, mean, linear.
-    [he2016deep, sec. 4.2]
+    """A residual network of ``depth`` 6n + 2: conv 3x3, three stages of n blocks, mean, linear.   [he2016deep, sec.
+    4.2]
 
-    A block: act(x + norm(conv(act(norm(conv(x)))))), convolutions 3x3 without bias.  The first block of the second and
-    of the third stage has stride 2 and twice the channels; there the ``shortcut`` is
+    The stages have 16, 32 and 64 channels.  A block is act(x + norm(conv(act(norm(conv(x)))))), with convolutions 3x3
+    without bias.  The first block of the second and of the third stage has stride 2 and twice the channels; there the
+    ``shortcut`` is
 
     - "projection" (the paper's option B): a convolution 1x1 of stride 2 and a norm.  The default, as in the
       lottery-ticket authors' open_lth.  ResNet-20: 272,474 parameters.
@@ -31,12 +32,23 @@ class ResNet(ModelSpec):
       ResNet-20: 269,722, the paper's 0.27M.
 
     What [frankle2019lottery] and [frankle2019stabilizing] call ResNet-18 is ResNet-20.  They count 274K; with the 1,568
-    running statistics of its norms, ours with projections has 274,042 numbers.
+    running statistics of its norms, ours with projections has 274,042 numbers.  he-normal is by fan_in.
 
-    he-normal is by fan_in.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        depth: 6n + 2.
+        width: factor of all channels; GraSP's ResNet-32 has 32, 64 and 128, which is 2.
+        shortcut: what passes a block whose shape changes, "projection" or "padding".
 
-    ``shortcut``: where the shape changes, projection or padding.
-    ``width``: factor of all channels; GraSP's ResNet-32 has 32, 64 and 128, which is 2.
+    Raises:
+        UsageError: another depth, a word that is not known, or a size that is not a positive number.
+
+    Examples:
+        >>> sum(one.numel() for one in ResNet(depth=20).build().parameters())
+        272474
     """
 
     version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution
@@ -62,15 +74,27 @@ class ResNet(ModelSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNetResNet18(ModelSpec):
-    """Four stages of two blocks with 64, 128, 256, 512 channels.
+    """A residual network of 18 layers for small images: four stages of two blocks.   [he2016deep, table 1]
 
-    The 18 layers of [he2016deep, table 1] at the scale of CIFAR: one convolution 3x3 of stride 1 in place of the first
-    7x7 and max-pooling.
+    The stages have 64, 128, 256 and 512 channels.  Differs from the paper: one convolution 3x3 of stride 1 in place of
+    the first 7x7 and max-pooling.
 
     Shortcuts are projections.  For 3 x 32 x 32 images and 10 classes: 11,173,962 parameters.  This is not what the
     lottery-ticket papers call ResNet-18: that is ``ResNet(depth=20)``, 41 times smaller.  he-normal is by fan_in.
 
-    ``width``: factor of all channels.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        width: factor of all channels.
+
+    Raises:
+        UsageError: a word that is not known, or a size that is not a positive number.
+
+    Examples:
+        >>> len([one for one in ImageNetResNet18(width=0.1).build().parameters() if one.dim() == 4])
+        20
     """
 
     version: ClassVar[int] = 2  # 1: the stride of a projection was in its convolution

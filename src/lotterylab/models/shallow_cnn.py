@@ -18,10 +18,22 @@ if TYPE_CHECKING:
 class ShallowCnn(ModelSpec):
     """conv 3x3 - act - maxpool 2 - conv 3x3 - act - maxpool 2 - linear - act - linear.
 
-    For 3 x 32 x 32 inputs, 10 classes and the default widths: 545,098 parameters, of which 544,864 weights.
+    The activation study's network.  For 3 x 32 x 32 inputs, 10 classes and the default widths: 545,098 parameters, of
+    which 544,864 weights.
 
-    ``shape``: (C, H, W) of the inputs.
-    ``widths``: channels of the two convolutions, units of the hidden layer.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of the inputs.
+        classes: K, the number of logits.
+        widths: channels of the two convolutions, units of the hidden layer.
+
+    Raises:
+        UsageError: a word that is not known, or a size that does not fit.
+
+    Examples:
+        >>> ShallowCnn().parameters
+        545098
     """
 
     pools_after_activation: ClassVar[bool] = True

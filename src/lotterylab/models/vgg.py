@@ -32,7 +32,21 @@ class Vgg(ModelSpec):
     For 3 x 32 x 32 images and 10 classes, with batch norm: 9,228,362, 14,724,042 and 20,035,018 parameters; without:
     9,225,610, 14,719,818 and 20,029,514.  he-normal is by fan_in.
 
-    ``width``: factor of all channels.
+    Args:
+        activation: a word of ``models.activations``.
+        init: a word of ``models.inits``.
+        shape: (C, H, W) of one input.
+        classes: K, the number of logits.
+        depth: 11, 16 or 19.
+        batch_norm: whether each convolution is normalised.
+        width: factor of all channels.
+
+    Raises:
+        UsageError: another depth, a word that is not known, or a size that does not fit.
+
+    Examples:
+        >>> len([one for one in Vgg(depth=16, width=0.1).build().parameters() if one.dim() == 4])
+        13
     """
 
     pools_after_activation: ClassVar[bool] = True

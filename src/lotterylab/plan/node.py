@@ -9,20 +9,42 @@ from functools import cache, cached_property
 from typing import Any, ClassVar
 
 from lotterylab.plan.digest import digest, is_lasting
+from lotterylab.protocols import DataSpec
 from lotterylab.words import check_words
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """A data spec together with the SHA-256 of the content that it was found to have."""
+    """A data set together with the SHA-256 of the content that it was found to have; ``pinned`` makes one.
 
-    spec: Any
+    Args:
+        spec: which data, and how many images.
+        content: 64 hexadecimal digits.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> ll.plan.pinned(ll.data.Digits()) == Data(spec=ll.data.Digits(), content="0" * 64)
+        False
+    """
+
+    spec: DataSpec
     content: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Node:
-    """Abstract.  ``version`` is raised when a node's results change for the same fields."""
+    """Abstract: a value of a plan, whose name is its digest; two nodes are equal when their digests are.
+
+    ``version`` is raised when a kind of node gives other results for the same fields.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> model = ll.models.Mlp(shape=(1, 8, 8))
+        >>> ll.plan.Init(model=model, seed=0) == ll.plan.Init(model=model, seed=0)
+        True
+        >>> ll.plan.Init(model=model, seed=0) == ll.plan.Init(model=model, seed=1)
+        False
+    """
 
     version: ClassVar[int] = 1
 

@@ -6,16 +6,15 @@ them only for sizes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.masks.counts import Rate
-from lotterylab.masks.select import Rule
+from lotterylab.plan.cuts import Choose, Measure, Prune, Shuffle, Target
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.plan.node import Data, Node, nodes_in
+from lotterylab.protocols import Model, Recipe
 
 __all__ = [
     "At",
@@ -28,6 +27,7 @@ __all__ = [
     "Permute",
     "Prune",
     "Shuffle",
+    "Target",
     "Train",
     "first_of",
     "model_of",
@@ -39,14 +39,25 @@ POINTS = ("start", "best", "final")
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Init(Node):
-    """A network's initial state.  Value: ``State``.
+    """A network's initial state.  Its value is a ``State``: parameters and buffers, each of its own shape.
 
-    ``draw``: "named" draws each tensor from a stream of its own (``rng.stream(seed, purpose, tensor)``);
-    "torch-global" draws as PyTorch's constructors do after ``torch.manual_seed(seed)``, which is what the published
-    activation study did.  ``purpose`` tells the control "reinit" from "init".
+    Args:
+        model: which network.
+        seed: of the draws.
+        purpose: tells the control "reinit" from "init".
+        draw: "named" draws each tensor from a stream of its own (``rng.stream(seed, purpose, tensor)``); "torch-global"
+            draws as PyTorch's constructors do after ``torch.manual_seed(seed)``, as the published activation study did.
+
+    Raises:
+        UsageError: another word for ``draw``.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> Init(model=ll.models.LeNet300100(), seed=0)
+        <Init 85002362a13f>
     """
 
-    model: Any
+    model: Model
     seed: int
     purpose: str = "init"
     draw: Literal["named", "torch-global"] = "named"
@@ -54,31 +65,54 @@ class Init(Node):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Dense(Node):
-    """The mask that keeps every prunable entry.  Value: ``Mask``."""
+    """The mask that keeps every prunable entry.  Its value is a ``Mask``: bool tensors of the weights' shapes.
 
-    model: Any
+    Args:
+        model: which network.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> Dense(model=ll.models.LeNet300100())
+        <Dense 92f401f4fe5f>
+    """
+
+    model: Model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Train(Node):
-    """``recipe`` applied to ``mask * start`` on ``data``.  Value: a ``Checkpoint``; its metrics are the result.
-
-    ``order_seed`` seeds the data order and the augmentation, and nothing else.
+    """A training: ``recipe`` applied to ``mask * start`` on ``data``.  Its value is a ``Checkpoint``.
 
     A ``start`` that is a state (``Init``, a point of a run by name) begins at step 0 with a fresh optimizer.  One that
     is a step of a run, ``At(run, k)``, brings its whole checkpoint with it, the mask applied to weights and optimizer
     state, and the training goes on at step k for the remaining T - k steps.   [frankle2019stabilizing]
 
-    ``from_step``: the step at which schedule and data order begin, if not that of the checkpoint.  Learning-rate
-    rewinding is the last checkpoint from step k on.   [renda2020comparing]
-    ``restored``: what is taken from a checkpoint beside the parameters; of what is left out, buffers begin as the
-    network's initial ones and the optimizer as a fresh one.
+    Args:
+        start: the state or the checkpoint to begin with.
+        mask: the mask to hold.
+        data: the images.
+        recipe: how to train.
+        order_seed: seeds the data order and the augmentation, and nothing else.
+        from_step: the step at which schedule and data order begin, if not that of the checkpoint.  Learning-rate
+            rewinding is the last checkpoint from step k on.   [renda2020comparing]
+        restored: what is taken from a checkpoint beside the parameters; buffers that are left out begin as the
+            network's initial ones, and an optimizer that is left out as a fresh one.
+
+    Raises:
+        UsageError: the first step is not before the last.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> run = ll.plan.dense_run(ll.models.Mlp(shape=(1, 8, 8)), data, recipe, seed=0)
+        >>> run.steps_per_epoch, run.total_steps, run.first_step
+        (19, 57, 0)
     """
 
     start: Node
     mask: Node
     data: Data
-    recipe: Any
+    recipe: Recipe
     order_seed: int
     from_step: int | None = field(default=None, metadata=ADDED_LATER)
     restored: tuple[Literal["buffers", "optimizer"], ...] = field(
@@ -94,7 +128,7 @@ class Train(Node):
             )
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Model:
         """The model whose state is trained."""
         return model_of(self.start)
 
@@ -137,10 +171,22 @@ class Train(Node):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class At(Node):
-    """A point of a run.  Value: ``State``; of a step, from which a training goes on, a whole ``Checkpoint``.
+    """A point of a run.  Its value is a ``State``, or a whole ``Checkpoint`` where a training goes on from a step.
 
-    "start" is the masked initial state, "best" what the recipe picked, "final" the end.  A number is the step, counted
-    from the beginning of the recipe: 0 to T.  Step 0 is "start".
+    Args:
+        run: the training.
+        point: "start" is the masked initial state, "best" what the recipe picked, "final" the end.  A number is the
+            step, counted from the beginning of the recipe: 0 to T.  Step 0 is "start".
+
+    Raises:
+        UsageError: another word, or a step that the run does not have.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> run = ll.plan.dense_run(ll.models.Mlp(shape=(1, 8, 8)), data, recipe, seed=0)
+        >>> run.at(10).step, run.final == At(run=run, point="final"), run.at(0).begins
+        (10, True, True)
     """
 
     run: Train
@@ -169,93 +215,27 @@ class At(Node):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Prune(Node):
-    """Entries of lowest score removed.  Value: ``Mask``; its metrics say what was asked for and what was reached.
-
-    ``sparsity``: of all entries, those that ``mask`` removes included; or a ``Rate`` of what ``mask`` keeps.
-    ``mask``: the mask to prune further (None: all entries are candidates).  ``params``: which parameters are
-    candidates, "weights" of Conv and Linear layers or "all" (biases too).  ``batch``: what the criterion sees (None
-    for those that see no data).  ``mode``: the module's mode while it is scored.  ``ties``, ``scope``,
-    ``granularity``: those of ``select``.  ``inverted``: the highest scores go, a control.
-    ``rounds``, ``schedule``: those of ``prune``.
-    """
-
-    criterion: Any
-    of: Node
-    sparsity: float | Rate
-    seed: int
-    mask: Node | None = None
-    data: Data | None = None
-    batch: Any = None
-    params: Literal["weights", "all"] = "weights"
-    scope: str = "global"
-    ties: str = "index"
-    mode: Literal["train", "eval"] = "train"
-    inverted: bool = field(default=False, metadata=ADDED_LATER)
-    granularity: str = field(default="weight", metadata=ADDED_LATER)
-    rounds: int = field(default=1, metadata=ADDED_LATER)
-    schedule: Literal["exponential", "linear"] = field(default="exponential", metadata=ADDED_LATER)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.rule.granularity != "weight" and isinstance(self.sparsity, Rate):
-            raise UsageError(
-                f"a Rate counts single weights, and granularity '{self.granularity}' removes several at once. Give "
-                "sparsities, such as 0.5, 0.75."
-            )
-
-    @property
-    def rule(self) -> Rule:
-        """How its scores become a mask; ``UsageError`` for words that there are not."""
-        return Rule(**{field.name: getattr(self, field.name) for field in fields(Rule)})
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Shuffle(Node):
-    """The same number kept in each tensor, at random places: a control.  Value: ``Mask``.
-
-    ``within``: an earlier mask, among whose kept places these lie.  ``granularity``: what changes places.
-    """
-
-    mask: Node
-    seed: int
-    within: Node | None = field(default=None, metadata=ADDED_LATER)
-    granularity: str = field(default="weight", metadata=ADDED_LATER)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Permute(Node):
-    """The prunable weights of a state in another order within each tensor: a control.  Value: ``State``.
+    """A control: the prunable weights of a state in another order within each tensor.  Its value is a ``State``.
 
-    Of ``mask``, where there is one, the kept weights among themselves, so that what is kept has the very same values.
+    With a mask the kept weights change places among themselves, so that what is kept has the very same values.
     [zhou2019deconstructing, section 4: without a mask their "reinit", with one their "reshuffle"]
+
+    Args:
+        of: the state, whose shapes stay.
+        seed: of the order.
+        mask: what is kept.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> start = ll.plan.Init(model=ll.models.Mlp(shape=(1, 8, 8)), seed=0)
+        >>> list(Permute(of=start, seed=1).inputs()) == [start]
+        True
     """
 
     of: Node
     seed: int
     mask: Node | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Measure(Node):
-    """``quantity`` of named inputs.  Value: none; its metrics are the result."""
-
-    quantity: Any
-    of: Mapping[str, Node]
-    data: Data | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Choose(Node):
-    """One of values that were listed in advance, by a metric of finished runs (the mean over them; the first of
-    equals).
-
-    What comes after contains this node in its digest, not its outcome.  ``candidates``: (value, runs) pairs.
-    """
-
-    candidates: tuple[tuple[Any, tuple[Node, ...]], ...]
-    by: str
-    goal: Literal["highest", "lowest"] = "highest"
 
 
 def first_of(node: Node) -> Init:
@@ -270,7 +250,7 @@ def first_of(node: Node) -> Init:
     raise TypeError(f"a {type(node).__name__} is not a state")
 
 
-def model_of(node: Node) -> Any:
+def model_of(node: Node) -> Model:
     """The model of a node whose value is a state or a mask."""
     match node:
         case Init(model=model) | Dense(model=model):

@@ -15,10 +15,18 @@ LABELS = (*ARM, "seed")  # every row has them
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of a study's table.
+    """One line of a plan's table.
 
-    ``labels``: what the row is (protocol, activation, method, sparsity, seed ...).  ``nodes``: where its numbers come
-    from, by part ("train", "prune", "distances" ...); the metric ``x`` of part ``p`` is the column ``p.x``.
+    Args:
+        labels: what the row is (arm, method, sparsity, seed ...).
+        nodes: where its numbers come from, by part ("train", "prune", "distances" ...); the metric ``x`` of part ``p``
+            is read as ``p.x``.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> row = Row(labels={"seed": 0}, nodes={"mask": ll.plan.Dense(model=ll.models.LeNet300100())})
+        >>> list(row.nodes)
+        ['mask']
     """
 
     labels: Mapping[str, Label]
@@ -27,7 +35,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What was expected before anything ran.  ``key`` is that of the verdict which answers it."""
+    """What was expected before anything ran.
+
+    Args:
+        key: that of the verdict which answers it.
+        claim: the sentence that is predicted.
+        expected: what the verdict should say.
+
+    Examples:
+        >>> Prediction(key="1", claim="Tickets beat random masks.", expected="yes").expected
+        'yes'
+    """
 
     key: str
     claim: str
@@ -38,11 +56,22 @@ class Prediction:
 class Plan:
     """A question, the rows that answer it, and what was predicted.
 
-    ``name``, ``question``: of the study; a plan that a ``Study`` builds gets them from it.
-    ``notes``: plain sentences that belong in every title and report (a subset, a reduction).
+    Args:
+        name: of the study, which gives it and the question to a plan that it builds.
+        title: the line above its table.
+        question: what the rows answer.
+        rows: the table.
+        predictions: what was expected before anything ran.
+        notes: plain sentences that belong in every title and report (a subset, a reduction).
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> row = Row(labels={"seed": 0}, nodes={"mask": ll.plan.Dense(model=ll.models.LeNet300100())})
+        >>> len(list(Plan(name="one mask", rows=(row,)).targets()))
+        1
     """
 
-    title: str
+    title: str = ""
     rows: tuple[Row, ...]
     name: str = ""
     question: str = ""

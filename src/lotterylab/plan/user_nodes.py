@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lotterylab.plan.digest import digest
-from lotterylab.plan.nodes import At, Node, Train
+from lotterylab.plan.nodes import At, Data, Node, Train
+from lotterylab.protocols import UserRecipe
 from lotterylab.words import ADDED_LATER
 
 
@@ -14,7 +15,8 @@ from lotterylab.words import ADDED_LATER
 class UserTrain(Train):
     """A training by a user's function.  ``recipe`` holds it and the number of steps; it reads its own data."""
 
-    data: Any = None
+    recipe: UserRecipe  # pyright: ignore[reportIncompatibleVariableOverride]
+    data: Data | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @property
     def data_order(self) -> str:

@@ -5,6 +5,7 @@ from lotterylab.procedures.controls import CONTROLS, control
 from lotterylab.procedures.tickets import (
     RewindTo,
     Ticket,
+    dense_run,
     fine_tuning,
     iterative,
     learning_rate_rewinding,
@@ -18,6 +19,7 @@ __all__ = [
     "Ticket",
     "at_initialisation",
     "control",
+    "dense_run",
     "fine_tuning",
     "iterative",
     "learning_rate_rewinding",

@@ -9,15 +9,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lotterylab.plan.nodes import Prune, Train, first_of
+from lotterylab.plan.nodes import Prune, Target, Train, first_of
 from lotterylab.procedures.tickets import Ticket
+from lotterylab.views import Criterion
 
 
-def at_initialisation(dense: Train, sparsities: Sequence[Any], *, criterion: Any, **cut: Any) -> list[Ticket]:
+def at_initialisation(dense: Train, sparsities: Sequence[Target], *, criterion: Criterion, **cut: Any) -> list[Ticket]:
     """Score the initial weights, prune to each sparsity, train.   [lee2019snip; wang2020picking; tanaka2020pruning]
 
-    ``dense``: the run of the whole network, for its start, its recipe and its order; it is not trained for the tickets,
-    so that they cost their own runs alone.  ``cut``: further fields of ``Prune`` (data, batch, rounds, mode, seed ...).
+    Args:
+        dense: the run of the whole network, for its start, its recipe and its order; it is not trained for the tickets,
+            so that they cost their own runs alone.
+        sparsities: shares of all entries.
+        criterion: what scores the initial weights.
+        cut: further fields of ``Prune`` (data, batch, rounds, mode, seed ...).
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> dense = ll.plan.dense_run(ll.models.Mlp(shape=(1, 8, 8)), data, recipe, seed=0)
+        >>> (ticket,) = at_initialisation(dense, [0.5], criterion=ll.criteria.Random(), seed=0)
+        >>> ticket.mask.of == dense.start, ticket.found_by
+        (True, ())
     """
     tickets = []
     for round, sparsity in enumerate(sparsities, start=1):

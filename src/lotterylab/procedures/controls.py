@@ -12,12 +12,14 @@ from typing import Any, TypeAlias
 
 from lotterylab.errors import UsageError, unknown
 from lotterylab.masks.counts import Rate
-from lotterylab.plan.nodes import At, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, first_of
+from lotterylab.plan.nodes import At, Data, Dense, Init, Node, Permute, Prune, Shuffle, Target, Train, first_of
 from lotterylab.procedures.tickets import Ticket
+from lotterylab.protocols import Model
 
 Control: TypeAlias = Callable[[Ticket, int], Train]
 Spoil: TypeAlias = Callable[[Data, int], Data]
-Narrow: TypeAlias = Callable[[Any, tuple[Any, ...], str], Any]
+Cuts: TypeAlias = tuple[Target, ...]
+Narrow: TypeAlias = Callable[[Model, Cuts, str], Model]
 
 
 def reinitialised(ticket: Ticket, seed: int) -> Train:
@@ -113,10 +115,29 @@ CONTROLS: dict[str, Control] = {
 
 
 def control(word: str, ticket: Ticket, seed: int, words: Mapping[str, Control] = CONTROLS) -> Train:
-    """The control of that word.
+    """Return the run that a ticket is compared with: the same but for the one thing that is said to matter.
+
+    The controls are "reinitialised" (fresh weights), "permuted" and "reshuffled" (initial weights in another order),
+    "random-mask" (the same number kept in each layer), "inverted" (the scores read the wrong way round) and
+    "dense-same-cost" (the whole network, for all steps that the ticket took).   [frankle2019lottery;
+    zhou2019deconstructing; frankle2021pruning]
+
+    Args:
+        word: which control, a key of ``words``.
+        ticket: what it is compared with.
+        seed: of what the control draws.
+        words: word -> control, a function of the ticket and the seed.
 
     Raises:
-        UsageError: for a word that is not known.
+        UsageError: the word is not known, or the ticket's mask has no scores to invert.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> dense = ll.plan.dense_run(ll.models.Mlp(shape=(1, 8, 8)), data, recipe, seed=0)
+        >>> (ticket,) = ll.plan.one_shot(dense, [0.5], criterion=ll.criteria.Magnitude(), seed=0)
+        >>> control("random-mask", ticket, 0).mask, control("dense-same-cost", ticket, 0).recipe.epochs
+        (<Shuffle ...>, 6)
     """
     if word not in words:
         raise unknown("control", word, words)
@@ -135,7 +156,7 @@ def _elsewhere(value: Any, spoil: Callable[[Data], Data], known: dict[str, Node]
     return known[value.digest]
 
 
-def _cuts(mask: Node) -> tuple[tuple[Any, ...], str]:
+def _cuts(mask: Node) -> tuple[Cuts, str]:
     """Return the sparsity of each round, first round first, and the scope of the last round."""
     cuts, scope, node = [], "", mask
     while isinstance(node, Prune):

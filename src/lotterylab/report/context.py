@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lotterylab.data.base import Fingerprint
+from lotterylab.types import Fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)

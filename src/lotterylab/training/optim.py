@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from lotterylab.errors import UsageError
+from lotterylab.training.optim_checks import check_not_negative, check_share, check_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +42,13 @@ class Sgd:
         momentum: in [0, 1); at 0 there is no slot.
         weight_decay: the L2 coefficient, at least 0.
         nesterov: Nesterov momentum.
+
+    Raises:
+        UsageError: a number is out of range, or ``nesterov`` is given without momentum.
+
+    Examples:
+        >>> Sgd(lr=0.1, momentum=0.9).slot_names
+        ('momentum',)
     """
 
     counts: ClassVar[bool] = False
@@ -50,9 +58,9 @@ class Sgd:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _check_not_negative("lr", self.lr)
-        _check_not_negative("weight_decay", self.weight_decay)
-        _check_share("momentum", self.momentum)
+        check_not_negative("lr", self.lr)
+        check_not_negative("weight_decay", self.weight_decay)
+        check_share("momentum", self.momentum)
         if self.nesterov and not self.momentum:
             raise UsageError("nesterov=True was asked with momentum=0. Give a momentum, or leave nesterov out.")
 
@@ -71,7 +79,7 @@ class Sgd:
         """Return new parameters and slots, for ``lr`` of shape ``()`` or ``(N,)``; ``step`` is unused."""
         import torch
 
-        _check_tensors(self.slot_names, params, grads, slots)
+        check_tensors(self.slot_names, params, grads, slots)
         new_params: Tensors = {}
         new_momentum: Tensors = {}
         with torch.no_grad():
@@ -126,6 +134,13 @@ class Adam:
         eps: the term that keeps the denominator above 0.
         weight_decay: the decay coefficient, at least 0.
         decoupled: True scales w before the update; False adds weight_decay * w to g.
+
+    Raises:
+        UsageError: a number is out of range.
+
+    Examples:
+        >>> Adam(lr=0.001).slot_names
+        ('exp_avg', 'exp_avg_sq')
     """
 
     counts: ClassVar[bool] = True  # the bias correction depends on the number of updates
@@ -136,11 +151,11 @@ class Adam:
     decoupled: bool = True
 
     def __post_init__(self) -> None:
-        _check_not_negative("lr", self.lr)
-        _check_not_negative("eps", self.eps)
-        _check_not_negative("weight_decay", self.weight_decay)
-        _check_share("betas[0]", self.betas[0])
-        _check_share("betas[1]", self.betas[1])
+        check_not_negative("lr", self.lr)
+        check_not_negative("eps", self.eps)
+        check_not_negative("weight_decay", self.weight_decay)
+        check_share("betas[0]", self.betas[0])
+        check_share("betas[1]", self.betas[1])
 
     @property
     def slot_names(self) -> tuple[str, ...]:
@@ -157,7 +172,7 @@ class Adam:
         """Return new parameters and slots; ``lr`` and ``step``, the updates so far, are ``()`` or ``(N,)``."""
         import torch
 
-        _check_tensors(self.slot_names, params, grads, slots)
+        check_tensors(self.slot_names, params, grads, slots)
         beta1, beta2 = self.betas
         new_params: Tensors = {}
         new_m: Tensors = {}
@@ -211,7 +226,7 @@ def _update_in_place(optimizer: Optimizer, params: Tensors, grads: Tensors, slot
     """Use the fused kernel if it supports the device, type and layout; otherwise copy in the pure update."""
     import torch
 
-    _check_tensors(optimizer.slot_names, params, grads, slots)
+    check_tensors(optimizer.slot_names, params, grads, slots)
     # no half types: on the CPU, torch 2.13's fused SGD leaves most of their entries unchanged (pytorch#191763)
     types = (torch.float32, torch.float64)
     groups: dict[Any, list[str]] = {}
@@ -271,29 +286,3 @@ def _bias_correction(beta: float, step: Tensor, w: Tensor) -> Tensor:
         return torch.ones_like(step, dtype=w.dtype)
     exact = torch.float64 if w.dtype == torch.float64 else torch.float32
     return -torch.expm1((step.to(exact) + 1) * math.log(beta))
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise UsageError(f"{name} must be in [0, 1), not {value}.")
-
-
-def _check_not_negative(name: str, value: Any) -> None:
-    if isinstance(value, int | float) and not 0 <= value < math.inf:
-        raise UsageError(f"{name} must be finite and not negative, not {value}.")
-
-
-def _check_tensors(slot_names: tuple[str, ...], params: Tensors, grads: Tensors, slots: Slots) -> None:
-    """Refuse names and shapes that differ; a fused kernel would read past the end of a tensor that is too small."""
-    if set(slots) != set(slot_names):
-        raise UsageError(f"the slots are {sorted(slots)}, not {sorted(slot_names)}. Begin with init(params).")
-    for kind, tensors in {"grads": grads, **slots}.items():
-        if tensors.keys() != params.keys():
-            raise UsageError(
-                f"{kind} and params differ in {sorted(tensors.keys() ^ params.keys())}. Give both the same names."
-            )
-        for name, w in params.items():
-            if tensors[name].shape != w.shape:
-                raise UsageError(
-                    f"{kind} of '{name}' has shape {tuple(tensors[name].shape)}, the parameter {tuple(w.shape)}."
-                )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
+from lotterylab.data.augment import Augment
+from lotterylab.data.streams import NamedStream, Stream
 from lotterylab.errors import UsageError
+from lotterylab.training.schedules import Constant, Schedule
 from lotterylab.words import ADDED_LATER, check_words
 
 
@@ -15,10 +18,10 @@ class Recipe:
 
     Args:
         epochs: whole passes over the data; 0 if ``steps`` is given.
-        optimizer: a spec of ``training.optim``.
-        schedule: a spec of ``training.schedules``.
-        augment: a spec of ``data``.
-        stream: a spec of ``data``.
+        optimizer: ``Sgd`` or ``Adam``.
+        schedule: a spec of ``training.schedules``, which multiplies the base rate in each step.
+        augment: a spec of ``data.augment``.
+        stream: a spec of ``data.streams``, the order of the images.
         batch_size: images a step.
         hold: keep pruned entries at zero (the published study did not).
         watch: splits that are evaluated after every epoch, or after every ``watch_every`` steps and the last step.
@@ -34,9 +37,7 @@ class Recipe:
 
     Examples:
         >>> from lotterylab.training.optim import Sgd
-        >>> from lotterylab.training.schedules import Constant
-        >>> sgd = Sgd(lr=0.1)
-        >>> recipe = Recipe(epochs=2, optimizer=sgd, schedule=Constant(), augment=None, stream=None)
+        >>> recipe = Recipe(epochs=2, optimizer=Sgd(lr=0.1))
         >>> recipe.longer(1.5).total_steps(100)
         300
     """
@@ -44,9 +45,9 @@ class Recipe:
     version: ClassVar[int] = 1
     epochs: int
     optimizer: Any
-    schedule: Any
-    augment: Any
-    stream: Any
+    schedule: Schedule = field(default_factory=Constant)
+    augment: Augment = field(default_factory=Augment)
+    stream: Stream = field(default_factory=NamedStream)
     batch_size: int = 64
     hold: bool = True
     watch: tuple[Literal["validation", "test"], ...] = ()

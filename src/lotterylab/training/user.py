@@ -29,6 +29,11 @@ class UserModel:
     shape: tuple[int, ...] | None = None
     function: Callable[[int], nn.Module] = field(metadata=PLACE)
 
+    @property
+    def activation(self) -> str:
+        """The function's own, which no word names."""
+        return "its own"
+
     def build(self, *, pool_first: bool = False) -> nn.Module:
         """Return a network to load states into; its initial state is not used."""
         return self._build(0)

@@ -1,0 +1,56 @@
+"""Masks in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from lotterylab.errors import UsageError
+from lotterylab.formats.blobs import read_tensors, write_tensors
+from lotterylab.types import Mask
+
+
+def save_mask(mask: Mask, path: str | Path) -> None:
+    """Write a mask as safetensors, whole or not at all.
+
+    Args:
+        mask: bool tensors by name, of any shape, True = kept.
+        path: the file.
+
+    Examples:
+        >>> import tempfile, torch
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
+        ...     load_mask(f"{folder}/mask.safetensors")
+        {'weight': tensor([ True, False])}
+    """
+    write_tensors(path, mask)
+
+
+def load_mask(path: str | Path) -> Mask:
+    """Read what ``save_mask`` wrote, or any safetensors or weights-only ``.pt`` file of 0/1 tensors.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Bool tensors by name, of the shapes in the file, True = kept.
+
+    Raises:
+        UsageError: a file that cannot be read, or values other than 0 and 1.
+
+    Examples:
+        >>> import tempfile, torch
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
+        ...     load_mask(f"{folder}/mask.safetensors")
+        {'weight': tensor([ True, False])}
+    """
+    import torch
+
+    mask: dict[str, Any] = {}
+    for name, tensor in read_tensors(path).items():
+        if not bool(((tensor == 0) | (tensor == 1)).all()):
+            raise UsageError(f"{path}: '{name}' has values other than 0 and 1, so it is not a mask.")
+        mask[name] = tensor.to(torch.bool)
+    return cast(Mask, mask)

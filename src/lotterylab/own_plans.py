@@ -1,0 +1,236 @@
+"""A plan of one's own: its data pinned, its price, its run, its results and what to cite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lotterylab.data.base import data_dir
+from lotterylab.engine import results as stored
+from lotterylab.engine.store import Store
+from lotterylab.errors import LotteryError
+from lotterylab.plan.nodes import Data, Train
+from lotterylab.plan.plan import Label, Plan, Row
+from lotterylab.protocols import DataSpec
+from lotterylab.report.citations import bibtex, entries, keys_of
+from lotterylab.report.price import cost, missing, seconds_per_image, work
+
+if TYPE_CHECKING:
+    from lotterylab.engine.results import Result
+
+
+def pinned(spec: DataSpec, folder: str | None = None) -> Data:
+    """Return a data set together with the SHA-256 of its content, as a plan needs it.
+
+    Args:
+        spec: which data, and how many images: ``lotterylab.data.Digits()``.
+        folder: of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
+
+    Raises:
+        UsageError: the files are missing or damaged.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> ll.plan.pinned(ll.data.Digits()).content[:12]
+        '0c7f91a9fa5c'
+    """
+    return Data(spec=spec, content=spec.fingerprint(data_dir(folder)).content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What is left to compute of a plan; ``print`` it.
+
+    Args:
+        trainings: runs to train, dense and pruned.
+        epochs: passes over the training images that they take, at the most: equal runs are trained once.
+        tasks: everything to compute: trainings, masks and measures.
+        seconds: about how long the trainings take here; None if nothing has to be trained.
+        text: the same in words.
+
+    Examples:
+        >>> Price(trainings=0, epochs=0.0, tasks=0, seconds=None, text="Nothing is left to train.")
+        Nothing is left to train.
+    """
+
+    trainings: int
+    epochs: float
+    tasks: int
+    seconds: float | None
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def comparison(name: str, arms: Mapping[str, Mapping[int, Train]]) -> Plan:
+    """Return a plan with one row for each arm and seed.
+
+    A row has the labels "arm" and "seed", and its training is the part "train".  For other rows build a ``Plan`` of
+    ``Row`` values.
+
+    Args:
+        name: what the plan is called.
+        arms: arm -> seed -> its training.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> runs = {s: ll.plan.dense_run(ll.models.Mlp(shape=(1, 8, 8)), data, recipe, seed=s) for s in range(2)}
+        >>> [dict(row.labels) for row in ll.plan.comparison("digits", {"dense": runs}).rows]
+        [{'arm': 'dense', 'seed': 0}, {'arm': 'dense', 'seed': 1}]
+    """
+    rows = [
+        Row(labels={"arm": arm, "seed": seed}, nodes={"train": run})
+        for arm, runs in arms.items()
+        for seed, run in runs.items()
+    ]
+    return Plan(name=name, title=name, rows=tuple(rows))
+
+
+def by_arm(rows: Iterable[Result], number: str) -> dict[Label, dict[int, float]]:
+    """Return arm -> seed -> number for the finished rows of a ``comparison``, as ``lotterylab.statistics`` takes it.
+
+    Args:
+        rows: results with the labels "arm" and "seed".
+        number: part and metric, such as "train.test_accuracy".  Rows without it, such as unfinished ones, are left out.
+
+    Examples:
+        >>> from lotterylab.engine.results import Result
+        >>> by_arm([Result(labels={"arm": "dense", "seed": 0}, records={})], "train.test_accuracy")
+        {}
+    """
+    found: dict[Label, dict[int, float]] = {}
+    for row in rows:
+        if (value := row.metric(number)) is not None:
+            found.setdefault(row.labels["arm"], {})[int(row.labels["seed"])] = value
+    return found
+
+
+def price(plan: Plan, store: str | Path, *, workers: int = 0, folder: str | None = None) -> Price:
+    """Return what a plan still costs, before it runs.
+
+    The pace is that of the plan's finished runs; without any, a few steps of the first run are timed.
+
+    Args:
+        plan: rows of nodes.
+        store: the folder of results; it need not exist.
+        workers: as in ``run``.
+        folder: of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> run = ll.plan.dense_run(ll.models.LeNet300100(shape=(1, 8, 8)), data, recipe, seed=0)
+        >>> plan = ll.plan.comparison("one run", {"dense": {0: run}})
+        >>> found = ll.plan.price(plan, "no-store-yet")
+        >>> found.trainings, found.epochs, found.tasks
+        (1, 3.0, 3)
+    """
+    from lotterylab.engine.pace import measure
+
+    place, workers = Store(store), max(1, workers)
+    todo = missing(plan, place)
+    runs = [node for node in todo if isinstance(node, Train)]
+    pace, measured = None, ""
+    if runs:
+        pace, measured = seconds_per_image(plan.targets(), place), "measured on the runs that are finished"
+        if pace is None:
+            pace, measured = measure(runs[0], data_dir(folder), fast=True), "from a few steps just now"
+    return Price(
+        trainings=len(runs),
+        epochs=sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in runs),
+        tasks=len(todo),
+        seconds=None if pace is None else sum(map(work, todo)) * pace / workers,
+        text="\n".join(cost(todo, workers=workers, pace=pace, measured=measured)),
+    )
+
+
+def run(
+    plan: Plan,
+    store: str | Path,
+    *,
+    workers: int = 0,
+    folder: str | None = None,
+    device: str = "cpu",
+) -> Sequence[Result]:
+    """Compute what is missing of a plan, and return its rows with their numbers.
+
+    Finished results are kept in ``store`` and never computed twice.  After a stop, the same call goes on.
+
+    Args:
+        plan: rows of nodes.
+        store: the folder of results; it is made if it does not exist.
+        workers: 0 computes in this process, which knows the models and criteria that are defined in it; a number
+            shares the work among as many processes, for a script that calls this under ``__name__ == "__main__"``.
+        folder: of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
+        device: of the trainings: "cpu", "cuda" or "cuda:N".
+
+    Returns:
+        One result a row, in the plan's order: ``labels``, and ``metric("train.test_accuracy")`` for the number
+        "test_accuracy" of the part "train".
+
+    Raises:
+        LotteryError: a task failed; finished results are kept.
+        RefusedError: another process computes in the store.
+        KeyboardInterrupt: the run was interrupted.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> row = ll.plan.Row(labels={}, nodes={"mask": ll.plan.Dense(model=ll.models.LeNet300100())})
+        >>> plan = ll.plan.Plan(name="a mask", rows=(row,))
+        >>> (row,) = ll.plan.run(plan, "my-store")
+        >>> row.complete
+        True
+    """
+    from lotterylab.engine import here, local
+
+    place, files = Store(store), data_dir(folder)
+    if workers == 0:
+        summary = here.run_here(plan.targets(), place, data_dir=files, device=device)
+    else:
+        summary = local.run(plan.targets(), place, data_dir=files, device=device, workers=workers)
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    if summary.failed:
+        first = next(iter(summary.failed.values()))
+        raise LotteryError(f"{len(summary.failed)} tasks failed, the first with: {first}")
+    return results(plan, store)
+
+
+def results(plan: Plan, store: str | Path) -> Sequence[Result]:
+    """Return the rows of a plan with the numbers that a store has for them; nothing is computed.
+
+    Args:
+        plan: rows of nodes.
+        store: the folder of results.
+
+    Returns:
+        One result a row, in the plan's order; ``complete`` says whether all its parts are finished.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> row = ll.plan.Row(labels={}, nodes={"mask": ll.plan.Dense(model=ll.models.LeNet300100())})
+        >>> plan = ll.plan.Plan(name="a mask", rows=(row,))
+        >>> [row.missing for row in ll.plan.results(plan, "no-store-yet")]
+        [('mask',)]
+    """
+    return stored.results(plan, Store(store))
+
+
+def cite(plan: Plan) -> str:
+    """Return the BibTeX entries of the works behind everything that a plan is made of.
+
+    Args:
+        plan: rows of nodes.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> row = ll.plan.Row(labels={}, nodes={"mask": ll.plan.Dense(model=ll.models.LeNet300100())})
+        >>> plan = ll.plan.Plan(name="a mask", rows=(row,))
+        >>> [line for line in ll.plan.cite(plan).splitlines() if line.startswith("@")][0]
+        '@article{lecun1998gradient,'
+    """
+    return bibtex(keys_of(plan.targets()), entries())
