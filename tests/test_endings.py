@@ -115,7 +115,7 @@ def test_a_terminal_that_closes_lets_it_save_and_end(tmp_path):
         os.environ |= {"PYTHONPATH": paths, "TERM": "xterm"}
         os.execv(words[0], words)
     seen = b""
-    while b"0 of 2 runs" not in seen or b"dense" not in seen:  # it trains
+    while b"0 of 2 runs" not in seen or b"dense seed" not in seen:  # it trains
         seen += os.read(terminal, 1 << 16)
     os.close(terminal)
     _, status = os.waitpid(child, 0)

@@ -25,7 +25,7 @@ def store(tmp_path_factory) -> Store:
 
 
 def copies(store: Store, file: Path) -> Copies:
-    return Copies(resolved=None, store=store, ledger=file)  # type: ignore[arg-type]
+    return Copies(plan=None, store=store, ledger=file)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)

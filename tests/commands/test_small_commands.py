@@ -193,7 +193,7 @@ WRONG = {
     "no such device": (["plan", *TINY, "--device", "foo"], "--device foo: there is no such device here"),
     "rounds of 0": (["plan", "lth-mnist", "--rounds", "0"], "rounds is 0; it has to be above 0"),
     "no ledger": (["table", *TINY, "--ledger", "nowhere.jsonl"], "no ledger nowhere.jsonl"),
-    "a ledger that is a folder": (["plan", *TINY, "--ledger", "."], "no ledger ."),
+    "a ledger that is a folder": (["plan", *TINY, "--ledger", "."], ". is not a ledger"),
     "no digest": (["diff", "/x", "y"], "none begins so"),
 }
 

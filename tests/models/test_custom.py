@@ -144,7 +144,7 @@ def test_what_is_wrong_is_said_by_a_check_before_anything_is_trained(mine, name,
     ("options", "said"),
     [
         ({"unit": 5}, "Did you mean 'units'"),
-        ({"units": 0.5}, "it takes int"),
+        ({"units": 0.5}, "it takes a whole number"),
         ({"classes": 4}, "gets its classes from the model"),
     ],
 )

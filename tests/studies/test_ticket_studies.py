@@ -151,7 +151,7 @@ def test_every_level_that_a_claim_names_is_in_the_standard_size(name):
         judged = claim.judge(Rows(rows))
         assert judged.word != "not run", claim.key
         for side, behind in judged.rows:
-            seeds = [row.labels["seed"] for row in behind]
+            seeds = [(row.labels["seed"], row.labels["sparsity"]) for row in behind]  # a range has several levels
             assert len(set(seeds)) == len(seeds), f"{claim.key}: {side} has several rows of one seed"
     found = found_by(of.outline.comparisons, Rows(rows))
     assert any(one.planned for one in found) and len({one.comparison.key for one in found}) == len(

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lotterylab.asking.options import StudyOptions, lines
-from lotterylab.data.base import Fingerprint, data_dir
+from lotterylab.data.base import data_dir
 from lotterylab.errors import LotteryError, UsageError
 from lotterylab.own_code.references import described
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import LABELS, Plan
 from lotterylab.reading.outline import Outline
+from lotterylab.types import Fingerprint
 
 PARTS = ("train", "validation", "test")
 

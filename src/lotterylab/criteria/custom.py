@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 class CustomCriterion:
     """The criterion that ``source`` makes without arguments.  ``custom_criterion`` makes one of these.
 
-    ``source``: "package.module:Class".
-    ``code``: SHA-256 of the source file, part of the digest, since the file may change without a new ``version``.
+    Args:
+        source: "package.module:Class".
+        code: the SHA-256 of the source file, part of the digest, since the file may change without a new ``version``.
+
+    Examples:
+        >>> custom_criterion("lotterylab.criteria:Magnitude").needs_batch
+        False
     """
 
     version: ClassVar[int] = 1
@@ -76,6 +81,10 @@ def custom_criterion(source: str) -> CustomCriterion:
 
     Raises:
         UsageError: the reference leads nowhere, or to what cannot be made without arguments or cannot be called.
+
+    Examples:
+        >>> custom_criterion("lotterylab.criteria:Magnitude").source
+        'lotterylab.criteria:Magnitude'
     """
     check_options(source, {})
     criterion = CustomCriterion(source=source, code=code_hash(source))

@@ -76,11 +76,6 @@ RC = {
 }
 
 
-def method(name: str) -> Look:
-    """The look of a method that has one of its own."""
-    return METHODS[name]
-
-
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """A look for each name, no two alike: its own if it has one, else by its place among the names."""
     every = list(dict.fromkeys(names))

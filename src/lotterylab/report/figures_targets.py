@@ -60,7 +60,7 @@ def stability(arms: Arms, protocol: str, published: Sequence[Published]) -> Grid
             of = [
                 (place, Arm(protocol, cell.activation, method, "", target)) for target, place in places(targets).items()
             ]
-            look = replace(style.method(method), marker="_", line=":", size=8.0, width=1.0)
+            look = replace(style.looks([method])[method], marker="_", line=":", size=8.0, width=1.0)
             label = f"floor of D, {called(method)}"
             series += mean_and_seeds(arms, of, "distances.floor", look, label, bars=False)[-1:]
         return tuple(series), ()

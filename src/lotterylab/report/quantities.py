@@ -84,11 +84,12 @@ class Cell:
 
     def looks(self) -> list[tuple[str, str, Look, str]]:
         """(method, control, look, name in the legend)."""
+        methods = style.looks(method for method, _ in self.lines)
         return [
             (
                 method,
                 control,
-                style.CONTROLS[control] if control else style.method(method),
+                style.CONTROLS[control] if control else methods[method],
                 control or called(method),
             )
             for method, control in self.lines
