@@ -51,18 +51,25 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
 WRITERS = ("run", "store")
 # every public name: what it writes, or None if it only reads or computes
 PUBLIC: dict[str, str | None] = {
+    "__version__": None,
+    "analysis": None,
     "apply": None,
     "attach": None,
     "audit": None,
     "criteria": None,
+    "data": None,
     "effective_sparsity": None,
     "load_mask": None,
+    "masks": "the file that save_mask names",
+    "models": None,
+    "plan": "the store that its run names",
     "prune": None,
     "run_study": "its store",
     "save_mask": "the file that is named",
     "score": None,
     "select": None,
     "sparsity": None,
+    "statistics": None,
     "tickets": "its store",
 }
 
