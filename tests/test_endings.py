@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import disks
 from lotterylab.commands.main import main
 from lotterylab.commands.study import _exit_code
 from some_endings import is_alone, process
@@ -193,15 +194,11 @@ def test_a_ledger_that_cannot_be_written_is_said_at_the_end_and_stops_nothing(do
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 64 kB, read-write or read-only."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"mounting is not permitted here: {mounted.stderr.decode().strip()}")
     try:
-        yield place
-    finally:
-        subprocess.run(["umount", place], check=True)
+        with disks.disk(tmp_path / "disk", "size=64k") as place:
+            yield place
+    except disks.NoMount as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
 
 
 def test_on_a_full_disk_run_keeps_what_it_finished_and_says_what_to_do(small_disk, capsys):
@@ -213,9 +210,9 @@ def test_on_a_full_disk_run_keeps_what_it_finished_and_says_what_to_do(small_dis
     before = finished(small_disk / "store")
     assert 0 < before < 7
     (small_disk / "filler").unlink()
-    subprocess.run(["mount", "-o", "remount,size=4m", small_disk], check=True)
+    disks.mount(small_disk, "remount,size=4m")
     assert main(words) == 0 and finished(small_disk / "store") == 7
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    disks.mount(small_disk, "remount,ro")
     for name in ("status", "table", "plan", "run"):
         assert main([name, *SHORT, "--store", str(small_disk / "store")]) == 0
     capsys.readouterr()

@@ -120,6 +120,15 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def own_plan(store: str) -> None:
+    """Run a plan of one short training, under names that lead out."""
+    from lotterylab import data, models, plan
+
+    recipe = plan.Recipe(epochs=1, optimizer=plan.Sgd(lr=0.1))
+    train = plan.dense_run(models.LeNet300100(shape=(1, 8, 8)), plan.pinned(data.Digits()), recipe, seed=0)
+    plan.run(plan.comparison("../../victim/pwned", {"../arm": {0: train}}), store)
+
+
 def public(name: str) -> int:
     """A public function that writes, in a folder with hostile inputs."""
     import lotterylab
@@ -131,10 +140,14 @@ def public(name: str) -> int:
 
         found = some_loop.find(Path("store"), sparsities=[0.5], steps=4)
         return len(found.rows)
+    if name == "plan":
+        own_plan("store")
+        return 0
     import torch
 
     mask = {"../../victim/pwned": torch.ones(2, dtype=torch.bool)}
-    getattr(lotterylab, name)(mask, Path("mask.safetensors"))
+    place = lotterylab.masks if name == "masks" else lotterylab
+    place.save_mask(mask, Path("mask.safetensors"))
     return 0
 
 

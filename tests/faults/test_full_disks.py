@@ -6,8 +6,8 @@ from shutil import rmtree
 
 import pytest
 
+from disks import NoMount, disk, enlarge
 from faults.checks import Whole, explained
-from faults.disks import NoMount, disk, enlarge
 from faults.schedules import FORMS, schedule
 from faults.studies import STUDY
 
