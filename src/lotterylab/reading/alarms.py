@@ -63,7 +63,7 @@ def _of_one(result: Result) -> Iterator[Alarm]:
     if "rate" in result.records:
         m = result.records["rate"].metrics
         yield from choice_at_edge(value=m["value"], values=m.get("values", ()), where=place)
-    if "distances" in result.records and (share := result.metric("distances.regrown")):
+    if {"distances", "prune"} <= result.records.keys() and (share := result.metric("distances.regrown")):
         yield from _of_regrown(result, share, place)
 
 

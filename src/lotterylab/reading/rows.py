@@ -41,8 +41,11 @@ class Rows(tuple[Result, ...]):
 
     def where(self, **labels: Asked) -> Rows:
         """The rows that have these labels; a tuple asks for any of its values."""
-        wanted = [(name, value if isinstance(value, tuple) else (value,)) for name, value in labels.items()]
-        return Rows(row for row in self if all(row.labels.get(name) in values for name, values in wanted))
+        rows: Iterable[Result] = self
+        for name, value in labels.items():
+            values = value if isinstance(value, tuple) else (value,)
+            rows = [row for row in rows if row.labels.get(name) in values]
+        return Rows(rows)
 
     def by(self, *names: str) -> dict[Any, Rows]:
         """The rows by these labels: by the label itself for one name, by a tuple for several; in order of
@@ -55,17 +58,15 @@ class Rows(tuple[Result, ...]):
 
     def having(self, *reads: Read) -> Rows:
         """The rows of the seeds that count for each of these numbers."""
-        return Rows(
-            row
-            for rows in self.by("seed").values()
-            if all(read_from(row, read) is not None for row in rows for read in reads)
-            for row in rows
-        )
+        left_out = {row.labels["seed"] for row in self if any(read_from(row, read) is None for read in reads)}
+        return Rows(row for row in self if row.labels["seed"] not in left_out)
 
     def per_seed(self, read: Read) -> PerSeed:
         """The mean over the rows of each seed that counts."""
-        by_seed = self.having(read).by("seed")
-        return {seed: sum(float(read_from(row, read)) for row in rows) / len(rows) for seed, rows in by_seed.items()}
+        by_seed: dict[Any, list[float | None]] = {}
+        for row in self:
+            by_seed.setdefault(row.labels["seed"], []).append(read_from(row, read))
+        return {seed: sum(map(float, values)) / len(values) for seed, values in by_seed.items() if None not in values}
 
     def interval(self, read: Read) -> Interval | None:
         """The mean over the seeds that count, with its 95 % t interval; None if no seed does."""
