@@ -37,21 +37,21 @@ from lotterylab.reading.rows import Rows
 
 
 def alarms_of(results: Iterable[Result]) -> list[Alarm]:
-    """All alarms of the finished parts, faults first; of a control that shares its mask, only those of its training."""
+    """Return the alarms of all finished parts, faults first; a control that shares its mask has only its training's."""
     results = Rows(results)
-    each = chain.from_iterable(_of_one(result) for result in results)
+    each = chain.from_iterable(_of_row(result) for result in results)
     return ordered(chain(each, _of_targets(results), _of_orders(results)))
 
 
 def where(result: Result) -> str:
-    """The labels of a row, in words."""
+    """Return the labels of a row in words."""
     labels = result.labels
     what = [labels["protocol"], labels["activation"], labels["method"], labels["control"]]
     sparsity = f"{labels['sparsity']:g}" if labels["sparsity"] else ""
-    return " ".join(str(one) for one in [*what, sparsity, f"seed {labels['seed']}"] if one)
+    return " ".join(str(label) for label in [*what, sparsity, f"seed {labels['seed']}"] if label)
 
 
-def _of_one(result: Result) -> Iterator[Alarm]:
+def _of_row(result: Result) -> Iterator[Alarm]:
     place = where(result)
     if "prune" in result.records and not result.labels["control"]:
         yield from _of_prune(result, place)
@@ -123,31 +123,31 @@ def _of_regrown(result: Result, share: float, place: str) -> list[Alarm]:
 
 
 def _of_targets(results: Rows) -> Iterator[Alarm]:
-    """One mask for several targets of one method."""
+    """Yield an alarm for each method that has one mask for several targets."""
     for group in results.by(*WHAT, "seed").values():
-        there = [one for one in group if "prune" in one.records and not one.labels["control"]]
+        pruned = [row for row in group if "prune" in row.records and not row.labels["control"]]
         masks = {
-            f"{one.labels['sparsity']:g}": (_requested(one), str(one.metric("prune.mask_digest"))) for one in there
+            f"{row.labels['sparsity']:g}": (_requested(row), str(row.metric("prune.mask_digest"))) for row in pruned
         }
         if len(masks) > 1:
-            units = there[0].records["prune"].metrics["entries"]
-            yield from identical_masks(masks, units=units, where=_shared(there[0], "method"))
+            units = pruned[0].records["prune"].metrics["entries"]
+            yield from identical_masks(masks, units=units, where=_shared(pruned[0], "method"))
 
 
 def _requested(result: Result) -> Share:
-    """The share of all entries that the selection was asked for; of layers that are counted apart, what it comes to."""
+    """Return the share of all entries that was to be removed, the sum over layers if they are counted apart."""
     m, node = result.records["prune"].metrics, result.nodes["prune"]
     apart = isinstance(node, Prune) and node.scope == "layerwise"
     return Fraction(m["requested_removed"], m["entries"]) if apart else m["requested"]
 
 
 def _of_orders(results: Rows) -> Iterator[Alarm]:
-    """Arms of one activation and seed whose data order differs; controls that are about the order are left out."""
+    """Yield alarms for arms of one activation and seed whose data order differs; probes of the order are left out."""
     for group in results.by("protocol", "activation", "seed").values():
         orders: dict[str, str] = {}
-        for one in group:
-            node, method = one.nodes.get("train"), str(one.labels["method"])
-            if method in orders or "train" not in one.records or one.labels["protocol"] == "probes":
+        for row in group:
+            node, method = row.nodes.get("train"), str(row.labels["method"])
+            if method in orders or "train" not in row.records or row.labels["protocol"] == "probes":
                 continue
             if isinstance(node, Train):
                 orders[method] = node.data_order

@@ -1,4 +1,4 @@
-"""Why nothing can be said of a comparison, whatever its interval: what its runs did besides ending with a number."""
+"""Caveats leave a comparison undecided whatever its interval: runs diverged, ended early or stayed at chance."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ ACCURACIES = ("train.test_accuracy", "train.best_test_accuracy", "train.validati
 
 
 def caveat(sides: Sides, read: Read, values: Collection[float], *, pairs: Iterable[Sides] = ()) -> str:
-    """Sentences that each begin with a space, or nothing.
+    """Return the caveats of a comparison as sentences that each begin with a space, or "".
 
-    ``values``: the differences that are judged.  ``pairs``: the sides that are held against each other, where that is
-    not all of them together.
+    ``values``: the differences that are judged.  ``pairs``: the sides that are compared with each other, if not all of
+    them are compared together.
     """
     chance = (at_chance(pair, read) for pair in (pairs or (sides,)))
     return diverged_runs(sides) + cut_short(sides, read) + "".join(chance) + no_spread(values)
 
 
 def unequal_training(sides: Sides) -> str:
-    """That a dense network was trained for fewer epochs in all than what it is compared with; "" if it was not.
+    """Return a sentence if a dense network was trained for fewer epochs in all than the other side; otherwise "".
 
-    What a ticket has over such a network may be the training of its mask.
+    A ticket may be better than such a network only because finding its mask was training too.
     """
     epochs = {name: _epochs(rows) for name, rows in sides}
     dense = [name for name, rows in sides if rows and set(rows.labels("method")) == {"dense"}]
@@ -40,13 +40,13 @@ def unequal_training(sides: Sides) -> str:
 
 
 def _epochs(rows: Rows) -> float | None:
-    """The epochs of a finished run and of all runs behind it, by the plan."""
+    """Return the epochs of a finished run and of all runs behind it, by the plan."""
     runs = [run for row in rows.trained if isinstance(run := row.nodes.get("train"), Train)]
     return sum(steps / run.steps_per_epoch for run, steps in trainings(runs[0]).items()) if runs else None
 
 
 def diverged_runs(sides: Sides) -> str:
-    """A run that diverged stopped where it was: its accuracy is no accuracy of a trained network."""
+    """Return how many runs diverged: they stopped early, so their accuracy is not that of a trained network."""
     rows = [row for _, side in sides for row in side]
     lost = {name: len(side.diverged) for name, side in sides}
     of_sides = ", ".join(name for name, count in lost.items() if count)
@@ -54,7 +54,7 @@ def diverged_runs(sides: Sides) -> str:
 
 
 def cut_short(sides: Sides, read: Read) -> str:
-    """Of runs whose validation loss was still falling when they ended nobody knows when it would have been lowest."""
+    """Return how many runs ended while their validation loss still fell, so have no early-stopping iteration."""
     if read != BEST_STEP:
         return ""
     runs = [(name, row.records["train"].metrics) for name, side in sides for row in side if "train" in row.records]
@@ -65,24 +65,24 @@ def cut_short(sides: Sides, read: Read) -> str:
 
 
 def at_chance(sides: Sides, read: Read) -> str:
-    """Where no side has left chance, a difference is about nothing that was learnt."""
+    """Return a caveat if no side has left chance: a difference between untrained networks decides nothing."""
     if read not in ACCURACIES:
         return ""
     bound = max((twice_chance(side) for _, side in sides), default=0.0)
-    means = [mean(found) for _, side in sides if (found := side.per_seed(read))]
+    means = [mean(values) for _, side in sides if (values := side.per_seed(read))]
     if not means or max(means) >= bound:
         return ""
     return f" Not above {bound:g}, twice chance: {', '.join(name for name, _ in sides)}."
 
 
 def no_spread(values: Collection[float]) -> str:
-    """Differences that are equal in every seed, and not 0, have no spread to be judged by."""
+    """Return a caveat if the differences are equal in every seed, and not 0: they have no spread to be judged by."""
     alike = len(values) > 1 and len(set(values)) == 1 and 0.0 not in values
     return " The difference is the same in every seed: there is no spread to judge it by." if alike else ""
 
 
 def twice_chance(rows: Iterable[Result]) -> float:
-    """Twice the accuracy of a guess: 0.2 for ten classes.  0 where no row says how many there are."""
+    """Return twice the accuracy of a guess: 0.2 for ten classes, 0 if no row has a training on known classes."""
     runs = (row.nodes.get("train") for row in rows)
     return 2 / min((c for run in runs if isinstance(run, Train) for c in _classes(run.data)), default=float("inf"))
 

@@ -10,7 +10,7 @@ from lotterylab.reading.rows import Read
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A figure: lines over an axis, one panel for each value of a label.
+    """A ``Chart`` is a figure of lines over an axis, with one panel for each value of a label.
 
     ``y``, ``x``: metrics, "part.name"; "kept" is the share of the weights that the mask keeps, on a logarithmic axis.
     ``panels``: the label that tells panels apart.  ``level``: a line that has one value, drawn over the whole panel.
@@ -29,7 +29,7 @@ class Chart:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerChart:
-    """A figure over the layers of a network: one panel for each activation.
+    """A ``LayerChart`` is a figure over the layers of a network, with one panel for each activation.
 
     ``metric``: one that holds a number for each layer by its name.  ``within``: labels of the rows that are shown.
     """
@@ -45,7 +45,7 @@ class LayerChart:
 
 @dataclass(frozen=True, kw_only=True)
 class HistogramChart:
-    """Histograms of hidden units: one panel for each activation and line, one curve for each layer.
+    """A ``HistogramChart`` shows hidden units: one panel for each activation and line, one curve for each layer.
 
     ``metrics``: the part of a row that has "histogram", "low" and "high" by layer.  ``within``: labels of the rows.
     """
@@ -60,7 +60,7 @@ class HistogramChart:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A number of a table: the mean of ``read`` over the seeds of a line at a sparsity, to ``digits`` decimals."""
+    """An ``Entry`` is the mean of ``read`` over the seeds of a line at a sparsity, to ``digits`` decimals."""
 
     line: Line
     read: Read
@@ -70,9 +70,9 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberTable:
-    """A table as a paper prints it: each row a name and one entry for each column, or words instead.
+    """A ``NumberTable`` is a table as a paper prints it: each row is a name and one entry, or words, for each column.
 
-    ``columns``: their heads, that of the names first.  ``how``: how it is read.
+    ``columns``: the heads, that of the names first.  ``how``: how the table is read.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Claims that were made before the runs, and what the runs say of them."""
+"""Claims that were made before the runs, and their verdicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["explanation", "published", "prediction"]
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What the runs say of a claim.
+    """A ``Judgement`` is the verdict of the runs on a claim, with the numbers behind it.
 
     Args:
         word: the verdict.
@@ -44,10 +44,10 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Something that was said before the runs.
+    """A ``Claim`` is a statement that was made before the runs, with the function that judges it.
 
-    A claim with a ``source`` is a paper's, one with an ``explanation`` is our explanation of a published sentence, any
-    other is our prediction.
+    A claim with a ``source`` is a paper's, a claim with an ``explanation`` is our explanation of a published sentence,
+    and any other claim is our prediction.
 
     Args:
         key: its name on the page.
@@ -56,7 +56,7 @@ class Claim:
         source: a key of references.bib.
         published: the published number, in words.
         does: what the protocol behind a published sentence does.
-        explanation: what would follow from that; this is what is judged.
+        explanation: the consequence of that; the verdict is on it.
         expected: what we predicted of the explanation.
     """
 
@@ -71,7 +71,7 @@ class Claim:
 
     @property
     def kind(self) -> Kind:
-        """Whose claim it is."""
+        """Return the kind of claim: our explanation of a published sentence, a paper's claim, or our prediction."""
         return "explanation" if self.explanation else "published" if self.source else "prediction"
 
 
@@ -81,23 +81,25 @@ Judged: TypeAlias = Sequence[tuple[Claim, Judgement]]
 def read(
     claims: Sequence[Claim], comparisons: Sequence[Comparison], results: Rows
 ) -> tuple[list[tuple[Claim, Judgement]], list[Difference]]:
-    """Each claim with its judgement, and every difference.
+    """Return each claim with its judgement, and every difference.
 
     The tests of all claims and of all planned comparisons, equivalence included, are one family.  A claim whose
-    adjusted p is not below 5 % cannot be said, so that a contrast has one verdict wherever it stands on the page.
+    adjusted p is not below 5 % becomes "cannot be said", so that a contrast has one verdict everywhere on the page.
     """
     differences = found_by(comparisons, results)
     judged = [(claim, claim.judge(results)) for claim in claims]
-    tests = tests_of(one for one in differences if one.planned)
-    for _, one in judged:
-        if one.hypothesis is not None and one.p is not None:
-            tests.setdefault(one.hypothesis, one.p)
+    tests = tests_of(difference for difference in differences if difference.planned)
+    for _, judgement in judged:
+        if judgement.hypothesis is not None and judgement.p is not None:
+            tests.setdefault(judgement.hypothesis, judgement.p)
     p_holm = family(tests)
-    return [(claim, _corrected(one, p_holm)) for claim, one in judged], adjusted(differences, p_holm)
+    corrected = [(claim, _corrected(judgement, p_holm)) for claim, judgement in judged]
+    return corrected, adjusted(differences, p_holm)
 
 
-def _corrected(one: Judgement, p_holm: dict[Hypothesis, float]) -> Judgement:
-    if one.hypothesis is None or one.p is None:
-        return one
-    p = p_holm[one.hypothesis]
-    return replace(one, p_holm=p, word=one.word if p < LEVEL or one.word == "not run" else "cannot be said")
+def _corrected(judgement: Judgement, p_holm: dict[Hypothesis, float]) -> Judgement:
+    if judgement.hypothesis is None or judgement.p is None:
+        return judgement
+    p = p_holm[judgement.hypothesis]
+    word = judgement.word if p < LEVEL or judgement.word == "not run" else "cannot be said"
+    return replace(judgement, p_holm=p, word=word)

@@ -1,8 +1,7 @@
-"""What a result cost: every training that had to be done before it, and its own.
+"""The cost of a result: its own training and every training that had to be done before it.
 
-Counted from the plan, and by the steps that were made where a record says that a run ended early.  What a store had
-already makes no difference: a dense run that many tickets share counts for each of them, as it would for somebody who
-wants that one ticket.
+Costs are counted from the plan; a run that ended early counts with the steps that it made.  A dense run that many
+tickets share counts for each of them, because whoever wants one ticket has to train it.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ PASSES = 3  # forward, and backward twice as much: for the inputs of each layer 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of one row.
+    """A ``Cost`` holds what the training of one row took, the runs behind it included.
 
-    ``epochs_to_find``: passes over the training images of all runs behind it; ``epochs``: with its own.
+    ``epochs_to_find``: passes over the training images of all runs behind the row; ``epochs``: with its own run.
     ``macs``: multiply-accumulates of convolutions and linear layers, forward and backward, as they are done here, with
-    zeros multiplied; ``sparse_macs``: those of them whose weight was not held at zero.  ``seconds``: of one thread.
-    None where something is not known.
+    zeros multiplied; ``sparse_macs``: those whose weight was not held at zero.  ``seconds``: of one thread.  A number
+    is None if a part of it is not known.
     """
 
     epochs_to_find: float
@@ -37,7 +36,7 @@ class Cost:
 
 
 def costs(results: Rows) -> list[Cost | None]:
-    """One for each row; None of rows without a finished training."""
+    """Return a cost for each row; None for a row without a finished training."""
     records = {record.digest: record for result in results for record in result.records.values()}
     counted = {
         result.nodes["train"].model: result.records["macs"].metrics["dense"]  # type: ignore[attr-defined]
@@ -48,7 +47,7 @@ def costs(results: Rows) -> list[Cost | None]:
 
 
 def priced(results: Rows) -> Rows:
-    """The rows, each with what it cost as its part "cost": ``row.metric("cost.epochs")``."""
+    """Return the rows, each with its cost as the part "cost": ``row.metric("cost.epochs")``."""
     return Rows(
         row if cost is None else replace(row, records={**row.records, "cost": _record(cost)})
         for row, cost in zip(results, costs(results), strict=True)
@@ -61,21 +60,20 @@ def _record(cost: Cost) -> Record:
 
 
 def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object, Mapping[str, int]]) -> Cost:
-    own = result.nodes["train"]
-    assert isinstance(own, Train)
-    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in trainings(own).items()]
-    before = [one for one in parts if one.run != own]
+    last = result.nodes["train"]
+    assert isinstance(last, Train)
+    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in trainings(last).items()]
     return Cost(
-        epochs_to_find=sum(one.epochs for one in before),
-        epochs=sum(one.epochs for one in parts),
-        macs=_sum(one.macs for one in parts),
-        sparse_macs=_sum(one.sparse_macs for one in parts),
-        seconds=_sum(one.seconds for one in parts),
+        epochs_to_find=sum(part.epochs for part in parts if part.run != last),
+        epochs=sum(part.epochs for part in parts),
+        macs=_sum(part.macs for part in parts),
+        sparse_macs=_sum(part.sparse_macs for part in parts),
+        seconds=_sum(part.seconds for part in parts),
     )
 
 
 def trainings(run: Train) -> dict[Train, int]:
-    """The runs that had to be done for this one and itself, each with the number of steps that were needed of it."""
+    """Return the runs that this run needs, and itself, each with the number of its steps that are needed."""
     steps: dict[Train, int] = {}
     seen: set[Node] = set()
     todo: list[Node] = [run.final]
@@ -121,7 +119,7 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
 
 
 def _made(run: Train, record: Record | None) -> int:
-    """The steps that a run made: a run that diverged, or that stopped, made fewer than planned."""
+    """Return the number of steps that a run made: a run that diverged made fewer than planned."""
     planned = run.total_steps - run.first_step
     if record is None or record.metrics.get("diverged_epoch") is None:
         return planned
@@ -129,7 +127,7 @@ def _made(run: Train, record: Record | None) -> int:
 
 
 def _densities(mask: Node, records: Mapping[str, Record]) -> Mapping[str, float] | None:
-    """The share of each layer's weights that a mask keeps, by the record of the cut that made it."""
+    """Return the share of each layer's weights that a mask keeps, by the record of the cut that made it."""
     if isinstance(mask, Shuffle):
         return _densities(mask.mask, records)
     if isinstance(mask, Prune):

@@ -1,4 +1,4 @@
-"""From intervals to one vocabulary of verdicts: confirmed, refuted, cannot be said, not run."""
+"""Verdicts from intervals, in one vocabulary: confirmed, refuted, cannot be said, not run."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Literal, TypeAlias
 
 from lotterylab.statistics import Interval, equivalent, t_interval
 
-LEVEL = 0.05  # of a decision, for its whole family
-FEWEST = 3  # seeds that a verdict rests on; two of a coarse quantity may agree by chance, with no spread at all
+LEVEL = 0.05  # the level of a decision, for its whole family
+FEWEST = 3  # seeds behind a verdict; two values of a coarse quantity may agree by chance, with no spread at all
 Word: TypeAlias = Literal["confirmed", "refuted", "cannot be said", "not run"]
 Outcome: TypeAlias = Literal["more", "less", "equal", "open"]  # of a difference a - b
 
 
 def is_above(interval: Interval, threshold: float) -> Word:
-    """Whether the mean is above the threshold, if the interval does not hold it."""
+    """Return "confirmed" if the interval lies above the threshold and "refuted" if it lies below."""
     if interval.above(threshold):
         return "confirmed"
     return "refuted" if interval.below(threshold) else "cannot be said"
 
 
 def is_below(interval: Interval, threshold: float) -> Word:
-    """Whether the mean is below the threshold, if the interval does not hold it."""
+    """Return "confirmed" if the interval lies below the threshold and "refuted" if it lies above."""
     return negated(is_above(interval, threshold))
 
 
 def is_within(interval: Interval, margin: float) -> Word:
-    """Whether the mean is within ``margin`` of 0: the interval inside, or wholly outside."""
+    """Return "confirmed" if the interval lies within ``margin`` of 0 and "refuted" if it lies wholly outside."""
     if interval.above(-margin) and interval.below(margin):
         return "confirmed"
     return "refuted" if interval.above(margin) or interval.below(-margin) else "cannot be said"
 
 
 def is_equal(values: Iterable[float], margin: float) -> Word:
-    """Equivalent by two one-sided tests; refuted where the 95 % interval lies wholly outside the margin."""
+    """Return "confirmed" if two one-sided tests show equivalence and "refuted" if the 95 % interval lies outside."""
     values = list(values)
     if equivalent(values, margin):
         return "confirmed"
@@ -41,13 +41,13 @@ def is_equal(values: Iterable[float], margin: float) -> Word:
 
 
 def negated(word: Word) -> Word:
-    """The verdict on the opposite."""
+    """Return the verdict on the opposite statement."""
     opposite: dict[Word, Word] = {"confirmed": "refuted", "refuted": "confirmed"}
     return opposite.get(word, word)
 
 
 def all_of(words: Iterable[Word]) -> Word:
-    """Of several statements that must all hold: refuted by one, confirmed by all."""
+    """Return the verdict on all statements together: "refuted" if one is refuted, "confirmed" if all are confirmed."""
     words = list(words)
     if "refuted" in words:
         return "refuted"
@@ -55,12 +55,12 @@ def all_of(words: Iterable[Word]) -> Word:
 
 
 def both(*parts: bool | None) -> bool | None:
-    """Whether all parts of a prediction came true: one that did not is enough for False, one unknown for None."""
+    """Return whether all parts of a prediction came true: False if one did not, else None if one is unknown."""
     if False in parts:
         return False
     return None if None in parts else True
 
 
 def holds(word: Word) -> bool | None:
-    """The verdict as a part of a prediction: None where it cannot be said."""
+    """Return the verdict as a part of a prediction: True, False, or None if it cannot be said."""
     return {"confirmed": True, "refuted": False}.get(word)

@@ -1,4 +1,4 @@
-"""Paired differences: what is compared, what came out, and the family of tests that a page corrects together."""
+"""Paired differences: the comparisons, their results, and the family of tests that a page corrects together."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Hypothesis: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """``a`` minus ``b``, paired by seed, at each sparsity (or once, of rows without one).
+    """A ``Comparison`` is ``a`` minus ``b``, paired by seed, at each sparsity (once for rows without a sparsity).
 
-    A label that both lines have is what is compared; the rows of a pair agree in protocol and activation otherwise, and
-    in method and control if neither line says which.
+    The rows of a pair agree in protocol and activation, except in a label that both lines fix, and in method and
+    control if neither line fixes that label.
 
     Args:
         key: a name of its own.
         read: the number that is compared; ``what``: its name.
-        margin: what counts as equal.
+        margin: the largest difference that counts as equal.
         more_is: whether the side with the larger value is the better one.
         planned: the sparsities at which the comparison was planned before the run; None: all of them.
         family: comparisons that were not planned are corrected together with those of the same family.
@@ -56,14 +56,15 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What a comparison found at one sparsity.
+    """A ``Difference`` is the result of a comparison at one sparsity.
 
     Args:
         panel: the labels in which both sides agree.
-        values: a minus b, one for each seed that both have.
-        p_holm, p_equal: of "no difference" and of "not equal within the margin", adjusted for their family.
+        values: a minus b, one for each seed that both sides have.
+        p_holm, p_equal: the p values of "no difference" and of "not equal within the margin", adjusted for their
+            family.
         rows: the name of each side, and the rows that its numbers are from.
-        caveat: why nothing can be said, whatever the interval; both p are then 1.
+        caveat: the reason why the difference is undecided whatever its interval; both p are then 1.
     """
 
     comparison: Comparison
@@ -78,12 +79,12 @@ class Difference:
 
     @property
     def planned(self) -> bool:
-        """Whether it is one of the study's planned comparisons."""
+        """Return whether it is one of the study's planned comparisons."""
         return self.comparison.planned is None or self.sparsity in self.comparison.planned
 
     @property
     def outcome(self) -> Outcome:
-        """Whether a is more than b, at 5 % for the whole family; undecided with fewer than three seeds."""
+        """Return the decision at 5 % for the whole family; "open" with fewer than three seeds or with a caveat."""
         if self.interval.n < FEWEST or self.caveat:
             return "open"
         if self.p_holm is not None and self.p_holm < LEVEL:
@@ -92,7 +93,7 @@ class Difference:
 
     @property
     def better(self) -> Line | None:
-        """The side that is better, if that is decided."""
+        """Return the side that is better, if that is decided."""
         if self.outcome not in ("more", "less"):
             return None
         more_is_better = self.comparison.more_is == "better"
@@ -100,19 +101,19 @@ class Difference:
 
     @property
     def says(self) -> str:
-        """The outcome in words."""
+        """Return the outcome in words."""
         if self.better is not None:
             return f"{self.better.name} is better"
         return f"equal within {self.comparison.margin:g}" if self.outcome == "equal" else "cannot be said"
 
     @property
     def power(self) -> str:
-        """How many seeds would resolve the margin."""
+        """Return a sentence on the number of seeds that would resolve the margin."""
         return power_note(self.interval, self.comparison.margin)
 
     @property
     def hypotheses(self) -> dict[str, Hypothesis]:
-        """The two hypotheses that are tested, by the field of their adjusted p."""
+        """Return the two hypotheses that are tested, by the field of their adjusted p."""
         return {
             "p_holm": hypothesis("mean", 0.0, self.values),
             "p_equal": hypothesis("equal", self.comparison.margin, self.values),
@@ -120,34 +121,34 @@ class Difference:
 
 
 def hypothesis(kind: str, than: float, values: Iterable[float]) -> Hypothesis:
-    """A test by what it is: the same test has the same name whichever side is written first."""
-    found = [round(value, 12) for value in values]
-    mirrored = not than or kind == "equal"
-    return kind, than, tuple(sorted(-value for value in found) if mirrored and sum(found) < 0 else sorted(found))
+    """Return the name of a test: the same test has the same name whichever side is written first."""
+    rounded = [round(value, 12) for value in values]
+    mirrored = (not than or kind == "equal") and sum(rounded) < 0
+    return kind, than, tuple(sorted(-value for value in rounded) if mirrored else sorted(rounded))
 
 
-def raw_p(one: Hypothesis) -> float | None:
-    """The unadjusted p value of a test; None for one seed."""
-    kind, than, values = one
+def raw_p(tested: Hypothesis) -> float | None:
+    """Return the unadjusted p value of a test; None for one seed."""
+    kind, than, values = tested
     if kind == "equal":
         return equivalence_p_value(values, than)
     return p_value(value - than for value in values)
 
 
 def family(tests: Mapping[Hypothesis, float]) -> dict[Hypothesis, float]:
-    """The p values adjusted for the number of different tests.   [holm1979simple]
+    """Return the p values, adjusted for the number of different tests.   [holm1979simple]
 
-    "No difference" and "not equal" of the same values cannot both be true, so that only one of the two counts for how
-    many hypotheses may be true at once.   [shaffer1986modified]
+    "No difference" and "not equal" cannot both be true of the same values, so they count as one of the hypotheses that
+    may be true at once.   [shaffer1986modified]
     """
     pairs = sum(kind == "equal" and ("mean", 0.0, values) in tests for kind, _, values in tests)
     return holm(tests, at_once=len(tests) - pairs)
 
 
 def found_by(comparisons: Sequence[Comparison], results: Rows) -> list[Difference]:
-    """Every comparison at every sparsity of which at least one seed has both sides, not adjusted yet.
+    """Return each comparison at each sparsity at which at least one seed has both sides, with no p adjusted yet.
 
-    A run that is both sides, as the first round of iterative pruning and the one-shot ticket are, is no comparison.
+    Pairs of the same run, such as the first round of iterative pruning and the one-shot ticket, are left out.
     """
     return [
         Difference(
@@ -165,33 +166,37 @@ def found_by(comparisons: Sequence[Comparison], results: Rows) -> list[Differenc
 
 
 def tests_of(differences: Iterable[Difference]) -> dict[Hypothesis, float]:
-    """The tests of these differences with their p; 1 where nothing can be said, so that no caveat makes a family
-    smaller."""
-    found = {}
-    for one in differences:
-        usable = one.interval.n >= FEWEST and not one.caveat
-        for name in one.hypotheses.values():
-            p = raw_p(name) if usable else 1.0
-            found[name] = 1.0 if p is None else p
-    return found
+    """Return the tests of these differences with their p.
+
+    An undecidable difference has p = 1, so that a caveat does not make the family smaller.
+    """
+    tests = {}
+    for difference in differences:
+        usable = difference.interval.n >= FEWEST and not difference.caveat
+        for tested in difference.hypotheses.values():
+            p = raw_p(tested) if usable else 1.0
+            tests[tested] = 1.0 if p is None else p
+    return tests
 
 
 def adjusted(differences: Sequence[Difference], planned: Mapping[Hypothesis, float] | None = None) -> list[Difference]:
-    """The differences with their p adjusted: planned ones in the family of the page, the others each in their own.
+    """Return the differences with their p adjusted: planned ones in the page's family, the others in their own.
 
-    ``planned``: the adjusted p of the page's family; by default that of the planned differences alone.
+    ``planned``: the adjusted p of the page's family; by default the family of the planned differences alone.
     """
     if planned is None:
-        planned = family(tests_of(one for one in differences if one.planned))
-    others: dict[str, dict[Hypothesis, float]] = {}
-    for name in dict.fromkeys(one.comparison.family for one in differences if not one.planned):
-        others[name] = family(tests_of(one for one in differences if not one.planned and one.comparison.family == name))
+        planned = family(tests_of(difference for difference in differences if difference.planned))
+    unplanned = [difference for difference in differences if not difference.planned]
+    others = {
+        name: family(tests_of(difference for difference in unplanned if difference.comparison.family == name))
+        for name in dict.fromkeys(difference.comparison.family for difference in unplanned)
+    }
 
-    def with_p(one: Difference) -> Difference:
-        own = planned if one.planned else others[one.comparison.family]
-        return replace(one, **{field: own[name] for field, name in one.hypotheses.items()})
+    def with_p(difference: Difference) -> Difference:
+        p_holm = planned if difference.planned else others[difference.comparison.family]
+        return replace(difference, **{field: p_holm[tested] for field, tested in difference.hypotheses.items()})
 
-    return [with_p(one) for one in differences]
+    return [with_p(difference) for difference in differences]
 
 
 def _pairs(comparison: Comparison, results: Rows) -> Iterator[tuple[str, float, list[float], Sides]]:
@@ -207,8 +212,8 @@ def _pairs(comparison: Comparison, results: Rows) -> Iterator[tuple[str, float, 
         mine, theirs = sides.setdefault((sparsity, *place), ([], []))
         mine += rows
         theirs += others
-    for (sparsity, *place), found in sides.items():
-        rows, others = map(Rows, found)
+    for (sparsity, *place), pair in sides.items():
+        rows, others = map(Rows, pair)
         values = differences(rows.per_seed(comparison.read), others.per_seed(comparison.read))
         if values:
             both = (comparison.a.name, rows), (comparison.b.name, others)

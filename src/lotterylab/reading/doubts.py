@@ -1,4 +1,4 @@
-"""Doubts that hold only at some sizes, made from what was run."""
+"""Doubts about a conclusion: sentences that hold for all runs, or only for runs of some sizes or data."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, TypeAlias
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.reading.rows import Rows
 
-Doubt: TypeAlias = "str | Callable[[Rows], str]"  # "" where it does not hold
+Doubt: TypeAlias = "str | Callable[[Rows], str]"  # "" if it does not hold for the rows
 
 
 def held(doubts: Sequence[Doubt], results: Rows) -> list[str]:
-    """Those that hold for these rows."""
-    texts = [one if isinstance(one, str) else one(results) for one in doubts]
+    """Return the texts of the doubts that hold for these rows."""
+    texts = [doubt if isinstance(doubt, str) else doubt(results) for doubt in doubts]
     return [text for text in texts if text]
 
 
 @dataclass(frozen=True)
 class Below:
-    """``text``, its {value} filled in, where a number of the runs is below ``limit``, that of a paper.
+    """A ``Below`` is a doubt that holds if a number of the runs is below ``limit``, the paper's number.
 
-    ``name``: "images" they train on, "steps" or "epochs" of the
-    longest that is no control, or a field of the model such as "width".
+    ``name``: "images" (training images), "steps" or "epochs" of the longest run that is not a control, or a field of
+    the model such as "width".  ``text``: the doubt, with {value} for the runs' number.
     """
 
     name: str
@@ -31,9 +31,9 @@ class Below:
     text: str
 
     def __call__(self, results: Rows) -> str:
-        """The text; "" where it does not hold."""
-        found = [value for value in _values(self.name, results) if value is not None]
-        value = max(found, default=self.limit)
+        """Return the text, or "" if the doubt does not hold."""
+        values = [value for value in _values(self.name, results) if value is not None]
+        value = max(values, default=self.limit)
         return self.text.format(value=f"{value:,}") if value < self.limit else ""
 
 
@@ -41,13 +41,13 @@ if_below = Below
 
 
 def is_at_scale(doubts: Sequence[Doubt], results: Rows) -> bool:
-    """Whether no size is below a paper's: there is a doubt about size (``if_below``), and none of them holds."""
+    """Return whether the runs have a paper's size: there are doubts about size (``Below``), and none holds."""
     sizes = [doubt for doubt in doubts if isinstance(doubt, Below)]
     return bool(sizes) and bool(results) and not any(doubt(results) for doubt in sizes)
 
 
 def of_data(field: str, texts: dict[Any, str]) -> Doubt:
-    """The text for the value of a field of the data, where there is one."""
+    """Return a doubt whose text depends on a field of the data."""
 
     def doubt(results: Rows) -> str:
         values = {getattr(data.spec, field, None) for _, data in _trainings(results)}
@@ -69,6 +69,6 @@ def _values(name: str, results: Rows) -> Iterator[float | None]:
 
 
 def _trainings(results: Rows) -> Iterator[tuple[Train, Data]]:
-    own = Rows(row for row in results if not row.labels.get("control")) or results  # a control may train longer
-    runs = (row.nodes.get("train") for row in own)
+    arms = Rows(row for row in results if not row.labels.get("control")) or results  # a control may train longer
+    runs = (row.nodes.get("train") for row in arms)
     return ((run, run.data) for run in runs if isinstance(run, Train) and isinstance(run.data, Data))

@@ -1,4 +1,4 @@
-"""Judges of claims: from rows to a word, a sentence with numbers, and the interval that decides."""
+"""Judges of claims: functions from rows to a verdict, a sentence with numbers, and the interval that decides."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from lotterylab.reading.words import interval_text
 from lotterylab.statistics import Interval, differences, t_interval
 
 Judge = Callable[[Rows], Judgement]
-Test = Callable[[list[float]], "tuple[Word, Hypothesis]"]  # a word on these values, and what is tested
+Test = Callable[[list[float]], "tuple[Word, Hypothesis]"]  # the verdict on these values, and the tested hypothesis
 
 
 def more(
     a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4, floor: float | None = None
 ) -> Judge:
-    """``a`` minus ``b`` at a sparsity is above ``than``: the interval of the paired differences lies above it.
+    """Return a judge of "``a`` minus ``b`` at a sparsity is above ``than``", by the interval of the paired differences.
 
-    ``floor``: where the mean of a side is below it, nothing can be said.
+    ``floor``: undecided if the mean of a side is below it.
     """
     return _difference(a, b, read, sparsity, digits, _apart(is_above, than), floor)
 
@@ -31,33 +31,33 @@ def more(
 def less(
     a: Line, b: Line, read: Read, sparsity: float, *, than: float = 0.0, digits: int = 4, floor: float | None = None
 ) -> Judge:
-    """``a`` minus ``b`` at a sparsity is below ``than``; ``floor`` as in ``more``."""
+    """Return a judge of "``a`` minus ``b`` at a sparsity is below ``than``"; ``floor`` as in ``more``."""
     return _difference(a, b, read, sparsity, digits, _apart(is_below, than), floor)
 
 
 def equal(a: Line, b: Line, read: Read, sparsity: float, *, margin: float, digits: int = 4) -> Judge:
-    """``a`` and ``b`` are equal within the margin, by two one-sided tests."""
+    """Return a judge of "``a`` and ``b`` are equal within the margin", by two one-sided tests."""
     return _difference(a, b, read, sparsity, digits, _alike(margin))
 
 
 def over_levels(a: Line, b: Line, read: Read, levels: Sequence[float], *, than: float = 0.0, digits: int = 4) -> Judge:
-    """``a`` minus ``b`` is above ``than`` in the mean over these levels: one number a seed, one test for the range.
+    """Return a judge of "``a`` minus ``b`` is above ``than`` in the mean over these levels", by one test for the range.
 
-    A seed counts if it has both lines at every level that was run.
+    A seed is one number.  It counts if it has both lines at every level that was run.
     """
 
     def judge(results: Rows) -> Judgement:
-        there = [level for level in levels if a.rows(results).where(sparsity=level)]
-        ours = a.rows(results).where(sparsity=tuple(there))
-        theirs = rows_at(b, results, there[0]) if there else Rows()
-        own, other = in_common(ours.per_seed(read), theirs.per_seed(read))
-        if not own:
+        run_levels = [level for level in levels if a.rows(results).where(sparsity=level)]
+        ours = a.rows(results).where(sparsity=tuple(run_levels))
+        theirs = rows_at(b, results, run_levels[0]) if run_levels else Rows()
+        of_a, of_b = in_common(ours.per_seed(read), theirs.per_seed(read))
+        if not of_a:
             return Judgement(word="not run", measured="No seed has both.", n=0)
-        values = differences(own, other)
-        each = {level: t_interval(differences(ours.where(sparsity=level).per_seed(read), other)) for level in there}
-        sure = sum(one.above(than) for one in each.values())
-        text = f"Mean over {len(there)} levels: difference {interval_text(t_interval(values), digits)}; "
-        text += f"on its own it is above {than:g} at {sure} of them."
+        values = differences(of_a, of_b)
+        at_level = [t_interval(differences(ours.where(sparsity=s).per_seed(read), of_b)) for s in run_levels]
+        above_it = sum(interval.above(than) for interval in at_level)
+        text = f"Mean over {len(run_levels)} levels: difference {interval_text(t_interval(values), digits)}; "
+        text += f"on its own it is above {than:g} at {above_it} of them."
         sides = ((a.name, ours), (b.name, theirs))
         return _judged(values, _apart(is_above, than), text, caveat(sides, read, values), sides, digits)
 
@@ -65,7 +65,7 @@ def over_levels(a: Line, b: Line, read: Read, levels: Sequence[float], *, than: 
 
 
 def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int = 4) -> Judge:
-    """The mean over seeds of one line at a sparsity is above ``than``."""
+    """Return a judge of "the mean over seeds of one line at a sparsity is above ``than``"."""
 
     def judge(results: Rows) -> Judgement:
         values = list(at(line, results, read, sparsity).values())
@@ -100,7 +100,7 @@ def _difference(
 def gains_more(
     first: tuple[Line, Line], second: tuple[Line, Line], read: Read, sparsity: float, *, digits: int = 4
 ) -> Judge:
-    """What ``first`` gains (its first line minus its second) is above what ``second`` gains; paired by seed."""
+    """Return a judge of "``first`` gains more than ``second``": a gain is a pair's first line minus its second."""
 
     def judge(results: Rows) -> Judgement:
         sides = ((at(a, results, read, sparsity), at(b, results, read, sparsity)) for a, b in (first, second))
@@ -119,7 +119,7 @@ def gains_more(
 
 
 def _apart(word: Callable[[Interval, float], Word], than: float) -> Test:
-    """Whether the mean lies on one side of a number; tested two-sided: it is that number."""
+    """Return the test that the mean lies on one side of ``than``; the hypothesis, tested two-sided, is equality."""
 
     def test(values: list[float]) -> tuple[Word, Hypothesis]:
         return word(t_interval(values), than), hypothesis("mean", than, values)
@@ -128,7 +128,7 @@ def _apart(word: Callable[[Interval, float], Word], than: float) -> Test:
 
 
 def _alike(margin: float) -> Test:
-    """Whether the mean lies within the margin; tested: it lies outside, or, if that was found, at its edge."""
+    """Return the test that the mean lies within the margin; if it lies outside, the hypothesis is the margin's edge."""
 
     def test(values: list[float]) -> tuple[Word, Hypothesis]:
         word = is_equal(values, margin)
@@ -139,7 +139,7 @@ def _alike(margin: float) -> Test:
 
 
 def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Sides, digits: int) -> Judgement:
-    """The judgement of these values; undecided with fewer than three seeds, or if there is a doubt."""
+    """Return the judgement of these values; undecided with fewer than three seeds, or if there is a doubt."""
     interval = t_interval(values)
     word, tested = test(values)
     usable = interval.n >= FEWEST and not doubt
@@ -156,48 +156,48 @@ def _judged(values: list[float], test: Test, text: str, doubt: str, sides: Sides
 
 
 def unanswered(what: str, n: int = 0) -> Judgement:
-    """Fewer than two seeds have what is needed: nothing was run, or nothing can be said."""
+    """Return the judgement if fewer than two seeds have ``what``: "not run", or "cannot be said" for one seed."""
     if n:
         return Judgement(word="cannot be said", measured=f"Only one seed has {what}: two are the least.", n=n)
     return Judgement(word="not run", measured=f"No seed has {what}.", n=0)
 
 
 def nothing(results: Rows) -> str:
-    """What a study says whose numbers do not reach as far as its sentence."""
+    """Return the answer of a study without the finished runs that its sentence needs."""
     if any(row.complete for row in results):
         return "Nothing can be said: no finished seed has the runs that the study's sentence is about."
     return "Nothing can be said yet: no seed is finished."
 
 
 def level_reached(results: Rows, wanted: float) -> float:
-    """The sparsity that a study speaks of; of a smaller one that does not go so far, its highest."""
+    """Return the sparsity that a study speaks of, or the highest sparsity of a smaller run that does not reach it."""
     levels = {float(row.labels["sparsity"]) for row in results}
     return wanted if wanted in levels or not levels else max(levels)
 
 
 def percent(sparsity: float) -> str:
-    """ "6.25 %": the share of the weights that are kept."""
+    """Return the share of the weights that are kept, "6.25 %"."""
     return f"{100 * (1 - sparsity):.3g} %"
 
 
 def minus(a: PerSeed, b: PerSeed) -> PerSeed:
-    """a - b for each seed that both have."""
+    """Return a - b for each seed that both have."""
     return {seed: value - b[seed] for seed, value in a.items() if seed in b}
 
 
 def apart_from(base: Line, lines: Iterable[Line], results: Rows, read: Read, sparsity: float) -> list[str]:
-    """Each other line minus ``base``, in words, with its interval; of lines of which nothing is known, nothing."""
-    own = at(base, results, read, sparsity)
-    found = []
+    """Return each other line minus ``base`` in words, with its interval; lines without a common seed are left out."""
+    of_base = at(base, results, read, sparsity)
+    texts = []
     for line in lines:
-        values = minus(at(line, results, read, sparsity), own) if line != base else {}
+        values = minus(at(line, results, read, sparsity), of_base) if line != base else {}
         if values:
-            found.append(f"{line.name} {interval_text(t_interval(values.values()))} (n = {len(values)})")
-    return found
+            texts.append(f"{line.name} {interval_text(t_interval(values.values()))} (n = {len(values)})")
+    return texts
 
 
 def at(line: Line, results: Rows, read: Read, sparsity: float) -> PerSeed:
-    """One number for each seed of a line at a sparsity; of one without sparsities, its only one."""
+    """Return one number for each seed of a line at a sparsity; a line without sparsities gives its only number."""
     return rows_at(line, results, sparsity).per_seed(read)
 
 
@@ -206,6 +206,6 @@ def _behind(lines: Iterable[Line], results: Rows, sparsity: float) -> Sides:
 
 
 def _at_the_floor(means: Mapping[str, float], floor: float | None) -> str:
-    """Of a network that has not left chance nobody knows where it would have come."""
+    """Return the sides whose mean is below the floor: an accuracy at chance says nothing about longer training."""
     below = [name for name, value in means.items() if floor is not None and value < floor]
     return f" Below {floor:g}: {', '.join(below)}." if below else ""

@@ -1,4 +1,4 @@
-"""Lines: some rows of a study under one name."""
+"""Lines: rows of a study that are read under one name."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ Labels: TypeAlias = Mapping[str, str | float]
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Some rows of the study under one name: those with these labels."""
+    """A ``Line`` is a name for the rows of a study that have these labels."""
 
     name: str
     labels: Labels
 
     def rows(self, results: Rows) -> Rows:
-        """The rows."""
+        """Return the rows of ``results`` with these labels."""
         return results.where(**self.labels)
 
 
 def rows_at(line: Line, results: Rows, sparsity: float) -> Rows:
-    """The rows of a line at a sparsity; of one without sparsities, all of them."""
+    """Return the rows of a line at a sparsity; a line without sparsities gives all its rows."""
     rows = line.rows(results)
     return rows.where(sparsity=sparsity) or rows.where(sparsity=0.0)
 
 
 def of(line: Line, **labels: str | float) -> Line:
-    """The line of these labels alone: of one activation, of one panel."""
+    """Return the line within these labels, such as one activation."""
     return Line(name=", ".join([line.name, *map(str, labels.values())]), labels={**line.labels, **labels})

@@ -1,6 +1,6 @@
-"""How a study is read: its figures, what is compared, what was claimed, and what it says in the end.
+"""The reading of a study: its figures, comparisons, claims, doubts and conclusion.
 
-An outline is a value beside the plan.  It is written before anything runs; what it says changes with the numbers.
+An outline is a value beside the plan.  It is written before anything runs; its sentences are filled with the numbers.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from lotterylab.reading.rows import Rows
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """How a study is read.
+    """An ``Outline`` says how a study is read.
 
     Args:
-        charts, layer_charts, histograms, tables: what is drawn and tabulated, in this order.
-        comparisons: the paired differences that are planned or looked at.
-        claims: what papers, or we before the run, have said.
-        conclude: a paragraph made from the numbers; by default the best line against each other one.
+        charts, layer_charts, histograms, tables: the figures and tables, in this order.
+        comparisons: the paired differences, planned or explored.
+        claims: the claims of papers, and ours from before the run.
+        conclude: a paragraph made from the numbers; by default each planned comparison that the headline lacks.
         headline: the answer in one sentence of at most 30 words; by default the first planned comparison.
-        would_change: what would change the conclusion.
-        doubts: why it may be wrong.
+        would_change: the results that would change the conclusion.
+        doubts: the reasons why the conclusion may be wrong.
         predicted: when our own claims were written.
-        after_a_look: what was chosen after results had been seen; "" for nothing.
+        after_a_look: the choices that were made after results had been seen; "" for none.
         published: values of a paper that stand beside ours, if the data are ``published_on``.
         families: the protocols whose families of figures (accuracy, curves, sparsity, stability) are drawn.
     """

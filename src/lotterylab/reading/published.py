@@ -1,4 +1,4 @@
-"""The values of a published figure or table beside ours."""
+"""Values of a published figure or table beside ours."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lotterylab.statistics import Interval, t_interval
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A value of a paper.
+    """A ``Published`` value is a number of a paper, with the labels of our rows that repeat it.
 
     Args:
-        labels: those of our rows that it is about.
-        quantity: what it is, in words; ``read``: the same number of ours.
+        labels: the labels of those rows.
+        quantity: the name of the number; ``read``: the same number in our rows.
         value: the published number, read off to ``error``.
         figure: where it was published.
         seed: the seed of the published run, if one of ours is that run again.
@@ -31,18 +31,18 @@ class Published:
     seed: int | None = None
 
     def label(self, name: str) -> str:
-        """One of its labels as text."""
+        """Return one of its labels as text."""
         return str(self.labels.get(name, ""))
 
     @property
     def target(self) -> float:
-        """The sparsity of its rows."""
+        """Return the sparsity of its rows."""
         return float(self.labels.get("sparsity", 0.0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """A published value beside ours.
+    """A ``Beside`` is a published value beside ours.
 
     ``ours``: over the seeds other than the published one, which would agree with itself.  ``at_seed``: our value at
     the published seed.
@@ -54,29 +54,31 @@ class Beside:
 
     @property
     def within(self) -> bool | None:
-        """Whether the value lies within its reading error and two standard deviations of our mean; None below two
-        seeds."""
+        """Return whether the value lies within its reading error and two standard deviations of our mean.
+
+        None with fewer than two seeds.
+        """
         if self.ours is None or self.ours.sd is None:
             return None
         return _within(self.published.value - self.ours.mean, self.published.error + 2 * self.ours.sd)
 
     @property
     def within_at_seed(self) -> bool | None:
-        """Whether our run of the published seed gives it again within the reading error."""
+        """Return whether our run of the published seed gives the value again, within the reading error."""
         return None if self.at_seed is None else _within(self.published.value - self.at_seed, self.published.error)
 
 
 def beside(values: Iterable[Published], results: Rows) -> list[Beside]:
-    """Each published value with ours."""
-    found = []
-    for one in values:
-        ours = results.where(**one.labels).per_seed(one.read)
-        others = [value for seed, value in ours.items() if seed != one.seed]
-        at_seed = ours.get(one.seed) if one.seed is not None else None
-        found.append(Beside(published=one, ours=t_interval(others) if others else None, at_seed=at_seed))
-    return found
+    """Return each published value with ours."""
+    pairs = []
+    for published in values:
+        ours = results.where(**published.labels).per_seed(published.read)
+        others = [value for seed, value in ours.items() if seed != published.seed]
+        at_seed = ours.get(published.seed) if published.seed is not None else None
+        pairs.append(Beside(published=published, ours=t_interval(others) if others else None, at_seed=at_seed))
+    return pairs
 
 
 def _within(difference: float, limit: float) -> bool:
-    """|difference| <= limit, with room for the rounding of decimals such as 0.142 - 0.145."""
+    """Return whether |difference| <= limit, with room for the rounding of decimals such as 0.142 - 0.145."""
     return abs(difference) <= limit + 1e-9

@@ -9,19 +9,19 @@ from lotterylab.engine.results import Result
 from lotterylab.plan.plan import Label
 from lotterylab.statistics import Interval, t_interval
 
-Read: TypeAlias = "str | Callable[[Result], float | None]"  # "part.metric", or what is made of several
+Read: TypeAlias = "str | Callable[[Result], float | None]"  # "part.metric", or a function of several
 Asked: TypeAlias = "Label | tuple[Label, ...]"
 PerSeed: TypeAlias = dict[int, float]
 Sides: TypeAlias = "tuple[tuple[str, Rows], ...]"  # the name of each side of a comparison, and its rows
 
 
 class Rows(tuple[Result, ...]):
-    """The rows of a study, or some of them, in the study's order.
+    """``Rows`` are the rows of a study, or some of them, in the study's order.
 
     Figures, tables, verdicts, alarms and Python all read their numbers here, so one rule says which seeds count:
-    **a seed counts for a number if every one of its rows that the number is made of has that number.**  A seed of
-    which a row is missing, unfinished or undefined for this number (a diverged run, for some) is left out whole, so
-    that every seed that counts is a mean over the same arms.  ``n`` is the number of seeds that count.
+    **a seed counts for a number if each of its rows has that number.**  A seed with a row that is missing, unfinished
+    or without the number (such as a diverged run) is left out whole, so that every seed that counts is a mean over the
+    same arms.  ``n`` is the number of seeds that count.
 
     Examples:
         >>> from lotterylab.engine.records import Record
@@ -40,7 +40,7 @@ class Rows(tuple[Result, ...]):
     __slots__ = ()
 
     def where(self, **labels: Asked) -> Rows:
-        """The rows that have these labels; a tuple asks for any of its values."""
+        """Return the rows that have these labels; a tuple asks for any of its values."""
         rows: Iterable[Result] = self
         for name, value in labels.items():
             values = value if isinstance(value, tuple) else (value,)
@@ -48,8 +48,7 @@ class Rows(tuple[Result, ...]):
         return Rows(rows)
 
     def by(self, *names: str) -> dict[Any, Rows]:
-        """The rows by these labels: by the label itself for one name, by a tuple for several; in order of
-        appearance."""
+        """Return the rows grouped by labels, in order of appearance; several names give tuples as keys."""
         groups: dict[Any, list[Result]] = {}
         for row in self:
             key = tuple(row.labels[name] for name in names)
@@ -57,57 +56,57 @@ class Rows(tuple[Result, ...]):
         return {key: Rows(rows) for key, rows in groups.items()}
 
     def having(self, *reads: Read) -> Rows:
-        """The rows of the seeds that count for each of these numbers."""
+        """Return the rows of the seeds that count for each of these numbers."""
         left_out = {row.labels["seed"] for row in self if any(read_from(row, read) is None for read in reads)}
         return Rows(row for row in self if row.labels["seed"] not in left_out)
 
     def per_seed(self, read: Read) -> PerSeed:
-        """The mean over the rows of each seed that counts."""
+        """Return the mean over the rows of each seed that counts."""
         by_seed: dict[Any, list[float | None]] = {}
         for row in self:
             by_seed.setdefault(row.labels["seed"], []).append(read_from(row, read))
         return {seed: sum(map(float, values)) / len(values) for seed, values in by_seed.items() if None not in values}
 
     def interval(self, read: Read) -> Interval | None:
-        """The mean over the seeds that count, with its 95 % t interval; None if no seed does."""
+        """Return the mean over the seeds that count, with its 95 % t interval; None if no seed counts."""
         values = self.per_seed(read)
         return t_interval(values.values()) if values else None
 
     def by_layer(self, read: str | Callable[[Result], Any]) -> dict[str, list[float]]:
-        """The numbers of each layer that has any; a network that diverged has none."""
-        found: dict[str, list[float]] = {}
+        """Return the numbers of each layer that has any; a network that diverged has none."""
+        numbers: dict[str, list[float]] = {}
         for row in self:
             for layer, value in read_from(row, read).items():
                 if value is not None:
-                    found.setdefault(layer, []).append(value)
-        return found
+                    numbers.setdefault(layer, []).append(value)
+        return numbers
 
     def labels(self, name: str) -> list[Any]:
-        """The different values of a label, in order of appearance."""
+        """Return the different values of a label, in order of appearance."""
         return list(dict.fromkeys(row.labels[name] for row in self))
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of these rows, whatever they have."""
+        """Return the seeds of these rows, finished or not."""
         return sorted(self.labels("seed"))
 
     @property
     def levels(self) -> list[float]:
-        """The target sparsities of the pruned rows, lowest first."""
+        """Return the target sparsities of the pruned rows, lowest first."""
         return sorted(level for level in self.labels("sparsity") if level)
 
     @property
     def trained(self) -> Rows:
-        """The rows whose training is finished."""
+        """Return the rows whose training is finished."""
         return Rows(row for row in self if "train" in row.records)
 
     @property
     def diverged(self) -> Rows:
-        """The rows whose training diverged."""
+        """Return the rows whose training diverged."""
         return Rows(row for row in self if row.metric("train.diverged_epoch") is not None)
 
     def __add__(self, other: Iterable[Result]) -> Rows:  # type: ignore[override]
-        """Both one after the other."""
+        """Return both, one after the other."""
         return Rows((*self, *other))
 
     @overload
@@ -115,21 +114,21 @@ class Rows(tuple[Result, ...]):
     @overload
     def __getitem__(self, key: slice) -> Rows: ...
     def __getitem__(self, key: SupportsIndex | slice) -> Result | Rows:
-        """A row, or the rows of a slice."""
-        found = super().__getitem__(key)
-        return Rows(found) if isinstance(key, slice) else found  # type: ignore[return-value]
+        """Return a row, or the rows of a slice."""
+        item = super().__getitem__(key)
+        return Rows(item) if isinstance(key, slice) else item  # type: ignore[return-value]
 
 
 def read_from(row: Result, read: Read) -> Any:
-    """What ``read`` finds in the row; None where the part has not run, or where the number is not finite."""
+    """Return the number ``read`` of a row; None if its part has not run, or if it is not finite."""
     return row.metric(read) if isinstance(read, str) else read(row)
 
 
 def in_common(*sides: PerSeed) -> list[PerSeed]:
-    """The same of those seeds alone that all sides have, so that their means can stand beside a paired difference."""
-    return [{seed: value for seed, value in side.items() if all(seed in one for one in sides)} for side in sides]
+    """Return each side for the seeds that all sides have, so that its mean can stand beside a paired difference."""
+    return [{seed: value for seed, value in side.items() if all(seed in other for other in sides)} for side in sides]
 
 
 def mean(values: PerSeed) -> float:
-    """The mean over seeds."""
+    """Return the mean over seeds."""
     return sum(values.values()) / len(values)

@@ -18,9 +18,9 @@ from lotterylab.statistics import t_interval
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """An arm over its seeds: labels, number of seeds, and for each quantity the values found.
+    """A ``Line`` is an arm over its seeds: its labels, its seeds, and the values of each quantity.
 
-    ``mark``: that of an arm of which a run diverged, or nothing.
+    ``mark``: the mark of an arm with a diverged run, or "".
     """
 
     labels: tuple[Any, ...]
@@ -29,7 +29,7 @@ class Line:
     mark: str = ""
 
 
-COLUMNS = {  # heading -> metric and digits, the most wanted first: a narrow terminal drops the last
+COLUMNS = {  # heading -> metric and digits, the most important first: a narrow terminal drops the last
     "test acc.": ("train.test_accuracy", 3),
     "removed": ("prune.reached", 3),
     "D": ("distances.mean_relative_distance", 2),
@@ -39,7 +39,7 @@ COLUMNS = {  # heading -> metric and digits, the most wanted first: a narrow ter
 }
 
 
-MEANINGS = {  # of the columns whose headings do not say it
+MEANINGS = {  # heading -> its explanation, where the heading is not enough
     "D": "D: mean over all tensors of the distance from the dense network, relative to its norm, as published; floor: "
     "its part that comes from the pruned weights alone.",
     "angle": "angle: between the kept weights of both, in degrees.",
@@ -47,14 +47,14 @@ MEANINGS = {  # of the columns whose headings do not say it
 
 
 def arms(results: Rows) -> Iterator[Line]:
-    """The arms in the order of the study; only seeds whose training is finished."""
+    """Yield the arms in the order of the study, with only the seeds whose training is finished."""
     for labels, rows in results.trained.by(*ARM).items():
         values = {heading: tuple(rows.per_seed(metric).values()) for heading, (metric, _) in COLUMNS.items()}
         yield Line(labels=labels, seeds=tuple(rows.seeds), values=values, mark=diverged_mark(rows))
 
 
 def as_json(study: Plan, results: Rows) -> dict[str, Any]:
-    """Title, notes, rows (labels, digests, metrics by part) and alarms, as plain values for programs."""
+    """Return title, notes, rows (labels, digests, metrics by part) and alarms, as plain values for programs."""
     return {
         "study": study.name,
         "title": study.title,
@@ -73,7 +73,7 @@ def as_json(study: Plan, results: Rows) -> dict[str, Any]:
 
 
 def spell(values: Sequence[float], digits: int = 3) -> str:
-    """The mean and the half-width of its 95 % t interval, "0.412 ± 0.018"; the mean alone where there is no spread."""
+    """Return the mean and the half-width of its 95 % t interval, "0.412 ± 0.018"; the mean alone without a spread."""
     if not values:
         return ""
     interval = t_interval(values)
@@ -90,9 +90,9 @@ def render(
     width: int | None = None,
     messages: bool = False,
 ) -> str:
-    """The table as text, no wider than the terminal (``width``, if given): what does not fit is named below it.
+    """Return the table as text, no wider than ``width`` (by default the terminal); columns that do not fit are named.
 
-    ``messages``: with what each alarm says, where there is no report that would.
+    ``messages``: whether each alarm is written in full, for a caller without a report that would.
     """
     from shutil import get_terminal_size
     from textwrap import fill
@@ -124,9 +124,10 @@ def render(
     parts += [f"{shown(title, most=None)}: {done} of {len(results)} rows finished."]
     if lacking := lacking_text(results):
         parts += [fill(f"{lacking.removeprefix('; ')}.", width)]
-    parts += _told(alarms, width) if messages else _summed(alarms, width)
+    parts += _in_full(alarms, width) if messages else _summed(alarms, width)
     note = "Mean ± half-width of the 95 % t interval over n seeds; sparsity asked for, removed as reached."
-    note += "".join(f" {told}" for heading, told in MEANINGS.items() if any(heading in line.values for line in lines))
+    columns_shown = {heading for line in lines for heading in line.values}
+    note += "".join(f" {meaning}" for heading, meaning in MEANINGS.items() if heading in columns_shown)
     if any(line.mark for line in lines):
         note += f" {DIVERGED_LEGEND}"
     if dropped:
@@ -135,7 +136,7 @@ def render(
 
 
 def _summed(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
-    """One line for each kind of alarm: how many, and where the first is."""
+    """Yield one line for each kind of alarm: the number of alarms, and the place of the first."""
     kinds: dict[tuple[str, str], list[Alarm]] = {}
     for alarm in alarms:
         kinds.setdefault((alarm.severity, alarm.code), []).append(alarm)
@@ -145,8 +146,8 @@ def _summed(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
         yield line if len(line) <= width else f"{line[: width - 3]}..."
 
 
-def _told(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
-    """Every alarm in full."""
+def _in_full(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
+    """Yield every alarm in full."""
     from textwrap import fill
 
     yield f"Alarms: {len(alarms)}."
@@ -166,7 +167,7 @@ def _width(table: dict[str, list[str]]) -> int:
 
 
 def _aligned(table: dict[str, list[str]]) -> Iterator[str]:
-    """The header and the rows: words to the left, numbers to the right."""
+    """Yield the header and the rows: words to the left, numbers to the right."""
     widths = {heading: max(map(len, (heading, *cells))) for heading, cells in table.items()}
     for row in (tuple(table), *zip(*table.values(), strict=True)):
         cells = [

@@ -8,7 +8,7 @@ from lotterylab.plan.plan import ARM
 from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval
 
-FEW = 6  # arms that are named
+FEW = 6  # arms that a sentence names
 DIVERGED_MARK = " *"  # beside a mean, a seed or a run, in every table
 DIVERGED_LEGEND = "*: a run diverged."
 
@@ -25,24 +25,24 @@ NAMES = {
 
 
 def called(name: str) -> str:
-    """The name of a method for a reader: one table, for figures, tables and sentences."""
+    """Return the name of a method for a reader: one table for figures, tables and sentences."""
     return NAMES.get(name, name)
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """With a sign, and a real minus: "+0.012", "−0.300"."""
+    """Return the number with a sign, and a true minus: "+0.012", "−0.300"."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def plain(value: float) -> str:
-    """Three decimals; one from ten on; three digits from a hundred thousand on."""
+    """Return the number with three decimals; with one from ten on; with three digits from a hundred thousand on."""
     if abs(value) >= 1e5:
         return f"{value:.3g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) -> str:
-    """ "0.431 [0.420, 0.442]"; the mean alone for one seed."""
+    """Return the mean with its interval, "0.431 [0.420, 0.442]"; the mean alone for one seed."""
 
     def spell(value: float) -> str:
         return signed(value, digits) if sign else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
@@ -53,37 +53,37 @@ def interval_text(interval: Interval, digits: int = 3, *, sign: bool = False) ->
 
 
 def p_text(p: float | None) -> str:
-    """ "0.0132", "< 0.0001", or nothing."""
+    """Return the p value as text, "0.0132" or "< 0.0001"; "" for None."""
     if p is None:
         return ""
     return f"{p:.4f}" if p >= 1e-4 else "< 0.0001"
 
 
 def diverged_text(results: Rows) -> str:
-    """How many runs of which arms diverged, each run once; nothing where none did."""
+    """Return how many runs of which arms diverged, each run once; "" if none did."""
     runs = Rows({row.records["train"].digest: row for row in results.trained}.values())
     lost = runs.diverged
     if not lost:
         return ""
-    arms = Counter(", ".join(str(one.labels[name]) for name in ARM if one.labels[name]) for one in lost)
+    arms = Counter(", ".join(str(row.labels[name]) for name in ARM if row.labels[name]) for row in lost)
     of = "; ".join(f"{arm} ({count})" for arm, count in arms.most_common(FEW))
     more = f"; {len(arms) - FEW} more arms" if len(arms) > FEW else ""
     return f"{len(lost)} of {len(runs)} runs diverged: {of}{more}."
 
 
 def diverged_mark(results: Rows) -> str:
-    """The mark of a number that comes from these rows: " *" if the training of one of them diverged, else nothing."""
+    """Return the mark of a number from these rows: " *" if the training of a row diverged, else ""."""
     return DIVERGED_MARK if results.diverged else ""
 
 
 def rows_text(results: Rows) -> str:
-    """ "483 of 939 rows are finished", and how many others lack no more than a measure, such as one added later."""
-    return f"{sum(one.complete for one in results)} of {len(results)} rows are finished{lacking_text(results)}"
+    """Return "483 of 939 rows are finished", and how many other rows lack only measures, such as one added later."""
+    return f"{sum(row.complete for row in results)} of {len(results)} rows are finished{lacking_text(results)}"
 
 
 def lacking_text(results: Rows) -> str:
-    """ "; 249 more are trained and lack only: matched (243)", or nothing."""
-    trained = [one for one in results if not one.complete and "train" in one.records]
-    parts = Counter(part for one in trained for part in one.missing)
+    """Return "; 249 more are trained and lack only: matched (243)", or ""."""
+    trained = [row for row in results if not row.complete and "train" in row.records]
+    parts = Counter(part for row in trained for part in row.missing)
     lacking = ", ".join(f"{part} ({count})" for part, count in parts.items())
     return f"; {len(trained)} more are trained and lack only: {lacking}" if trained else ""

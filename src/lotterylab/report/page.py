@@ -17,7 +17,7 @@ from lotterylab.report.markup import Html
 from lotterylab.report.material import Material, gather
 from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
-from lotterylab.report.sections.answer import answer
+from lotterylab.report.sections.answer import answer, concludes
 from lotterylab.report.sections.claims import KINDS, claims, of_kind
 from lotterylab.report.sections.differences import differences
 from lotterylab.report.sections.figures import figures, opening_figure, training
@@ -72,7 +72,8 @@ def report(
 def _sections(material: Material) -> Iterator[Section]:
     """The sections that this study has something for, in their order."""
     outline = material.outline
-    yield "answer", "What this says", partial(answer, material)
+    if concludes(material):
+        yield "answer", "Conclusion", partial(answer, material)
     for kind, (anchor, title, _) in KINDS.items():
         found = of_kind(material.judged, kind)
         if found and (kind != "explanation" or any(one.word != "not run" for _, one in found)):
@@ -92,7 +93,7 @@ def _sections(material: Material) -> Iterator[Section]:
         yield "differences", "Differences", partial(differences, material)
     if not outline.families:
         yield "training", "Training", partial(training, material)
-    yield "costs", "What it cost", partial(costs, material)
+    yield "costs", "Costs", partial(costs, material)
     yield "alarms", "Alarms", partial(alarm_list, material)
     yield "origin", "Settings and data", partial(origin, material)
     yield "runs", "All runs", partial(runs, material)

@@ -36,8 +36,9 @@ def _lines(material: Material) -> Iterator[str]:
         name, grid = next(iter(material.figures.grids.items()))
         yield from (f"![{in_markdown(grid.title)}](figures/{name}.png)", "")
     yield from (f"Question: {study.question}", "")
-    yield shown(conclusion(outline, material.results, material.differences), most=None)
-    yield from ("", f"{rows_text(material.results)}. This page is written by the program.")
+    if text := conclusion(outline, material.results, material.differences):
+        yield from (shown(text, most=None), "")
+    yield f"{rows_text(material.results)}. This page is written by the program."
     yield from ("", f"    {command}")
     yield from (f"    {command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>", "")
     yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."

@@ -103,7 +103,7 @@ def costs(material: Material) -> Html:
     rows = list(_cost_rows(material))
     return section(
         "costs",
-        "What it cost",
+        "Costs",
         sentence(
             "Finding a ticket takes the dense run and every round before it; each ticket carries that cost alone, as "
             "if nobody else had paid for it."
