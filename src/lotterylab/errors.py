@@ -12,7 +12,7 @@ from lotterylab.formats.text import shown
 
 LONGEST, MOST_COMPARED = 100, 1000  # letters of a compared word, and compared words
 MOST_SUGGESTED = 3  # words at the same distance
-MOST_LETTERS = 4000  # of a message
+MOST_LETTERS = 4000  # letters of a message
 
 
 class LotteryError(Exception):
@@ -40,7 +40,7 @@ class UsageError(LotteryError, ValueError):
 
 @contextmanager
 def about(option: str) -> Iterator[None]:
-    """A ``UsageError`` from within is about this option."""
+    """Mark each ``UsageError`` of the block as an error of this option."""
     try:
         yield
     except UsageError as error:

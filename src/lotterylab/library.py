@@ -50,12 +50,12 @@ def score(
             arguments by name; targets are whatever ``loss`` takes.
         loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; cross-entropy by default.
         initial: a copy of the ``state_dict()`` before training, for criteria that compare with it (Movement).
-        input_shape: of one input, (C, H, W) or (features,), for SynFlow; else that of the batch.
+        input_shape: the shape of one input, (C, H, W) or (features,), for SynFlow; by default that of the batch.
         params: "weights" (of Conv and Linear layers and their subclasses, a tied one once, under its first name),
             "all" parameters, or the names of those to be scored.  ``out_proj`` of ``nn.MultiheadAttention`` is a Linear
             layer; ``in_proj_weight`` is not one, and embeddings are not unless tied to one: name them.
         mask: an earlier mask; the network is scored as pruned by it.
-        seed: of criteria that draw.
+        seed: the seed of criteria that draw random numbers.
 
     Raises:
         UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
@@ -100,13 +100,13 @@ def prune(
         module, criterion, batch, loss, initial, input_shape, params: those of ``score``.
         sparsity: the fraction removed, what an earlier ``mask`` removed included; see ``select``.
         scope, granularity, ties: those of ``select``.
-        rounds: score and cut so many times, each time what is left; ``SynFlow`` is meant with 100.
+        rounds: the number of times that the remaining weights are scored and cut; ``SynFlow`` is meant with 100.
         schedule: "exponential", density^(k/n) after round k of n, or "linear"; both run from what ``mask`` keeps.
         mask: an earlier mask; what it removes stays removed.
-        seed: of criteria that draw, and of random ties.
+        seed: the seed of criteria that draw random numbers, and of random ties.
 
     Raises:
-        UsageError: what ``score`` and ``select`` refuse; rounds that cannot be.
+        UsageError: ``score`` or ``select`` refuses an argument, or the rounds are not possible.
 
     Examples:
         >>> import torch
@@ -124,13 +124,13 @@ def prune(
 def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:
     """Return how sparse a network really is: a kept weight on no path from input to output is as good as pruned.
 
-    [vysogorets2023connectivity, section 3]  ``analysis.EffectiveSparsity`` says how paths are counted, and where they
-    cannot be.
+    [vysogorets2023connectivity, section 3]  ``analysis.EffectiveSparsity`` says how paths are counted, and in which
+    networks they cannot be.
 
     Args:
-        module: any that the paths can be counted of; it is not changed.
+        module: the network, whose paths can be counted; it is not changed.
         mask: bool tensors, True = kept.
-        input_shape: of one input, (C, H, W) or (features,).
+        input_shape: the shape of one input, (C, H, W) or (features,).
 
     Returns:
         "sparsity", removed over all entries; "effective", removed or on no path; "idle", kept and on no path;
@@ -168,7 +168,7 @@ def _viewed(
     mask: Mask | None,
     seed: int,
 ) -> Iterator[tuple[View, Callable[[View], Scores]]]:
-    """Give what the criterion looks at, and the criterion as one that leaves the module's modes as they are."""
+    """Yield the view of the module, and the criterion as a function that leaves the module's modes as they are."""
     from torch.nn.functional import cross_entropy
 
     def scores_of(view: View) -> Scores:
@@ -197,19 +197,20 @@ def _viewed(
 
 
 def _check_copy(module: nn.Module, initial: Mapping[str, Tensor]) -> None:
-    """A ``state_dict()`` that is kept without a copy moves with the weights: nothing would have changed since."""
-    live = {one.data_ptr() for one in module.parameters() if one.numel() and one.device.type != "meta"}
+    """Refuse a ``state_dict()`` that was kept without a copy: it moves with the weights, so it shows no change."""
+    weights = (weight for weight in module.parameters() if weight.numel() and weight.device.type != "meta")
+    live = {weight.data_ptr() for weight in weights}
     for name, tensor in initial.items():
         if tensor.numel() and tensor.data_ptr() in live:
             raise UsageError(
-                f"initial['{name}'] is the module's own tensor, which training has moved with it: it says nothing of "
-                "the time before. Take copy.deepcopy(module.state_dict()) before training."
+                f"initial['{name}'] is the module's own tensor, which training changes, so it does not hold "
+                "the initial weights. Take copy.deepcopy(module.state_dict()) before training."
             )
 
 
 @contextmanager
 def _gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
-    """The caller may have switched gradients off, or autocast on, in which GraSP's would underflow."""
+    """Switch gradients on and autocast off within the block; GraSP's gradients would underflow under autocast."""
     import torch
 
     with ExitStack() as stack:
@@ -222,7 +223,7 @@ def _gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
 
 
 def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:
-    """(inputs, targets) as data loaders give them: a tuple or a list."""
+    """Return (inputs, targets) as a ``Batch``; data loaders give a tuple or a list."""
     if given is None or isinstance(given, Batch):
         return given
     if not isinstance(given, tuple | list) or len(given) != 2:

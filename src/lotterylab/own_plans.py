@@ -1,4 +1,4 @@
-"""A plan of one's own: its data pinned, its price, its run, its results and what to cite."""
+"""A user's own plan: pinned data, its price, its run, its results and its citations."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lotterylab.asking.notebook import computed
 from lotterylab.data.base import data_dir
 from lotterylab.engine import results as stored
 from lotterylab.engine.store import Store
-from lotterylab.errors import LotteryError
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.plan import Label, Plan, Row
 from lotterylab.protocols import DataSpec
+from lotterylab.reading.rows import Rows
 from lotterylab.report.citations import bibtex, entries, keys_of
-from lotterylab.report.price import cost, missing, seconds_per_image, work
+from lotterylab.report.price import cost, epochs, missing, pace_of, seconds, trainings
 
 if TYPE_CHECKING:
     from lotterylab.engine.results import Result
@@ -25,8 +26,8 @@ def pinned(spec: DataSpec, folder: str | None = None) -> Data:
     """Return a data set together with the SHA-256 of its content, as a plan needs it.
 
     Args:
-        spec: which data, and how many images: ``lotterylab.data.Digits()``.
-        folder: of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
+        spec: the data set and its numbers of images, such as ``lotterylab.data.Digits()``.
+        folder: the folder of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
 
     Raises:
         UsageError: the files are missing or damaged.
@@ -41,13 +42,13 @@ def pinned(spec: DataSpec, folder: str | None = None) -> Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What is left to compute of a plan; ``print`` it.
+    """A ``Price`` holds what is left to compute of a plan; ``print`` shows it.
 
     Args:
         trainings: runs to train, dense and pruned.
-        epochs: passes over the training images that they take, at the most: equal runs are trained once.
+        epochs: passes over the training images, at most: equal runs are trained once.
         tasks: everything to compute: trainings, masks and measures.
-        seconds: about how long the trainings take here; None if nothing has to be trained.
+        seconds: the estimated time of the trainings here; None if nothing has to be trained.
         text: the same in words.
 
     Examples:
@@ -102,48 +103,38 @@ def by_arm(rows: Iterable[Result], number: str) -> dict[Label, dict[int, float]]
         >>> by_arm([Result(labels={"arm": "dense", "seed": 0}, records={})], "train.test_accuracy")
         {}
     """
-    found: dict[Label, dict[int, float]] = {}
-    for row in rows:
-        if (value := row.metric(number)) is not None:
-            found.setdefault(row.labels["arm"], {})[int(row.labels["seed"])] = value
-    return found
+    arms = Rows(rows).by("arm")
+    return {arm: values for arm, of_arm in arms.items() if (values := of_arm.per_seed(number))}
 
 
 def price(plan: Plan, store: str | Path, *, workers: int = 0, folder: str | None = None) -> Price:
-    """Return what a plan still costs, before it runs.
+    """Return the price of the part of a plan that is not computed yet.
 
-    The pace is that of the plan's finished runs; without any, a few steps of the first run are timed.
+    The pace is measured on the plan's finished runs; if there are none, a few steps of the first run are timed.
 
     Args:
         plan: rows of nodes.
         store: the folder of results; it need not exist.
         workers: as in ``run``.
-        folder: of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
+        folder: the folder of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
 
     Examples:
         >>> import lotterylab as ll
         >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
         >>> run = ll.plan.dense_run(ll.models.LeNet300100(shape=(1, 8, 8)), data, recipe, seed=0)
         >>> plan = ll.plan.comparison("one run", {"dense": {0: run}})
-        >>> found = ll.plan.price(plan, "no-store-yet")
-        >>> found.trainings, found.epochs, found.tasks
+        >>> price = ll.plan.price(plan, "no-store-yet")
+        >>> price.trainings, price.epochs, price.tasks
         (1, 3.0, 3)
     """
-    from lotterylab.engine.pace import measure
-
     place, workers = Store(store), max(1, workers)
     todo = missing(plan, place)
-    runs = [node for node in todo if isinstance(node, Train)]
-    pace, measured = None, ""
-    if runs:
-        pace, measured = seconds_per_image(plan.targets(), place), "measured on the runs that are finished"
-        if pace is None:
-            pace, measured = measure(runs[0], data_dir(folder), fast=True), "from a few steps just now"
+    pace, measured = pace_of(todo, plan.targets(), place, data_dir(folder))
     return Price(
-        trainings=len(runs),
-        epochs=sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in runs),
+        trainings=len(trainings(todo)),
+        epochs=epochs(todo),
         tasks=len(todo),
-        seconds=None if pace is None else sum(map(work, todo)) * pace / workers,
+        seconds=seconds(todo, pace, workers),
         text="\n".join(cost(todo, workers=workers, pace=pace, measured=measured)),
     )
 
@@ -156,7 +147,7 @@ def run(
     folder: str | None = None,
     device: str = "cpu",
 ) -> Sequence[Result]:
-    """Compute what is missing of a plan, and return its rows with their numbers.
+    """Compute the missing parts of a plan, and return its rows with their numbers.
 
     Finished results are kept in ``store`` and never computed twice.  After a stop, the same call goes on.
 
@@ -165,8 +156,8 @@ def run(
         store: the folder of results; it is made if it does not exist.
         workers: 0 computes in this process, which knows the models and criteria that are defined in it; a number
             shares the work among as many processes, for a script that calls this under ``__name__ == "__main__"``.
-        folder: of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
-        device: of the trainings: "cpu", "cuda" or "cuda:N".
+        folder: the folder of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
+        device: the device of the trainings: "cpu", "cuda" or "cuda:N".
 
     Returns:
         One result a row, in the plan's order: ``labels``, and ``metric("train.test_accuracy")`` for the number
@@ -185,19 +176,7 @@ def run(
         >>> row.complete
         True
     """
-    from lotterylab.engine import here, local
-
-    place, files = Store(store), data_dir(folder)
-    if workers == 0:
-        summary = here.run_here(plan.targets(), place, data_dir=files, device=device)
-    else:
-        summary = local.run(plan.targets(), place, data_dir=files, device=device, workers=workers)
-    if summary.interrupted:
-        raise KeyboardInterrupt
-    if summary.failed:
-        first = next(iter(summary.failed.values()))
-        raise LotteryError(f"{len(summary.failed)} tasks failed, the first with: {first}")
-    return results(plan, store)
+    return computed(plan, Store(store), data_dir=data_dir(folder), workers=workers, device=device)
 
 
 def results(plan: Plan, store: str | Path) -> Sequence[Result]:

@@ -1,4 +1,4 @@
-"""What a plan may hold and an engine may use: models, data, recipes, quantities.
+"""Protocols of the values in a plan: models, data, recipes, quantities.
 
 Frozen dataclasses satisfy these protocols without naming them.  Nothing here imports torch.
 """
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class Spec(Protocol):
-    """A frozen dataclass: its fields say everything about it, so that a digest names it."""
+    """A ``Spec`` is a frozen dataclass whose fields say everything about it, so that a digest can name it."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 class Model(Spec, Protocol):
-    """Which network."""
+    """A ``Model`` names a network, and builds and initialises it."""
 
     @property
     def activation(self) -> str:
-        """The word for its activation function."""
+        """Return the word for its activation function."""
         ...
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
@@ -41,62 +41,62 @@ class Model(Spec, Protocol):
 
 
 class DataSpec(Spec, Protocol):
-    """Which data, and how many of them: a frozen keyword-only dataclass, importable without torch."""
+    """A ``DataSpec`` names a data set and its numbers of images; it is importable without torch."""
 
     @property
     def name(self) -> str:
-        """The word for it on the command line."""
+        """Return the word for it on the command line."""
         ...
 
     @property
     def train(self) -> int:
-        """How many training images."""
+        """Return the number of training images."""
         ...
 
     @property
     def validation(self) -> int:
-        """How many validation images."""
+        """Return the number of validation images."""
         ...
 
     @property
     def test(self) -> int:
-        """How many test images."""
+        """Return the number of test images."""
         ...
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of an image."""
+        """Return the shape (C, H, W) of an image."""
         ...
 
     @property
     def classes(self) -> int:
-        """K."""
+        """Return K, the number of classes."""
         ...
 
     @property
     def title(self) -> str:
-        """How tables and figures call it; a subset says so ("CIFAR-10@5000")."""
+        """Return the name for tables and figures; a subset's name says so ("CIFAR-10@5000")."""
         ...
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The images themselves, on the CPU.
+        """Return the images themselves, on the CPU.
 
         Raises:
-            UsageError: the files are not there, or are damaged.
+            UsageError: the files are missing or damaged.
         """
         ...
 
     def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """What ``load`` would give, by name; without torch.
+        """Return the names and checksums of what ``load`` would read, without torch.
 
         Raises:
-            UsageError: the files are not there, or are damaged.
+            UsageError: the files are missing or damaged.
         """
         ...
 
 
 class Scoring(Spec, Protocol):
-    """Which images a criterion sees."""
+    """A ``Scoring`` chooses the images that a criterion sees."""
 
     def draw(self, dataset: Dataset, seed: int) -> Batch:
         """Return the batch of a seed: inputs (B, C, H, W), targets (B,)."""
@@ -104,55 +104,55 @@ class Scoring(Spec, Protocol):
 
 
 class UserRecipe(Spec, Protocol):
-    """How a user's own function trains."""
+    """A ``UserRecipe`` describes a training by a user's own function."""
 
     @property
     def steps(self) -> int:
-        """T, the optimizer steps of the whole training."""
+        """Return T, the optimizer steps of the whole training."""
         ...
 
 
 class Recipe(Spec, Protocol):
-    """How the engine trains a network."""
+    """A ``Recipe`` describes a training by the engine."""
 
     @property
     def epochs(self) -> int:
-        """Passes over the training images; 0 where ``steps`` counts."""
+        """Return the passes over the training images; 0 if ``steps`` counts."""
         ...
 
     @property
     def steps(self) -> int | None:
-        """Optimizer steps of the whole training; None where ``epochs`` counts."""
+        """Return the optimizer steps of the whole training; None if ``epochs`` counts."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """Images a step."""
+        """Return the number of images a step."""
         ...
 
     @property
     def optimizer(self) -> Any:
-        """A spec of ``training.optim``."""
+        """Return a spec of ``training.optim``."""
         ...
 
     @property
     def augment(self) -> Any:
-        """A spec of ``data.augment``."""
+        """Return a spec of ``data.augment``."""
         ...
 
     @property
     def stream(self) -> Any:
-        """A spec of ``data.streams``."""
+        """Return a spec of ``data.streams``."""
         ...
 
     @property
     def watch(self) -> tuple[str, ...]:
-        """The splits that are evaluated on the way."""
+        """Return the splits that are evaluated during training."""
         ...
 
     @property
     def watch_every(self) -> int | None:
-        """Steps between two evaluations; None for once an epoch."""
+        """Return the steps between two evaluations; None for once an epoch."""
         ...
 
     def total_steps(self, steps_per_epoch: int) -> int:
@@ -160,12 +160,12 @@ class Recipe(Spec, Protocol):
         ...
 
     def longer(self, times: float) -> Recipe:
-        """Return the same for ``times`` as many steps."""
+        """Return the same training with ``times`` as many steps."""
         ...
 
 
 class Quantity(Spec, Protocol):
-    """What is measured of finished states and masks."""
+    """A ``Quantity`` measures finished states and masks."""
 
     def __call__(
         self, values: Mapping[str, dict[str, Tensor]], models: Mapping[str, Network], dataset: Dataset | None

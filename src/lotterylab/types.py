@@ -27,10 +27,10 @@ else:  # plain dicts at run time, and no torch import for those who only plan or
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Inputs ``(B, C, H, W)`` or ``(B, features)`` and integer targets ``(B,)``.
+    """A ``Batch`` is inputs ``(B, C, H, W)`` or ``(B, features)`` and integer targets ``(B,)``.
 
-    Of a user's own module the inputs may be several, a tuple of its arguments or a dict of them by name, and the
-    targets whatever the loss takes.
+    A user's own module may take several inputs, as a tuple of its arguments or a dict of them by name, and targets of
+    any type that its loss takes.
     """
 
     inputs: Inputs
@@ -39,7 +39,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A training at one step: all that is needed to go on from it, and what was measured on the way.
+    """A ``Checkpoint`` is a training at one step: all that it needs to continue, and its metrics so far.
 
     ``step`` counts steps of the recipe.  ``optimizer`` holds one flat dict of tensors
     (``"momentum/conv1.weight"``, see ``training.slots``).  ``kept`` holds the states that the recipe asked to keep
@@ -55,19 +55,22 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Images uint8 ``(n, C, H, W)``, labels int64 ``(n,)``, and bool ``(n,)``: which images are only approximately
-    those of the data set's canonical copy.  n may be 0 for validation."""
+    """A ``Split`` is images uint8 ``(n, C, H, W)`` with labels int64 ``(n,)``.
+
+    ``approximate``, bool ``(n,)``, marks images that are only approximately those of the data set's canonical copy.  n
+    may be 0 for validation.
+    """
 
     images: Tensor
     labels: Tensor
     approximate: Tensor
 
     def __len__(self) -> int:
-        """n."""
+        """Return n."""
         return len(self.labels)
 
     def to(self, device: str | device) -> Split:
-        """The same split on a device."""
+        """Return the same split on a device."""
         return Split(
             images=self.images.to(device), labels=self.labels.to(device), approximate=self.approximate.to(device)
         )
@@ -75,7 +78,7 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Train, validation and test, with how to normalise: ``(x / scale - mean) / std`` for a raw byte x.
+    """A ``Dataset`` is three splits and their normalisation, ``(x / scale - mean) / std`` for a raw byte x.
 
     ``mean`` and ``std`` hold one number per channel, on the scale 0..1; ``scale`` is the largest raw value.
     """
@@ -89,7 +92,7 @@ class Dataset:
     scale: float
 
     def to(self, device: str | device) -> Dataset:
-        """The same data set, wholly on a device."""
+        """Return the same data set, wholly on a device."""
         return replace(
             self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
         )
@@ -97,11 +100,12 @@ class Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """What was read, kept with every result.
+    """A ``Fingerprint`` names the data that were read; every result keeps it.
 
-    ``content``: SHA-256 over the very images, labels and flags used in all three splits, their sizes, and the
+    ``content``: SHA-256 of the exact images, labels and flags used in all three splits, their sizes, and the
     normalisation; it is part of a result's identity.  The same images in another file layout have the same content.
-    ``files``: (name, "md5:..." or "sha256:...") of each whole file that was read, of the kind that is published for it.
+    ``files``: (name, "md5:..." or "sha256:...") of each whole file that was read, with the hash that its publisher
+    gives.
     ``warnings``: one line each, to be shown with the results.
     """
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What a method may look at.  May grow, never breaks.
+    """A ``View`` is all that a method may look at; fields may be added and are never removed.
 
     ``names``: the parameters to be scored.  ``loss(logits (B, K), targets (B,)) -> scalar``.
     ``mask``: what is kept already; the network is scored as pruned by it.  ``initial``: the state before training.
-    ``shape``: of one input, (C, H, W) or (features,).
+    ``shape``: the shape of one input, (C, H, W) or (features,).
     ``stream(*names)``: a random generator for a purpose.  ``train``: the mode the module is scored in; None leaves each
     layer in the mode it has.
     """
@@ -39,9 +39,9 @@ class View:
 
 
 class Criterion(Protocol):
-    """A frozen dataclass with ``__call__``: the configuration is the object.  Higher score = keep.
+    """A ``Criterion`` is a frozen dataclass that scores weights when it is called; a higher score means keep.
 
-    What it needs beside the state: a batch, the shape of an input, the initial state.
+    The three flags say what it needs beside the state: a batch, the shape of an input, the initial state.
     """
 
     needs_batch: ClassVar[bool]
@@ -49,5 +49,5 @@ class Criterion(Protocol):
     needs_initial: ClassVar[bool]
 
     def __call__(self, view: View) -> Scores:
-        """One score for each entry of each of ``view.names``."""
+        """Return one score for each entry of each of ``view.names``."""
         ...

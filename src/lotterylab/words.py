@@ -1,4 +1,4 @@
-"""Fields of a spec carry marks in their metadata, and fields of ``Literal`` words are checked.
+"""Marks in the metadata of a spec's fields, and the check of fields of ``Literal`` words.
 
 A wrong word is refused when the spec is made, not after hours of computing.
 """

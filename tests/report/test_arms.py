@@ -22,9 +22,8 @@ def some_rows(protocol: str, values: dict[int, float | None]) -> Rows:
 
 def test_the_interval_of_an_arm_is_scipys_over_its_seeds():
     values = {42: 0.3, 43: 0.35, 44: 0.31, 45: None}
-    found = Arms(some_rows("corrected", values)).interval(
-        Arm("corrected", "relu", "magnitude", "", 0.5), "train.test_accuracy"
-    )
+    arm = Arms(some_rows("corrected", values)).rows(Arm("corrected", "relu", "magnitude", "", 0.5))
+    found = arm.interval("train.test_accuracy")
     assert found is not None and found.n == 3
     sd = (sum((x - 0.32) ** 2 for x in (0.3, 0.35, 0.31)) / 2) ** 0.5
     assert (found.low, found.high) == pytest.approx(t.interval(0.95, 2, loc=0.32, scale=sd / 3**0.5))
@@ -32,14 +31,14 @@ def test_the_interval_of_an_arm_is_scipys_over_its_seeds():
 
 def test_an_arm_without_the_number_has_no_interval():
     arms = Arms(some_rows("corrected", {42: None}))
-    assert arms.interval(Arm("corrected", "relu", "magnitude", "", 0.5), "train.test_accuracy") is None
-    assert arms.interval(Arm("corrected", "tanh", "magnitude", "", 0.5), "train.test_accuracy") is None
+    assert arms.rows(Arm("corrected", "relu", "magnitude", "", 0.5)).interval("train.test_accuracy") is None
+    assert arms.rows(Arm("corrected", "tanh", "magnitude", "", 0.5)).interval("train.test_accuracy") is None
 
 
 def test_a_bar_has_the_seeds_of_the_verdict_below_it():
     rows = some_rows("corrected", {42: 0.3, 43: None, 44: 0.4})
     arm = Arm("corrected", "relu", "magnitude", "", 0.5)
-    assert Arms(rows).values(arm, "train.test_accuracy") == rows.per_seed("train.test_accuracy") == {42: 0.3, 44: 0.4}
+    assert Arms(rows).rows(arm).per_seed("train.test_accuracy") == {42: 0.3, 44: 0.4}
 
 
 def test_curves_come_back_by_seed():

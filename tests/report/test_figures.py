@@ -163,7 +163,7 @@ def test_means_and_their_intervals_are_those_of_the_arms(grids):
     panel = figures_targets.accuracy(arms, "corrected", (), 10).rows[0][0]
     line = next(series for series in panel.series if series.label == "magnitude")
     for target, y, low, high in zip((0.5, 0.9), line.y, line.low, line.high, strict=True):
-        interval = arms.interval(Arm("corrected", "relu", "magnitude", "", target), "train.test_accuracy")
+        interval = arms.rows(Arm("corrected", "relu", "magnitude", "", target)).interval("train.test_accuracy")
         assert interval is not None and (y, low, high) == (interval.mean, interval.low, interval.high)
     dots = [series for series in panel.series if series.look.line == "" and not series.label]
     assert {len(series.y) for series in dots} == {6}  # two targets, three seeds

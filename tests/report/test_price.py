@@ -72,7 +72,7 @@ def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
     measures = [node for row in STUDY.rows for node in row.nodes.values() if not isinstance(node, Train)]
     (only,) = cost(measures[:2], workers=2, pace=None, measured="")
     assert only == "Nothing is left to train: 2 masks and measures are left to compute."
-    assert again.startswith("Of these, 3 are known from a ledger; their tensors are needed again by dead_units (1)")
+    assert again.startswith("3 of these runs are known from a ledger; their tensors are needed again by dead_units (1)")
     for node in (one for row in STUDY.rows for one in row.nodes.values() if not isinstance(one, Train)):
         store.commit(Record(digest=node.digest, kind="", metrics={}, facts={}))
     finished = list(lines(STUDY, store, workers=2, pace=None, measured=""))

@@ -19,7 +19,7 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, SystemRefusal
 from lotterylab.plan.nodes import Node
 from lotterylab.reading.rows import Rows
-from lotterylab.report.price import missing
+from lotterylab.report.price import missing, pace_of
 from lotterylab.system import ending
 
 
@@ -228,17 +228,9 @@ class Checkpoints(OfAStudy):
 
 
 def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -> tuple[float | None, str]:
-    """Seconds of one thread for an image, and how that is known; None where nothing of ``waiting`` is trained."""
-    from lotterylab.engine.pace import measure
-    from lotterylab.plan.nodes import Train
-    from lotterylab.report.price import seconds_per_image
-
-    runs = [node for node in waiting if isinstance(node, Train)]
-    pace = seconds_per_image(resolved.plan.targets(), store) if runs else None
-    if pace is not None or not runs:
-        return pace, "measured on the runs that are finished"
-    measured = measure(runs[0], resolved.data_dir, fast=how.path == "fast", device=how.device)
-    return measured, "from a few steps just now"
+    """Return the pace of the runs on this machine, and how it was measured."""
+    targets, folder = resolved.plan.targets(), resolved.data_dir
+    return pace_of(waiting, targets, store, folder, fast=how.path == "fast", device=how.device)
 
 
 def _rows(resolved: Resolved, store: Store) -> Rows:

@@ -29,7 +29,8 @@ def run_links(rows: Rows) -> Html:
 
 def arm_links(arms: Arms, arm: Arm, seeds: Iterable[int]) -> Html:
     """The seeds of an arm, each a link to its line."""
-    return _links({seed: {**arm._asdict(), "seed": seed} for seed in seeds}, arms.values(arm, "train.diverged_epoch"))
+    labels = {seed: {**arm._asdict(), "seed": seed} for seed in seeds}
+    return _links(labels, arms.rows(arm).per_seed("train.diverged_epoch"))
 
 
 def settings_of(run: Train) -> dict[str, Any]:

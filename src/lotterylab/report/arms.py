@@ -1,16 +1,15 @@
-"""The rows of a study by arm: what the figures and the page draw their numbers from."""
+"""The rows of a study by arm, for the figures and the page."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from lotterylab.plan.plan import ARM
-from lotterylab.reading.rows import PerSeed, Rows
-from lotterylab.statistics import Interval, t_interval
+from lotterylab.reading.rows import Rows
 
 
 class Arm(NamedTuple):
-    """What is the same over seeds."""
+    """An ``Arm`` holds the labels that rows of different seeds share."""
 
     protocol: str
     activation: str
@@ -20,54 +19,46 @@ class Arm(NamedTuple):
 
 
 class Arms:
-    """Rows by arm.  Numbers are read by ``Rows.per_seed``, so that a bar has the n of the verdict below it.
+    """``Arms`` are the rows of a study by arm, for the arms of which a part is finished.
 
-    ``metric`` is "part.name", as in ``Result.metric``.
+    Numbers are read from the ``Rows`` of an arm, so that a bar has the n of the verdict below it.
     """
 
     def __init__(self, rows: Rows) -> None:
-        by_arm = {Arm(*key): own for key, own in rows.by(*ARM).items()}
-        self._rows = {arm: own for arm, own in by_arm.items() if any(row.records for row in own)}
-        self._values: dict[tuple[Arm, str], PerSeed] = {}
+        by_arm = {Arm(*labels): of_arm for labels, of_arm in rows.by(*ARM).items()}
+        self._rows = {arm: of_arm for arm, of_arm in by_arm.items() if any(row.records for row in of_arm)}
 
     def where(self, **labels: str | float) -> list[Arm]:
-        """The arms with these labels of which something is finished, in the study's order."""
+        """Return the arms with these labels, in the study's order."""
         return [arm for arm in self._rows if all(getattr(arm, name) == value for name, value in labels.items())]
 
     def labels(self, name: str, **labels: str | float) -> list[str]:
-        """The different values of one label among the arms with the others, in the study's order."""
+        """Return the different values of the label ``name`` among the arms with ``labels``, in the study's order."""
         return list(dict.fromkeys(getattr(arm, name) for arm in self.where(**labels)))
 
     def targets(self, **labels: str | float) -> list[float]:
-        """The sparsities of the pruned arms, smallest first."""
+        """Return the sparsities of the pruned arms, smallest first."""
         return sorted({arm.sparsity for arm in self.where(**labels) if arm.sparsity})
 
-    def values(self, arm: Arm, metric: str) -> PerSeed:
-        """One number for each seed that counts."""
-        if (arm, metric) not in self._values:
-            self._values[arm, metric] = self._rows[arm].per_seed(metric) if arm in self._rows else {}
-        return self._values[arm, metric]
-
-    def interval(self, arm: Arm, metric: str) -> Interval | None:
-        """Mean and 95 % t interval over seeds; None if no seed counts."""
-        values = self.values(arm, metric)
-        return t_interval(values.values()) if values else None
+    def rows(self, arm: Arm) -> Rows:
+        """Return the rows of an arm; none for an unknown arm."""
+        return self._rows.get(arm, Rows())
 
     def curves(self, arm: Arm, curve: str) -> dict[int, list[float | None]]:
-        """One curve a seed; a curve that ends early is that of a run that diverged."""
-        found = {}
-        for row in self._rows.get(arm, Rows()):
+        """Return one curve for each seed; the curve of a run that diverged ends early."""
+        curves = {}
+        for row in self.rows(arm):
             values = (row.metric("train.curves") or {}).get(curve)
             if isinstance(values, list):
-                found[int(row.labels["seed"])] = values
-        return found
+                curves[int(row.labels["seed"])] = values
+        return curves
 
     def curve_names(self, protocol: str) -> list[str]:
-        """The curves that some arm of a protocol has."""
+        """Return the names of the curves of a protocol's arms."""
         rows = (row for arm in self.where(protocol=protocol) for row in self._rows[arm])
         return list(dict.fromkeys(name for row in rows for name in row.metric("train.curves") or {}))
 
 
 def middle(targets: list[float], wanted: float = 0.8) -> float:
-    """The target nearest to ``wanted``, which is the one whose curves the published study shows."""
+    """Return the target nearest to ``wanted``, by default the target whose curves the published study shows."""
     return min(targets, key=lambda target: (round(abs(target - wanted), 9), target))

@@ -34,7 +34,7 @@ def mean_and_seeds(
 
     ``of``: (x, arm) pairs; those of which nothing is known are left out.  ``seeds``: only these, or all.
     """
-    values = ((x, arms.values(arm, metric)) for x, arm in of)
+    values = ((x, arms.rows(arm).per_seed(metric)) for x, arm in of)
     chosen = ((x, {seed: y for seed, y in each.items() if seeds is None or seed in seeds}) for x, each in values)
     known = [(x, t_interval(each.values()), each) for x, each in chosen if each]
     if not known:
@@ -139,7 +139,7 @@ def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:
 
 def count_of(arms: Arms, of: Iterable[Arm], metric: str) -> str:
     """ "n = 5 seeds (42 to 46)", or the range of n where the arms differ in it."""
-    return spell_count([arms.values(arm, metric).keys() for arm in of])
+    return spell_count([arms.rows(arm).per_seed(metric).keys() for arm in of])
 
 
 def spell_count(found: Sequence[Collection[int]]) -> str:

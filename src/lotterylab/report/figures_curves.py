@@ -41,7 +41,7 @@ def curves(arms: Arms, protocol: str, published: Sequence[Published], drops: Map
     shown = [one for one in published if one.figure == FIGURE]
     shown_arms = [arm for arm in arms.where(protocol=protocol, control="") if arm.sparsity in (0.0, target)]
     rows = []
-    every = arms.interval(shown_arms[0], "train.epochs") if shown_arms else None
+    every = arms.rows(shown_arms[0]).interval("train.epochs") if shown_arms else None
     by_epoch = every is None or every.mean > 0
     axis = "epoch" if by_epoch else "look, in the order of training"
     for number, curve in enumerate(watched):
@@ -132,7 +132,7 @@ def _epochs(count: int) -> tuple[float, ...]:
 
 
 def _published(arms: Arms, arm: Arm, published: Sequence[Published], look: Look) -> list[Series]:
-    epochs = arms.values(arm, "train.epochs").values()
+    epochs = arms.rows(arm).per_seed("train.epochs").values()
     return [
         published_points(
             [(max(epochs), one.value, one.error)],
@@ -146,7 +146,7 @@ def _published(arms: Arms, arm: Arm, published: Sequence[Published], look: Look)
 
 
 def _best_and_worst(arms: Arms, of: Sequence[Arm]) -> str:
-    finals = {arm: interval.mean for arm in of if (interval := arms.interval(arm, "train.train_accuracy"))}
+    finals = {arm: interval.mean for arm in of if (interval := arms.rows(arm).interval("train.train_accuracy"))}
     if not finals:
         return "No run of it is finished."
     low, high = min(finals, key=finals.__getitem__), max(finals, key=finals.__getitem__)

@@ -98,5 +98,5 @@ def common_seeds(
 ) -> set[int]:
     """The seeds that an arm has on every rung of which it has any."""
     of = (Arm(protocol, activation, method, "", target) for protocol, _ in steps.values())
-    found = [set(values) for arm in of if (values := arms.values(arm, quantity.metric))]
+    found = [set(values) for arm in of if (values := arms.rows(arm).per_seed(quantity.metric))]
     return set.intersection(*found) if found else set()

@@ -86,7 +86,7 @@ def placed(arms: Arms, wanted: Chart, line: Line, panel: str) -> Placed:
     return sorted(
         (x, arm)
         for arm in _arms(arms, line, wanted.panels, panel)
-        if arms.values(arm, wanted.y) and (x := _place(arms, arm, wanted.x)) is not None
+        if arms.rows(arm).per_seed(wanted.y) and (x := _place(arms, arm, wanted.x)) is not None
     )
 
 
@@ -96,7 +96,7 @@ def _arms(arms: Arms, line: Line, label: str, value: str) -> list[Arm]:
 
 def _place(arms: Arms, arm: Arm, x: str) -> float | None:
     """Where an arm stands on the axis: the mean over its seeds."""
-    values = arms.values(arm, "prune.reached" if x == "kept" else x).values()
+    values = arms.rows(arm).per_seed("prune.reached" if x == "kept" else x).values()
     if not values:
         return None
     mean = sum(values) / len(values)
@@ -107,7 +107,7 @@ def _levels(arms: Arms, wanted: Chart, name: str) -> tuple[Level, ...]:
     if wanted.level is None:
         return ()
     of = _arms(arms, wanted.level, wanted.panels, name)
-    found = [interval for arm in of if (interval := arms.interval(arm, wanted.y))]
+    found = [interval for arm in of if (interval := arms.rows(arm).interval(wanted.y))]
     look = Look(colour=style.BLACK, line="-", width=1.2)
     return tuple(Level(y=one.mean, look=look, label=wanted.level.name, low=one.low, high=one.high) for one in found[:1])
 

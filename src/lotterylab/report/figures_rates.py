@@ -118,7 +118,7 @@ def probes(arms: Arms, classes: int) -> Grid:
                 arm = Arm(protocol, "sigmoid", method, control, target)
                 every.append(arm)
                 y = len(KINDS) - 1 - place + 0.3 * (0.5 - number)
-                points += [(value, y) for value in arms.values(arm, ACCURACY.metric).values()]
+                points += [(value, y) for value in arms.rows(arm).per_seed(ACCURACY.metric).values()]
             if points:
                 x, y = zip(*points, strict=True)
                 series.append(Series(x=x, y=y, look=look, label=label))
@@ -149,6 +149,6 @@ def probes(arms: Arms, classes: int) -> Grid:
 
 
 def _left_chance(arms: Arms, of: Sequence[Arm], classes: int) -> str:
-    values = [value for arm in of for value in arms.values(arm, ACCURACY.metric).values()]
+    values = [value for arm in of for value in arms.rows(arm).per_seed(ACCURACY.metric).values()]
     left = sum(value > 2 / classes for value in values)
     return f"{left} of {len(values)} runs reached twice the accuracy of chance ({2 / classes:g})."

@@ -26,8 +26,8 @@ def accuracy(arms: Arms, protocol: str, published: Sequence[Published], classes:
         levels = [Level(y=1 / classes, look=style.CHANCE, label="chance")]
         for control, look in style.DENSE.items():
             arm = Arm(protocol, cell.activation, "dense", control)
-            if interval := arms.interval(arm, ACCURACY.metric):
-                epochs = max(arms.values(arm, "train.epochs").values())
+            if interval := arms.rows(arm).interval(ACCURACY.metric):
+                epochs = max(arms.rows(arm).per_seed("train.epochs").values())
                 label = f"dense, {epochs:g} epochs"
                 levels.append(Level(y=interval.mean, look=look, label=label, low=interval.low, high=interval.high))
         return (), tuple(levels)
@@ -80,8 +80,8 @@ def masked(arms: Arms, protocol: str) -> list[Grid]:
 
 def _of_as_many_epochs(arms: Arms, protocol: str, quantity: Quantity) -> Quantity:
     metric = quantity.metric.replace("distances.", "matched.")
-    seeds = {seed for arm in arms.where(protocol=protocol) for seed in arms.values(arm, metric)}
-    others = {seed for arm in arms.where(protocol=protocol) for seed in arms.values(arm, quantity.metric)}
+    seeds = {seed for arm in arms.where(protocol=protocol) for seed in arms.rows(arm).per_seed(metric)}
+    others = {seed for arm in arms.where(protocol=protocol) for seed in arms.rows(arm).per_seed(quantity.metric)}
     if len(seeds) < min(ENOUGH, max(1, len(others))):
         return quantity
     return replace(quantity, metric=metric, title=f"{quantity.title}, of as many epochs")
@@ -173,7 +173,7 @@ def published_points(points: Sequence[tuple[float, float, float]], look: style.L
 def _missed(arms: Arms, protocol: str) -> str:
     """One sentence: how often the target was reached, and where it was missed by most."""
     pruned = [arm for arm in arms.where(protocol=protocol, control="") if arm.sparsity]
-    means = {arm: interval.mean for arm in pruned if (interval := arms.interval(arm, REACHED.metric))}
+    means = {arm: interval.mean for arm in pruned if (interval := arms.rows(arm).interval(REACHED.metric))}
     if not means:
         return "No mask of it is finished."
     near = sum(abs(mean - arm.sparsity) <= NEAR for arm, mean in means.items())
@@ -186,7 +186,7 @@ def _missed(arms: Arms, protocol: str) -> str:
 
 def _extremes(arms: Arms, of: Sequence[Arm], quantity: Quantity) -> str:
     """One sentence: the smallest and the largest mean of these arms."""
-    means = {arm: interval.mean for arm in of if (interval := arms.interval(arm, quantity.metric))}
+    means = {arm: interval.mean for arm in of if (interval := arms.rows(arm).interval(quantity.metric))}
     if not means:
         return "No run of it is finished."
     low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)

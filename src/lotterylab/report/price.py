@@ -1,9 +1,10 @@
-"""What a plan would train, in numbered lines, and about how long it takes."""
+"""The price of a plan: its trainings in numbered lines, and their estimated time."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lotterylab.engine.facts import processor
@@ -19,7 +20,7 @@ EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass
 
 
 def work(node: Node) -> float:
-    """Images that a node takes through training, those it evaluates counted as a third."""
+    """Return the number of images that a node trains on, plus a third of the images that it evaluates."""
     if not isinstance(node, Train):
         return 0.0
     spec, recipe = node.data.spec, node.recipe
@@ -31,7 +32,7 @@ def work(node: Node) -> float:
 
 
 def length(run: Train) -> str:
-    """ "50 epochs", "10,000 steps"; of a run that was rewound, what is left of it: "9,500 steps"."""
+    """Return the length of a run, "50 epochs" or "10,000 steps", from its rewind point if it has one."""
     steps, per_epoch = run.total_steps - run.first_step, run.steps_per_epoch
     if run.recipe.steps is None and steps % per_epoch == 0:
         return f"{steps // per_epoch} epochs"
@@ -39,29 +40,70 @@ def length(run: Train) -> str:
 
 
 def seconds_per_image(targets: Iterable[Node], store: Store, *, exactly: bool = True) -> float | None:
-    """From runs of this plan that were finished on a processor such as this one; None where there are none.
+    """Return the seconds of one thread for an image, from finished runs of ``targets`` on a processor like this one.
 
-    ``exactly``: from all of them.  False takes the first, where only the question is whether there is one.
+    Returns None if no run is finished.  ``exactly``: whether all finished runs are read; False reads only the first,
+    for a caller who asks whether there is one.
     """
-    seconds = images = 0.0
+    total = images = 0.0
     for node in targets:
         if not isinstance(node, Train):
             continue
         record = store.record(node.digest)
         if record and not record.same_as and record.seconds and record.facts.get("processor") == processor():
-            seconds, images = seconds + record.seconds, images + work(node)
+            total, images = total + record.seconds, images + work(node)
             if not exactly:
                 break
-    return seconds / images if images else None
+    return total / images if images else None
 
 
 def missing(study: Plan, store: Store) -> list[Node]:
-    """The tasks that would run."""
+    """Return the tasks that would run."""
     return list(Schedule(study.targets(), store).waiting.values())
 
 
+def trainings(todo: Iterable[Node]) -> list[Train]:
+    """Return the trainings among some tasks."""
+    return [node for node in todo if isinstance(node, Train)]
+
+
+def epochs(todo: Iterable[Node]) -> float:
+    """Return the passes over the training images that some tasks take, if no two runs are equal."""
+    return sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in trainings(todo))
+
+
+def seconds(todo: Iterable[Node], pace: float | None, workers: int) -> float | None:
+    """Return the estimated time of some tasks; None without a pace."""
+    return None if pace is None else sum(map(work, todo)) * pace / workers
+
+
+def pace_of(
+    todo: Iterable[Node],
+    targets: Iterable[Node],
+    store: Store,
+    folder: Path | None,
+    *,
+    fast: bool = True,
+    device: str = "cpu",
+) -> tuple[float | None, str]:
+    """Return the seconds of one thread for an image, and how they were measured.
+
+    The finished runs of ``targets`` count; if there are none, a few steps of the first training of ``todo`` are timed.
+    The pace is None if nothing of ``todo`` is trained.
+    """
+    from lotterylab.engine.pace import measure
+
+    runs = trainings(todo)
+    if not runs:
+        return None, ""
+    pace = seconds_per_image(targets, store)
+    if pace is not None:
+        return pace, "measured on the runs that are finished"
+    return measure(runs[0], folder, fast=fast, device=device), "from a few steps just now"
+
+
 def lines(study: Plan, store: Store, *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
-    """The plan in plain lines.  ``pace``: seconds of one thread for an image; ``measured``: how that is known."""
+    """Yield the plan in plain lines; ``pace`` and ``measured`` as ``pace_of`` returns them."""
     yield study.title
     yield from study.notes
     yield ""
@@ -95,24 +137,23 @@ def lines(study: Plan, store: Store, *, workers: int, pace: float | None, measur
 
 
 def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
-    """How much there is to train, and about how long it takes; ``pace`` and ``measured`` as in ``lines``."""
-    runs = [node for node in todo if isinstance(node, Train)]
+    """Yield the number of runs and epochs, and the estimated time."""
+    runs = trainings(todo)
     if not runs:
         left = f"{len(todo)} masks and measures are left to compute" if todo else "all results are in the store"
         yield f"Nothing is left to train: {left}."
         return
-    epochs = sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in runs)
-    yield f"To train: {len(runs)} runs, {epochs:,.0f} epochs at the most (runs of equal masks are trained once)."
-    if pace is not None:
-        seconds = sum(map(work, runs)) * pace / workers
-        yield f"About {spell_seconds(seconds)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
+    yield f"To train: {len(runs)} runs, {epochs(todo):,.0f} epochs at the most (runs of equal masks are trained once)."
+    time = seconds(todo, pace, workers)
+    if time is not None:
+        yield f"About {spell_seconds(time)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
 def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
-    """The plan as plain values: every training, what it is, and whether it is done."""
+    """Return the plan as plain values: every training with its labels, its length and whether it is done."""
     todo = missing(study, store)
     left = {node.digest for node in todo}
-    runs = {node.digest: node for node in (*study.targets(), *todo) if isinstance(node, Train)}
+    runs = {run.digest: run for run in trainings((*study.targets(), *todo))}
     labels: dict[str, Mapping[str, Any]] = {}
     for row in study.rows:
         labels.setdefault(row.nodes["train"].digest, row.labels)
@@ -130,12 +171,12 @@ def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> d
             for digest, run in runs.items()
         ],
         "tasks_left": len(todo),
-        "seconds_left": sum(map(work, todo)) * pace / workers if pace is not None else None,
+        "seconds_left": seconds(todo, pace, workers),
     }
 
 
 def _lengths(runs: Iterable[Train]) -> str:
-    """ "20 epochs"; "2,204 to 2,329 steps" where runs are of different lengths."""
+    """Return the length of the runs, "20 epochs", or "2,204 to 2,329 steps" if it differs."""
     several = sorted(runs, key=lambda run: run.total_steps - run.first_step)
     shortest, longest = length(several[0]), length(several[-1])
     (number, _, unit), (_, _, other) = shortest.partition(" "), longest.partition(" ")
@@ -150,7 +191,7 @@ def _groups(study: Plan) -> dict[tuple[str, str], list[Row]]:
 
 
 def _choices(study: Plan) -> dict[str, Choose]:
-    """Each choice of a learning rate, called by its activation, and by more where several have the same."""
+    """Return each choice of a learning rate by its activation, and by protocol and method if several share it."""
     named: dict[str, tuple[str, str, Choose]] = {}
     for row in study.rows:
         rate = row.nodes.get("rate")
@@ -179,7 +220,7 @@ def _sharing(study: Plan) -> Iterator[str]:
     for row in study.rows:
         for part in ("prune", "distances"):
             inputs = row.nodes[part].inputs() if part in row.nodes else ()
-            uses.update(one.run.digest for one in inputs if isinstance(one, At) and one.run.digest in dense)
+            uses.update(node.run.digest for node in inputs if isinstance(node, At) and node.run.digest in dense)
     if dense:
         most = max(uses.values(), default=0)
         used = f" and used by up to {most} masks and comparisons" if most else ""
@@ -187,18 +228,18 @@ def _sharing(study: Plan) -> Iterator[str]:
 
 
 def _again(todo: list[Node], study: Plan, store: Store) -> Iterator[str]:
-    """Runs of a ledger, which holds no tensors, that are trained again, and the measures that ask for them."""
-    again = [node for node in todo if isinstance(node, Train) and node.digest in store]
+    """Yield a line on the runs of a ledger that are trained again for their tensors, and the measures behind it."""
+    again = [run for run in trainings(todo) if run.digest in store]
     if again:
         lacking = lacking_text(Rows(results(study, store)))
         yield (
-            f"Of these, {len(again)} are known from a ledger; their tensors are needed again"
+            f"{len(again)} of these runs are known from a ledger; their tensors are needed again"
             f"{' by' + lacking.partition('lack only:')[2] if lacking else ''}."
         )
 
 
 def spell_seconds(seconds: float) -> str:
-    """ "45 s", "12 min", "3 h 20 min"."""
+    """Return a time as "45 s", "12 min" or "3 h 20 min"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

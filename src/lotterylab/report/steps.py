@@ -44,14 +44,14 @@ def _steps(arms: Arms, rungs: dict[int, tuple[str, str]], metric: str) -> Iterat
         (arm.activation, arm.method, arm.sparsity): None
         for protocol in protocols
         for arm in arms.where(protocol=protocol, control="")
-        if arms.values(arm, metric)
+        if arms.rows(arm).per_seed(metric)
     }
     for activation, method, target in lines:
         for rung, (protocol, _) in rungs.items():
             if rung - 1 not in rungs:
                 continue
-            here = arms.values(Arm(protocol, activation, method, "", target), metric)
-            before = arms.values(Arm(rungs[rung - 1][0], activation, method, "", target), metric)
+            here = arms.rows(Arm(protocol, activation, method, "", target)).per_seed(metric)
+            before = arms.rows(Arm(rungs[rung - 1][0], activation, method, "", target)).per_seed(metric)
             values = differences(here, before)
             yield Step(
                 activation=activation,

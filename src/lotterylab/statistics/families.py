@@ -38,10 +38,10 @@ def holm(p_values: Mapping[Key, float], at_once: int | None = None) -> dict[Key,
 
 @dataclass(frozen=True, kw_only=True)
 class JointTest:
-    """What ``repeated_measures`` finds.
+    """A ``JointTest`` is the result of ``repeated_measures``.
 
     Args:
-        f: the F statistic; infinite where the arms differ and nothing else varies.
+        f: the F statistic; infinite if the arms differ and nothing else varies.
         arms_df: k - 1 for k arms.
         residual_df: (k - 1)(n - 1) for n seeds.
         p: the p value of "all arms have the same mean".
@@ -50,8 +50,8 @@ class JointTest:
         n: the seeds that all arms have.
 
     Examples:
-        >>> found = repeated_measures({"a": {0: 1.0, 1: 2.0, 2: 4.0}, "b": {0: 2.0, 1: 3.0, 2: 4.0}})
-        >>> found.arms_df, found.residual_df, found.n
+        >>> test = repeated_measures({"a": {0: 1.0, 1: 2.0, 2: 4.0}, "b": {0: 2.0, 1: 3.0, 2: 4.0}})
+        >>> test.arms_df, test.residual_df, test.n
         (1, 2, 3)
     """
 
@@ -65,7 +65,7 @@ class JointTest:
 
 
 def repeated_measures(arms: Mapping[Hashable, Mapping[Key, float]]) -> JointTest:
-    """Return one F test for the differences between all arms, where each seed ran in every arm.
+    """Return one F test for the differences between all arms, when each seed ran in every arm.
 
     With x_ij the number of arm i and seed j,
 
@@ -81,12 +81,12 @@ def repeated_measures(arms: Mapping[Hashable, Mapping[Key, float]]) -> JointTest
         ValueError: there are fewer than two arms or two common seeds, or a number is not finite.
 
     Examples:
-        >>> found = repeated_measures({
+        >>> test = repeated_measures({
         ...     "reset": {0: 0.70, 1: 0.72, 2: 0.71},
         ...     "rewind": {0: 0.73, 1: 0.74, 2: 0.75},
         ...     "random": {0: 0.60, 1: 0.66, 2: 0.63},
         ... })
-        >>> round(found.f, 1), round(found.p, 4), round(found.span, 2)
+        >>> round(test.f, 1), round(test.p, 4), round(test.span, 2)
         (48.5, 0.0016, 0.11)
     """
     every = [dict(values) for values in arms.values()]
@@ -109,7 +109,7 @@ def repeated_measures(arms: Mapping[Hashable, Mapping[Key, float]]) -> JointTest
 
 
 def _ratio(between: float, residual: float, arms_df: int, residual_df: int, *, largest: float) -> tuple[float, float]:
-    """F and p.  A mean square that is only rounding counts as 0."""
+    """Return F and p.  A mean square that is only rounding counts as 0."""
     rounding = (8 * math.ulp(largest)) ** 2
     if between <= rounding:
         return 0.0, 1.0

@@ -1,6 +1,6 @@
-"""What a few seeds can say about a mean: t intervals, paired differences, equivalence.
+"""Statistics of a mean over a few seeds: t intervals, paired differences, equivalence.
 
-Equal values are a spread of exactly zero, not a division by it.
+Equal values have a spread of exactly zero, and nothing is divided by it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Interval:
     One seed has a mean and nothing more: ``low``, ``high`` and ``sd`` are then None.
 
     Args:
-        mean: of the values.
+        mean: the mean of the values.
         low: the lower end.
         high: the upper end.
         n: the number of seeds.
@@ -62,7 +62,7 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
 
     Args:
         values: one number for each seed.
-        level: of the interval, between 0 and 1.
+        level: the level of the interval, between 0 and 1.
 
     Raises:
         ValueError: there is no value, one is not finite, or the level is not between 0 and 1.
@@ -102,7 +102,7 @@ def paired(a: Mapping[Key, float], b: Mapping[Key, float], level: float = 0.95) 
     Args:
         a: seed -> number.
         b: seed -> number.
-        level: of the interval, between 0 and 1.
+        level: the level of the interval, between 0 and 1.
 
     Raises:
         ValueError: no seed is common to both, or a number is not finite.
@@ -142,7 +142,7 @@ def p_value(values: Iterable[float]) -> float | None:
 def equivalent(values: Iterable[float], margin: float, alpha: float = 0.05) -> bool:
     """Return whether the mean is shown to lie inside (-margin, margin), by two one-sided t tests at ``alpha``.
 
-    The same as: the interval of level 1 - 2 * alpha lies inside.  False means "not shown", never "different".
+    Equivalently, the interval of level 1 - 2 * alpha lies inside.  False means "not shown", never "different".
     [schuirmann1987comparison]
 
     Args:
@@ -188,7 +188,7 @@ def equivalence_p_value(values: Iterable[float], margin: float) -> float | None:
     mean, sd = mean_and_sd(values)
     if sd is None:
         return None
-    distance = margin - abs(mean)  # from the nearer edge
+    distance = margin - abs(mean)  # to the nearer edge
     if sd == 0:
         return 0.0 if distance > 0 else 1.0
     return below(-distance / (sd / math.sqrt(len(values))), len(values) - 1)

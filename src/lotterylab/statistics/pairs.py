@@ -1,4 +1,4 @@
-"""Pairs of arms that share their seeds: which of two fails more often, which of two spreads more."""
+"""Tests of two arms that share their seeds: whether one fails more often, whether one varies more."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class McNemar:
-    """What ``mcnemar`` finds.
+    """A ``McNemar`` is the result of ``mcnemar``.
 
     Args:
-        only_a: seeds of which a is true and b is not.
-        only_b: seeds of which b is true and a is not.
+        only_a: seeds for which a is true and b is not.
+        only_b: seeds for which b is true and a is not.
         n: the seeds that both have.
         p: the exact two-sided p value of "a and b are true equally often".
 
@@ -40,8 +40,8 @@ def mcnemar(a: Mapping[Key, bool], b: Mapping[Key, bool]) -> McNemar:
     a two-sided binomial test with probability 1/2.   [mcnemar1947note]
 
     Args:
-        a: seed -> whether it is so in the first arm, such as "the ticket beats a random mask by 0.01".
-        b: seed -> whether it is so in the second arm.
+        a: seed -> the outcome of the first arm, such as "the ticket beats a random mask by 0.01".
+        b: seed -> the outcome of the second arm.
 
     Raises:
         ValueError: no seed is common to both.
@@ -64,7 +64,7 @@ def mcnemar(a: Mapping[Key, bool], b: Mapping[Key, bool]) -> McNemar:
 
 @dataclass(frozen=True, kw_only=True)
 class PitmanMorgan:
-    """What ``pitman_morgan`` finds.
+    """A ``PitmanMorgan`` is the result of ``pitman_morgan``.
 
     Args:
         sd_a: the standard deviation of a over seeds, with n - 1.
@@ -73,8 +73,8 @@ class PitmanMorgan:
         p: the two-sided p value of "a and b have the same variance".
 
     Examples:
-        >>> found = pitman_morgan({0: 1.0, 1: 5.0, 2: 9.0, 3: 2.0}, {0: 4.0, 1: 5.0, 2: 5.5, 3: 4.5})
-        >>> found.sd_a > found.sd_b, found.n
+        >>> test = pitman_morgan({0: 1.0, 1: 5.0, 2: 9.0, 3: 2.0}, {0: 4.0, 1: 5.0, 2: 5.5, 3: 4.5})
+        >>> test.sd_a > test.sd_b, test.n
         (True, 4)
     """
 
@@ -87,7 +87,7 @@ class PitmanMorgan:
 def pitman_morgan(a: Mapping[Key, float], b: Mapping[Key, float]) -> PitmanMorgan:
     """Return the test of Pitman and Morgan that two arms on the same seeds have the same variance.
 
-    cov(a + b, a - b) = var(a) - var(b), so the variances are equal where the sum and the difference are not
+    cov(a + b, a - b) = var(a) - var(b), so the variances are equal if the sum and the difference are not
     correlated.  With r that correlation, t = r sqrt((n - 2) / (1 - r^2)) has n - 2 degrees of freedom.
     [pitman1939note; morgan1939test]
 

@@ -1,4 +1,4 @@
-"""How many seeds a difference needs."""
+"""The number of seeds that a difference needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BEYOND_NCT = 100_000  # seeds from which the noncentral t is the normal to five 
 
 
 def power(sd: float, margin: float, n: int, level: float = 0.95) -> float:
-    """Return the chance that ``n`` seeds give an interval above 0, where the true mean is ``margin``.
+    """Return the chance that ``n`` seeds give an interval above 0 if the true mean is ``margin``.
 
     Exact for normal values, by the noncentral t.
 
@@ -19,7 +19,7 @@ def power(sd: float, margin: float, n: int, level: float = 0.95) -> float:
         sd: the standard deviation over seeds, such as that of paired differences.
         margin: the true mean, above 0.
         n: the number of seeds, at least 2.
-        level: of the two-sided interval.
+        level: the level of the two-sided interval.
 
     Raises:
         ValueError: the margin is not above 0, or there are fewer than 2 seeds.
@@ -46,7 +46,7 @@ def seeds_needed(sd: float, margin: float, level: float = 0.95, power: float = 0
     Args:
         sd: the standard deviation over seeds, such as that of paired differences.
         margin: the true mean, above 0.
-        level: of the two-sided interval.
+        level: the level of the two-sided interval.
         power: the chance with which the interval lies above 0.
 
     Raises:
@@ -75,7 +75,7 @@ def power_note(interval: Interval, margin: float) -> str:
     """Return one sentence on how many seeds would be needed, if the spread at hand is the true one.
 
     Args:
-        interval: of the seeds at hand.
+        interval: the interval of the seeds at hand.
         margin: the difference to be resolved, above 0.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Student's t, and what every test asks of its values.
+"""Student's t, and the check of the values that every test shares.
 
-``scipy.special`` is imported where a probability is needed and not before: it takes half a second, most of it for
-array types that are not used here.
+``scipy.special`` is imported only when a probability is needed: the import takes half a second, most of it for array
+types that are not used here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def finite(values: Iterable[float]) -> list[float]:
 
 
 def mean_and_sd(values: list[float]) -> tuple[float, float | None]:
-    """Return mean and standard deviation (with n - 1), without rounding where all values are equal."""
+    """Return mean and standard deviation (with n - 1), without rounding if all values are equal."""
     if min(values) == max(values):
         return values[0], 0.0 if len(values) > 1 else None
     mean = math.fsum(values) / len(values)

@@ -46,7 +46,7 @@ def ladder(material: Material) -> Html:
 def _has_run(material: Material, protocol: str) -> bool:
     """Whether some pruned network of the protocol is trained; a choice of the rate alone is no run."""
     arms = material.arms
-    return any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol))
+    return any(arm.sparsity and arms.rows(arm).per_seed(ACCURACY.metric) for arm in arms.where(protocol=protocol))
 
 
 def _summary(found: Sequence[Step], rungs: dict[int, tuple[str, str]]) -> str:

@@ -35,7 +35,7 @@ def numbers_behind(material: Material, wanted: Chart) -> Html:
     for panel in panel_names(arms, wanted):
         for line in lines:
             for x, arm in placed(arms, wanted, line, panel):
-                interval = arms.interval(arm, wanted.y)
+                interval = arms.rows(arm).interval(wanted.y)
                 assert interval is not None
                 digits = 4 if abs(interval.mean) < 10 else 1
                 rows.append(
@@ -45,7 +45,7 @@ def numbers_behind(material: Material, wanted: Chart) -> Html:
                         number(x, 3),
                         cell(interval_text(interval, digits), value=repr(interval.mean), kind="number"),
                         number(interval.n),
-                        arm_links(arms, arm, arms.values(arm, wanted.y)),
+                        arm_links(arms, arm, arms.rows(arm).per_seed(wanted.y)),
                     ]
                 )
     x_name = "kept" if wanted.x == "kept" else wanted.x_axis
@@ -120,7 +120,7 @@ def costs(material: Material) -> Html:
 def _cost_rows(material: Material) -> Iterator[list[Child]]:
     arms = material.arms
     for arm in arms.where():
-        seeds = arms.values(arm, "cost.epochs")
+        seeds = arms.rows(arm).per_seed("cost.epochs")
         if not seeds:
             continue
         reached = _mean(material, arm, "prune.reached")
@@ -140,5 +140,5 @@ def _cell(material: Material, arm: Arm, metric: str, unit: float, digits: int) -
 
 
 def _mean(material: Material, arm: Arm, metric: str) -> float | None:
-    values = material.arms.values(arm, metric).values()
+    values = material.arms.rows(arm).per_seed(metric).values()
     return sum(values) / len(values) if values else None

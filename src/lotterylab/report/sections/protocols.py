@@ -54,7 +54,7 @@ def first_of_family(material: Material) -> Grid | None:
 
 def _has_run(material: Material, protocol: str) -> bool:
     arms = material.arms
-    return any(arm.sparsity and arms.values(arm, ACCURACY.metric) for arm in arms.where(protocol=protocol))
+    return any(arm.sparsity and arms.rows(arm).per_seed(ACCURACY.metric) for arm in arms.where(protocol=protocol))
 
 
 def _over(material: Material, protocol: str) -> list[Published]:
@@ -98,8 +98,8 @@ def _summary(material: Material, protocol: str) -> str:
     parts = []
     for activation in arms.labels("activation", protocol=protocol):
         tickets = arms.where(protocol=protocol, activation=activation, control="", sparsity=highest)
-        means = {arm: interval for arm in tickets if (interval := arms.interval(arm, ACCURACY.metric))}
-        dense = arms.interval(Arm(protocol, activation, "dense"), ACCURACY.metric)
+        means = {arm: interval for arm in tickets if (interval := arms.rows(arm).interval(ACCURACY.metric))}
+        dense = arms.rows(Arm(protocol, activation, "dense")).interval(ACCURACY.metric)
         if means:
             best = max(means, key=lambda arm: means[arm].mean)
             against = f", dense {interval_text(dense)}" if dense else ""
@@ -117,17 +117,17 @@ def _numbers(material: Material, protocol: str, quantities: Sequence[Quantity]) 
             called(arm.method),
             arm.control,
             number(arm.sparsity, 2) if arm.sparsity else cell("dense", value=0.0, kind="number"),
-            number(len(arms.values(arm, ACCURACY.metric))),
+            number(len(arms.rows(arm).per_seed(ACCURACY.metric))),
             *(_mean(material, arm, quantity) for quantity in quantities),
         ]
         for arm in arms.where(protocol=protocol)
-        if arms.values(arm, ACCURACY.metric)
+        if arms.rows(arm).per_seed(ACCURACY.metric)
     ]
     return table(head, rows, kind="sortable", name=f"numbers-{protocol}")
 
 
 def _mean(material: Material, arm: Arm, quantity: Quantity) -> Html:
-    interval = material.arms.interval(arm, quantity.metric)
+    interval = material.arms.rows(arm).interval(quantity.metric)
     if interval is None:
         return cell("", kind="number")
     return cell(interval_text(interval), value=repr(interval.mean), kind="number")
