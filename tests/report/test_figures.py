@@ -27,7 +27,7 @@ from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.figure_parts import fit
 from lotterylab.report.figure_style import METHODS, RC, line
 from lotterylab.report.figures import FigureFolder
-from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series, stacked
 from lotterylab.report.tidy import Trial, trials
 from lotterylab.studies.activations_comparisons import AGAINST_CONTROLS
 from lotterylab.studies.published import published_values
@@ -76,8 +76,19 @@ NAMES = ("as-published-accuracy", "as-published-curves", "corrected-rates", "pro
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_text_is_cut_and_no_two_texts_overlap(grids, name):
-    all_texts_are_apart(grids[name])
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_text_is_cut_and_no_two_texts_overlap(grids, name, narrow):
+    all_texts_are_apart(stacked(grids[name]) if narrow else grids[name], narrow=narrow)
+
+
+def test_panels_below_each_other_have_the_labels_that_they_shared_side_by_side(grids):
+    for grid in grids.values():
+        panels = [panel for row in grid.rows for panel in row]
+        column = [panel for (panel,) in stacked(grid).rows]
+        assert [panel.series for panel in column] == [panel.series for panel in panels]
+        for panel in column:
+            assert panel.title and panel.x_label
+            assert panel.y_label or all(text for _, text in panel.y_ticks)
 
 
 @pytest.mark.parametrize("panels", [1, 2, 3])
@@ -92,9 +103,9 @@ def test_a_legend_of_long_names_is_not_cut(panels, count):
     all_texts_are_apart(replace(SMALL, rows=((one,) * panels,), panel_width=3.6))
 
 
-def all_texts_are_apart(grid: Grid) -> None:
+def all_texts_are_apart(grid: Grid, *, narrow: bool = False) -> None:
     with matplotlib.rc_context(cast(Any, RC)):
-        figure = figure_draw._figure(grid)
+        figure = figure_draw._figure(grid, narrow=narrow)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         whole = figure.bbox
@@ -230,6 +241,17 @@ def test_the_same_grid_gives_the_same_bytes_without_a_date_and_whole_xml(tmp_pat
     assert b"<dc:date>" not in svg and png.startswith(b"\x89PNG")
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     assert b">one</text>" in svg  # text is text
+
+
+def test_panels_side_by_side_have_a_second_drawing_for_a_narrow_screen(tmp_path):
+    two = replace(SMALL, rows=(SMALL.rows[0] * 2,))
+    svg, _, narrow = figure_draw.draw(two)
+    whole, column = (float(ElementTree.fromstring(one).attrib["width"][:-2]) for one in (svg, narrow))
+    assert column == pytest.approx(72 * 3.8) and whole > column  # 365 pixels of CSS
+    add(tmp_path, two)
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"small.svg", "small.png", "small.narrow.svg"}
+    add(tmp_path, SMALL)
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"small.svg", "small.png"}
 
 
 def test_drawing_leaves_matplotlibs_settings_as_they_were():

@@ -10,7 +10,6 @@ from lotterylab.report.markup import Child, Html, tag
 
 DIGITS = 4
 PIXELS = 96 / 72  # of CSS, in a point of the drawing
-SMALLEST = 0.68  # of its own size, below which a drawing is scrolled and not made smaller
 PLACE = re.compile("<!--drawing (.*?)-->")  # no text of a page looks so: its "<" would have been escaped
 
 
@@ -89,18 +88,11 @@ def badge(word: str, mark: str, kind: str) -> Html:
 
 
 def figure(grid: Grid, *below: Child) -> Html:
-    """The drawing in a box that it can scroll in, with what is to be seen above, how to read it and ``below`` below.
+    """The drawing, with what is to be seen above, how to read it and ``below`` below.
 
     ``with_drawings`` puts the drawing in its place.
     """
-    drawing = tag(
-        "div",
-        Html(f"<!--drawing {grid.name}-->"),
-        class_="scroll drawing",
-        tabindex=0,
-        role="region",
-        aria_label=grid.title,
-    )
+    drawing = tag("div", Html(f"<!--drawing {grid.name}-->"), class_="drawing")
     files = f"Files: figures/{grid.name}.svg and .png."
     return tag(
         "figure",
@@ -118,19 +110,25 @@ def with_drawings(html: Html, drawings: Mapping[str, str]) -> Html:
     return Html(PLACE.sub(lambda place: drawings[place[1]], html))
 
 
-def inline(grid: Grid, svg: str) -> str:
-    """The SVG element alone, with ids that no other figure of the page has and a text for those who cannot see it."""
+def inline(grid: Grid, svgs: Sequence[str]) -> str:
+    """The SVG elements alone, the first for a wide screen and the second for a narrow one; the style sheet chooses."""
+    kinds = ("wide", "narrow")[: len(svgs)] if len(svgs) > 1 else ("",)
+    return "".join(_inline(grid, svg, kind) for kind, svg in zip(kinds, svgs, strict=True))
+
+
+def _inline(grid: Grid, svg: str, kind: str) -> str:
+    """An SVG element with ids that no other figure of the page has and a text for those who cannot see it."""
+    own = f"{grid.name}{kind and f'.{kind}'}."
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="', f'id="{grid.name}.', body)
-    body = re.sub(r'href="#', f'href="#{grid.name}.', body)
-    body = re.sub(r"url\(#", f"url(#{grid.name}.", body)
+    body = re.sub(r'\bid="', f'id="{own}', body)
+    body = re.sub(r'href="#', f'href="#{own}', body)
+    body = re.sub(r"url\(#", f"url(#{own}", body)
     label = tag("title", f"{grid.title}. {grid.sentence}")
     end = body.index(">") + 1
     opening = re.sub(r' (?:width|height)="[^"]*"', "", body[: end - 1])  # the view box says the shape
     points = float(re.findall(r'viewBox="0 0 ([\d.]+)', opening)[0])
-    size = f"min-width:{points * PIXELS * SMALLEST:.0f}px;max-width:{points * PIXELS:.0f}px"
-    return f'{opening} role="img" style="{size}">{label}{body[end:]}'
+    return f'{opening} role="img" class="{kind}" style="max-width:{points * PIXELS:.0f}px">{label}{body[end:]}'
 
 
 def _is_cell(child: Child) -> bool:

@@ -5,38 +5,47 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.report.figure_style import RC
-from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 160
+WIDE, NARROW = 4.6, 3.8  # inches: the least of a figure, and all that a telephone shows without making letters smaller
 LEGEND_HEIGHT = 0.26  # inches for one line of the legend
 LEGEND_KEY = 0.75  # inches for an entry's line and the gaps about it
 LETTER = 0.072  # inches, of the legend's font on average
 
 
-def draw(grid: Grid) -> tuple[bytes, bytes]:
-    """(SVG, PNG) of the grid."""
+def draw(grid: Grid) -> tuple[bytes, ...]:
+    """SVG and PNG of the grid; of one with several columns also the SVG of its panels below each other."""
     import matplotlib
 
     with matplotlib.rc_context(cast(Any, RC)):
         figure = _figure(grid)
-        svg, png = io.BytesIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-        figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    return svg.getvalue(), png.getvalue()
+        files = [_file(figure, "svg"), _file(figure, "png")]
+        if len(grid.rows[0]) > 1:
+            files.append(_file(_figure(stacked(grid), narrow=True), "svg"))
+    return tuple(files)
 
 
-def _figure(grid: Grid) -> Figure:
+def _file(figure: Figure, kind: str) -> bytes:
+    data = io.BytesIO()
+    metadata = dict.fromkeys(("Date", "Creator", "Format", "Type") if kind == "svg" else ("Software",))
+    figure.savefig(data, format=kind, dpi=DPI if kind == "png" else "figure", metadata=metadata)
+    return data.getvalue()
+
+
+def _figure(grid: Grid, *, narrow: bool = False) -> Figure:
     from matplotlib.figure import Figure
 
     rows, columns = len(grid.rows), len(grid.rows[0])
-    width = max(4.6, columns * grid.panel_width + 0.5)
+    width = NARROW if narrow else max(WIDE, columns * grid.panel_width + 0.5)
     entries = _legend_entries(grid)
     legend_columns = _legend_columns(list(entries), width)
     legend = LEGEND_HEIGHT * -(-len(entries) // legend_columns) + 0.15
@@ -45,18 +54,18 @@ def _figure(grid: Grid) -> Figure:
     axes = figure.subplots(rows, columns, squeeze=False)
     for row, panels in enumerate(grid.rows):
         for column, panel in enumerate(panels):
-            _panel(axes[row][column], panel)
+            _panel(axes[row][column], panel, int((width / columns - 0.6) / LETTER))
     handles = [_handle(look) for look in entries.values()]
     if handles:
-        figure.legend(
-            handles, list(entries), loc="outside lower center", ncols=legend_columns, frameon=False, handlelength=2.8
-        )
+        place = "outside upper center" if narrow else "outside lower center"  # the lower end may be screens away
+        figure.legend(handles, list(entries), loc=place, ncols=legend_columns, frameon=False, handlelength=2.8)
     return figure
 
 
-def _panel(axes: Axes, panel: Panel) -> None:
+def _panel(axes: Axes, panel: Panel, letters: int) -> None:
+    """``letters``: how many fit below the axes in one line."""
     axes.set_title(panel.title, loc="left", fontweight="bold")
-    axes.set_xlabel(panel.x_label)
+    axes.set_xlabel(fill(panel.x_label, letters))
     axes.set_ylabel(panel.y_label)
     if panel.log_x:
         axes.set_xscale("log")

@@ -17,12 +17,12 @@ from lotterylab.report.grid import Grid
 
 INDEX = ".figures.json"
 MOST_OF_AN_INDEX, MOST_OF_A_FIGURE = 2**24, 2**28  # bytes
-KINDS = ("svg", "png")
+KINDS = ("svg", "png", "narrow.svg")  # the last only of several columns
 WORDS = ("title", "sentence", "caption")  # of a grid, which stand on the page and not in the drawing
 
 
 class FigureFolder:
-    """<folder>/figures/NAME.svg and .png of each grid that is added.
+    """<folder>/figures/NAME.svg and .png of each grid that is added, and NAME.narrow.svg if it has several columns.
 
     ``<folder>/.figures.json`` keeps, by name, the hash of what was drawn and of the files.  A figure is drawn again
     when either differs.  As a context manager: on a good end all figures are drawn, the index is written and the files
@@ -50,37 +50,41 @@ class FigureFolder:
             self._drawings.stop()
             return
         for name, files in self._drawings.finish().items():
-            for suffix, data in zip(KINDS, files, strict=True):
+            for suffix, data in zip(KINDS, files, strict=False):
                 write_atomically(self._path(name, suffix), data)
+            if len(files) < len(KINDS) and KINDS[-1] in self._before.get(name, {}):
+                self._path(name, KINDS[-1]).unlink(missing_ok=True)
         for name in self._before.keys() - self._contents.keys():
             for suffix in KINDS:
                 self._path(name, suffix).unlink(missing_ok=True)
-        index = {name: {"content": content, **self._hashes(name)} for name, content in self._contents.items()}
+        index = {
+            name: {"content": content, **self._hashes(self.grids[name])} for name, content in self._contents.items()
+        }
         write_atomically(self.index_file, json.dumps(index, indent=1, sort_keys=True).encode())
 
     def add(self, grid: Grid) -> None:
         """Have the grid's files drawn, unless they are as they were; they are there when the ``with`` has ended."""
         content = _content(grid)
-        if self._before.get(grid.name) != {"content": content, **self._hashes(grid.name)}:
+        if self._before.get(grid.name) != {"content": content, **self._hashes(grid)}:
             self._drawings.add(grid)
             self.drawn.append(grid.name)
         self._contents[grid.name] = content
         self.grids[grid.name] = grid
 
-    def svg(self, name: str) -> str:
-        """The SVG of a figure; to be asked for after the ``with``."""
-        return self._path(name, "svg").read_text(encoding="utf-8")
+    def svgs(self, grid: Grid) -> list[str]:
+        """The SVG of a figure, and that for a narrow screen if it is another; to be asked for after the ``with``."""
+        return [self._path(grid.name, kind).read_text(encoding="utf-8") for kind in _kinds(grid) if kind != "png"]
 
     def _path(self, name: str, suffix: str) -> Path:
         return self.files / f"{name}.{suffix}"
 
-    def _hashes(self, name: str) -> dict[str, str]:
+    def _hashes(self, grid: Grid) -> dict[str, str]:
         """SHA-256 of the figure's files; empty where one is missing."""
         try:
-            files = {suffix: content(self._path(name, suffix), most=MOST_OF_A_FIGURE) for suffix in KINDS}
+            files = {kind: content(self._path(grid.name, kind), most=MOST_OF_A_FIGURE) for kind in _kinds(grid)}
         except UsageError:  # it is missing, or something else stands in its place
             return {}
-        return {suffix: hashlib.sha256(data).hexdigest() for suffix, data in files.items()}
+        return {kind: hashlib.sha256(data).hexdigest() for kind, data in files.items()}
 
     def _read_index(self) -> dict[str, dict[str, str]]:
         """The index of the last report; empty if there is none or it cannot be read: then all is drawn again.
@@ -93,6 +97,11 @@ class FigureFolder:
             return {}
         entries = index.items() if isinstance(index, dict) else ()
         return {name: entry for name, entry in entries if Path(name).name == name and "\0" not in name}
+
+
+def _kinds(grid: Grid) -> tuple[str, ...]:
+    """The files of a figure."""
+    return KINDS if len(grid.rows[0]) > 1 else KINDS[:2]
 
 
 def _content(grid: Grid) -> str:

@@ -5,7 +5,7 @@ Coordinates are plain floats.  Drawing is ``figure_draw``; how a series looks is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Floats = tuple[float, ...]
 
@@ -83,3 +83,20 @@ class Grid:
     rows: tuple[tuple[Panel, ...], ...]
     panel_width: float = 3.3
     panel_height: float = 2.4
+
+
+def stacked(grid: Grid) -> Grid:
+    """The same panels in one column, for a narrow screen: each has the labels that it shares with its neighbours."""
+    last = grid.rows[-1]
+    panels = (
+        replace(
+            panel,
+            title=panel.title or grid.rows[0][column].title,
+            x_label=panel.x_label or last[column].x_label,
+            y_label=panel.y_label or row[0].y_label,
+            y_ticks=panel.y_ticks if any(text for _, text in panel.y_ticks) else row[0].y_ticks,
+        )
+        for row in grid.rows
+        for column, panel in enumerate(row)
+    )
+    return replace(grid, rows=tuple((panel,) for panel in panels))

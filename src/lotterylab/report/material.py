@@ -102,7 +102,7 @@ class Material:
         with self.figures:
             sections = [make() for make in makers]
             self.write_tables(folder)
-        drawings = {name: inline(grid, self.figures.svg(name)) for name, grid in self.figures.grids.items()}
+        drawings = {name: inline(grid, self.figures.svgs(grid)) for name, grid in self.figures.grids.items()}
         return [with_drawings(one, drawings) for one in sections]
 
 

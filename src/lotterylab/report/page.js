@@ -25,6 +25,13 @@ function sort(table, column, heading) {
   body.append(...rows.map(([, row]) => row));
 }
 
+// On a narrow screen a row becomes a list, in which each cell says its column.
+for (const table of document.querySelectorAll("table:not(.prose, #all-runs)")) {
+  table.classList.add("cards");
+  const names = [...table.tHead.rows[0].cells].map((heading) => heading.textContent);
+  for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, column) => (cell.dataset.label = names[column]));
+}
+
 for (const table of document.querySelectorAll("table.sortable")) {
   [...table.tHead.rows[0].cells].forEach((heading, column) => {
     const button = document.createElement("button");

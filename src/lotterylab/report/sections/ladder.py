@@ -98,7 +98,7 @@ def _table(found: Sequence[Step], rungs: dict[int, tuple[str, str]], name: str) 
     for step in found:
         by_arm.setdefault((step.activation, step.method, step.target), {})[step.rung] = step
     by_arm = {arm: of for arm, of in by_arm.items() if any(step.interval for step in of.values())}
-    head = ["arm", *(tag("th", f"{rung}", tag("br"), tag("small", rungs[rung][1]), scope="col") for rung in columns)]
+    head = ["arm", *(tag("th", f"{rung} ", tag("br"), tag("small", rungs[rung][1]), scope="col") for rung in columns)]
     rows = [
         [tag("th", _arm(next(iter(of.values()))), scope="row"), *(_cell(of[rung]) for rung in columns)]
         for of in by_arm.values()
@@ -113,12 +113,12 @@ def _cell(step: Step) -> Html:
     if step.same:
         return cell(tag("small", "no change"), value=0.0, kind="same")
     if interval.low is None:
-        content = join((signed(interval.mean), tag("small", "one seed"), tag("small", "unresolved")), "<br>")
+        content = join((signed(interval.mean), tag("small", "one seed"), tag("small", "unresolved")), " <br>")
         return cell(content, value=repr(interval.mean), kind="unresolved")
     bounds = tag("small", f"[{signed(interval.low, 2)}, {signed(interval.high or 0.0, 2)}]")
     word = "resolved" if step.resolved else "unresolved"
     kind = ("up" if interval.mean > 0 else "down") if step.resolved else word
-    content = join((signed(interval.mean), bounds, tag("small", word)), "<br>")
+    content = join((signed(interval.mean), bounds, tag("small", word)), " <br>")
     return cell(content, value=repr(interval.mean), kind=kind)
 
 
