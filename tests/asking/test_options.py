@@ -34,17 +34,19 @@ def test_a_size_fills_in_what_is_not_given(size, epochs):
     assert replace(Options(size=size), size="quick").epochs == epochs  # it was filled in when it was made
 
 
-def test_the_note_says_what_differs_from_the_paper_from_the_numbers_themselves():
+def test_the_note_says_what_the_size_leaves_out_and_not_what_was_asked_for():
+    short = "Size quick is smaller than size paper: epochs 2 instead of 85"
     assert Options(size="paper").note == ""
-    assert Options(size="quick").note == "Size quick: epochs 2 instead of 85; seeds 2 instead of 5."
-    assert Options(size="paper", seeds=4).note == "Size paper: seeds 4 instead of 5."
+    assert Options(size="quick").note == f"{short}; seeds 2 instead of 5."
+    assert Options(size="paper", seeds=4).note == "" and Options(size="quick", seeds=4, epochs=3).note == ""
+    assert Options(size="quick", seeds=4).note == f"{short}."
     assert StudyOptions(seeds=9).note == ""
 
 
 def test_the_help_is_written_from_the_numbers():
     text = {line.name: line.text for line in lines(Options)}
     assert text["epochs"] == "Epochs of each run (default quick 2, standard 40, paper 85)."
-    assert text["rates"] == "Rates (default 0.1 1.0)." and text["word"] == "A word (of a, b; default a)."
+    assert text["rates"] == "Rates (default 0.1 1.0)." and text["word"] == "A word (one of a, b; default a)."
 
 
 WRONG = [

@@ -75,6 +75,20 @@ def test_every_key_of_a_file_with_a_wrong_letter_gets_its_line_and_the_right_sug
     assert f"'{word}'" in said.partition("Known:")[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["run", "--workers", "1", "lth-mnist"], "lotterylab run lth-mnist --workers 1"),
+        (["plan", "--seeds", "2"], "lotterylab plan STUDY --seeds 2"),
+        (["table", "--json", "my.module:STUDY"], "lotterylab table my.module:STUDY --json"),
+        (["store", "export", "--out", "a file", "glorot"], "lotterylab store export glorot --out 'a file'"),
+    ],
+)
+def test_an_option_before_the_study_is_answered_with_the_right_order(words, right, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.endswith(f"was given before the study. Put the study first: {right}\n")
+
+
 def test_a_file_gives_the_options_and_what_is_typed_wins(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(

@@ -18,7 +18,7 @@ BATCH = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Barrier:
-    """How much the error rises on the straight line between the states "a" and "b".   [frankle2020linear, section 2]
+    """``Barrier`` measures the error on the straight line between the states "a" and "b".   [frankle2020linear, sec. 2]
 
         E_alpha = E((1 - alpha) W_a + alpha W_b)
         instability = max over alpha of E_alpha - (E_0 + E_1) / 2
@@ -28,15 +28,15 @@ class Barrier:
 
     - ``errors``, ``losses``: at each of ``alphas``; error is a fraction of images, loss the mean cross-entropy.
     - ``instability``, ``loss_instability``: the paper's, with a and b two trainings of one state in two data orders; a
-      network is called stable below 0.02.  Where the ends differ it is above 0 even if nothing lies between them.
-    - ``barrier``, ``loss_barrier``: above the straight line between the ends, so that it is 0 where there is none, as
-      in every convex problem.  Where the ends are equal, the two are the same.
+      network is called stable below 0.02.  If the ends differ, it is above 0 even without a rise between them.
+    - ``barrier``, ``loss_barrier``: above the straight line between the ends, so that it is 0 without a rise, as in
+      every convex problem.  If the ends are equal, the two are the same.
 
     Differs from the paper: its 30 points never hold alpha = 1/2, where the error of a symmetric pair is highest.
 
     Args:
         points: evenly spaced alpha with both ends, an odd number.
-        split: whose error and loss are taken.
+        split: the split of the error and the loss.
         statistics: of batch norms between the ends: "interpolated" as the weights are, or "estimated" anew on the
             training images (means of the batches' own statistics).  The choice changes the barrier.
 

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Distances:
-    """How far a ticket ended from its dense network: states "dense" and "ticket", mask "mask".
+    """``Distances`` measures how far a ticket ended from its dense network: states "dense" and "ticket", mask "mask".
 
     States and masks are dicts of tensors by name, of the same shapes.
 
     - ``mean_relative_distance``, the activation study's D: the mean over all tensors t, biases included, of
       ||dense_t - ticket_t|| / ||dense_t||.  It weighs a bias of ten entries like a matrix of half a million.
-    - ``floor``: the same D between the dense network and itself pruned; what pruning alone costs, before any training.
+    - ``floor``: the same D between the dense network and itself pruned: the effect of pruning alone, without training.
     - ``whole_relative_distance``: ||dense - ticket|| / ||dense|| over all entries at once, which no tiny tensor can
-      rule.
+      dominate.
     - ``masked_l2``, ``masked_angle`` (degrees): ||m*dense - m*ticket|| and the angle between the two masked vectors,
       over the masked tensors alone.   [frankle2019stabilizing, section 3 and appendix B]
     - ``relative_to_ticket``: D with ||ticket_t|| below the line; small where D is large only because ||dense_t|| is
-      small.  Tensors of which everything was pruned have no such ratio and are left out.
+      small.  Fully pruned tensors have no such ratio and are left out.
     - ``by_tensor``, ``dense_norms``: the ratios that D averages, and the norms below them.
     - ``regrown``: the share of pruned entries that are not zero in the ticket; 0 for a mask that was held.
 

@@ -27,7 +27,7 @@ POOLS = {f"{kind}max_pool{axes}d": f"{kind}avg_pool{axes}d" for kind in ("", "ad
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveSparsity:
-    """How sparse a network really is: the mask "mask" and a state "state", on a data set for the size of an image.
+    """``EffectiveSparsity`` counts weights on no path as pruned: mask "mask", state "state", data for the image size.
 
     A kept weight is *effective* when a path of kept weights leads from an input through it to an output.  The kept
     weights of a layer are set to one positive number, biases to 0, activations and norms are left out and maxima become

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientFlow:
-    """How gradients and activations change from layer to layer.   [glorot2010understanding, section 4]
+    """``GradientFlow`` measures gradients and activations in each layer.   [glorot2010understanding, section 4]
 
     The input is the state "state".  On the first ``images`` training images, (B, C, H, W), in evaluation mode, for each
     layer with a weight W^i and s^i = W^i z^i + b^i:
@@ -28,7 +28,7 @@ class GradientFlow:
     The cost is the cross-entropy, as in the paper's -log P(y | x).
 
     Args:
-        images: how many training images.
+        images: the number of training images.
 
     Raises:
         UsageError: when it measures, if the last prunable layer's outputs are not the logits.

@@ -14,7 +14,7 @@ from lotterylab.masks import algebra
 
 @dataclass(frozen=True, kw_only=True)
 class GradientNorm:
-    """How much gradient a pruned network keeps.   [wang2020picking, eq. 5]
+    """``GradientNorm`` measures the gradient that a pruned network keeps.   [wang2020picking, eq. 5]
 
     The inputs are a state "state" and a mask "mask" of its weights, dicts of tensors by name.  With L the mean
     cross-entropy over ``batch``, in evaluation mode, and g its gradient by the masked weights:
@@ -22,13 +22,13 @@ class GradientNorm:
     - ``whole``: ||g(theta)||^2, of the network as it is.
     - ``pruned``: ||m * g(m * theta)||^2, of the pruned network over the weights that it trains: how fast its loss falls
       in the first instant of training.
-    - ``ratio``, ``log10_ratio``: pruned over whole; None where whole, or for the logarithm pruned, is 0.
+    - ``ratio``, ``log10_ratio``: pruned over whole; None if whole, or for the logarithm pruned, is 0.
 
     Differs from the paper: its logits are divided by 200 while it scores; these are not, since the training's are not.
 
     Args:
-        batch: which images the gradients are taken on, such as ``PerClass(count=10)``.
-        seed: of the batch.
+        batch: the images for the gradients, such as ``PerClass(count=10)``.
+        seed: the seed of the batch.
 
     Examples:
         >>> import lotterylab as ll

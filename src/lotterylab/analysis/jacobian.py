@@ -11,7 +11,7 @@ from lotterylab.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class JacobianSingularValues:
-    """How much each hidden linear layer stretches its inputs.   [glorot2010understanding, section 4.2.1]
+    """``JacobianSingularValues`` measures the gain of hidden layers.   [glorot2010understanding, section 4.2.1]
 
     The input is the state "state".  On the first ``images`` test images, (B, C, H, W), the singular values of
 
@@ -23,7 +23,7 @@ class JacobianSingularValues:
 
     Args:
         activation: the word for f.
-        images: how many test images.
+        images: the number of test images.
 
     Raises:
         UsageError: when it measures, if a hidden layer is not linear.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Macs:
-    """How many multiply-accumulates a forward pass of one image takes, for the state "state" on a data set.
+    """``Macs`` counts the multiply-accumulates of a forward pass of one image, for the state "state" on a data set.
 
     ``dense`` has the counts by the name of the layer's weight, ``total`` their sum; convolutions and linear layers
     count. The state is a dict of tensors by name; the size of an image, (C, H, W), is the data set's.

@@ -11,7 +11,7 @@ from lotterylab.masks import algebra
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """How much the masks "a" and "b" of one network agree, compared with chance.
+    """``Overlap`` measures the agreement of the masks "a" and "b" of one network, compared with chance.
 
     Masks are dicts of bool tensors, compared over the tensors that both cover.
 

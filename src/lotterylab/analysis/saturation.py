@@ -16,8 +16,7 @@ GRID = 10.0  # the steepest slope of every activation lies within this distance 
 
 @dataclass(frozen=True, kw_only=True)
 class Activations:
-    """What the hidden units of the state "state" do: their values, and how many are saturated.
-    [glorot2010understanding]
+    """``Activations`` summarises the hidden units of the state "state", saturated ones too.   [glorot2010understanding]
 
     For each hidden layer (all prunable layers but the last) on the first ``images`` test images, (B, C, H, W), in
     evaluation mode, the values f(s) of all its units:
@@ -30,8 +29,8 @@ class Activations:
 
     Args:
         activation: the word for f, which the state does not know.
-        images: how many test images.
-        bins: of the histogram.
+        images: the number of test images.
+        bins: the number of bins of the histogram.
 
     Examples:
         >>> import lotterylab as ll

@@ -1,1 +1,1 @@
-"""What a person asks for: options, names and values, from a command line, a file or a notebook."""
+"""Requests of a person: options, names and values from a command line, a file or a notebook."""

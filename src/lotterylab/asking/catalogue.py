@@ -1,4 +1,4 @@
-"""The studies by name, and a user's own by reference.  Only the one that is asked for is imported."""
+"""The studies by name, and a user's own study by reference; only the requested study is imported."""
 
 from __future__ import annotations
 
@@ -10,37 +10,34 @@ from lotterylab.errors import UsageError, unknown
 if TYPE_CHECKING:
     from lotterylab.asking.study import Study
 
-STUDIES = {  # name -> where it is in ``studies``, and what it asks in a few words
-    "activations": ("activations:STUDY", "how the activation function changes what pruning does"),
-    "lth-mnist": ("lth_mnist:STUDY", "whether LeNet-300-100 holds winning tickets"),
-    "lth-conv": ("lth_conv:STUDY", "whether Conv-2 does, on CIFAR-10"),
-    "activation-tickets": ("activation_tickets:STUDY", "which activation gives better and more stable tickets"),
-    "init-tickets": ("init_tickets:STUDY", "whether the initialisation changes tickets"),
-    "rewind-rounds": (
-        "rewind_rounds:STUDY",
-        "whether a rewind point for each round is better than a fixed one",
-    ),
-    "grasp-activations": ("grasp_activations:STUDY", "how the activation function interacts with exact GraSP"),
-    "rewinding": ("rewinding:STUDY", "whether ResNet-20 has tickets a little after its beginning"),
-    "glorot": ("glorot:STUDY", "what activation and initialisation do to gradients"),
+STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
+    "activations": ("activations:STUDY", "the effect of the activation function on pruning"),
+    "lth-mnist": ("lth_mnist:STUDY", "winning tickets of LeNet-300-100 on MNIST"),
+    "lth-conv": ("lth_conv:STUDY", "winning tickets of Conv-2 on CIFAR-10"),
+    "activation-tickets": ("activation_tickets:STUDY", "better and more stable tickets by activation function"),
+    "init-tickets": ("init_tickets:STUDY", "the effect of the initialisation on tickets"),
+    "rewind-rounds": ("rewind_rounds:STUDY", "a rewind point for each round against a fixed one"),
+    "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
+    "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
+    "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 
 
 def check_study(name: str) -> None:
-    """Refuse a word that is neither the name of a study nor written as a reference.  Imports nothing.
+    """Refuse a word that is neither the name of a study nor written as a reference; nothing is imported.
 
     Raises:
-        UsageError: with the nearest name.
+        UsageError: no study has the name; the message has the nearest name.
     """
     if ":" not in name and name not in STUDIES:
         raise unknown("study", name, STUDIES)
 
 
 def study_named(name: str) -> Study:
-    """The study of that name, or the user's own that "package.module:NAME" names.
+    """Return the study of that name, or the user's own study that "package.module:NAME" names.
 
     Raises:
-        UsageError: no study has that name, or what the reference names is none.
+        UsageError: no study has that name, or the reference does not name a ``Study``.
     """
     from lotterylab.asking.study import Study
     from lotterylab.own_code.references import value
@@ -49,7 +46,7 @@ def study_named(name: str) -> Study:
     if name in STUDIES:
         module, _, variable = STUDIES[name][0].partition(":")
         return getattr(import_module(f"lotterylab.studies.{module}"), variable)
-    found = value(name, like=lambda thing: isinstance(thing, Study))
-    if not isinstance(found, Study):
-        raise UsageError(f"'{name}' is a {type(found).__name__}, not a Study (lotterylab.asking.study). Name a Study.")
-    return found
+    study = value(name, like=lambda thing: isinstance(thing, Study))
+    if not isinstance(study, Study):
+        raise UsageError(f"'{name}' is a {type(study).__name__}, not a Study (lotterylab.asking.study). Name a Study.")
+    return study

@@ -1,4 +1,4 @@
-"""Models and data by the names that a person types, with the options that each has of its own."""
+"""Models and data by the names that a person types, each with its own options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPLIT_SEED = "split_seed"
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 OF_EVERY_MODEL = ("activation", "init", "shape", "classes")  # set by the study and the data
 OF_EVERY_SET = ("train", "validation", "test")  # options of the study
-SIZES: dict[str, dict[str, int]] = {  # of the study, where nothing else is asked for
+SIZES: dict[str, dict[str, int]] = {  # of a study, by default
     "digits": {"train": 1197, "validation": 200, "test": 400},
     **{
         name: {"train": 5000, "validation": 1000, "test": 5000}
@@ -40,7 +40,7 @@ AUGMENT = {
 
 
 def model_options(name: str) -> tuple[Option, ...]:
-    """The options of a model.
+    """Return the options of a model.
 
     Raises:
         UsageError: no model has that name, or a reference leads nowhere.
@@ -52,7 +52,7 @@ def model_options(name: str) -> tuple[Option, ...]:
 
 
 def data_options(name: str) -> tuple[Option, ...]:
-    """The options of a data set.
+    """Return the options of a data set.
 
     Raises:
         UsageError: no data set has that name, or a reference leads nowhere.
@@ -60,14 +60,14 @@ def data_options(name: str) -> tuple[Option, ...]:
     if name.startswith(FOLDER):
         return options_of(Folder, skip=(*OF_EVERY_SET, "path"))
     if ":" in name:
-        own = options_of(find(name), skip=OF_EVERY_SET)
-        drawn = [one for one in options_of(CustomData) if one.name == SPLIT_SEED]
-        return own if any(one.name == SPLIT_SEED for one in own) else (*own, *drawn)
+        options = options_of(find(name), skip=OF_EVERY_SET)
+        split_seed = [option for option in options_of(CustomData) if option.name == SPLIT_SEED]
+        return options if any(option.name == SPLIT_SEED for option in options) else (*options, *split_seed)
     return options_of(_named("data set", name, data.SPECS), skip=OF_EVERY_SET)
 
 
 def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Any:
-    """The model for inputs ``shape`` (C, H, W); its activation is still that of its default."""
+    """Return the model for inputs ``shape`` (C, H, W), with its default activation."""
     checked = _checked("model", name, own, model_options(name))
     if ":" in name:
         custom = models.custom(name, options=checked, shape=shape, classes=classes)
@@ -77,7 +77,7 @@ def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], c
 
 
 def data_spec(name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None) -> Any:
-    """The data with the sizes asked for, the study's where none was."""
+    """Return the data set with the requested sizes, or the usual sizes of a study."""
     checked = _checked("data set", name, own, data_options(name))
     asked = {size: count for size, count in sizes.items() if count is not None}
     if name.startswith(FOLDER):
@@ -85,15 +85,18 @@ def data_spec(name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None]
         inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
         return _of_folder(inside.resolve(), checked, asked)
     if ":" in name:
-        theirs = any(one.name == SPLIT_SEED for one in options_of(find(name)))
-        drawn = {} if theirs else {SPLIT_SEED: checked.pop(SPLIT_SEED, None)}
-        return custom_data(name, options=checked, **asked, **drawn).sized()
+        takes_split_seed = any(option.name == SPLIT_SEED for option in options_of(find(name)))
+        split_seed = {} if takes_split_seed else {SPLIT_SEED: checked.pop(SPLIT_SEED, None)}
+        return custom_data(name, options=checked, **asked, **split_seed).sized()
     return data.SPECS[name](**{**SIZES.get(name, {}), **checked, **asked})
 
 
 def _of_folder(path: Path, checked: Mapping[str, Any], asked: Mapping[str, int]) -> Folder:
-    """A folder with all its sizes as numbers: where it has no folder for it, one image in five is for testing, and one
-    in ten of the rest for validation."""
+    """Return the data of a folder, with all sizes as numbers.
+
+    Without a folder "test", one image in five is for testing; without a folder "validation", one in ten of the rest is
+    for validation.
+    """
     from lotterylab.data.folder_listing import chosen, listed
 
     listing = listed(path)
@@ -115,13 +118,13 @@ def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
 
 
 def _checked(what: str, name: str, own: Mapping[str, Any], known: tuple[Option, ...]) -> dict[str, Any]:
-    """From Python, options are not checked by a command line.  Those that have their default are left to it."""
+    """Return the options in their types; options from Python have not been checked by a command line."""
     by_name, table = {option.name: option for option in known}, what.partition(" ")[0]
     for given in own:
         if given not in by_name:
-            there = f"It has: {', '.join(by_name)}." if by_name else "It has none."
-            told = f"the {what} '{name}' has no option '{given}'.{suggestion(given, by_name)} {there}"
-            raise UsageError(told, option=f"{table}.{given}")
+            has = f"It has: {', '.join(by_name)}." if by_name else "It has none."
+            message = f"the {what} '{name}' has no option '{given}'.{suggestion(given, by_name)} {has}"
+            raise UsageError(message, option=f"{table}.{given}")
     missing = [option.name for option in known if option.required and option.name not in own]
     if missing:
         raise UsageError(f"the {what} '{name}' needs {', '.join(missing)}.", option=table)
@@ -133,29 +136,29 @@ def _checked(what: str, name: str, own: Mapping[str, Any], known: tuple[Option, 
 
 
 def cifar10(options: SizedOptions) -> data.Cifar10:
-    """CIFAR-10@5000; the whole training set at the paper's size."""
+    """Return CIFAR-10@5000, or the whole training set at the size "paper"."""
     if options.size == "paper":
         return data.Cifar10(train=45_000, validation=5_000, test=10_000)
     return data.Cifar10(train=5_000, validation=1_000, test=5_000)
 
 
-# lines of a class of options
+# classes of options
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnyModel(StudyOptions):
-    """Options of a study of any model.  To derive a study's own from."""
+    """``AnyModel`` holds the options of a study of any model; a study's class of options derives from it."""
 
     model: str = option(
         "shallow-cnn",
-        help="A name (lotterylab list models), or package.module:function of your own",
+        help="A name (lotterylab list models), or your own package.module:function",
         own=model_options,
         shown="MODEL",
     )
     model_options: Mapping[str, Any] = option(NONE, help="The model's own options, from Python", hidden=True)
 
     def model_for(self, shape: tuple[int, int, int], classes: int) -> Any:
-        """The model for inputs ``shape`` (C, H, W), made and checked once."""
+        """Return the model for inputs ``shape`` (C, H, W), made and checked once."""
         made = vars(self).setdefault("_models", {})
         if (shape, classes) not in made:
             made[shape, classes] = model_spec(self.model, self.model_options, shape, classes)
@@ -164,31 +167,33 @@ class AnyModel(StudyOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class AnyData(StudyOptions):
-    """Options of a study on any data.  To derive a study's own from; its ``data`` is then ``any_data``."""
+    """``AnyData`` holds the options of a study on any data; the ``data`` of such a study is ``any_data``."""
 
     data: str = option(
         "digits",
-        help="A name (lotterylab list data), folder:PATH, or package.module:function of your own",
+        help="A name (lotterylab list data), folder:PATH, or your own package.module:function",
         own=data_options,
         shown="DATA",
     )
     data_options: Mapping[str, Any] = option(NONE, help="The options of the data, from Python", hidden=True)
     train: int | None = option(
         None,
-        help="Training images; default all of the digits' 1197, the first 5000 of a large set, what a folder holds",
+        help="Training images; default all 1197 digits, the first 5000 of a large set, all images of a folder",
     )
     validation: int | None = option(
-        None, help="Validation images: those after the training images; default 200, 1000", least=0
+        None,
+        help="Validation images, those after the training images; default 200 digits, 1000 of a large set",
+        least=0,
     )
-    test: int | None = option(None, help="Test images: the first of the set; default 400, 5000")
+    test: int | None = option(None, help="Test images, the first of the set; default 400 digits, 5000 of a large set")
 
 
 def any_data(options: AnyData) -> Any:
-    """The data that are asked for."""
+    """Return the requested data."""
     sizes = {name: getattr(options, name) for name in OF_EVERY_SET}
     return data_spec(options.data, options.data_options, sizes, data_dir(options.data_dir))
 
 
 def usual_augment(spec: Any) -> Augment:
-    """The usual augmentation of a data set; none where there is no usual one."""
+    """Return the usual augmentation of a data set, or no augmentation if there is no usual one."""
     return AUGMENT.get(spec.name, Augment())

@@ -1,4 +1,4 @@
-"""The pruning methods that a study can be asked for by name: a criterion, which state it scores, in how many rounds."""
+"""The pruning methods by name: each is a criterion, the state that it scores, and the number of rounds."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from lotterylab.errors import unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """``scores``: "initial", before any training, or "trained", the dense network after its last epoch.
+    """A ``Method`` is a criterion, the state that it scores, and the number of rounds.
 
-    ``rounds``: of score and cut, the density falling exponentially.  ``mode``: that of the network while it is scored.
-    ``paper``: key in references.bib.
+    ``scores``: "initial", before any training, or "trained", the dense network after its last epoch.  ``rounds``: the
+    number of times that the network is scored and cut, with an exponentially falling density.  ``mode``: the mode of
+    the network while it is scored.  ``paper``: key in references.bib.
     """
 
     criterion: Any
@@ -50,18 +51,18 @@ METHODS = {
 
 
 def method(name: str) -> Method:
-    """The method of that name, or one of a user's own criterion that "package.module:name" names.
+    """Return the method of that name, or the method of a user's criterion that "package.module:name" names.
 
-    The class of a user's criterion may say ``scores``, ``rounds`` and ``mode``, as ``Method`` has them.
+    The class of a user's criterion may have attributes ``scores``, ``rounds`` and ``mode``, as ``Method`` has them.
 
     Raises:
-        UsageError: no method has that name, or the reference leads to no criterion.
+        UsageError: no method has that name, or the reference does not lead to a criterion.
     """
     if ":" in name:
         criterion = custom_criterion(name)
-        own = {part: criterion.attribute(part) for part in ("scores", "rounds", "mode")}
-        said = {part: value for part, value in own.items() if value is not None}
-        return Method(criterion=criterion, paper="", **{"scores": "initial", **said})
+        attributes = {name: criterion.attribute(name) for name in ("scores", "rounds", "mode")}
+        given = {name: value for name, value in attributes.items() if value is not None}
+        return Method(criterion=criterion, paper="", **{"scores": "initial", **given})
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]

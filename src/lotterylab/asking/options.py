@@ -1,11 +1,11 @@
-"""How an option is declared: one line of a dataclass, from which everything else about it is derived.
+"""Options of a study: each is declared in one line of a dataclass, and everything else is derived from that line.
 
 class Options(SizedOptions):
     epochs: int = sized(quick=2, standard=40, paper=85, help="Epochs of each run")
     width: float = option(0.25, help="Times the channels of ResNet-20")
 
-The command line and its help, parameters files, calls from Python and the note on what a size leaves out all read
-these lines.  A class of options fills in what was not given, and refuses what is out of its limits, when it is made.
+The command line and its help, parameters files, calls from Python and the note on the size all read these lines.  When
+an instance is made, missing values are filled in and values outside their limits are refused.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from typing import Any, Literal, get_type_hints
 from lotterylab.errors import UsageError
 from lotterylab.own_code.options import Default, Option
 
-MOST_SEEDS = 10_000  # a plan of more would not fit into memory; no interval is narrower for it
+MOST_SEEDS = 10_000  # a plan of more seeds would not fit into memory
 DECLARED = "option"  # the key in a field's metadata
 
 
 def option(default: Any = MISSING, *, help: str, **rest: Any) -> Any:
-    """One line of a class of options.
+    """Return one line of a class of options.
 
     Args:
-        default: a value, or a ``Default`` that is worked out from the other options; without one it is required.
-        help: what the option is, in a sentence.
+        default: a value, or a ``Default`` computed from the other options; an option without a default is required.
+        help: a sentence about the option.
         rest: other fields of ``Option``: ``least``, ``most``, ``choices``, ``check``, ``shown`` ...
 
     Examples:
@@ -43,26 +43,26 @@ def option(default: Any = MISSING, *, help: str, **rest: Any) -> Any:
 
 
 def sized(*, help: str, least: float | None = None, most: float | None = None, check: Any = None, **sizes: Any) -> Any:
-    """One line of a class of options whose default depends on the size: ``sized(quick=2, paper=85, help=...)``.
+    """Return one line of a class of options whose default depends on the size.
 
     Examples:
         >>> @dataclass(frozen=True, kw_only=True)
         ... class Options(SizedOptions):
         ...     epochs: int = sized(quick=2, standard=40, paper=85, help="Epochs of each run")
-        >>> Options(size="quick").epochs, Options(size="quick", epochs=3).note
-        (2, 'Size quick: epochs 3 instead of 85.')
+        >>> Options(size="quick").epochs, Options(size="paper").note
+        (2, '')
     """
     default = Default(lambda options: sizes.get(_size(options) or ""), "")
     return option(default, help=help, sizes=sizes, least=least, most=most, check=check)
 
 
 def number_of_seeds(**sizes: int) -> Any:
-    """The line ``seeds`` of a study in sizes."""
-    return sized(help="How many seeds, each a unit of its own", most=MOST_SEEDS, **sizes)
+    """Return the line ``seeds`` of a study in sizes."""
+    return sized(help="Number of seeds, each an independent unit", most=MOST_SEEDS, **sizes)
 
 
 class _Lines(dict[str, Any]):
-    """The body of a class in which no option is declared twice."""
+    """``_Lines`` is the body of a class in which no option is declared twice."""
 
     def __setitem__(self, name: str, line: Any) -> None:
         if isinstance(self.get(name), dataclasses.Field):
@@ -77,33 +77,33 @@ class _OnceEach(type):
 
 
 class Declared(metaclass=_OnceEach):
-    """Abstract.  A frozen dataclass whose fields are lines by ``option``, or other such dataclasses."""
+    """``Declared`` is the abstract base of frozen dataclasses whose fields are options, or other such dataclasses."""
 
     def __post_init__(self) -> None:
-        by_others = [line for line in lines(type(self)) if isinstance(getattr(self, line.name), Default)]
+        dependent = [line for line in lines(type(self)) if isinstance(getattr(self, line.name), Default)]
         for line in lines(type(self)):
-            if line not in by_others:
+            if line not in dependent:
                 object.__setattr__(self, line.name, line.checked(getattr(self, line.name)))
-        for line in by_others:
+        for line in dependent:
             object.__setattr__(self, line.name, line.checked(line.default_for(self)))
 
 
 @cache
 def lines(kind: type) -> tuple[Option, ...]:
-    """The options that a class declares: its own in order, then those of what it is derived from.
+    """Return the options that a class declares in their order, then the options of its base classes.
 
     Raises:
-        UsageError: no frozen dataclass, or a line without help, or without a value for each size.
+        UsageError: the class is not a frozen dataclass, or a line has no help or lacks the value of a size.
     """
     name = getattr(kind, "__qualname__", kind)
     if not (isinstance(kind, type) and issubclass(kind, Declared) and "__dataclass_params__" in vars(kind)):
         raise UsageError(
-            f"the options {name} are no dataclass of options. Derive them from StudyOptions, under "
+            f"the options {name} are not a dataclass of options. Derive them from StudyOptions, under "
             "@dataclass(frozen=True, kw_only=True)."
         )
     hints, fields = get_type_hints(kind), kind.__dataclass_fields__  # type: ignore[attr-defined]
     names = dict.fromkeys(name for home in kind.__mro__ for name in get_annotations(home))
-    found: list[Option] = []
+    options: list[Option] = []
     for field in (fields[name] for name in names if name in fields):
         declared = field.metadata.get(DECLARED, {})
         if declared is None or field.name in dict(groups(kind)):
@@ -114,50 +114,50 @@ def lines(kind: type) -> tuple[Option, ...]:
             )
         required = field.default is MISSING
         default = None if required else field.default
-        found.append(Option(name=field.name, type=hints[field.name], required=required, default=default, **declared))
-    _check_sizes(str(name), found)
-    return tuple(found)
+        options.append(Option(name=field.name, type=hints[field.name], required=required, default=default, **declared))
+    _check_sizes(str(name), options)
+    return tuple(options)
 
 
 def groups(kind: type) -> list[tuple[str, type]]:
-    """The fields that are themselves classes of options, with their classes."""
+    """Return the fields that are themselves classes of options, with their classes."""
     hints = get_type_hints(kind)
-    fields = [field for field in dataclasses.fields(kind) if DECLARED not in field.metadata]
-    found = [(field.name, hints[field.name]) for field in fields]
-    return [(name, hint) for name, hint in found if isinstance(hint, type) and issubclass(hint, Declared)]
+    names = [field.name for field in dataclasses.fields(kind) if DECLARED not in field.metadata]
+    classes = [(name, hints[name]) for name in names]
+    return [(name, hint) for name, hint in classes if isinstance(hint, type) and issubclass(hint, Declared)]
 
 
-def _check_sizes(kind: str, found: list[Option]) -> None:
-    names = next((line.choices for line in found if line.note), ())
-    for line in found:
+def _check_sizes(kind: str, options: list[Option]) -> None:
+    names = next((line.choices for line in options if line.note), ())
+    for line in options:
         if line.sizes and set(line.sizes) != set(names):
             expected = f"the sizes are {', '.join(names)}" if names else "the study has no sizes: derive SizedOptions"
             raise UsageError(f"{kind}.{line.name} has a value for {', '.join(line.sizes)}; {expected}.")
 
 
 def all_lines(kind: type) -> Iterator[Option]:
-    """The options of a command: those of its groups, then its own."""
+    """Yield the options of a command: those of its groups, then its own."""
     for _, group in groups(kind):
         yield from lines(group)
     yield from lines(kind)
 
 
 def made(kind: type, values: Mapping[str, Any], **given: Any) -> Any:
-    """The dataclass with those of the values that are its own or its groups', and with what is ``given`` beside.
+    """Return the dataclass ``kind``, filled with its own values and those of its groups, and with ``given``.
 
     Raises:
-        UsageError: an option that is required is not among the values.
+        UsageError: a required option is not among the values.
     """
     inside = {name: made(group, values) for name, group in groups(kind)}
-    own = {line.name: values[line.name] for line in lines(kind) if line.name in values}
+    options = {line.name: values[line.name] for line in lines(kind) if line.name in values}
     missing = [line.called for line in lines(kind) if line.required and line.name not in values]
     if missing:
-        raise UsageError(f"{', '.join(missing)} is needed. --help says what it is.")
-    return kind(**inside, **own, **given)
+        raise UsageError(f"{', '.join(missing)} is needed. See --help.")
+    return kind(**inside, **options, **given)
 
 
 def given() -> Any:
-    """A field of a command that is no option: what it needs to know beside."""
+    """Return a field of a command that is not an option; the caller fills it in."""
     return dataclasses.field(metadata={DECLARED: None})
 
 
@@ -166,47 +166,53 @@ def given() -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions(Declared):
-    """Options that say what is studied; the same ones name the same results.  To derive a study's own from."""
+    """``StudyOptions`` is the base of a study's options; equal options name equal results."""
 
-    seeds: int = option(3, help="How many seeds, each a unit of its own", most=MOST_SEEDS)
-    first_seed: int = option(0, help="The first of them", least=0)
-    data_dir: str | None = option(None, help="Folder of your data sets; default $LOTTERYLAB_DATA", shown="FOLDER")
+    seeds: int = option(3, help="Number of seeds, each an independent unit", most=MOST_SEEDS)
+    first_seed: int = option(0, help="The first seed", least=0)
+    data_dir: str | None = option(None, help="The folder of your data sets; default $LOTTERYLAB_DATA", shown="FOLDER")
 
     @property
     def all_seeds(self) -> range:
-        """The seeds, from the first on."""
+        """Return the seeds, from the first on."""
         return range(self.first_seed, self.first_seed + self.seeds)
 
     @property
     def label(self) -> str:
-        """The options in a file name."""
+        """Return the options as a part of a file name."""
         return str(_size(self) or "study")
 
     @property
     def note(self) -> str:
-        """How this size differs from the largest, in words; nothing where it does not."""
+        """Return a sentence on the values in which this size differs from the largest, or "".
+
+        Options that were set one by one are left out: the command and the settings show them.
+        """
         named = next((line for line in lines(type(self)) if line.note), None)
         if named is None:
             return ""
-        values = ((line.name, getattr(self, line.name), line.sizes) for line in lines(type(self)) if line.sizes)
-        largest = tuple(named.choices)[-1]
+        size, largest = _size(self), tuple(named.choices)[-1]
         changes = [
-            f"{name.replace('_', ' ')} {_spelled(value)} instead of {_spelled(sizes[largest])}"
-            for name, value, sizes in values
-            if value != sizes[largest]
+            f"{line.name.replace('_', ' ')} {_spelled(line.sizes[size])} instead of {_spelled(line.sizes[largest])}"
+            for line in lines(type(self))
+            if line.sizes and getattr(self, line.name) == line.sizes[size] != line.sizes[largest]
         ]
-        begin = named.note.format(_size(self))
-        return f"{begin[0].upper()}{begin[1:]}: {'; '.join(changes)}." if changes else ""
+        here, full = named.note.format(size), named.note.format(largest)
+        return f"{here.capitalize()} is smaller than {full}: {'; '.join(changes)}." if changes else ""
 
 
-def sizes(default: str, *, note: str = "Size {}", **says: str) -> Any:
-    """The line that names the sizes, the largest last: what each is, in a few words.  ``note``: how a note begins."""
-    return option(default, help="  ".join(f"{size}: {what}." for size, what in says.items()), choices=says, note=note)
+def sizes(default: str, *, note: str = "size {}", **meanings: str) -> Any:
+    """Return the line that names the sizes, the largest last, with a few words on each.
+
+    ``note``: the name of a size in a sentence.
+    """
+    help = "  ".join(f"{size}: {meaning}." for size, meaning in meanings.items())
+    return option(default, help=help, choices=meanings, note=note)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SizedOptions(StudyOptions):
-    """Options of a study that comes in the sizes quick, standard and paper."""
+    """``SizedOptions`` is the base of a study's options if it has the sizes quick, standard and paper."""
 
     size: Literal["quick", "standard", "paper"] = sizes(
         "standard", quick="minutes", standard="hours on two cores", paper="the paper's own numbers"
@@ -218,4 +224,8 @@ def _size(options: Any) -> str | None:
 
 
 def _spelled(value: Any) -> str:
-    return " ".join(f"{item:g}" for item in value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return " ".join(f"{item:g}" for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value:,}" if type(value) is int else str(value)

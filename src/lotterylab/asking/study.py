@@ -1,4 +1,4 @@
-"""A study as one value: its question, its options, its data, the plan that answers it, and how that is read."""
+"""A study as one value: its question, options, data, plan and reading."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A question, and how it is asked, planned and read.
+    """A ``Study`` is a question with its options, its data, its plan and the reading of its results.
 
     Args:
-        name: in lower case, with hyphens; file names and tables have it.
-        question: what the study asks.
+        name: lower-case words with hyphens; file names and tables use it.
+        question: the question that the study asks.
         options: a frozen dataclass derived from ``StudyOptions`` or ``SizedOptions``, one line an option.
         data: a data spec, or a function from the options to one.
-        build: from the options and the data to the ``Plan``; it runs nothing.
-        outline: how the results are read: charts, comparisons, claims; by default costs and runs alone.
+        build: a function from the options and the data to the ``Plan``; it runs nothing.
+        outline: the reading of the results: charts, comparisons, claims; by default only costs and runs.
 
     Raises:
-        UsageError: a name that cannot be in a file's name, or a class of options that declares nothing it could ask.
+        UsageError: the name has other letters, or the class of options declares no valid options.
 
     Examples:
         >>> from lotterylab.studies.lth_mnist import STUDY
@@ -55,10 +55,10 @@ class Study:
         lines(self.options)
 
     def plan(self, options: Any, data: Data, *, notes: tuple[str, ...] = ()) -> Plan:
-        """The plan, with the study's name and question, and the note on what its size leaves out.
+        """Return the plan, with the study's name and question, and the note on its size.
 
         Raises:
-            UsageError: ``build`` returns no plan, or a row without a label or a training.
+            UsageError: ``build`` does not return a plan, or a row lacks a label or a training.
         """
         plan = self.build(options, data)
         if not isinstance(plan, Plan):
@@ -71,19 +71,20 @@ class Study:
                     f"{', '.join(LABELS)}, and a node 'train'."
                 )
         size = (options.note,) if options.note else ()
-        own = {"name": self.name, "question": self.question}
-        return dataclasses.replace(plan, **own, notes=(*plan.notes, *size, *notes))
+        all_notes = (*plan.notes, *size, *notes)
+        return dataclasses.replace(plan, name=self.name, question=self.question, notes=all_notes)
 
     def resolve(self, options: Any) -> Resolved:
-        """Read what the data are, and build the plan.
+        """Read the fingerprint of the data, and build the plan.
 
         Raises:
-            UsageError: missing or damaged data, options that do not fit them, an error in a user's own study.
+            UsageError: data are missing or damaged, options do not fit them, or a user's own study fails.
         """
         folder = data_dir(options.data_dir)
         spec = self._own(self.data, options) if callable(self.data) else self.data
-        found = spec.fingerprint(folder)
-        plan = self._own(self.plan, options, Data(spec=spec, content=found.content), notes=found.warnings)
+        fingerprint = spec.fingerprint(folder)
+        data = Data(spec=spec, content=fingerprint.content)
+        plan = self._own(self.plan, options, data, notes=fingerprint.warnings)
         given = {name: value for name, value in dataclasses.asdict(options).items() if value not in (None, {})}
         settings = {name: value for name, value in given.items() if name != "data_dir"}
         settings = {**settings, "data": spec.title, **{part: getattr(spec, part) for part in PARTS}}
@@ -91,13 +92,13 @@ class Study:
             study=self,
             plan=plan,
             data_title=spec.title,
-            fingerprint=found,
+            fingerprint=fingerprint,
             data_dir=folder,
             settings=settings,
         )
 
     def _own(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        """A call of the study's own function, whose errors become one sentence where it is a user's."""
+        """Call a function of the study; an error of a user's function becomes one sentence."""
         try:
             return function(*given, **named)
         except LotteryError:
@@ -110,9 +111,9 @@ class Study:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """A study with its options filled in and its data found.
+    """A ``Resolved`` is a study with its options filled in, its data read and its plan built.
 
-    ``settings``: what was asked for, by name.  ``data_dir``: where the data lie, if not in the package.
+    ``settings``: the values of the options, by name.  ``data_dir``: the folder of the data, if not in the package.
     """
 
     study: Study

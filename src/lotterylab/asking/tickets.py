@@ -1,4 +1,4 @@
-"""Lottery tickets around a training loop of one's own: the plans of ``procedures``, with the user's functions."""
+"""Lottery tickets for a user's own training loop: the plans of ``procedures``, with the user's functions."""
 
 from __future__ import annotations
 
@@ -54,43 +54,43 @@ def tickets(
     name: str = "",
     version: int = 1,
 ) -> Tickets:
-    """Find tickets with the user's own functions, and hold them against their controls.
+    """Find tickets with the user's own functions, and compare them with their controls.
 
-    What is finished is in ``store``; the same call goes on after a stop, at the first training that was not finished,
-    and a change of a function's source begins anew.
+    Finished results are kept in ``store``.  After a stop, the same call goes on with the first unfinished training; a
+    change of a function's source starts from the beginning.
 
-    Each call of a function finds torch as a new process has it: dtype float32, device CPU, no autocast, products in
-    full float32, one thread.  What a notebook has set elsewhere would change the results and stands in no name, so it
-    does not count; it is active again afterwards.  Functions that need another setting make it themselves.
+    Each call of a function gets torch in the state of a new process: dtype float32, device CPU, no autocast, products
+    in full float32, one thread.  Settings that a notebook made elsewhere are suspended during the call, because they
+    would change the results without being part of their names.  A function that needs another setting makes it itself.
 
     Args:
-        init_fn: ``init_fn(seed) -> nn.Module``, the same for the same seed.
+        init_fn: ``init_fn(seed) -> nn.Module``, with the same weights for the same seed.
         train_fn: ``train_fn(module, run)`` trains ``module`` in place for the optimizer steps ``run.steps``, its
             optimizer inside ``with run.hold(optimizer)``; the batch of a step is a function of ``run.seed`` and the
             step, and so is the learning rate of the step.  ``run.batches(loader)`` and ``run.hold(optimizer,
-            schedule)`` see to both.
+            schedule)`` ensure both.
         eval_fn: ``eval_fn(module) -> float`` (the test accuracy), or a dict of numbers by name.
         steps: T, optimizer steps of a training.
-        sparsities: what each round cuts to: shares of all weights, or ``Rate``s of those left.
+        sparsities: the sparsity after each round, as a share of all weights, or a ``Rate`` of the remaining weights.
         procedure: "iterative", "one-shot" (each sparsity from the dense network), "learning-rate-rewinding".
-        criterion: what scores the trained weights; ``Magnitude()`` by default.  None that needs data.
-        rewind_to: where each round goes back to: a step; below 1 a share of T, rounded half up; or a function from the
-            round (1, 2, ...) to one of these.
+        criterion: the criterion for the trained weights, which may not need data; ``Magnitude()`` by default.
+        rewind_to: the point that each round goes back to: a step; below 1 a share of T, rounded half up; or a function
+            from the round (1, 2, ...) to one of these.
         scope: "global", "layerwise", "uniform", "erk", as in ``select``.
         controls: words of ``procedures.CONTROLS`` ("reinitialised", "random-mask" ...), each for every ticket.
-        seeds: how many, from 0, or which.  One seed decides the initial weights and the data order.
+        seeds: the number of seeds, from 0, or the seeds.  A seed decides the initial weights and the data order.
         store: the folder of results.
-        input_shape: of one input, for SynFlow.
-        name: what the results are called; the functions' own names by default.
-        version: raise it when something that the functions call has changed: only their own source is watched, and
-            the values that they hold (defaults; what a function made in another one took from there).
+        input_shape: the shape of one input, for SynFlow.
+        name: the name of the results; by default that of ``init_fn``.
+        version: raise it if something that the functions call has changed: only their own source is watched, and the
+            values that they hold (defaults and closures).
 
     Returns:
-        All rows with their numbers, intervals over seeds and alarms.  ``print`` it.
+        All rows with their numbers, intervals over seeds and alarms; ``print`` shows them.
 
     Raises:
-        UsageError: a word or a number that means nothing, a criterion that needs data, a function without source or
-            one that holds an object that has no name.
+        UsageError: a word or a number is not valid, the criterion needs data, or a function has no source or holds an
+            object without a name.
         RefusedError: another process computes in the store.
 
     Examples:
@@ -112,12 +112,12 @@ def tickets(
     for seed in seeds:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         dense = UserTrain(start=start, mask=mask, recipe=recipe, order_seed=seed)
-        found = PROCEDURES[procedure](
+        of_seed = PROCEDURES[procedure](
             dense, sparsities, criterion=criterion, rewind_to=_point(rewind_to, steps), scope=scope, seed=seed
         )
-        last = max((ticket.run.first_step for ticket in found), default=0)
+        last = max((ticket.run.first_step for ticket in of_seed), default=0)
         rewound = dense.at(last) if last and not rows else None  # it costs a training: once is enough
-        rows += _rows(label, procedure, dense, found, controls, seed, rewound)
+        rows += _rows(label, procedure, dense, of_seed, controls, seed, rewound)
     question = "Does the ticket train as well as the whole network, and better than its controls?"
     study = Plan(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
     place = Store(store)
@@ -127,7 +127,7 @@ def tickets(
 
 @dataclass(frozen=True, kw_only=True)
 class Tickets:
-    """What ``tickets`` found.  ``failed``: digest -> message of tasks that failed."""
+    """``Tickets`` are the results of ``tickets``.  ``failed``: digest -> message of each task that failed."""
 
     study: Plan
     store: Store
@@ -135,26 +135,26 @@ class Tickets:
 
     @property
     def rows(self) -> Rows:
-        """Every row: labels (method, control, sparsity, seed) and records."""
+        """Return every row: labels (method, control, sparsity, seed) and records."""
         return Rows(results(self.study, self.store))
 
     @property
     def alarms(self) -> list[Alarm]:
-        """What is wrong with the runs, faults first."""
+        """Return the alarms of the runs, faults first."""
         from lotterylab.reading.alarms import alarms_of
 
         failures: list[Alarm] = []
         for message in dict.fromkeys(self.failed.values()):
-            known, _, told = message.removeprefix("UsageError: ").partition(": ")
-            code = known if known == "shape-changed" else "failed"
-            failures += one(code, told if code == known else message, "", "fault")
+            code, _, text = message.removeprefix("UsageError: ").partition(": ")
+            known = code == "shape-changed"
+            failures += one(code if known else "failed", text if known else message, "", "fault")
         return ordered([*failures, *alarms_of(self.rows)])
 
     def values(self, metric: str = "test_accuracy", **labels: str | float) -> dict[int, float]:
-        """One number for each seed: ``values(method="iterative", control="", sparsity=0.9)``.
+        """Return one number for each seed: ``values(method="iterative", control="", sparsity=0.9)``.
 
         Raises:
-            UsageError: the labels leave no row, or several of one seed.
+            UsageError: no row has the labels, or several rows of one seed have them.
         """
         every = self.rows
         for name in labels:
@@ -162,25 +162,27 @@ class Tickets:
                 raise unknown("label", name, every[0].labels)
         rows = every.where(**{name: _spelled(value) for name, value in labels.items()})
         if not rows or len(rows.seeds) < len(rows):
-            found = "several rows of one seed" if rows else "no row"
-            raise UsageError(f"the labels {labels} leave {found}. There are: {_told(rows or every)}.")
+            left = "several rows of one seed" if rows else "no row"
+            raise UsageError(f"the labels {labels} leave {left}. There are: {_labels(rows or every)}.")
         return rows.per_seed(f"train.{metric}")
 
     def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
-        """Mean and 95 % t interval over the seeds; a ``UsageError`` where no finished run has the number."""
+        """Return the mean over the seeds with its 95 % t interval; raise ``UsageError`` if no run has the number."""
         return _interval(self.values(metric, **labels).values(), metric, f"no finished run of {labels or 'all'}")
 
     def difference(self, a: Mapping[str, Any], b: Mapping[str, Any], metric: str = "test_accuracy") -> Interval:
-        """a minus b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``.
-        A ``UsageError`` where no seed has the number on both sides."""
+        """Return a - b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``.
+
+        It raises ``UsageError`` if no seed has the number on both sides.
+        """
         apart = differences(self.values(metric, **a), self.values(metric, **b))
         return _interval(apart, metric, f"no seed of both {dict(a)} and {dict(b)}")
 
     def ticket(self, *, sparsity: float, seed: int, method: str = "") -> tuple[Mask, State, State]:
-        """The mask, the state it is trained from and the state it ended in.
+        """Return the mask of a ticket, the state that its training starts from, and its final state.
 
         Raises:
-            UsageError: there is no such row, or it is not finished.
+            UsageError: no finished row has these labels.
         """
         from lotterylab.engine.context import Context
 
@@ -193,7 +195,7 @@ class Tickets:
         raise UsageError(f"no finished ticket has sparsity {sparsity} and seed {seed}; print the tickets to see them.")
 
     def __str__(self) -> str:
-        """The table, with intervals over seeds and the alarms."""
+        """Return the table, with intervals over seeds and the alarms."""
         from lotterylab.reading.table import render
 
         return render(self.study.title, self.rows, self.alarms, messages=True)
@@ -205,14 +207,14 @@ def _interval(values: Collection[float], metric: str, nobody: str) -> Interval:
     return t_interval(values)
 
 
-def _told(rows: Rows) -> str:
-    """The labels in which rows differ, with their values."""
-    there = {name: rows.labels(name) for name in ("method", "control", "sparsity")}
-    return "; ".join(f"{name} {', '.join(map(repr, found))}" for name, found in there.items() if len(found) > 1)
+def _labels(rows: Rows) -> str:
+    """Return the labels in which rows differ, with their values."""
+    labels = {name: rows.labels(name) for name in ("method", "control", "sparsity")}
+    return "; ".join(f"{name} {', '.join(map(repr, values))}" for name, values in labels.items() if len(values) > 1)
 
 
 def _spelled(value: str | float) -> str | float:
-    """A control's word as the rows have it."""
+    """Return a control's word as the rows have it."""
     return value.replace("-", " ") if value in CONTROLS else value  # type: ignore[union-attr]
 
 
@@ -232,7 +234,7 @@ def _check(
         )
     if steps < 1:
         raise UsageError(f"steps={steps}: at least 1 is needed.")
-    levels = [float(one) for one in sparsities if isinstance(one, float | int)]
+    levels = [float(level) for level in sparsities if isinstance(level, float | int)]
     for level in levels:
         check_target(level)
     if len(set(levels)) < len(levels):
@@ -266,17 +268,17 @@ def _rows(
     label: str,
     method: str,
     dense: UserTrain,
-    found: Sequence[Ticket],
+    tickets: Sequence[Ticket],
     controls: Sequence[str],
     seed: int,
     rewound: At | None,
 ) -> Iterator[Row]:
     def row(nodes: dict[str, Node], **labels: str | float) -> Row:
-        own = {"protocol": label, "activation": "", "method": method, "control": "", "sparsity": 0.0, "seed": seed}
-        return Row(labels={**own, **labels}, nodes=nodes)
+        usual = {"protocol": label, "activation": "", "method": method, "control": "", "sparsity": 0.0, "seed": seed}
+        return Row(labels={**usual, **labels}, nodes=nodes)
 
     yield row({"train": dense, "promises": Promises(run=dense, rewound=rewound)}, method="dense")
-    for ticket in found:
+    for ticket in tickets:
         sparsity = float(getattr(ticket.mask, "sparsity", 0.0)) if _plain(ticket) else float(ticket.round)
         runs = {"": ticket.run, **{word: control(word, ticket, seed) for word in controls}}
         for word, run in runs.items():
@@ -289,5 +291,5 @@ def _rows(
 
 
 def _plain(ticket: Ticket) -> bool:
-    """Whether the round's sparsity is a number; of a rate, rows are called by the round."""
+    """Return whether the round's sparsity is a number; the rows of a ``Rate`` are labelled by the round."""
     return isinstance(getattr(ticket.mask, "sparsity", None), float | int)

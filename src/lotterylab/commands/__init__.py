@@ -1,4 +1,4 @@
-"""The commands: each a dataclass of typed options, and what it does when called.
+"""The commands: each is a dataclass of typed options that acts when it is called.
 
-``line`` makes one of them from the words of a command line; ``main`` says which.
+``main`` chooses the command, and ``line`` makes it from the words of a command line.
 """

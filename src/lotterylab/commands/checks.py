@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(Declared):
-    """Say what is wrong with the checkpoints in a folder: .safetensors, or .pt read as weights alone."""
+    """Report faults in a folder of checkpoints: .safetensors, or .pt files read as weights alone."""
 
     folder: Path = option(
-        help="Folder with end.* (and init, dense, start, mask, run.json, if there are any), or with such folders in it",
+        help="A folder with end.* (and init, dense, start, mask, run.json, if any), or a folder of such folders",
         shown="FOLDER",
         positional=True,
     )
     requested: float | None = option(
-        None, help="The sparsity that was asked for, for runs whose run.json does not say", least=0
+        None, help="The requested sparsity, for runs whose run.json does not have it", least=0
     )
     json: bool = option(False, help="The alarms as JSON")
 
     def __call__(self) -> int:
-        """Print one line an alarm; 3 when there is a fault."""
+        """Print one line for each alarm, and return 3 if there is a fault."""
         from lotterylab.auditing import audit_folder
 
         reports = audit_folder(self.folder, requested=self.requested)
@@ -40,8 +40,8 @@ class Audit(Declared):
         for report in reports:
             print("\n".join(report.lines()))
         counts = (("place", len(reports)), ("fault", faults), ("caution", len(alarms) - faults))
-        places, *found = (f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts)
-        print(f"{places} looked at: {', '.join(found)}.")
+        places, *numbers = (f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts)
+        print(f"{places} looked at: {', '.join(numbers)}.")
         return 3 if faults else 0
 
 
@@ -51,11 +51,11 @@ class Verify(Declared):
 
     place: Place
     repair: bool = option(
-        False, help="Set damaged files aside, so that run computes again what they held; needs the lock"
+        False, help="Set damaged files aside, so that run computes their results again; needs the lock"
     )
 
     def __call__(self) -> int:
-        """Print what is damaged; 5 if something is, and was not repaired."""
+        """Print the damaged files, and return 5 if any is left."""
         from lotterylab.engine import verify
 
         store = self.place.open(to_read=True)

@@ -1,4 +1,4 @@
-"""BibTeX of what ran."""
+"""The command that prints the BibTeX entries of a study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lotterylab.commands.shared import OfAStudy
 
 @dataclass(frozen=True, kw_only=True)
 class Cite(OfAStudy):
-    """Print the BibTeX entries of the works behind everything that this study is made of."""
+    """Print the BibTeX entries of the works behind this study."""
 
     def __call__(self) -> int:
         """Print the entries."""

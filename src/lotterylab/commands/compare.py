@@ -1,4 +1,4 @@
-"""Two results side by side."""
+"""The command that compares two results."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from lotterylab.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Diff(Declared):
-    """Settings, numbers and facts in which two results differ.  Digests as in table --json and on the page."""
+    """Print the settings, numbers and facts in which two results differ; table --json and the page show digests."""
 
     a: str = option(help="The first digits of a result's digest", shown="A", positional=True)
-    b: str = option(help="Those of the other one", shown="B", positional=True)
+    b: str = option(help="The first digits of the other result's digest", shown="B", positional=True)
     place: Place
     json: bool = option(False, help="As JSON")
 
     def __call__(self) -> int:
-        """Print what differs; 0 whether or not something does."""
+        """Print the differences, and return 0 even if there are some."""
         from lotterylab.report.differences import differences, lines
 
         store = self.place.open(to_read=True)
         a, b = find(store, self.a), find(store, self.b)
-        found = differences(a, b, store)
+        different = differences(a, b, store)
         if self.json:
-            print_json({"a": a.digest, "b": b.digest, **found})
+            print_json({"a": a.digest, "b": b.digest, **different})
         else:
-            print("\n".join(lines(a, b, found)))
+            print("\n".join(lines(a, b, different)))
         return 0
 
 
 def find(store: Store, beginning: str) -> Record:
-    """The one record whose digest begins so.
+    """Return the only record whose digest begins with these digits.
 
     Raises:
         UsageError: no digest begins so, or several do.

@@ -1,8 +1,8 @@
-"""Completion in the shell, from the options as they are."""
+"""The command that prints a completion script for a shell, made from the options."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin
 
@@ -16,28 +16,34 @@ from lotterylab.own_code.options import Option
 class Completion(Declared):
     """Print a completion script: eval "$(lotterylab completion bash)"."""
 
-    shell: Literal["bash", "zsh", "fish"] = option(help="Which shell", positional=True)
+    shell: Literal["bash", "zsh", "fish"] = option(help="The shell", positional=True)
 
     def __call__(self) -> int:
         """Print the script."""
-        of_studies = [one for name in STUDIES for one in lines(study_named(name).options) if not one.hidden]
+        of_studies = [line for name in STUDIES for line in lines(study_named(name).options) if not line.hidden]
         of = {name: [*all_lines(kind_of(name)), *(of_studies if name in OF_A_STUDY else ())] for name in COMMANDS}
-        flags = {name: list(dict.fromkeys(one.flag for one in own if not one.positional)) for name, own in of.items()}
-        words = {name: found for name, own in of.items() if (found := _words(own))}
+        flags = {name: list(dict.fromkeys(_flags(options))) for name, options in of.items()}
+        words = {name: choices for name, options in of.items() if (choices := _words(options))}
         words |= dict.fromkeys(OF_A_STUDY, tuple(STUDIES))
         print(SCRIPTS[self.shell](flags, words), end="")
         return 0
 
 
-def _words(own: Iterable[Option]) -> tuple[str, ...]:
-    """What may stand without a flag, where it is one of a few words."""
-    kinds = [one.type for one in own if one.positional]
+def _flags(options: Iterable[Option]) -> Iterator[str]:
+    return (option.flag for option in options if not option.positional)
+
+
+def _words(options: Iterable[Option]) -> tuple[str, ...]:
+    """Return the words that may stand without a flag, if they are a choice of a few."""
+    kinds = [option.type for option in options if option.positional]
     return tuple(word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind))
 
 
 def bash(flags: Mapping[str, list[str]], words: Mapping[str, tuple[str, ...]]) -> str:
-    """For bash: commands, then studies, then options, then files."""
-    cases = "\n".join(f'    {name}) words="{" ".join((*words.get(name, ()), *own))}" ;;' for name, own in flags.items())
+    """Return the script for bash, which completes commands, then studies, then options, then files."""
+    cases = "\n".join(
+        f'    {name}) words="{" ".join((*words.get(name, ()), *of_command))}" ;;' for name, of_command in flags.items()
+    )
     return f"""\
 _lotterylab() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" words=""
@@ -56,17 +62,17 @@ complete -F _lotterylab lotterylab
 
 
 def zsh(flags: Mapping[str, list[str]], words: Mapping[str, tuple[str, ...]]) -> str:
-    """For zsh, by its own reading of bash's completion."""
+    """Return the script for zsh, which can read bash's completion."""
     return f"autoload -U +X compinit && compinit -u\nautoload -U +X bashcompinit && bashcompinit\n{bash(flags, words)}"
 
 
 def fish(flags: Mapping[str, list[str]], words: Mapping[str, tuple[str, ...]]) -> str:
-    """For fish: one line for each word."""
+    """Return the script for fish, with one line for each word."""
     lines = [f"complete -c lotterylab -n __fish_use_subcommand -a '{' '.join(flags)}' -f"]
-    for name, own in flags.items():
+    for name, of_command in flags.items():
         within = f"complete -c lotterylab -n '__fish_seen_subcommand_from {name}'"
         lines += [f"{within} -a '{' '.join(words[name])}'"] if name in words else []
-        lines += [f"{within} -l {flag.removeprefix('--')}" for flag in own]
+        lines += [f"{within} -l {flag.removeprefix('--')}" for flag in of_command]
     return "\n".join(lines) + "\n"
 
 

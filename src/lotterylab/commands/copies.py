@@ -1,4 +1,4 @@
-"""What ``run`` writes beside the store after each seed: a ledger, and trackers."""
+"""Copies that ``run`` writes beside the store after each seed: a ledger, and files for trackers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lotterylab.system.refusals import refusal
 
 @dataclass(kw_only=True)
 class Copies:
-    """Copies of what the store has.  One that cannot be written never ends the computing: the store has it all.
+    """``Copies`` writes results of the store into a ledger and into trackers; a failed copy never ends the run.
 
-    ``changed``: results that the ledger has otherwise.  ``lost``: a sentence for each copy that could not be written.
+    ``changed``: results that differ from the ledger's.  ``lost``: a sentence for each copy that could not be written.
     """
 
     plan: Plan
@@ -29,7 +29,7 @@ class Copies:
 
     def write(self, targets: Sequence[Node], trackers: Sequence[str]) -> None:
         """Write the results of ``targets`` into the ledger, and all results into the trackers."""
-        self.lost = []  # whoever fails now and succeeds after the next seed has lost nothing
+        self.lost = []  # a copy that fails now and succeeds after the next seed has lost nothing
         if self.ledger:
             file = self.ledger.expanduser()
             self.pending += targets
@@ -59,5 +59,5 @@ class Copies:
         from lotterylab.tracking import track
         from lotterylab.tracking.runs import tracked
 
-        found = tracked(self.plan.name, results(self.plan, self.store))
-        track(found, trackers, self.store.path / "tracking")
+        runs = tracked(self.plan.name, results(self.plan, self.store))
+        track(runs, trackers, self.store.path / "tracking")

@@ -1,4 +1,4 @@
-"""Data sets from their own sites."""
+"""The command that fetches a data set from its own site."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ EVERY_SECONDS = 1.0
 class Data(Declared):
     """Fetch a data set from its own site, check it, and put it where the studies look for it."""
 
-    what: Literal["fetch"] = option(help="What to do", positional=True)
+    what: Literal["fetch"] = option(help="The action", positional=True)
     name: str = option(help="cifar10, cifar100, mnist or fashion-mnist", shown="NAME", positional=True)
-    into: Path | None = option(None, help="Folder of your data sets; default $LOTTERYLAB_DATA", shown="FOLDER")
+    into: Path | None = option(None, help="The folder of your data sets; default $LOTTERYLAB_DATA", shown="FOLDER")
 
     def __call__(self) -> int:
-        """Fetch, and say where it is."""
+        """Fetch the data set, and print its folder."""
         from lotterylab.fetch import fetch
 
         folder = self.into or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
         if folder is None:
-            raise UsageError(f"where to? Pass --into FOLDER, or set {ENVIRONMENT}.")
+            raise UsageError(f"no folder was given for the data. Pass --into FOLDER, or set {ENVIRONMENT}.")
         place = fetch(self.name, folder, progress=_Shown())
         print(f"{self.name} is in {place}. Next: --data {self.name} --data-dir {folder}")
         return 0
 
 
 class _Shown:
-    """One line a second and file, on a terminal over the last one; each other step on a line of its own."""
+    """``_Shown`` prints one line a second for a file, over the last line on a terminal, and one line for each step."""
 
     def __init__(self) -> None:
         self.last = 0.0

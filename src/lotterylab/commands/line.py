@@ -1,4 +1,4 @@
-"""From the words of a command line to a command, ready to be called."""
+"""Reading a command line: its words become a command, ready to be called."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ Groups = list[tuple[str, list[Option]]]  # the options of a command, under the h
 
 
 def command(kind: type, words: Sequence[str], *, program: str, study: str = "activations") -> Any:
-    """The command ``kind`` with the options that ``words`` and the parameters file among them give.
+    """Return the command ``kind`` with the options from ``words`` and from the parameters file among them.
 
-    What was typed wins over the file.  ``--print-config`` prints the options as a parameters file, and ends.
+    A typed option wins over the file.  ``--print-config`` prints the options as a parameters file, and ends.
 
     Args:
         kind: a dataclass of ``commands``.
-        words: what was typed behind the command and the study.
-        program: what the help calls the command.
+        words: the words behind the command and the study.
+        program: the name of the command in its help.
         study: the study's name or reference, for a command on a study.
 
     Raises:
-        UsageError: an unknown option, with the nearest one; a wrong value; whatever is wrong with the file.
+        UsageError: an option is unknown, a value is wrong, or the file is wrong.
     """
     try:
         return _command(kind, words, program, study)
@@ -47,18 +47,18 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
     typed, file = _take(list(words), CONFIG)
     show = PRINT in typed
     typed = [_hyphens(word) for word in typed if word != PRINT]
-    found = parameters.read(Path(file)) if file is not None else {}
+    in_file = parameters.read(Path(file)) if file is not None else {}
     study = study_named(reference) if issubclass(kind, OfAStudy) else None
-    headed = _groups(kind, study, typed, found)
-    known = {one.name: one for _, group in headed for one in group}
+    headed = _groups(kind, study, typed, in_file)
+    known = {option.name: option for _, group in headed for option in group}
     values = _parsed(_parser(kind, headed, program), typed, known)
     if file is not None:
-        values = {**parameters.fitted(Path(file), found, known, _of_all_commands()), **values}
+        values = {**parameters.fitted(Path(file), in_file, known, _of_all_commands()), **values}
     if study is None:
         chosen = made(kind, values)
     else:
-        own = {f"{name}_options": _inside(values, name) for name, one in known.items() if one.own}
-        options = made(study.options, {**values, **own})
+        inner = {f"{name}_options": _inside(values, name) for name, option in known.items() if option.own}
+        options = made(study.options, {**values, **inner})
         chosen = made(kind, values, study=study, reference=reference, options=options)
     if show:
         print(parameters.toml(_shown(chosen, known, values), unset=known.keys() - values.keys()), end="")
@@ -67,7 +67,7 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
 
 
 def placed(error: UsageError, words: Sequence[str]) -> UsageError:
-    """The error with the line of the parameters file in which its option stands, if the option was not typed."""
+    """Return the error with the line of its option in the parameters file, if the option was not typed."""
     typed, file = _take(list(words), CONFIG)
     if file is None or not error.option or file in str(error):
         return error
@@ -79,25 +79,26 @@ def placed(error: UsageError, words: Sequence[str]) -> UsageError:
     return type(error)(f"{file}, line {parameters.line_of(Path(file), error.option)}: {error}", option=error.option)
 
 
-def _groups(kind: type, study: Study | None, typed: Sequence[str], found: Mapping[str, Any]) -> Groups:
-    """The options of the command, of the study, and of the model and the data that are asked for."""
+def _groups(kind: type, study: Study | None, typed: Sequence[str], in_file: Mapping[str, Any]) -> Groups:
+    """Return the options of the command, of the study, and of the requested model and data, each under a heading."""
     headed: Groups = [(f"Options of {kind.__name__.lower()}", list(lines(kind)))]
     headed += [((inside.__doc__ or "").partition(".")[0], list(lines(inside))) for _, inside in groups(kind)]
     if study is not None:
-        of_study = [one for one in lines(study.options) if not one.hidden]
-        headed.append(("What is studied; the same options name the same results", of_study))
-        for one in of_study:
-            asked = (_typed(typed, one.flag) or found.get(one.name) or one.default) if one.own else None
-            if one.own and isinstance(asked, str):
-                with about(one.name):
-                    own = [dataclasses.replace(inner, name=f"{one.name}.{inner.name}") for inner in one.own(asked)]
-                headed.append((f"What the {one.name} {asked} has of its own", own))
+        of_study = [option for option in lines(study.options) if not option.hidden]
+        headed.append(("Options of the study; equal options name equal results", of_study))
+        for option in of_study:
+            name, inner_options = option.name, option.own
+            asked = (_typed(typed, option.flag) or in_file.get(name) or option.default) if inner_options else None
+            if inner_options and isinstance(asked, str):
+                with about(name):
+                    inner = [dataclasses.replace(each, name=f"{name}.{each.name}") for each in inner_options(asked)]
+                headed.append((f"Options of the {name} {asked}", inner))
     _check_once(study, headed)
     return headed
 
 
 def _check_once(study: Study | None, headed: Groups) -> None:
-    names = [one.name for _, group in headed for one in group]
+    names = [option.name for _, group in headed for option in group]
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice and study:
         raise UsageError(
@@ -109,14 +110,14 @@ def _parser(kind: type, headed: Groups, program: str) -> argparse.ArgumentParser
     width = min(get_terminal_size().columns, 100)
     form: Any = partial(_Form, width=width, max_help_position=26)
     text = f"{kind.__doc__}  Options may stand in a TOML file: {CONFIG} FILE; {PRINT} makes one."
-    places = [one.metavar for _, group in headed for one in group if one.positional]
+    places = [option.metavar for _, group in headed for option in group if option.positional]
     usage = " ".join((program.replace("%", "%%"), *places, "[options]"))
     parser = _Parser(add_help=False, usage=usage, description=text, allow_abbrev=False, formatter_class=form)
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     for heading, options in headed:
         group = parser.add_argument_group(heading)
-        for one in options:
-            _add(group, one)
+        for option in options:
+            _add(group, option)
     return parser
 
 
@@ -127,51 +128,51 @@ class _Form(argparse.HelpFormatter):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. --help says what there is.")
+        raise UsageError(f"{message}. See --help.")
 
 
-def _add(group: Any, one: Option) -> None:
-    rest = {"default": argparse.SUPPRESS, "help": one.text.replace("%", "%%")}
-    if one.positional:
-        group.add_argument(one.name, nargs="?", metavar=one.metavar, **rest)
-    elif one.switch:
-        group.add_argument(one.flag, dest=one.name, action="store_const", const="True", **rest)
-        if one.paired:
-            group.add_argument(one.off, dest=one.name, action="store_const", const="False", default=argparse.SUPPRESS)
+def _add(group: Any, option: Option) -> None:
+    name, rest = option.name, {"default": argparse.SUPPRESS, "help": option.text.replace("%", "%%")}
+    if option.positional:
+        group.add_argument(name, nargs="?", metavar=option.metavar, **rest)
+    elif option.switch:
+        group.add_argument(option.flag, dest=name, action="store_const", const="True", **rest)
+        if option.paired:
+            group.add_argument(option.off, dest=name, action="store_const", const="False", default=argparse.SUPPRESS)
     else:
-        group.add_argument(one.flag, dest=one.name, nargs=one.many, metavar=one.metavar, **rest)
+        group.add_argument(option.flag, dest=name, nargs=option.many, metavar=option.metavar, **rest)
 
 
 def _parsed(parser: argparse.ArgumentParser, typed: list[str], known: Mapping[str, Option]) -> dict[str, Any]:
-    """The values that were typed, by option."""
+    """Return the typed values by option."""
     space, rest = parser.parse_known_args(typed)
     if rest and rest[0].startswith("-"):
-        flags = [flag for one in known.values() if not one.positional for flag in one.flags]
+        flags = [flag for option in known.values() if not option.positional for flag in option.flags]
         raise unknown("option", rest[0].partition("=")[0], (*flags, CONFIG, PRINT))
     if rest:
-        raise UsageError(f"'{rest[0]}' was given, which belongs to no option. --help says what there is.")
+        raise UsageError(f"'{rest[0]}' does not belong to an option. See --help.")
     given = {name: words if isinstance(words, list) else [words] for name, words in vars(space).items()}
     return {name: known[name].read(words) for name, words in given.items()}
 
 
 def _of_all_commands() -> set[str]:
-    """The options of the commands of a study, but for those of the study itself."""
+    """Return the names of the options of all commands on a study, without the study's own."""
     from lotterylab.commands import study, watch
 
     kinds = (study.Plan, study.Run, study.Table, study.Report, study.Checkpoints, watch.Status)
-    return {one.name for kind in kinds for one in all_lines(kind)}
+    return {option.name for kind in kinds for option in all_lines(kind)}
 
 
 def _shown(chosen: Any, known: Mapping[str, Option], values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Each option and its value, a default where nothing was given."""
+    """Yield each option with its value, or with its default."""
     parts = [chosen, *(getattr(chosen, field.name) for field in dataclasses.fields(chosen))]
-    for name, one in known.items():
+    for name, option in known.items():
         holder = next((part for part in parts if isinstance(part, Declared) and hasattr(part, name)), None)
-        yield name, values.get(name, getattr(holder, name) if holder is not None else one.default)
+        yield name, values.get(name, getattr(holder, name) if holder is not None else option.default)
 
 
 def _inside(values: Mapping[str, Any], table: str) -> dict[str, Any]:
-    """The options that the model or the data have of their own."""
+    """Return the options of the model or the data themselves."""
     return {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{table}.")}
 
 
@@ -181,7 +182,7 @@ def _hyphens(word: str) -> str:
 
 
 def _take(words: list[str], flag: str) -> tuple[list[str], str | None]:
-    """The words without ``flag`` and its value, and the value."""
+    """Return the words without ``flag`` and its value, and the value."""
     for number, word in enumerate(words):
         if word == flag:
             if number + 1 == len(words):
@@ -193,11 +194,11 @@ def _take(words: list[str], flag: str) -> tuple[list[str], str | None]:
 
 
 def _typed(words: Sequence[str], flag: str) -> str | None:
-    """The value that stands last for a flag."""
-    found = None
+    """Return the last value of a flag."""
+    value = None
     for number, word in enumerate(words):
         if word == flag and number + 1 < len(words):
-            found = words[number + 1]
+            value = words[number + 1]
         elif word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
-    return found
+            value = word.partition("=")[2]
+    return value

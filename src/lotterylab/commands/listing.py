@@ -1,4 +1,4 @@
-"""What there is: methods, models, data, studies."""
+"""The command that lists methods, models, data and studies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lotterylab.commands.shared import print_json
 
 @dataclass(frozen=True, kw_only=True)
 class List(Declared):
-    """Say what there is to ask for, one line each, with its paper and an example."""
+    """List the names that other commands take, each with its paper and an example."""
 
     what: Literal["methods", "models", "data", "studies", "activations", "inits"] = option(
-        help="What to list", positional=True
+        help="The names to list", positional=True
     )
     json: bool = option(False, help="As JSON")
 

@@ -1,9 +1,10 @@
-"""The command ``lotterylab``: which command, which study; the options are typed in ``commands``."""
+"""The command ``lotterylab``: it finds the command and the study, and guards output, signals and errors."""
 
 from __future__ import annotations
 
 import gc
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -23,17 +24,17 @@ from lotterylab.version import __version__
 HELP = """\
 lotterylab: find, train, compare, audit and explain sparse subnetworks
 
-  lotterylab plan STUDY         what would be trained, and for about how long
-  lotterylab run STUDY          train what is missing; goes on after a stop
-  lotterylab status STUDY       what is done, begun, failed and left
+  lotterylab plan STUDY         the runs that would be trained, and their time
+  lotterylab run STUDY          train the missing runs; goes on after a stop
+  lotterylab status STUDY       the runs that are done, begun, failed and left
   lotterylab table STUDY        the results as a table
   lotterylab report STUDY       the results as an offline page, figures and CSV
   lotterylab checkpoints STUDY  the runs as a folder of checkpoints
   lotterylab cite STUDY         BibTeX of the works behind it
   lotterylab diff A B           two results side by side
-  lotterylab audit FOLDER       what is wrong with the checkpoints in a folder
+  lotterylab audit FOLDER       faults of the checkpoints in a folder
   lotterylab verify             compare all files of the store with their hashes
-  lotterylab store gc           remove what nothing needs; also reindex
+  lotterylab store gc           remove files that no result needs; also reindex
   lotterylab store export STUDY the study with its tensors as one file
   lotterylab store import FILE  such a file into your store
   lotterylab data fetch NAME    a data set from its own site, checked
@@ -46,15 +47,16 @@ Options: lotterylab run activations --help. Version: lotterylab --version.
 Exit codes: 0 done; 1 internal error; 2 wrong usage; 3 some runs failed, or an
 audit found faults; 4 the system refused (disk full or read-only, no locks, no
 processes); 5 damage in the store; 6 refused (store in use, or newer); 129, 130
-or 143 interrupted: the same command goes on; 141 nobody reads the output.
+or 143 interrupted: the same command goes on; 141 the output has no reader.
 """
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No search for cyclic garbage: a plan and its records are a million objects, which live until the command ends.
+    """Switch the search for cyclic garbage off within the block.
 
-    The search would go through them again and again, for a third of the time of ``table``.
+    A plan and its records are a million objects that live until the command ends.  The search would go through them
+    again and again, for a third of the time of ``table``.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -68,7 +70,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code.  ``arguments``: those of the process, if they are None."""
+    """Run one command and return its exit code.  ``arguments``: by default those of the process."""
     if arguments is None:
         streams.open_standard_streams()
         arguments = sys.argv[1:]
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             code = _guarded(list(arguments), signals)
             if threading.current_thread() is threading.main_thread():
-                # nothing is left to do: an interrupt ends the interpreter while it ends, and prints nothing
+                # nothing is left to do: an interrupt during the exit prints nothing
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
         except KeyboardInterrupt:
             code = 128 + (signals[0] if signals else signal.SIGINT)
@@ -85,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def program() -> int:
-    """The command of the process: ``main``, and for commands that only look an end without freeing what they read."""
+    """Run ``main`` for the process; commands that only read end without freeing their objects."""
     if sys.argv[1:2] and sys.argv[1] in THAT_LOOK:
         ending.is_near()
     code = main()
@@ -94,10 +96,10 @@ def program() -> int:
 
 
 def _guarded(given: list[str], signals: list[int]) -> int:
-    """The exit code of a command whose output may be lost, and which may be interrupted.
+    """Return the exit code of a command whose output may be lost, and which may be interrupted.
 
-    What only tells of the command's work may be lost in silence: all of stderr, and stdout of the commands in ``TELL``.
-    Output that is the result of a command ends it, with 141 for a closed pipe, as a program ends that has no Python.
+    Output that only reports progress may be lost in silence: all of stderr, and stdout of the commands in ``TELL``.  If
+    the output is the result of a command and its reader is gone, the command ends, with 141 for a closed pipe.
     """
     silent = streams.has_no_reader if given and given[0] in TELL else lambda error: False
     try:
@@ -123,7 +125,7 @@ def _guarded(given: list[str], signals: list[int]) -> int:
 
 
 def _reported(given: list[str]) -> int:
-    """The exit code of a command; an error that is not a fault of the program becomes a message."""
+    """Return the exit code of a command; an error that is not a fault of the program becomes a message."""
     try:
         with _uncollected() if given[:1] and given[0] in THAT_LOOK else nullcontext():
             return _dispatch(given)
@@ -138,7 +140,10 @@ def _reported(given: list[str]) -> int:
 
 
 def _interruptible() -> list[int]:
-    """From now on the signals that ask to stop raise ``Interrupted``, and are listed.  Computing has its own way."""
+    """Make the signals that ask to stop raise ``Interrupted``, and return the list of those heard.
+
+    ``engine.local`` handles them differently while it computes.
+    """
     hearing = Hearing()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -148,7 +153,7 @@ def _interruptible() -> list[int]:
 
 
 def _written_by(command: Any, store: str | None) -> list[str]:
-    """The files and folders that a command writes.  ``store``: the folder that the environment names."""
+    """Return the files and folders that a command writes.  ``store``: the folder that the environment names."""
     place = getattr(command, "place", None)
     paths = [getattr(command, "out", None)]
     if place:
@@ -157,9 +162,17 @@ def _written_by(command: Any, store: str | None) -> list[str]:
 
 
 def _studies() -> str:
-    """The names of the studies, for a terminal of 80 columns."""
-    known = f"Studies: {', '.join(STUDIES)}; or package.module:NAME, a study of your own."
+    """Return the names of the studies, for a terminal of 80 columns."""
+    known = f"Studies: {', '.join(STUDIES)}; or package.module:NAME, your own study."
     return fill(known, 79, break_on_hyphens=False)
+
+
+def _study_first(program: str, words: list[str]) -> UsageError:
+    """Return the error for an option that stands before the study, with the command in the right order."""
+    study = next((word for word in words if word in STUDIES or ":" in word), "STUDY")
+    options = shlex.join(word for word in words if word != study)
+    correct = f"{program} {study} {options}"
+    return UsageError(f"the option {words[0]} was given before the study. Put the study first: {correct}")
 
 
 def _dispatch(given: list[str]) -> int:
@@ -181,6 +194,8 @@ def _dispatch(given: list[str]) -> int:
         if not rest or rest[0] in ("-h", "--help"):
             print(f"usage: {program} STUDY [options]\n\n{_studies()}")
             return 0 if rest else 2
+        if rest[0].startswith("-"):
+            raise _study_first(program, rest)
         study, rest = rest[0], rest[1:]
         check_study(study)
         program = f"{program} {study}"

@@ -1,4 +1,4 @@
-"""A parameters file (TOML): the options of a command, written down."""
+"""Reading and writing a parameters file (TOML), which holds the options of a command."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from lotterylab.formats.foreign import text
 from lotterylab.formats.text import shown
 from lotterylab.own_code.options import Option
 
-MOST_BYTES = 256 << 10  # of a file; one with all options has 3 kB
-LARGEST, LONGEST = 2**63, 4096  # of a whole number; letters of a text, as many as a path may have
+MOST_BYTES = 256 << 10  # of a file; a file with all options has 3 kB
+LARGEST, LONGEST = 2**63, 4096  # of a whole number; letters of a text: a path may have that many
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _DEEP = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{16,}}")  # tomllib's time grows with their square
 TABLES = ("model", "data")  # [model] with name and the model's own options; likewise [data]
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The values of a file by option name: ``{"seeds": 3, "model": "vgg-11", "model.width": 0.25}``.
+    """Return the values of a file by option name: ``{"seeds": 3, "model": "vgg-11", "model.width": 0.25}``.
 
     Raises:
-        UsageError: no file, or no TOML, with the line; a value that a command line would take for an option.
+        UsageError: there is no file, it is not TOML, or a command line would take a value for an option.
     """
     try:
         written = text(path, most=MOST_BYTES)
@@ -56,8 +56,8 @@ def _flat(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, dict):
             yield name, value
         elif name in TABLES:
-            for inner, one in value.items():
-                yield name if inner == "name" else f"{name}.{inner.replace('-', '_')}", one
+            for inner, item in value.items():
+                yield name if inner == "name" else f"{name}.{inner.replace('-', '_')}", item
         else:
             raise UsageError(
                 f"{path}, line {line_of(path, key, table=True)}: no table is named '{key}'.{suggestion(key, TABLES)} "
@@ -68,47 +68,48 @@ def _flat(path: Path, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def fitted(
     path: Path, values: Mapping[str, Any], known: Mapping[str, Option], elsewhere: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The values by option, in the types of the options.  ``elsewhere``: options of the other commands, which one file
-    may hold too.
+    """Return the values by option, in the types of the options.
+
+    ``elsewhere``: options of other commands, which the same file may hold.
 
     Raises:
-        UsageError: a key that is no option of the command, or a value of another type; with file, line and suggestion.
+        UsageError: a key is not an option of the command, or a value has another type; with file, line and suggestion.
     """
-    found = {}
+    checked = {}
     for name, value in values.items():
-        one = known.get(name)
-        if one is not None and not one.positional:
-            found[name] = one.fitted(value)
+        option = known.get(name)
+        if option is not None and not option.positional:
+            checked[name] = option.fitted(value)
         elif name not in elsewhere:
-            names = sorted(name for name, one in known.items() if not one.positional)
+            names = sorted(name for name, option in known.items() if not option.positional)
             where = f"{path}, line {line_of(path, name)}"
             raise UsageError(
                 f"{where}: no option is named '{name}'.{suggestion(name, names)} Known: {', '.join(names)}."
             )
-    return found
+    return checked
 
 
 def _no_value(value: Any) -> str:
-    """Why a value must not stand on a command line, or nothing: there it could be an option, or no number."""
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, float) and not math.isfinite(one):
+    """Return the reason why a value cannot stand on a command line, or ""."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, float) and not math.isfinite(item):
             return "a number has to be finite"
-        if isinstance(one, int) and abs(one) >= LARGEST:
+        if isinstance(item, int) and abs(item) >= LARGEST:
             return f"a whole number has to be below {LARGEST:,}"
-        if isinstance(one, str) and one.startswith("-"):
-            return f"a text begins with '-', as options do. Write a path as './{shown(one, most=40)}'"
-        if isinstance(one, str) and len(one) > LONGEST:
+        if isinstance(item, str) and item.startswith("-"):
+            return f"a text begins with '-', as options do. Write a path as './{shown(item, most=40)}'"
+        if isinstance(item, str) and len(item) > LONGEST:
             return f"a text has at most {LONGEST:,} letters"
-        if isinstance(one, str) and "\0" in one:
+        if isinstance(item, str) and "\0" in item:
             return "a text has no NUL in it"
-        if isinstance(one, list | dict):
+        if isinstance(item, list | dict):
             return "a value is a number, a text, true or false, or a list of such"
     return ""
 
 
 def _quoted(value: Any) -> str:
-    """The value as it may stand in a message; a list or table by its kind alone, since it can be nested deeply."""
-    if isinstance(value, list | dict) and any(isinstance(one, list | dict) for one in value):
+    """Return the value for a message; a nested list or table by its kind alone, since it can be deep."""
+    if isinstance(value, list | dict) and any(isinstance(item, list | dict) for item in value):
         return "a nested list" if isinstance(value, list) else "a table"
     if isinstance(value, int) and abs(value) >= LARGEST:
         return "a very large number"  # which Python may refuse to spell
@@ -116,7 +117,7 @@ def _quoted(value: Any) -> str:
 
 
 def line_of(path: Path, name: str, *, table: bool = False) -> int:
-    """The line (from 1) where a key stands; 1 where it is not found (a key spelled in an unusual way)."""
+    """Return the line (from 1) of a key; 1 if it is not found, because its spelling is unusual."""
     within, _, key = name.rpartition(".")
     at = ""
     parts = map(re.escape, re.split("[-_]", key))
@@ -134,14 +135,14 @@ def line_of(path: Path, name: str, *, table: bool = False) -> int:
 
 
 def toml(values: Iterable[tuple[str, Any]], *, unset: Collection[str] = ()) -> str:
-    """A parameters file with these values.  None, and what is ``unset``, stands as a comment, so that it is seen."""
+    """Return a parameters file with these values; None and ``unset`` values are written as comments."""
     values = list(values)
-    tables = {name: [one for one in values if one[0].startswith(f"{name}.")] for name in TABLES}
+    tables = {name: [pair for pair in values if pair[0].startswith(f"{name}.")] for name in TABLES}
     tables = {name: inside for name, inside in tables.items() if inside}
     lines = [_line(name, value, name in unset) for name, value in values if "." not in name and name not in tables]
     for table, inside in tables.items():
-        own = next(value for name, value in values if name == table)
-        lines += ["", f"[{table}]", _line("name", own, table in unset)]
+        chosen = next(value for name, value in values if name == table)
+        lines += ["", f"[{table}]", _line("name", chosen, table in unset)]
         lines += [_line(name.partition(".")[2], value, name in unset) for name, value in inside]
     return "\n".join(lines) + "\n"
 

@@ -14,21 +14,21 @@ from lotterylab.formats.text import shown_path
 
 @dataclass(frozen=True, kw_only=True)
 class Upkeep(Declared):
-    """Keep a store in order, or import a study that another store has exported (lotterylab store export STUDY)."""
+    """Clean up a store, or import a study that another store has exported (lotterylab store export STUDY)."""
 
     what: Literal["gc", "reindex", "import"] = option(
-        help="gc removes what no result needs; reindex builds the index of equal runs; import takes in FILE",
+        help="gc removes files that no result needs; reindex builds the index of equal runs; import reads FILE",
         positional=True,
     )
     file: Path | None = option(None, help="The exported study, for import", shown="FILE", positional=True)
     place: Place
-    dry_run: bool = option(False, help="With gc: say what would be removed, and remove nothing")
+    dry_run: bool = option(False, help="With gc: list the files that would be removed, and remove nothing")
 
     def __call__(self) -> int:
-        """Do it, and say what was done."""
+        """Do the action, and print its outcome."""
         if (self.what == "import") != (self.file is not None):
-            found = f"'{self.file}' was given" if self.file else "none was given"
-            raise UsageError(f"store {self.what} takes {'a' if self.what == 'import' else 'no'} file; {found}.")
+            given = f"'{self.file}' was given" if self.file else "none was given"
+            raise UsageError(f"store {self.what} takes {'a' if self.what == 'import' else 'no'} file; {given}.")
         if self.dry_run and self.what != "gc":
             raise UsageError(f"--dry-run goes with gc, not with {self.what}.")
         {"gc": self._gc, "reindex": self._reindex, "import": self._import}[self.what]()
@@ -74,7 +74,7 @@ class Export(OfAStudy):
     out: Path = option(help="The file to write; a tar archive in which every byte is under a checksum", shown="FILE")
 
     def __call__(self) -> int:
-        """Write the file, and say what it holds."""
+        """Write the file, and print the numbers of its results and blobs."""
         from lotterylab.engine.bundle import write_bundle
 
         resolved, store = self.resolve(), self.place.open(to_read=True)

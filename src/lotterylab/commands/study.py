@@ -25,7 +25,7 @@ from lotterylab.system import ending
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(OfAStudy):
-    """Say what would be trained, which runs are shared, and about how long it takes here."""
+    """Print the runs that would be trained, the shared runs, and the estimated time here."""
 
     how: How
     json: bool = option(False, help="The plan as JSON")
@@ -48,13 +48,13 @@ class Plan(OfAStudy):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(OfAStudy):
-    """Say about how long it takes, then train what is missing.
+    """Print the estimated time, then train the missing runs.
 
-    After an interruption or a kill the same command goes on from there.
+    After an interruption or a kill, the same command goes on from there.
     """
 
     how: How
-    failed: bool = option(False, help="Only the tasks that failed when they were last tried, with what they need")
+    failed: bool = option(False, help="Only the tasks that failed in their last attempt, and the tasks that they need")
     track: tuple[str, ...] = option(
         (),
         help="Also write finished runs, offline, for tensorboard, wandb or mlflow: into the store's folder tracking",
@@ -76,7 +76,7 @@ class Run(OfAStudy):
         if self.track:
             store.files.inside(store.path / "tracking" / "any" / "any")
         for name in self.track:
-            tracker(name, store.path / "tracking")  # a wrong name, or a package that is missing, is said now
+            tracker(name, store.path / "tracking")  # refuses a wrong name or a missing package now
         batches = self._batches(resolved, store)
         wanted = [node for targets in batches for node in targets]
         waiting = list(Schedule(wanted, store).waiting.values())
@@ -119,7 +119,7 @@ class Run(OfAStudy):
         return _exit_code(summary.failed.values(), lost=bool(copies.lost))
 
     def _batches(self, resolved: Resolved, store: Store) -> list[list[Node]]:
-        """The targets, seed by seed; of ``--failed``, the tasks that failed."""
+        """Return the targets, seed by seed; with ``--failed``, the tasks that failed."""
         if not self.failed:
             return list(units(resolved))
         failures = store.failures()
@@ -130,7 +130,7 @@ class Run(OfAStudy):
 
 
 def _exit_code(failures: Iterable[str], *, lost: bool) -> int:
-    """The exit code of a run that came to its end, from the messages of the tasks that failed.
+    """Return the exit code of a run that came to its end, from the messages of the failed tasks.
 
     ``lost``: a ledger or a tracker could not be written.
     """
@@ -141,15 +141,19 @@ def _exit_code(failures: Iterable[str], *, lost: bool) -> int:
     return 3 if kinds else SystemRefusal.exit_code if lost else 0
 
 
-def _otherwise(found: Sequence[Otherwise], file: Path | None) -> str:
-    """What of the ledger came out otherwise in this store, whose numbers the table shows."""
-    same = sum(one.under_equal_facts for one in found)
-    text = f"{len(found)} result{'s' * (len(found) > 1)} of {file}, run again here for the tensors, came out otherwise"
-    text += f" (in test accuracy by {max(one.gap for one in found):.4f} at the most)."
-    if kept := len(found) - same:
-        text += f" Of another machine or torch: {kept}; the ledger keeps its own, the table shows those of here."
+def _otherwise(changed: Sequence[Otherwise], file: Path | None) -> str:
+    """Return a text on the results that differ between the ledger and this store; the table shows the store's."""
+    n, same = len(changed), sum(result.under_equal_facts for result in changed)
+    text = f"{n} result{'s' * (n > 1)} of {file} came out differently when run again here for the tensors"
+    text += f" (in test accuracy by {max(result.gap for result in changed):.4f} at the most)."
+    if kept := n - same:
+        text += (
+            f" {kept} come{'s' * (kept == 1)} from another machine or torch: the ledger keeps its numbers, the table"
+        )
+        text += " shows the new ones."
     if same:
-        text += f" Of the same torch and processor: {same}; the bits should be the same: please report that."
+        text += f" {same} come{'s' * (same == 1)} from the same torch and processor, where the bits should be equal:"
+        text += " please report that."
     return text
 
 
@@ -179,7 +183,7 @@ class Report(OfAStudy):
     """Write the results so far as one offline page, with figures (PNG, SVG) and CSV."""
 
     out: Path | None = option(
-        None, help="Folder of the page; default one of the study's name in the store's folder report", shown="FOLDER"
+        None, help="The folder of the page; default a folder in the store's folder report", shown="FOLDER"
     )
 
     def __call__(self) -> int:
@@ -189,12 +193,12 @@ class Report(OfAStudy):
         from lotterylab.report.page import report
 
         resolved, store = self.resolve(), self.place.open(to_read=True)
-        found = _rows(resolved, store)
+        rows = _rows(resolved, store)
         ending.hold(resolved)
         out = self.out
         if out is None:
             out = store.path / "report" / f"{resolved.plan.name}-{self.options.label}"
-            store.files.inside(out / "figures" / "any")  # a stranger's store may lead elsewhere by a link
+            store.files.inside(out / "figures" / "any")  # a link in a foreign store may lead elsewhere
         context = ReportContext(
             data_title=resolved.data_title,
             data=resolved.fingerprint,
@@ -202,7 +206,7 @@ class Report(OfAStudy):
             facts=_versions(),
             command=command_line("run", self),
         )
-        print(report(resolved.plan, found, alarms_of(found), out, context, self.study.outline))
+        print(report(resolved.plan, rows, alarms_of(rows), out, context, self.study.outline))
         return 0
 
 
@@ -213,7 +217,7 @@ class Checkpoints(OfAStudy):
     out: Path = option(help="The folder to write", shown="FOLDER")
 
     def __call__(self) -> int:
-        """Write the folder and say how many arms it holds."""
+        """Write the folder, and print the number of its runs."""
         from lotterylab.engine.checkpoints import write_checkpoints
         from lotterylab.engine.context import Context
 
@@ -234,21 +238,21 @@ def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -
 
 
 def _rows(resolved: Resolved, store: Store) -> Rows:
-    found = Rows(results(resolved.plan, store))
-    ending.hold(found)
-    return found
+    rows = Rows(results(resolved.plan, store))
+    ending.hold(rows)
+    return rows
 
 
 def _table(resolved: Resolved, store: Store) -> str:
     from lotterylab.reading.alarms import alarms_of
     from lotterylab.reading.table import render
 
-    found = _rows(resolved, store)
-    return render(resolved.plan.title, found, alarms_of(found))
+    rows = _rows(resolved, store)
+    return render(resolved.plan.title, rows, alarms_of(rows))
 
 
 def _versions() -> dict[str, str]:
-    """Versions by their package's metadata, which imports nothing; those that made a run are in its record."""
+    """Return the installed versions from the packages' metadata, so that nothing is imported."""
     import platform
     from importlib.metadata import version
 
@@ -257,7 +261,7 @@ def _versions() -> dict[str, str]:
 
 
 def command_line(name: str, chosen: OfAStudy) -> str:
-    """The command line that makes these results."""
+    """Return the command line that makes these results."""
     options, place = chosen.options, chosen.place
     words = ["lotterylab", name, chosen.reference]
     for line in lines(type(options)):
@@ -272,7 +276,7 @@ def command_line(name: str, chosen: OfAStudy) -> str:
 
 
 def _spelled(flag: str, value: Any) -> list[str]:
-    """An option as words; a switch is one of a model or of data."""
+    """Return an option as words; a switch belongs to a model or to data."""
     before, dot, last = flag.rpartition(".")
     if dot and isinstance(value, bool):
         return [flag if value else f"{before}.no-{last}"]

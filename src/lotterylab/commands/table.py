@@ -1,4 +1,4 @@
-"""The commands by name, and what kind of command each is."""
+"""The commands by name, and their kinds."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ HOMES = {  # command -> module of commands and class
     "completion": ("completion", "Completion"),
 }
 COMMANDS = tuple(HOMES)
-TELL = ("run", "report", "checkpoints", "store", "data")  # what they print only tells of their work
+TELL = ("run", "report", "checkpoints", "store", "data")  # their output only reports their work
 OF_A_STUDY = ("plan", "run", "status", "table", "report", "checkpoints", "cite")
 THAT_LOOK = ("plan", "status", "table", "report", "cite", "diff")
 
 
 def kind_of(command: str) -> type:
-    """The class of a command."""
+    """Return the class of a command."""
     module, name = HOMES[command]
     return getattr(import_module(f"lotterylab.commands.{module}"), name)

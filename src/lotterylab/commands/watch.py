@@ -1,4 +1,4 @@
-"""How far a study is, once or again and again."""
+"""The command that prints the state of a study, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CLEAR = "\x1b[H\x1b[2J"
 
 @dataclass(frozen=True, kw_only=True)
 class Status(OfAStudy):
-    """Say what is done, begun, failed and left.  Needs no lock: it answers while another process computes."""
+    """Print the runs that are done, begun, failed and left, also while another process computes."""
 
-    workers: int | None = option(None, help="How many workers the time left is reckoned for; default one for each core")
-    watch: bool = option(False, help="Again every --every seconds, until nothing is left to train")
-    every: float = option(5.0, help="How often to look", shown="SECONDS")
+    workers: int | None = option(None, help="Number of workers for the estimated time left; default one for each core")
+    watch: bool = option(False, help="Print again every --every seconds, until nothing is left to train")
+    every: float = option(5.0, help="Seconds between two looks", shown="SECONDS")
     json: bool = option(False, help="As JSON; with --watch one document after the other")
 
     def __call__(self) -> int:

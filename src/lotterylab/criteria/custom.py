@@ -32,30 +32,30 @@ class CustomCriterion:
     code: str
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: another process makes the criterion itself."""
+        """Return only the fields: another process makes the criterion itself."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def needs_batch(self) -> bool:
-        """Whether it looks at data."""
+        """Return whether it looks at data."""
         return bool(self.attribute("needs_batch"))
 
     @property
     def needs_shape(self) -> bool:
-        """Whether it has to know the shape of an input."""
+        """Return whether it needs the shape of an input."""
         return bool(self.attribute("needs_shape"))
 
     @property
     def needs_initial(self) -> bool:
-        """Whether it looks at the initial weights."""
+        """Return whether it looks at the initial weights."""
         return bool(self.attribute("needs_initial"))
 
     def attribute(self, name: str) -> Any:
-        """What the user's class says under that name; None where it says nothing."""
+        """Return an attribute of the user's class; None if it has none of that name."""
         return getattr(self._criterion, name, None)
 
     def __call__(self, view: View) -> Scores:
-        """The user's scores."""
+        """Return the user's scores."""
         return self._criterion(view)
 
     @cached_property

@@ -30,17 +30,17 @@ class Inverted:
 
     @property
     def needs_batch(self) -> bool:
-        """As the criterion."""
+        """Return the criterion's flag."""
         return self.criterion.needs_batch
 
     @property
     def needs_shape(self) -> bool:
-        """As the criterion."""
+        """Return the criterion's flag."""
         return self.criterion.needs_shape
 
     @property
     def needs_initial(self) -> bool:
-        """As the criterion."""
+        """Return the criterion's flag."""
         return self.criterion.needs_initial
 
     def __call__(self, view: View) -> Scores:

@@ -42,7 +42,7 @@ class Augment:
 
     @property
     def places(self) -> int:
-        """How many rows, and how many columns, a crop can start at."""
+        """Return the number of rows, and of columns, at which a crop can start."""
         return 2 * self.crop_padding + 1
 
 

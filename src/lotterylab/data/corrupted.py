@@ -34,45 +34,45 @@ class Corrupted:
 
     @property
     def name(self) -> str:
-        """That of the data."""
+        """Return the name of the data."""
         return self.spec.name
 
     @property
     def title(self) -> str:
-        """As the data, and what was done to them."""
+        """Return the title of the data, with the corruption."""
         return f"{self.spec.title}, random {self.what}"
 
     @property
     def classes(self) -> int:
-        """As the data."""
+        """Return the number of classes."""
         return self.spec.classes
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """As the data."""
+        """Return the shape of an image."""
         return self.spec.shape
 
     @property
     def train(self) -> int:
-        """As the data."""
+        """Return the number of training images."""
         return self.spec.train
 
     @property
     def validation(self) -> int:
-        """As the data."""
+        """Return the number of validation images."""
         return self.spec.validation
 
     @property
     def test(self) -> int:
-        """As the data."""
+        """Return the number of test images."""
         return self.spec.test
 
     def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """Of the data as they are read; the spec says what is then done to them."""
+        """Return the fingerprint of the data before the corruption, which the spec describes."""
         return self.spec.fingerprint(data_dir)
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """The data with the spoilt training split."""
+        """Return the data with the corrupted training split."""
         import torch
 
         dataset = self.spec.load(data_dir)

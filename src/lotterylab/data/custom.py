@@ -25,14 +25,14 @@ FROM_THE_STUDY = ("train", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class CustomData:
-    """What ``source`` returns, called with ``options``: ``(images, labels, test_images, test_labels)``.
+    """``CustomData`` holds the arrays of a user's function: ``(images, labels, test_images, test_labels)``.
 
     Images are uint8 (n, C, H, W), or (n, H, W) for one channel; labels are whole numbers from 0.  The first ``train``
-    images are for training and the next ``validation`` for validation, None taking nine and one in ten.
+    images are for training and the next ``validation`` for validation; None takes nine and one in ten.
 
-    ``split_seed``: draws training and validation images from all that the function gives; default its own order.
+    ``split_seed``: draws training and validation images from all images of the function; default its own order.
 
-    ``source`` and ``options`` say where the images come from; what names a result is their content.
+    ``source`` is called with ``options``.  Only the content of the images is part of a result's name.
     """
 
     version: ClassVar[int] = 1
@@ -45,38 +45,38 @@ class CustomData:
     split_seed: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what was read is read again in another process."""
+        """Return only the fields: another process reads the arrays again."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """Return the shape (C, H, W) of an image."""
         return self._arrays.train.images.shape[1:]
 
     @property
     def classes(self) -> int:
-        """K: the highest label and one."""
+        """Return K, the highest label plus one."""
         return self._arrays.classes
 
     @property
     def title(self) -> str:
-        """The function's name and how many images are trained on."""
+        """Return the function's name and the number of training images."""
         from lotterylab.data.splits import titled
 
         return titled(f"{self.source.partition(':')[2]}@{len(self._arrays.train.labels)}", self.split_seed)
 
     def sized(self) -> CustomData:
-        """With numbers in place of None."""
+        """Return the same data with numbers in place of None."""
         from dataclasses import replace
 
         return replace(self, **{name: len(getattr(self._arrays, name).labels) for name in FROM_THE_STUDY})
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """As tensors; ``data_dir`` is not looked at."""
+        """Return the data as tensors; ``data_dir`` is not used."""
         return self._arrays.dataset()
 
     def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """The content used."""
+        """Return the hash of the images and labels in use."""
         return Fingerprint(content=self._arrays.content(), files=())
 
     @cached_property

@@ -98,15 +98,15 @@ class Digits:
 
     @property
     def tested_from(self) -> int:
-        """Where the test images begin in the order of the source."""
+        """Return the place of the first test image in the order of the source."""
         return self.train + self.validation if self.split_seed is None else TESTED_FROM
 
     def load(self, data_dir: Path | None) -> Dataset:
-        """From the package; ``data_dir`` is not looked at."""
+        """Return the images of the package; ``data_dir`` is not used."""
         return self._read().dataset()
 
     def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """The content used, and the SHA-256 of the shipped file."""
+        """Return the hash of the images in use, and the SHA-256 of the shipped file."""
         import hashlib
 
         return Fingerprint(

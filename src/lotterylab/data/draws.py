@@ -24,15 +24,15 @@ class EpochDraws:
     flips: Tensor
 
     def __len__(self) -> int:
-        """How many positions."""
+        """Return the number of positions."""
         return len(self.order)
 
     def __getitem__(self, part: slice) -> EpochDraws:
-        """A part of the positions."""
+        """Return a part of the positions."""
         return EpochDraws(order=self.order[part], rows=self.rows[part], cols=self.cols[part], flips=self.flips[part])
 
     def to(self, device: str | torch.device) -> EpochDraws:
-        """The same draws on a device."""
+        """Return the same draws on a device."""
         return EpochDraws(
             order=self.order.to(device),
             rows=self.rows.to(device),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What is the same for every subset: what people call it, sizes, (C, H, W), classes and the normalisation."""
+    """``About`` holds the facts that every subset shares: title, sizes, (C, H, W), classes and the normalisation."""
 
     called: str
     training_images: int
@@ -33,8 +33,10 @@ class About:
 
 @dataclass(frozen=True, kw_only=True)
 class Published(ABC):
-    """Abstract.  The first ``train`` training images, the next ``validation`` of them, and the first ``test`` test
-    images, each in canonical order; from the user's own copy, which reading never changes.
+    """``Published`` is the abstract base of published data sets, read from the user's copy, which never changes.
+
+    It takes the first ``train`` training images, the next ``validation`` of them, and the first ``test`` test images,
+    each in canonical order.
 
     Validation comes after training, so that asking for some does not change what is trained on.
 

@@ -20,9 +20,9 @@ def most_of_rarest(train: int, classes: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class PerClass:
-    """``count`` training images of each class, drawn without replacement, without augmentation.
+    """``PerClass`` draws ``count`` training images of each class, without replacement or augmentation.
 
-    GraSP's balanced batch (10 per class on CIFAR-10), which its authors take from the augmented training loader.
+    It is GraSP's balanced batch (10 per class on CIFAR-10), which its authors take from the augmented training loader.
     [wang2020picking, appendix]
     """
 
@@ -30,10 +30,10 @@ class PerClass:
     count: int = 10
 
     def check(self, *, train: int, classes: int) -> None:
-        """What can be said before the labels are read.
+        """Refuse a count that is too large for any labels, before they are read.
 
         Raises:
-            UsageError: even equal classes would hold fewer images.
+            UsageError: even equal classes would have fewer images.
         """
         most = most_of_rarest(train, classes)
         if self.count > most:

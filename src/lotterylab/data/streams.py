@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Stream(Protocol):
-    """How an epoch is drawn: a frozen dataclass."""
+    """A ``Stream`` is a frozen dataclass that draws an epoch."""
 
     def epoch(self, seed: int, epoch: int, *, n: int, augment: Augment) -> EpochDraws:
-        """The draws of epoch 0, 1, ... over n images; the same whatever was drawn before."""
+        """Return the draws of epoch 0, 1, ... over n images; they do not depend on earlier draws."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Masks: what can be done with them, and the one selection of the weights that leave.
+"""Masks: functions on them, and the one selection of the weights that are removed.
 
 The functions on masks are also here: ``lotterylab.masks.sparsity(mask)``.
 """

@@ -1,4 +1,4 @@
-"""Masks and what can be done with them.  True = kept."""
+"""Functions on masks; True = kept."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def ones(tensors: Mapping[str, Tensor], names: Iterable[str] | None = None) -> Mask:
-    """Return a mask that keeps all entries of ``tensors``, or of those alone that ``names`` lists.
+    """Return a mask that keeps all entries of ``tensors``, or of the tensors in ``names``.
 
     Args:
         tensors: tensors by name, of any shape.
-        names: the tensors that the mask has; None is all.
+        names: the tensors that the mask has; None means all.
 
     Raises:
-        UsageError: a name that ``tensors`` does not have.
+        UsageError: a name is not in ``tensors``.
 
     Examples:
         >>> import torch
@@ -41,7 +41,7 @@ def ones(tensors: Mapping[str, Tensor], names: Iterable[str] | None = None) -> M
 def hold(tensors: Mapping[str, Tensor], mask: Mask, fill: float = 0.0) -> None:
     """Set the pruned entries of ``tensors`` to ``fill``, in place.
 
-    It uses masked_fill: multiplying would leave -0.0 where a weight was negative and NaN where it was not finite.
+    It uses masked_fill: multiplying would turn negative weights into -0.0 and infinite weights into NaN.
 
     Args:
         tensors: tensors by name, of the shapes of the mask.
@@ -70,7 +70,7 @@ def masked(state: Mapping[str, Tensor], mask: Mask) -> State:
         mask: bool tensors by name, of the shapes of the state, True = kept.
 
     Raises:
-        UsageError: a mask that does not fit.
+        UsageError: the mask does not fit.
 
     Examples:
         >>> import torch
@@ -86,14 +86,14 @@ def masked(state: Mapping[str, Tensor], mask: Mask) -> State:
 def apply(module: nn.Module, mask: Mask) -> nn.Module:
     """Set the pruned parameters of ``module`` to +0.0, once, and return the module.
 
-    Nothing holds them there in later training: that is ``attach``'s work.  A tied parameter has all its names.
+    Later training may change them again; ``attach`` holds them at zero.  A tied parameter has all its names.
 
     Args:
         module: the module whose parameters are set.
         mask: bool tensors by parameter name, True = kept, in the parameters' shapes.
 
     Raises:
-        UsageError: a mask that does not fit.
+        UsageError: the mask does not fit.
 
     Examples:
         >>> import torch
@@ -115,7 +115,7 @@ def check(mask: Mask, tensors: Mapping[str, Tensor]) -> None:
         tensors: the tensors by name that the mask is for.
 
     Raises:
-        UsageError: the first tensor of the mask that does not fit.
+        UsageError: a tensor of the mask does not fit; the message names the first.
 
     Examples:
         >>> import torch
@@ -154,7 +154,7 @@ def entries(mask: Mask) -> int:
 
 
 def kept(mask: Mask) -> int:
-    """Return how many entries are kept.
+    """Return the number of entries that are kept.
 
     Args:
         mask: bool tensors by name, True = kept.
@@ -168,7 +168,7 @@ def kept(mask: Mask) -> int:
 
 
 def sparsity(mask: Mask) -> float:
-    """Return 1 - kept / entries, over the entries of the mask alone.
+    """Return 1 - kept / entries, over the entries of the mask.
 
     Args:
         mask: bool tensors by name, True = kept.
@@ -192,7 +192,7 @@ def hamming(a: Mask, b: Mask) -> float:
         a, b: bool tensors by name, of the same shapes, True = kept.
 
     Raises:
-        UsageError: masks of different names or shapes, or without entries.
+        UsageError: the masks have different names or shapes, or no entries.
 
     Examples:
         >>> import torch
@@ -204,13 +204,13 @@ def hamming(a: Mask, b: Mask) -> float:
 
 
 def iou(a: Mask, b: Mask) -> float:
-    """Return the entries kept in both masks over those kept in either; 1 where neither keeps any.
+    """Return the number of entries kept in both masks over the number kept in either; 1 if neither keeps any.
 
     Args:
         a, b: bool tensors by name, of the same shapes, True = kept.
 
     Raises:
-        UsageError: masks of different names or shapes.
+        UsageError: the masks have different names or shapes.
 
     Examples:
         >>> import torch
@@ -223,7 +223,7 @@ def iou(a: Mask, b: Mask) -> float:
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of names, types, shapes and bytes, whatever the order of the dict and the memory layout.
+    """Return the SHA-256 of names, types, shapes and bytes, for any order of the dict and any memory layout.
 
     Args:
         tensors: tensors by name, of any shape, such as a mask or a state.

@@ -1,4 +1,4 @@
-"""Random controls: a mask whose places are drawn, and a state whose weights change places."""
+"""Random controls: a mask with random places, and a state whose weights change places."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None, granularity: str = "weight") -> Mask:
     """Return a mask that keeps the same number of pieces in each tensor, at random places.
 
-    It is the random control of the same layer-wise density.   [frankle2021pruning, "shuffling"]
+    It is the random control with the same density in each layer.   [frankle2021pruning, "shuffling"]
 
     Args:
         mask: bool tensors by name, True = kept.
-        seed, names: of ``rng.stream(seed, "shuffle", *names, tensor)``, which draws the places.
-        within: the places are among those that this mask of the same shapes keeps; None is all.
-        granularity: that of ``select``: whole filters or blocks change places, or the entries of each group of N:M.  A
-            tensor of one dimension has only entries.
+        seed, names: the stream ``rng.stream(seed, "shuffle", *names, tensor)`` draws the places.
+        within: a mask of the same shapes; places are drawn among those that it keeps.  None keeps all.
+        granularity: as in ``select``: whole filters or blocks change places, or the entries within each group of N:M.
+            A tensor of one dimension has only entries.
 
     Raises:
         UsageError: there is no such granularity.
@@ -40,13 +40,13 @@ def shuffle(mask: Mask, seed: int, *names: str | int, within: Mask | None = None
 def permute(state: Mapping[str, Tensor], names: Iterable[str], seed: int, mask: Mask | None = None) -> State:
     """Return a copy of ``state`` in which the entries of each of ``names`` change places.
 
-    [zhou2019deconstructing, section 4: without a mask their "reinit", with one their "reshuffle"]
+    [zhou2019deconstructing, section 4: "reinit" without a mask, "reshuffle" with a mask]
 
     Args:
-        state: tensors by name, whose shapes stay.
+        state: tensors by name; the copy has the same shapes.
         names: the tensors whose entries change places, each within itself; the others are copied as they are.
-        seed: of ``rng.stream(seed, "permute", tensor)``, which draws the order.
-        mask: only the entries that it keeps change places, among themselves; None is all.
+        seed: the stream ``rng.stream(seed, "permute", tensor)`` draws the order.
+        mask: only the entries that it keeps change places, among themselves; None means all.
 
     Examples:
         >>> import torch

@@ -1,4 +1,4 @@
-"""How many are removed, at once and in rounds: exact arithmetic on plain numbers."""
+"""Removal counts, for one cut and for rounds, in exact arithmetic on plain numbers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lotterylab.errors import UsageError, suggestion
 from lotterylab.types import Mask
 
 Share: TypeAlias = float | str | Fraction  # in [0, 1]; a float means the decimal that it prints as
-Sparsity: TypeAlias = Share | Mapping[str, Share]  # one for all, or one for each tensor by name
-Schedule: TypeAlias = Callable[[float, int, int], float]  # the density after round k of n, from the last one
+Sparsity: TypeAlias = Share | Mapping[str, Share]  # one share for all, or a share for each tensor by name
+Schedule: TypeAlias = Callable[[float, int, int], float]  # the density after round k of n, from the final density
 
 
 def removal_count(sparsity: Share, n: int) -> int:
-    """Return floor(s * n + 1/2) in fractions, how many of n go: in floats ``int(1000 * (1 - 0.9))`` is 99.
+    """Return floor(s * n + 1/2), the number of n entries to remove, in fractions: floats give 99 for 1000 * (1 - 0.9).
 
     Raises:
         UsageError: the sparsity is not a number from 0 to 1.
@@ -31,7 +31,7 @@ def removal_count(sparsity: Share, n: int) -> int:
 
 
 def as_fraction(sparsity: Share) -> Fraction:
-    """Return the exact number that is written, 9/10 for 0.9; raise ``UsageError`` unless it is in [0, 1]."""
+    """Return the exact number, 9/10 for 0.9; raise ``UsageError`` unless it is in [0, 1]."""
     try:
         fraction = sparsity if type(sparsity) is Fraction else _written(str(sparsity))
     except (ValueError, ZeroDivisionError):
@@ -47,7 +47,7 @@ def _written(text: str) -> Fraction:
 
 
 def check_target(sparsity: float) -> None:
-    """Raise ``UsageError`` unless something would be left to train: the sparsity is in [0, 1)."""
+    """Raise ``UsageError`` unless the sparsity is in [0, 1), so that some weights are left to train."""
     if not 0 <= sparsity < 1:
         raise UsageError(f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1.")
 
@@ -63,14 +63,14 @@ def same_names(what: str, given: Mapping[str, object], wanted: Mapping[str, obje
 
 
 def alive_rate_counts(alive: Mapping[str, int], rate: Mapping[str, Share]) -> dict[str, int]:
-    """Return the entries left in each tensor after one round that removes ``rate`` of those alive.
+    """Return the number of entries left in each tensor after one round that removes the share ``rate`` of those alive.
 
     ``select`` makes exactly these counts from the sparsities ``1 - left / entries``, as a Fraction or a float.  A plan
     can therefore list all rounds before anything is trained.   [frankle2019lottery, section 2]
 
     Args:
         alive: the entries still kept, by tensor.
-        rate: the share of them that goes, for exactly the same tensors.
+        rate: the share of them that is removed, for exactly the same tensors.
 
     Raises:
         UsageError: the names differ.
@@ -85,22 +85,22 @@ def alive_rate_counts(alive: Mapping[str, int], rate: Mapping[str, Share]) -> di
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """The share of the kept weights that one round of pruning removes.   [frankle2019lottery, section 2]
+    """A ``Rate`` is the share of the kept weights that one round of pruning removes.   [frankle2019lottery, section 2]
 
     LeNet-300-100 has the rates 0.2 and 0.1 (output layer); Conv-2 and Conv-4 have 0.1 (convolutions), 0.2 and 0.1
     (output layer).
 
-    Differs from the paper: its text says that n rounds to the sparsity p prune p^(1/n) of what is left each time, which
-    is right for the share kept.  The rate that reaches p is 1 - (1 - p)^(1/n).
+    Differs from the paper: its text says that n rounds to the sparsity p prune p^(1/n) of the remaining weights each,
+    which is right for the share kept.  The rate that reaches p is 1 - (1 - p)^(1/n).
 
     Args:
-        share: removed of what an earlier mask keeps, rounded half up in each layer.
+        share: the share of the weights kept by an earlier mask that is removed, rounded half up in each layer.
         convolution: the share for convolutions instead; needs scope "layerwise", as ``output`` does.
         output: the share for the last layer instead.
-        rounds: so many rounds at once, for a one-shot mask that is compared with as many rounds.
+        rounds: the number of rounds at once, for a one-shot mask that is compared with the same number of rounds.
 
     Raises:
-        UsageError: a share outside [0, 1], or fewer rounds than 1.
+        UsageError: a share is outside [0, 1], or there are fewer rounds than 1.
 
     Examples:
         >>> import torch
@@ -123,14 +123,14 @@ class Rate:
                 as_fraction(value)
 
     def target(self, mask: Mask, scope: str) -> Sparsity:
-        """Return the sparsity after the round: one for each layer with scope "layerwise", else one for all.
+        """Return the sparsity after the round: one for each layer if the scope is "layerwise", else one for all.
 
         Args:
             mask: the earlier mask, in the module's order: its last tensor is the output layer's.
-            scope: that of the selection.
+            scope: the scope of the selection.
 
         Raises:
-            UsageError: rates for kinds of layers with a scope that has one count.
+            UsageError: there are rates for kinds of layers, but the scope has one count.
         """
         apart = scope == "layerwise"
         if not apart and (self.convolution is not None or self.output is not None):
@@ -146,7 +146,7 @@ class Rate:
         return cast(Sparsity, shares) if apart else shares[""]
 
     def after(self, rounds: int) -> float:
-        """Return the sparsity after so many rounds of ``share`` alone, to four digits: the name of a level."""
+        """Return the sparsity after ``rounds`` rounds of ``share``, to four digits: the name of a level."""
         return round(1 - (1 - self.share) ** rounds, 4)
 
     def _of(self, mask: Mask, name: str) -> float:
@@ -157,12 +157,12 @@ class Rate:
 
 
 def exponential(density: float, round: int, rounds: int) -> float:
-    """Return d^(k/n), after round k of n: the same share goes each time.   [tanaka2020pruning, algorithm 1]"""
+    """Return d^(k/n), after round k of n: each round removes the same share.   [tanaka2020pruning, algorithm 1]"""
     return density ** (round / rounds)
 
 
 def linear(density: float, round: int, rounds: int) -> float:
-    """Return 1 - (1 - d) k/n, after round k of n: the same number goes each time."""
+    """Return 1 - (1 - d) k/n, after round k of n: each round removes the same number."""
     return 1 - (1 - density) * round / rounds
 
 

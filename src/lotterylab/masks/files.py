@@ -1,4 +1,4 @@
-"""Masks in files."""
+"""Reading and writing masks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lotterylab.types import Mask
 
 
 def save_mask(mask: Mask, path: str | Path) -> None:
-    """Write a mask as safetensors, whole or not at all.
+    """Write a mask as a safetensors file, complete or not at all.
 
     Args:
         mask: bool tensors by name, of any shape, True = kept.
@@ -28,7 +28,7 @@ def save_mask(mask: Mask, path: str | Path) -> None:
 
 
 def load_mask(path: str | Path) -> Mask:
-    """Read what ``save_mask`` wrote, or any safetensors or weights-only ``.pt`` file of 0/1 tensors.
+    """Read a mask from ``save_mask``, or from any safetensors or weights-only ``.pt`` file of 0/1 tensors.
 
     Args:
         path: the file.
@@ -37,7 +37,7 @@ def load_mask(path: str | Path) -> Mask:
         Bool tensors by name, of the shapes in the file, True = kept.
 
     Raises:
-        UsageError: a file that cannot be read, or values other than 0 and 1.
+        UsageError: the file cannot be read, or has values other than 0 and 1.
 
     Examples:
         >>> import tempfile, torch

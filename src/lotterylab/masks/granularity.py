@@ -1,13 +1,13 @@
-"""Granularities: what is removed as one piece, and how many of these pieces go.
+"""Granularities: the pieces in which weights are removed, and the counts of these pieces.
 
-"weight"       each entry for itself
+"weight"       each entry is a piece
 "filter"       slices along dimension 0, by their mean score
 "block:RxC"    blocks of the tensor as a matrix (dimension 0, all others), by their mean score
-"N:M"          of each M consecutive entries of a row of that matrix the N highest stay
+"N:M"          the N highest of each M consecutive entries of a row of that matrix stay
 
-A granularity is one class.  One whose pieces compete for a count says what a piece is: ``values``, ``alive`` and
-``spread`` on whole dicts of tensors, so that a piece may reach over several of them (a channel: the filters that make
-it, its norm, what reads it) under the name of the first.  One that counts in another way has its own ``pools``.
+A granularity is one class.  A class whose pieces compete for one count defines the piece by ``values``, ``alive`` and
+``spread``.  These work on whole dicts of tensors, so that a piece may span several of them (a channel: its filters, its
+norm, and the weights that read it) under the name of the first.  A class that counts differently has its own ``pools``.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ NEAR = Fraction(1, 10**6)  # a sparsity such as 2/3 has no decimal
 
 
 class Granularity(ABC):
-    """What is removed as one piece, a unit.  Units are in dicts by tensor, ``(units,)`` each."""
+    """A ``Granularity`` defines the unit that is removed at once.  Units are in dicts by tensor, ``(units,)`` each."""
 
-    in_rounds: ClassVar[bool] = True  # whether there are sparsities between that of an earlier mask and the last one
+    in_rounds: ClassVar[bool] = True  # whether there are sparsities between an earlier mask's and the last cut's
 
     @abstractmethod
     def values(self, scores: Scores) -> dict[str, Tensor]:
         """Return the score of each unit.
 
         Raises:
-            UsageError: a tensor without such units, or a unit without a score.
+            UsageError: a tensor has no such units, or a unit has no score.
         """
 
     @abstractmethod
     def alive(self, mask: Mask) -> dict[str, Tensor]:
-        """Return which units keep anything, bool; the entries of a tensor that has no such units."""
+        """Return for each unit whether it keeps any entry, bool; a tensor without such units gives its entries."""
 
     @abstractmethod
     def spread(self, units: Mapping[str, Tensor], within: Mask) -> Mask:
-        """Return the mask of the units that stay; what ``within`` removes of them stays removed."""
+        """Return the mask of the units that stay; entries that ``within`` removes stay removed."""
 
     def share(self, sparsity: Sparsity) -> Fraction | None:
-        """Return the fraction of all units that is to be gone; None where the pools alone can tell.
+        """Return the fraction of all units that is removed in the end; None if only the pools can tell.
 
         Raises:
-            UsageError: a sparsity that the granularity cannot have.
+            UsageError: the granularity cannot have the sparsity.
         """
         return None if isinstance(sparsity, Mapping) else as_fraction(sparsity)
 
     def pools(self, scores: Scores, sparsity: Sparsity, earlier: Mask, scope: str) -> Sequence[Pool]:
-        """Return one pool over all tensors, or one for each where the scope or the sparsity counts them apart.
+        """Return one pool over all tensors, or one for each tensor if the scope or the sparsity counts them apart.
 
         Raises:
-            UsageError: names that differ, a sparsity that cannot be, a scope that cannot give it; see ``values``.
+            UsageError: names differ, or the granularity or the scope cannot have the sparsity; see ``values``.
         """
         import torch
 
@@ -109,7 +109,7 @@ class Granularity(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Weights(Granularity):
-    """Each entry is a unit."""
+    """``Weights`` is the granularity whose units are entries."""
 
     def values(self, scores: Scores) -> dict[str, Tensor]:
         """Return the scores, flat."""
@@ -127,7 +127,10 @@ class Weights(Granularity):
 
 @dataclass(frozen=True, kw_only=True)
 class Blocks(Granularity):
-    """``rows`` x ``columns`` of the tensor as a matrix are a unit; 0 means all.  One at the edge may be smaller."""
+    """``Blocks`` is the granularity whose units are blocks of ``rows`` x ``columns`` of the tensor as a matrix.
+
+    0 means all rows or columns.  A block at the edge may be smaller.
+    """
 
     rows: int
     columns: int
@@ -136,7 +139,7 @@ class Blocks(Granularity):
         """Return the mean score of each block, in float64: the scores' own precision would make ties.
 
         Raises:
-            UsageError: a tensor of one dimension, or a block with scores of both +inf and -inf.
+            UsageError: a tensor has one dimension, or a block has scores of both +inf and -inf.
         """
         import torch
 
@@ -155,7 +158,7 @@ class Blocks(Granularity):
         return values
 
     def alive(self, mask: Mask) -> dict[str, Tensor]:
-        """Return which blocks keep anything; the entries of a tensor of one dimension."""
+        """Return for each block whether it keeps any entry; a tensor of one dimension gives its entries."""
         blocks = {name: self._tiles(kept).any(3).any(1) if kept.dim() > 1 else kept for name, kept in mask.items()}
         return {name: kept.flatten() for name, kept in blocks.items()}
 
@@ -182,18 +185,18 @@ class Blocks(Granularity):
         return whole.view(whole.shape[0] // rows, rows, whole.shape[1] // columns, columns)
 
     def __str__(self) -> str:
-        """The word it is asked for by."""
+        """Return the word for it."""
         return "filter" if self == FILTER else f"block:{self.rows}x{self.columns}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern(Weights):
-    """Of each M consecutive entries the N highest stay.   [mishra2021accelerating; zhou2021learning]
+    """A ``Pattern`` keeps the N highest of each M consecutive entries.   [mishra2021accelerating; zhou2021learning]
 
-    The entries of an output, a slice along dimension 0, stand in the order of torch's memory: (in, kh, kw) of a
-    convolution.  A library that wants 2:4 along the input channels alone has another order for kernels above 1 x 1.
-    A group never reaches over the end of an output; a shorter last one of r entries keeps min(N, r).  A group that an
-    earlier mask left fewer than N keeps those.  ``keep`` is N, ``of`` is M.
+    The entries of an output, a slice along dimension 0, are in the order of torch's memory: (in, kh, kw) for a
+    convolution.  A library with 2:4 along the input channels alone has another order for kernels above 1 x 1.  A group
+    never crosses the end of an output; a shorter last group of r entries keeps min(N, r).  A group in which an earlier
+    mask left fewer than N entries keeps these.  ``keep`` is N, ``of`` is M.
     """
 
     keep: int
@@ -201,7 +204,7 @@ class Pattern(Weights):
     in_rounds: ClassVar[bool] = False
 
     def share(self, sparsity: Sparsity) -> None:
-        """Return None: short groups and an earlier mask make it differ from 1 - N/M.
+        """Return None, because short groups and an earlier mask make the share differ from 1 - N/M.
 
         Raises:
             UsageError: the sparsity is not 1 - N/M, to six digits.
@@ -214,7 +217,7 @@ class Pattern(Weights):
             )
 
     def pools(self, scores: Scores, sparsity: Sparsity, earlier: Mask, scope: str) -> Sequence[Pool]:
-        """Return the groups of each tensor; the scope plays no part."""
+        """Return the groups of each tensor; the scope has no effect."""
         self.share(sparsity)
         for name, tensor in scores.items():
             if tensor.dim() < 2:
@@ -251,7 +254,7 @@ class Pattern(Weights):
         return cast(Mask, {name: shuffled[name] for name in mask})
 
     def __str__(self) -> str:
-        """The word it is asked for by."""
+        """Return the word for it."""
         return f"{self.keep}:{self.of}"
 
 
@@ -262,7 +265,7 @@ def granularity_of(word: str) -> Granularity:
     """Return the granularity that a word names: "weight", "filter", "block:4x4" or "2:4", with any numbers.
 
     Raises:
-        UsageError: the word names none.
+        UsageError: the word does not name a granularity.
 
     Examples:
         >>> granularity_of("block:4x2")

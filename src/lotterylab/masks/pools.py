@@ -1,4 +1,4 @@
-"""Pools: the units that compete for being kept, and which of them fall at the cut."""
+"""Pools of units that compete to be kept, and the cut through each pool."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ TIES = ("index", "random", "refuse")
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(ABC):
-    """The n units of one or more tensors, in a row, that are cut together.
+    """A ``Pool`` is the n units of one or more tensors, in a row, that are cut together.
 
     ``lengths``: the units of each tensor, in order.  ``scores``: ``(n,)``, higher = keep.  ``alive``: ``(n,)`` bool,
-    False where an earlier mask removed the unit.
+    False if an earlier mask removed the unit.
     """
 
     lengths: Mapping[str, int]
@@ -37,33 +37,33 @@ class Pool(ABC):
     @property
     @abstractmethod
     def requested(self) -> int:
-        """How many of the n units are to be gone, those of the earlier mask included."""
+        """Return the number of the n units that are removed in the end, those of the earlier mask included."""
 
     @abstractmethod
     def cut(self, ties: str, seed: int) -> tuple[Tensor, Tensor]:
-        """Return which units stay, ``(n,)`` bool, and which alive ones are tied at the requested cut, as flat indices.
+        """Return the units that stay, ``(n,)`` bool, and the alive units tied at the requested cut, as flat indices.
 
-        Where all of the equal ones leave, or all stay, the cut goes through no tie and none are returned.
+        If all units of equal score leave, or all stay, the cut does not go through a tie and no index is returned.
 
         Raises:
-            UsageError: ties that are refused; a way to break them that the pool does not have.
+            UsageError: ties are refused, or the pool does not know the way to break them.
         """
 
     @property
     def gone(self) -> int:
-        """How many units the earlier mask removed."""
+        """Return the number of units that the earlier mask removed."""
         return len(self.alive) - int(self.alive.sum())
 
     def split(self, units: Tensor) -> dict[str, Tensor]:
-        """Return a tensor ``(n,)`` in its parts by tensor name."""
+        """Return the parts of a tensor ``(n,)`` by tensor name."""
         return dict(zip(self.lengths, units.split(list(self.lengths.values())), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(Pool):
-    """Units that compete for one count: the lowest of all go, until the fraction ``sparsity`` of the n is gone.
+    """A ``Counted`` pool has one count: the lowest units are removed, until the fraction ``sparsity`` of the n is gone.
 
-    ``layer``: the tensor they are of; None where all tensors compete together.
+    ``layer``: the tensor of the units; None if all tensors compete together.
     """
 
     layer: str | None
@@ -71,7 +71,7 @@ class Counted(Pool):
 
     @property
     def requested(self) -> int:
-        """``removal_count(sparsity, n)``."""
+        """Return ``removal_count(sparsity, n)``."""
         return removal_count(self.sparsity, len(self.scores))
 
     def cut(self, ties: str, seed: int) -> tuple[Tensor, Tensor]:
@@ -99,7 +99,7 @@ class Counted(Pool):
         return kept, tied if through else tied[:0]
 
     def _lowest(self, count: int) -> tuple[Tensor, Tensor, int]:
-        """Return the score at the cut, the alive units of this score (ascending), and how many of them must go."""
+        """Return the score at the cut, the alive units of this score (ascending), and the number of them to remove."""
         import torch
 
         if count == 0:
@@ -111,7 +111,7 @@ class Counted(Pool):
         return score, tied, count - int((candidates < score).sum())
 
     def _published(self, profile: str, seed: int) -> Tensor:
-        """Apply the rule to the alive units, with the share of them that is left to remove."""
+        """Apply the rule of a published code to the alive units, with the share of them that is left to remove."""
         n, gone, kept = len(self.scores), self.gone, self.alive.clone()
         if gone < n:
             share = max(Fraction(0), (self.sparsity * n - gone) / (n - gone))
@@ -124,7 +124,7 @@ class Counted(Pool):
 
 @dataclass(frozen=True, kw_only=True)
 class Groups(Pool):
-    """The entries of one tensor, of ``shape`` (outputs, ...): each ``of`` in a row compete for ``keep`` places."""
+    """A ``Groups`` pool is one tensor of ``shape`` (outputs, ...), in groups of ``of`` that keep ``keep`` each."""
 
     keep: int
     of: int
@@ -132,12 +132,12 @@ class Groups(Pool):
 
     @property
     def requested(self) -> int:
-        """Those that are gone already, and all but ``keep`` of those left in each group."""
+        """Return the number of entries removed already, plus all but ``keep`` of the entries left in each group."""
         left = grouped(self.alive.view(self.shape), self.of).sum(1)
         return self.gone + int((left - self.keep).clamp(min=0).sum())
 
     def cut(self, ties: str, seed: int) -> tuple[Tensor, Tensor]:
-        """Remove the lowest of each group; see ``Pool.cut``.  Random ties are drawn from (seed, "ties", tensor)."""
+        """Remove the lowest entries of each group; see ``Pool.cut``.  Random ties use (seed, "ties", tensor)."""
         import torch
 
         (name,) = self.lengths
@@ -179,5 +179,5 @@ def grouped(tensor: Tensor, of: int) -> Tensor:
 
 
 def ungrouped(groups: Tensor, like: Tensor) -> Tensor:
-    """Return the entries in the shape of ``like``, without what was filled up."""
+    """Return the entries in the shape of ``like``, without the zeros that ``grouped`` added."""
     return groups.view(len(like), -1)[:, : like[0].numel()].reshape(like.shape)

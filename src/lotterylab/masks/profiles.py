@@ -1,11 +1,11 @@
-"""How published codes turn scores into a mask, each with its own count and its own ties, reproduced on purpose.
+"""Rules of published codes from scores to a mask, with their own counts and ties, reproduced on purpose.
 
-``select(..., ties=<name>)`` uses them, to repeat a published number or to show what its rule did to it.  Each takes the
-N candidates' scores ``(N,)`` (higher = keep, whatever sign the published code has), the fraction s to remove, and a
-generator, which only two of them draw from; it returns bool ``(N,)``, True = kept.  A code that is told the density is
-given ``1 - s`` as a float, with its rounding error.
+``select(..., ties=<name>)`` uses them, to repeat a published number or to show the effect of its rule.  A rule takes
+the N candidates' scores ``(N,)`` (higher = keep, whatever the sign in the published code), the fraction s to remove,
+and a generator, which only two rules use.  It returns bool ``(N,)``, True = kept.  A code that takes the density gets
+``1 - s`` as a float, with its rounding error.
 
-Removed of N = 1000 different scores at s = 0.9 and 0.5, where 900 and 500 are right:
+The numbers removed of N = 1000 different scores at s = 0.9 and 0.5, where 900 and 500 are right:
 
     grasp-official   899 499    lth-google      901 501    rigl              900 500
     snip-mil-ad      901 500    open-lth        901 501    edge-popup        900 500
@@ -30,43 +30,43 @@ Profile: TypeAlias = "Callable[[Tensor, float, Generator], Tensor]"
 
 
 def grasp_official(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """GraSP (Wang et al., 2020): keeps all >= the k-th lowest, so k - 1 go and all ties at the cut stay."""
+    """GraSP (Wang et al., 2020) keeps all >= the k-th lowest, so k - 1 are removed and all ties at the cut stay."""
     return scores >= _lowest(scores, int(len(scores) * (1 - (1 - sparsity))))
 
 
 def snip_mil_ad(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """The PyTorch SNIP of mil-ad: int(N * keep) highest stay, with all their ties; keep = 1 - 0.9 loses one."""
+    """The PyTorch SNIP of mil-ad keeps the int(N * keep) highest, with all their ties; keep = 1 - 0.9 loses one."""
     return scores >= _lowest(scores, len(scores) - int(len(scores) * (1 - sparsity)) + 1)
 
 
 def snip_official(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """SNIP (Lee et al., 2019): round(N * keep) stay, exactly; of ties the lowest index stays."""
+    """SNIP (Lee et al., 2019) keeps exactly round(N * keep); the lowest index of a tie stays."""
     return _keep_highest(scores, round(len(scores) * (1 - sparsity)))
 
 
 def synflow_official(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """SynFlow (Tanaka et al., 2020): removes all <= the k-th lowest, so all ties at the cut go; k = 0 removes none."""
+    """SynFlow (Tanaka et al., 2020) removes all <= the k-th lowest, with all ties at the cut; k = 0 removes none."""
     k = int((1 - (1 - sparsity)) * len(scores))
     return scores > _lowest(scores, k) if k else _all(scores)
 
 
 def lth_google(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """LTH (Frankle & Carbin, 2019), foundations: removes all <= sorted[round(s N)], one too many, and all its ties."""
+    """LTH (Frankle & Carbin, 2019) removes all <= sorted[round(s N)], one too many, with all its ties (foundations)."""
     return scores > _lowest(scores, round(sparsity * len(scores)) + 1)
 
 
 def open_lth(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """OpenLTH: keeps all > sorted[ceil(s N)], so one too many goes, and all its ties."""
+    """OpenLTH keeps all > sorted[ceil(s N)], so it removes one too many, with all its ties."""
     return scores > _lowest(scores, math.ceil(sparsity * len(scores)) + 1)
 
 
 def early_bird(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """Early-Bird (You et al., 2020): keeps all > sorted[int(s N)], one too many goes; equal scales: everything goes."""
+    """Early-Bird (You et al., 2020) keeps all > sorted[int(s N)]: it removes one too many, and all if all are equal."""
     return scores > _lowest(scores, int(len(scores) * sparsity) + 1)
 
 
 def renda(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """Rewinding (Renda et al., 2020): removes all < the interpolated percentile; ties at the cut stay.  In float64."""
+    """Rewinding (Renda et al., 2020) removes all < the interpolated percentile, in float64; ties at the cut stay."""
     import numpy
 
     if not bool(scores.isfinite().all()):
@@ -76,9 +76,9 @@ def renda(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
 
 
 def deconstructing(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """Deconstructing Lottery Tickets (Zhou et al., 2019): an exact count of int(N * percent / 100), random ties.
+    """Deconstructing Lottery Tickets (Zhou et al., 2019) removes exactly int(N * percent / 100), with random ties.
 
-    percent = (1 - 0.8) * 100 = 19.999999999999996, so that 47,039 of LeNet's 235,200 go and not 47,040.
+    percent = (1 - 0.8) * 100 = 19.999999999999996, so 47,039 of LeNet's 235,200 are removed instead of 47,040.
     """
     import torch
 
@@ -90,7 +90,7 @@ def deconstructing(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
 
 
 def rigl(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """RigL's drop (Evci et al., 2020): exact count in float32; noise N(0, 1e-5) breaks ties and reorders near ones."""
+    """RigL (Evci et al., 2020) drops a count in float32; noise N(0, 1e-5) breaks ties and reorders near scores."""
     import numpy
     import torch
 
@@ -100,17 +100,17 @@ def rigl(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
 
 
 def edge_popup(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """Edge-popup (Ramanujan et al., 2020): int((1 - keep) N) lowest go, exactly; of ties the lowest index."""
+    """Edge-popup (Ramanujan et al., 2020) removes exactly the int((1 - keep) N) lowest, of a tie the lowest index."""
     return _remove_lowest(scores, int((1 - (1 - sparsity)) * len(scores)))
 
 
 def activation_study(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """The activation study: ``threshold`` at 1 - s, so that a fraction 1 - s goes; ties at the cut stay."""
+    """The activation study applies ``threshold`` at 1 - s, so it removes a fraction 1 - s; ties at the cut stay."""
     return threshold(scores, 1 - sparsity, rng)
 
 
 def threshold(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
-    """That study's rule, right way round: keeps all >= the k-th lowest: k - 1 go, ties stay; k = 0 removes none."""
+    """The activation study's rule at s itself keeps all >= the k-th lowest: it removes k - 1, and none for k = 0."""
     k = int(sparsity * len(scores))
     return scores >= _lowest(scores, k) if k else _all(scores)
 
@@ -133,7 +133,7 @@ PROFILES: dict[str, Profile] = {
 
 
 def _lowest(scores: Tensor, rank: int) -> Tensor:
-    """The score of this rank from below, 1 = the lowest."""
+    """Return the score of this rank from below, 1 = the lowest."""
     if not 1 <= rank <= len(scores):
         raise UsageError(
             f"at this sparsity the published rule reads score number {rank} of {len(scores)}, and its code fails too. "

@@ -1,6 +1,6 @@
-"""Scopes: what competes with what, as the share that is removed of each tensor.
+"""Scopes: the competition of tensors, as the share that is removed of each tensor.
 
-"global" is one competition over all tensors.  The others give each tensor a count of its own.
+"global" is one competition over all tensors.  The other scopes give each tensor its own count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lotterylab.masks.counts import removal_count
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A tensor of ``shape``: its ``units`` (entries, filters, blocks), and those that an earlier mask left alive."""
+    """A ``Layer`` is a tensor of ``shape``: its number of ``units``, and of those that an earlier mask left alive."""
 
     units: int
     alive: int
@@ -28,15 +28,15 @@ Shares: TypeAlias = Callable[[Fraction, Mapping[str, Layer]], dict[str, Fraction
 
 
 def layerwise(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
-    """Remove the same fraction of each tensor, each rounded for itself: the total may miss by half a unit each."""
+    """Remove the same fraction of each tensor, rounded for each: the total may be off by half a unit for each."""
     return dict.fromkeys(layers, sparsity)
 
 
 def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
     """Keep the first tensor as it is and remove the same fraction of the others, so that the total is exact.
 
-    [evci2020rigging, section 3]  Differs from the paper: RigL takes the asked fraction of the others, so its total is
-    less than was asked for.
+    [evci2020rigging, section 3]  Differs from the paper: RigL takes the requested fraction of the others, so that
+    its total is less than requested.
     """
     first, *others = layers
     keep = _to_keep(sparsity, layers) - layers[first].alive
@@ -52,7 +52,7 @@ def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fracti
 def erk(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
     """Give each tensor a density in proportion to sum(shape) / prod(shape), at most 1; the total is exact.
 
-    This is Erdos-Renyi-Kernel: small layers stay dense, large ones pay.   [evci2020rigging, section 3;
+    This is Erdos-Renyi-Kernel: small layers stay dense, large layers become sparse.   [evci2020rigging, section 3;
     mocanu2018scalable for linear layers]
 
     Examples:
@@ -76,9 +76,9 @@ def _to_keep(sparsity: Fraction, layers: Mapping[str, Layer]) -> int:
 
 
 def _filled(keep: int, weights: Mapping[str, Fraction], layers: Mapping[str, Layer]) -> dict[str, int]:
-    """Share ``keep`` units out in proportion to ``weights``, none above what is alive in a tensor.
+    """Distribute ``keep`` units in proportion to ``weights``, at most the alive units of each tensor.
 
-    What a tensor cannot take goes to the others.  Whole numbers by largest remainder, the first of equals.
+    The excess of a full tensor goes to the others.  Counts are rounded by largest remainder, the first of equals.
     """
     full: dict[str, int] = {}
     rest = dict(weights)

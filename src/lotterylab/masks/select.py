@@ -1,4 +1,4 @@
-"""Scores to a mask: the lowest scores are removed, by count and never by threshold."""
+"""The selection of weights: the lowest scores are removed, by count and never by threshold."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from lotterylab.types import Mask, Scores
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """How scores become a mask, in the words of ``select`` and of ``prune``.
+    """A ``Rule`` says how scores become a mask, in the words of ``select`` and of ``prune``.
 
     Raises:
-        UsageError: there is no such scope, granularity, way to break ties or schedule; rounds that cannot be.
+        UsageError: a scope, granularity, way to break ties or schedule is unknown, or the rounds are not possible.
 
     Examples:
         >>> Rule(granularity="2:4", rounds=3)
@@ -52,27 +52,27 @@ class Rule:
 
     @property
     def kind(self) -> Granularity:
-        """The granularity."""
+        """Return the granularity."""
         return granularity_of(self.granularity)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """One selection in numbers, for alarms and tables.  Units are weights, or the filters or blocks that are selected.
+    """A ``Cut`` describes a selection in numbers.  Units are the weights, filters or blocks that are selected.
 
     Attributes:
-        entries: n, all units, those that an earlier mask removed too.
-        requested: the sparsity asked for, over all units.  With N:M it is what the pattern comes to here: short groups
-            make it less than 1 - N/M.
-        requested_removed: the count that this is, earlier removals included.
-        removed: the count that is removed in the mask.
-        candidates: the units that the earlier mask left.
+        entries: n, the number of all units, those that an earlier mask removed included.
+        requested: the requested sparsity, over all units.  With N:M it is the sparsity of the pattern on these tensors;
+            short groups make it less than 1 - N/M.
+        requested_removed: the requested number of removed units, earlier removals included.
+        removed: the number of removed units of the mask.
+        candidates: the number of units that the earlier mask left.
         reached: removed / entries.
-        ties_at_cut: candidates that have exactly the score at the requested cut, if it goes through them, else 0.
-            Where this is not 0, the scores do not say which of them should go, and a threshold moves all or none.
-        exact_zero_scores: candidates with score 0.
+        ties_at_cut: the number of candidates with exactly the score at the cut, if the cut goes through them, else 0.
+            If it is not 0, the scores do not decide which of them to remove, and a threshold removes all or none.
+        exact_zero_scores: the number of candidates with score 0.
         layers: the density, kept / entries, of each tensor.
-        emptied: tensors of which nothing is kept.
+        emptied: the tensors that keep nothing.
     """
 
     entries: int
@@ -89,7 +89,7 @@ class Cut:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """A mask, and what the cut that made it did."""
+    """A ``Selection`` is a mask, and the cut that made it."""
 
     mask: Mask
     cut: Cut
@@ -107,38 +107,39 @@ def select(
 ) -> Mask:
     """Return the mask that removes the ``removal_count(sparsity, n)`` lowest of n entries.
 
-    n counts all entries of the scores, those that an earlier ``mask`` removed too: ``sparsity`` is cumulative,
+    n counts all entries of the scores, those that an earlier ``mask`` removed included.  ``sparsity`` is cumulative,
     1 - kept / n of the result, and a pruned entry never comes back.
 
     Args:
         scores: one tensor for each prunable tensor, higher = keep; +inf and -inf are allowed.
-        sparsity: one number in [0, 1], or one for each tensor by name (then each tensor has its own count, whatever
-            ``scope`` says).  A float is the decimal that it prints as; a Fraction or a string such as "1/3" is exact.
-        mask: the earlier mask, of the same names and shapes; None keeps all.
-        scope: "global", one count over all tensors; "layerwise", the same fraction of each; "uniform", the same but for
-            the first, which stays; "erk", small layers denser than large ones.
-        granularity: what is removed as one piece, whose number n, sparsity and counts then are.
+        sparsity: one number in [0, 1], or one for each tensor by name (each tensor then has its own count, for any
+            ``scope``).  A float is the decimal that it prints as; a Fraction or a string such as "1/3" is exact.
+        mask: the earlier mask, with the same names and shapes; None keeps all.
+        scope: "global", one count over all tensors; "layerwise", the same fraction of each; "uniform", the same
+            fraction of each but the first, which stays whole; "erk", small layers denser than large layers.
+        granularity: the piece that is removed at once; n, the sparsity and the counts are then numbers of pieces.
             "weight": an entry.
-            "filter": a slice along dimension 0, by the mean score of all of it, also where an earlier mask cut into it.
-            Dimension 0 is the outputs, but the inputs of a transposed convolution.
-            "block:RxC": a block of the tensor as a matrix; one at the edge may be smaller, and counts as one.
-            "N:M", as "2:4": of each M consecutive entries the N highest stay.  The sparsity is then 1 - N/M, and the
-            scope plays no part.  A group that an earlier mask left fewer than N keeps those, so that more may be gone.
-        ties: which go, of the entries that have exactly the score at the cut.
+            "filter": a slice along dimension 0, by its mean score, which includes entries that an earlier mask removed.
+            Dimension 0 is the outputs, or the inputs of a transposed convolution.
+            "block:RxC": a block of the tensor as a matrix; a smaller block at the edge counts as one.
+            "N:M", such as "2:4": the N highest of each M consecutive entries stay.  The sparsity is then 1 - N/M, and
+            the scope has no effect.  A group in which an earlier mask left fewer than N keeps these, so that more may
+            be removed.
+        ties: the choice among entries that have exactly the score at the cut.
             "index": the lowest flat index first, tensors in the order of the dict.
             "random": the first in a permutation of all n from ``rng.stream(seed, "ties")``, with the tensor's name
-            added where each has its own count; a higher sparsity gives a subset here too.  "N:M" has draws for each
+            added if each tensor has its own count; a higher sparsity gives a subset here too.  "N:M" draws for each
             tensor.
-            "refuse": an error, if the cut goes through them.
-            A name in ``PROFILES``: that published code's own count and ties, right or wrong.  It sees the entries
-            still kept, and the share of these that is left to remove.  Not with "N:M".
-        seed: of the random ties, nothing else.
+            "refuse": an error if the cut goes through them.
+            A name in ``PROFILES``: the count and ties of that published code, right or wrong.  The rule sees the
+            entries that are still kept, and the share of them that is left to remove.  It does not work with "N:M".
+        seed: the seed of random ties, and of nothing else.
 
     Returns:
         Bool tensors, True = kept, with the names, order, shapes and devices of ``scores``.
 
     Raises:
-        UsageError: NaN scores, wrong words or names, a ``mask`` that removes more than is asked, refused ties.
+        UsageError: scores are NaN, words or names are wrong, ``mask`` removes more than requested, or ties are refused.
 
     Examples:
         >>> import torch
@@ -153,7 +154,7 @@ def select(
 
 
 def selection(scores: Scores, sparsity: Sparsity, mask: Mask | None, rule: Rule) -> Selection:
-    """Return what ``select`` returns, and what the cut did.
+    """Return the mask of ``select`` with the description of its cut.
 
     Examples:
         >>> import torch
@@ -189,7 +190,7 @@ def complete(scores: Scores, mask: Mask | None) -> Mask:
     """Return ``mask`` in the order and on the devices of ``scores``, both checked; all True if it is None.
 
     Raises:
-        UsageError: scores that cannot be ordered, a mask of other names or shapes.
+        UsageError: scores cannot be ordered, or the mask has other names or shapes.
     """
     if not scores:
         raise UsageError("there are no scores to select by: the dict is empty. Which tensors are prunable?")

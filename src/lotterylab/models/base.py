@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """Abstract: what every model is, a frozen spec that builds a module and draws its initial state.
+    """``ModelSpec`` is the abstract base of models: a frozen spec that builds a module and draws its initial state.
 
-    Its fields say everything about it, so that a digest names it.
+    Its fields say everything about it, so that a digest can name it.
 
     Args:
         activation: a word of ``models.activations``.
@@ -32,12 +32,12 @@ class ModelSpec:
         classes: K, the number of logits.
 
     Raises:
-        UsageError: when a spec is made that cannot be built.
+        UsageError: a word is unknown, or the model cannot be built with these numbers.
 
     Examples:
         >>> from lotterylab.models import Mlp
         >>> spec = Mlp(activation="tanh", shape=(1, 8, 8), widths=(20,))
-        >>> {name: tuple(one.shape) for name, one in spec.initial(0, "init", "named").items()}
+        >>> {name: tuple(tensor.shape) for name, tensor in spec.initial(0, "init", "named").items()}
         {'fc.0.weight': (20, 64), 'fc.0.bias': (20,), 'fc.1.weight': (10, 20), 'fc.1.bias': (10,)}
     """
 
@@ -66,34 +66,34 @@ class ModelSpec:
 
     @property
     def shown_activation(self) -> str:
-        """What results are labelled with."""
+        """Return the activation as results are labelled with it."""
         return self.activation
 
     @property
     def smallest(self) -> int:
-        """The least height and width of an image."""
+        """Return the least height and width of an image."""
         return 1
 
     @property
     @final
     def pool_first_is_exact(self) -> bool:
-        """Whether max-pooling may come before the activation: where one follows the other, and that is monotone."""
+        """Return whether max-pooling may come before the activation: it follows it, and the activation is monotone."""
         return self.pools_after_activation and activation(self.activation).monotone
 
     @abstractmethod
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K).
+        """Return the module, (B, C, H, W) -> (B, K).
 
-        ``pool_first``: pool before the activation where ``pool_first_is_exact``, and not elsewhere: the same function
-        with a quarter of the activations to compute.
+        ``pool_first``: pool before the activation if ``pool_first_is_exact``.  The function is the same, with a quarter
+        of the activations to compute.
         """
 
     @final
     def initial(self, seed: int, purpose: str, draw: str) -> State:
-        """The initial state; see ``plan.nodes.Init`` for ``purpose`` and ``draw``.
+        """Return the initial state; see ``plan.nodes.Init`` for ``purpose`` and ``draw``.
 
-        "torch-global" draws as PyTorch's constructors do, whatever ``init`` says.  What no initialisation names
-        (embeddings, a user's own parameters) is as the constructor makes it, also from the seed.
+        "torch-global" draws as PyTorch's constructors do, for any ``init``.  Parameters outside Conv and Linear layers
+        (embeddings, a user's own) are as the constructor makes them, also from the seed.
         """
 
         def stream(name: str):

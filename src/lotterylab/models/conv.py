@@ -21,7 +21,7 @@ DEPTHS = (2, 4, 6)
 
 @dataclass(frozen=True, kw_only=True)
 class ConvN(ModelSpec):
-    """``depth`` convolutions 3x3, then linear 256, 256, K: Conv-2, Conv-4 and Conv-6.   [frankle2019lottery, fig. 2]
+    """``ConvN`` is ``depth`` convolutions 3x3, then linear 256, 256, K: Conv-2, 4, 6.   [frankle2019lottery, fig. 2]
 
     The channels are 64, 64, pool, 128, 128, pool, 256, 256, pool, up to ``depth``.  Each convolution and each hidden
     linear layer is followed by the activation.  For 3 x 32 x 32 images and 10 classes there are 4,301,642, 2,425,930
@@ -38,10 +38,10 @@ class ConvN(ModelSpec):
         dropout: rate in the hidden linear layers, after their activation (our choice of place); the paper's is 0.5.
 
     Raises:
-        UsageError: another depth, a word that is not known, or a size that does not fit.
+        UsageError: the depth or a word is not known, or a size does not fit.
 
     Examples:
-        >>> sum(one.numel() for one in ConvN(depth=6, width=0.125).build().parameters())
+        >>> sum(weight.numel() for weight in ConvN(depth=6, width=0.125).build().parameters())
         35986
     """
 
@@ -63,11 +63,11 @@ class ConvN(ModelSpec):
 
     @property
     def smallest(self) -> int:
-        """One pooling by 2 after every second convolution."""
+        """Return the least size for one pooling by 2 after every second convolution."""
         return 2 ** (self.depth // 2)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); ``pool_first`` as in ``ModelSpec.build``."""
+        """Return the module, (B, C, H, W) -> (B, K); ``pool_first`` as in ``ModelSpec.build``."""
         return _build(self, function(self.activation), pool_first and self.pool_first_is_exact)
 
 

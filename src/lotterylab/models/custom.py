@@ -1,4 +1,4 @@
-"""A user's own module becomes a model, by a reference to the function or class that makes it."""
+"""A user's own module as a model, by a reference to the function or class that makes it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FROM_THE_MODEL = ("shape", "classes", "activation")
 
 @dataclass(frozen=True, kw_only=True)
 class CustomModel(ModelSpec):
-    """The ``nn.Module`` that a user's function returns; ``custom`` makes one of these from a reference.
+    """A ``CustomModel`` is the ``nn.Module`` that a user's function returns; ``custom`` makes it from a reference.
 
     The function is called with ``options``.  It also gets ``shape`` (C, H, W), ``classes`` and ``activation`` (the
-    word; ``models.activations.function`` gives the function) where its signature takes them.
+    word; ``models.activations.function`` gives the function) if its signature takes them.
 
     Args:
         source: "package.module:function".
@@ -36,7 +36,7 @@ class CustomModel(ModelSpec):
         classes: K, the number of logits.
 
     Raises:
-        UsageError: a word that is not known, or a size that is not a positive number.
+        UsageError: a word is not known, or a size is not a positive number.
 
     Examples:
         >>> spec = custom("torch.nn:Flatten", shape=(1, 8, 8))
@@ -53,20 +53,20 @@ class CustomModel(ModelSpec):
 
     @property
     def takes_activation(self) -> bool:
-        """Whether the function builds with the activation that is asked for."""
+        """Return whether the function takes the requested activation."""
         return takes(find(self.source), "activation")
 
     @property
     def shown_activation(self) -> str:
-        """Of a function that takes none, nobody knows which it has."""
+        """Return the requested activation, or "its own" if the function does not take one."""
         return self.activation if self.takes_activation else "its own"
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """What the function returns.
+        """Return the module that the function makes.
 
         Raises:
-            UsageError: the file has changed since it was planned, the function fails, or what it returns is no module
-                or not whole.
+            UsageError: the file has changed since it was planned, the function fails, or its result is not a module or
+                has lazy parameters.
         """
         from torch import nn
         from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
@@ -86,11 +86,11 @@ class CustomModel(ModelSpec):
         return module
 
     def check(self) -> None:
-        """Build it once and look at two images through it, so that what is wrong is said before anything is trained.
+        """Build the module once and pass two images through it, so that faults are found before anything is trained.
 
         Raises:
-            UsageError: the logits are not (2, K), nothing can be pruned, or an ``activation`` that the function does
-                not take.
+            UsageError: the logits are not (2, K), nothing can be pruned, or the function does not take an
+                ``activation`` that was requested.
         """
         import torch
 
@@ -148,7 +148,7 @@ def custom(source: str, *, options: Mapping[str, Any] | None = None, **fields: A
         fields: the other fields of ``CustomModel``; ``shape`` is needed.
 
     Raises:
-        UsageError: the reference leads nowhere, or an option is not in the function's signature.
+        UsageError: the reference does not lead to a function, or an option is not in its signature.
 
     Examples:
         >>> custom("torch.nn:Flatten", options={"start_dim": 1}, shape=(1, 8, 8)).options

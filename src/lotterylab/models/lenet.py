@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LeNet300100(ModelSpec):
-    """linear 300 - act - linear 100 - act - linear.   [lecun1998gradient, sec. III; frankle2019lottery, fig. 2]
+    """LeNet-300-100 is linear 300 - act - linear 100 - act - linear.   [lecun1998gradient, sec. III]
 
-    For 1 x 28 x 28 images and 10 classes: 266,610 parameters, of which 266,200 weights (235,200 + 30,000 + 1,000).
-    Weights are drawn from Glorot's normal distribution, as the tickets' paper says; it is not truncated here.
+    It is the network of the tickets' paper [frankle2019lottery, fig. 2].  For 1 x 28 x 28 images and 10 classes it has
+    266,610 parameters, of which 266,200 are weights (235,200 + 30,000 + 1,000).  Weights are drawn from Glorot's normal
+    distribution, as in the tickets' paper; here it is not truncated.
 
     Args:
         activation: a word of ``models.activations``.
@@ -27,10 +28,10 @@ class LeNet300100(ModelSpec):
         width: factor of 300 and 100.
 
     Raises:
-        UsageError: a word that is not known, or a size that is not a positive number.
+        UsageError: a word is not known, or a size is not a positive number.
 
     Examples:
-        >>> sum(one.numel() for one in LeNet300100().build().parameters())
+        >>> sum(weight.numel() for weight in LeNet300100().build().parameters())
         266610
     """
 
@@ -43,5 +44,5 @@ class LeNet300100(ModelSpec):
         check_width(self.width)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); there is nothing to pool."""
+        """Return the module, (B, C, H, W) -> (B, K); there is nothing to pool."""
         return linear_layers(self, (scaled(300, self.width), scaled(100, self.width)))

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Mlp(ModelSpec):
-    """(linear - act) for each of ``widths``, then linear; without ``widths`` it is multinomial logistic regression.
+    """``Mlp`` is (linear - act) for each of ``widths``, then linear; with no ``widths`` it is logistic regression.
 
-    The image is taken as one vector of C H W numbers.  Parameters: the sum of (inputs + 1) * outputs over the layers.
+    The image is one vector of C H W numbers.  The layers have (inputs + 1) * outputs parameters each.
 
     Args:
         activation: a word of ``models.activations``.
@@ -26,13 +26,13 @@ class Mlp(ModelSpec):
         shape: (C, H, W) of one input.
         classes: K, the number of logits.
         widths: units of the hidden layers.
-        width: factor of all of them.
+        width: factor of all widths.
 
     Raises:
-        UsageError: a word that is not known, or a size that is not a positive number.
+        UsageError: a word is not known, or a size is not a positive number.
 
     Examples:
-        >>> sum(one.numel() for one in Mlp(shape=(1, 8, 8), widths=(20,)).build().parameters())  # 65 * 20 + 21 * 10
+        >>> sum(weight.numel() for weight in Mlp(shape=(1, 8, 8), widths=(20,)).build().parameters())  # 65 * 20 + 210
         1510
     """
 
@@ -47,7 +47,7 @@ class Mlp(ModelSpec):
         check_width(self.width)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); there is nothing to pool."""
+        """Return the module, (B, C, H, W) -> (B, K); there is nothing to pool."""
         return linear_layers(self, tuple(scaled(units, self.width) for units in self.widths))
 
 

@@ -1,4 +1,4 @@
-"""A model's name on the command line sets some fields of its spec."""
+"""Names of models on the command line; a name sets some fields of the spec."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lotterylab.models.base import ModelSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """A model as the command names it: ``named(**fields)`` gives the spec, of which the name has set some fields.
+    """A ``Named`` is a model by its name on the command line: ``named(**fields)`` returns the spec.
 
-    The spec is the same, with the same digest, as one that is written out: ``Vgg(depth=16, batch_norm=True)``.
+    The spec and its digest are those of a spec that is written out: ``Vgg(depth=16, batch_norm=True)``.
 
     Args:
         spec: the class; all fields that are not fixed have defaults.
-        fixed: what the name itself says.
-        note: what the list of models adds.
+        fixed: the fields that the name sets.
+        note: a note in the list of models.
 
     Examples:
         >>> from lotterylab.models import SPECS, ConvN
@@ -34,14 +34,14 @@ class Named:
 
     @property
     def free(self) -> tuple[str, ...]:
-        """The fields that may be given."""
+        """Return the fields that may be given."""
         return tuple(field.name for field in dataclasses.fields(self.spec) if field.name not in self.fixed)
 
     def __call__(self, **fields: Any) -> ModelSpec:
-        """The spec.
+        """Return the spec with these fields.
 
         Raises:
-            UsageError: for a field that the model does not have, with the nearest, or that its name has set.
+            UsageError: the model does not have a field, or its name has set it.
         """
         for name, value in fields.items():
             if name in self.fixed:

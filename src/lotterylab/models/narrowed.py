@@ -1,4 +1,4 @@
-"""A small dense network has about the same number of weights as a ticket, all from the start."""
+"""Small dense networks with about the same number of weights as a ticket, from the start."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ STEPS = 10_000  # widths are multiples of 1 / STEPS of the full width
 
 @dataclass(frozen=True, kw_only=True)
 class Narrowed:
-    """The model ``of`` with all layers narrowed by one factor, so that it has as many weights as a ticket keeps.
+    """``Narrowed`` is the model ``of`` with all layers narrowed by one factor, to the size of a ticket.
 
-    The control "small-dense".   [liu2019rethinking]  The width is the one whose count of prunable weights is nearest
-    (the wider of two that are as near); whole units are added or left out, so the count is rarely equal.  It is found
-    when the network is first built, because the count is the module's.
+    It is the control "small-dense".   [liu2019rethinking]  The width is chosen so that the number of prunable weights
+    is nearest to the ticket's (the wider of two equally near); layers have whole units, so the number is rarely equal.
+    The width is found when the network is first built, because the module has the count.
 
     Args:
         of: the spec of the whole model; it has a field "width" or "widths".
-        cuts: what each round of pruning cut to, in the words of ``Prune``: a sparsity or a ``Rate``.
-        scope: that of the cuts.
+        cuts: the target of each round of pruning, as in ``Prune``: a sparsity or a ``Rate``.
+        scope: the scope of the cuts.
 
     Raises:
         UsageError: the model has no width.
@@ -39,7 +39,7 @@ class Narrowed:
     Examples:
         >>> from lotterylab.models import Mlp
         >>> small = Narrowed(of=Mlp(shape=(1, 8, 8), widths=(30,)), cuts=(0.5,))
-        >>> small.left(), sum(one.numel() for one in small.build().parameters() if one.dim() == 2)
+        >>> small.left(), sum(weight.numel() for weight in small.build().parameters() if weight.dim() == 2)
         (1110, 1110)
     """
 
@@ -58,35 +58,35 @@ class Narrowed:
 
     @property
     def activation(self) -> str:
-        """As ``of``."""
+        """Return that of ``of``."""
         return self.of.activation
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """As ``of``."""
+        """Return that of ``of``."""
         return self.of.shape
 
     @property
     def classes(self) -> int:
-        """As ``of``."""
+        """Return that of ``of``."""
         return self.of.classes
 
     @property
     def pool_first_is_exact(self) -> bool:
-        """As ``of``."""
+        """Return that of ``of``."""
         return self.of.pool_first_is_exact
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The small module."""
+        """Return the small module."""
         return self.small.build(pool_first=pool_first)
 
     def initial(self, seed: int, purpose: str, draw: str) -> State:
-        """The small network's own initial state: nothing of the large one's is in it."""
+        """Return the small network's own initial state, which shares nothing with the large network's."""
         return self.small.initial(seed, purpose, draw)
 
     @cached_property
     def small(self) -> ModelSpec:
-        """The model at the width that was found."""
+        """Return the model at the width that was found."""
         wanted = self.left()
         low, high = 1, STEPS
         while high - low > 1:
@@ -96,7 +96,7 @@ class Narrowed:
         return min(candidates, key=lambda spec: abs(_count(spec) - wanted))
 
     def left(self) -> int:
-        """How many weights of ``of`` are left after the cuts; counting alone, since which they are plays no part."""
+        """Return the number of weights of ``of`` that are left after the cuts."""
         import torch
 
         from lotterylab.masks.select import select

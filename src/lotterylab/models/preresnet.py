@@ -18,19 +18,19 @@ CHANNELS = (16, 32, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class PreResNet(ModelSpec):
-    """A pre-activation residual network: blocks x + conv(act(norm(conv(act(norm(x)))))).   [he2016identity, fig. 1b]
+    """``PreResNet`` has pre-activation blocks x + conv(act(norm(conv(act(norm(x)))))).   [he2016identity, fig. 1b]
 
     Three stages of 16, 32 and 64 channels, then norm, act, mean, linear.  Convolutions have no bias.  With
     ``bottleneck`` a block has three convolutions (1x1, 3x3, 1x1), the last with four times the channels.  As in the
-    paper's appendix, the first block's activation comes before the paths part, and so does that of a block whose shape
-    changes.  Its ``shortcut`` is
+    paper's appendix, the activation of the first block, and of a block whose shape changes, comes before the paths
+    split.  The ``shortcut`` of a block whose shape changes is
 
     - "projection": a convolution 1x1 without a norm, the paper's for bottlenecks, and our default.
     - "padding": no parameters; with blocks of two, the paper's.
 
     For 3 x 32 x 32 images and 10 classes: PreResNet-20 has 272,282 parameters (269,722 with padding), PreResNet-164
-    with bottlenecks 1,703,258, the paper's 1.7M.  Early-Bird tickets use PreResNet-101 with bottlenecks.  he-normal is
-    by fan_in.
+    with bottlenecks 1,703,258, the paper's 1.7M.  Early-Bird tickets use PreResNet-101 with bottlenecks.  he-normal
+    uses fan_in.
 
     Args:
         activation: a word of ``models.activations``.
@@ -40,13 +40,13 @@ class PreResNet(ModelSpec):
         depth: 6n + 2, or 9n + 2 with bottlenecks.
         bottleneck: whether blocks have three convolutions.
         width: factor of all channels.
-        shortcut: what passes a block whose shape changes, "projection" or "padding".
+        shortcut: the path around a block whose shape changes, "projection" or "padding".
 
     Raises:
-        UsageError: another depth, a word that is not known, or a size that is not a positive number.
+        UsageError: the depth or a word is not known, or a size is not a positive number.
 
     Examples:
-        >>> sum(one.numel() for one in PreResNet(depth=20).build().parameters())
+        >>> sum(weight.numel() for weight in PreResNet(depth=20).build().parameters())
         272282
     """
 
@@ -72,7 +72,7 @@ class PreResNet(ModelSpec):
         check_shortcut(self.shortcut)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
+        """Return the module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
         return _build(self)
 
 

@@ -19,8 +19,7 @@ IMAGENET_CHANNELS = (64, 128, 256, 512)
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet(ModelSpec):
-    """A residual network of ``depth`` 6n + 2: conv 3x3, three stages of n blocks, mean, linear.   [he2016deep, sec.
-    4.2]
+    """``ResNet`` is conv 3x3, three stages of n residual blocks, mean, linear; 6n + 2 layers.   [he2016deep, sec. 4.2]
 
     The stages have 16, 32 and 64 channels.  A block is act(x + norm(conv(act(norm(conv(x)))))), with convolutions 3x3
     without bias.  The first block of the second and of the third stage has stride 2 and twice the channels; there the
@@ -31,8 +30,8 @@ class ResNet(ModelSpec):
     - "padding" (option A, the paper's own on CIFAR): every second pixel, and zeros for the new channels; no parameters.
       ResNet-20: 269,722, the paper's 0.27M.
 
-    What [frankle2019lottery] and [frankle2019stabilizing] call ResNet-18 is ResNet-20.  They count 274K; with the 1,568
-    running statistics of its norms, ours with projections has 274,042 numbers.  he-normal is by fan_in.
+    The ResNet-18 of [frankle2019lottery] and [frankle2019stabilizing] is this ResNet-20.  They count 274K; with the
+    1,568 running statistics of its norms, ours with projections has 274,042 numbers.  he-normal uses fan_in.
 
     Args:
         activation: a word of ``models.activations``.
@@ -41,13 +40,13 @@ class ResNet(ModelSpec):
         classes: K, the number of logits.
         depth: 6n + 2.
         width: factor of all channels; GraSP's ResNet-32 has 32, 64 and 128, which is 2.
-        shortcut: what passes a block whose shape changes, "projection" or "padding".
+        shortcut: the path around a block whose shape changes, "projection" or "padding".
 
     Raises:
-        UsageError: another depth, a word that is not known, or a size that is not a positive number.
+        UsageError: the depth or a word is not known, or a size is not a positive number.
 
     Examples:
-        >>> sum(one.numel() for one in ResNet(depth=20).build().parameters())
+        >>> sum(weight.numel() for weight in ResNet(depth=20).build().parameters())
         272474
     """
 
@@ -67,20 +66,20 @@ class ResNet(ModelSpec):
         check_shortcut(self.shortcut)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
+        """Return the module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
         blocks = (self.depth - 2) // 6
         return _build(self, tuple((scaled(c, self.width), blocks) for c in CIFAR_CHANNELS), self.shortcut)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNetResNet18(ModelSpec):
-    """A residual network of 18 layers for small images: four stages of two blocks.   [he2016deep, table 1]
+    """``ImageNetResNet18`` is a residual network of 18 layers for small images, in four stages.   [he2016deep, table 1]
 
-    The stages have 64, 128, 256 and 512 channels.  Differs from the paper: one convolution 3x3 of stride 1 in place of
-    the first 7x7 and max-pooling.
+    The stages have two blocks each, and 64, 128, 256 and 512 channels.  Differs from the paper: one convolution 3x3 of
+    stride 1 in place of the first 7x7 and max-pooling.
 
-    Shortcuts are projections.  For 3 x 32 x 32 images and 10 classes: 11,173,962 parameters.  This is not what the
-    lottery-ticket papers call ResNet-18: that is ``ResNet(depth=20)``, 41 times smaller.  he-normal is by fan_in.
+    Shortcuts are projections.  For 3 x 32 x 32 images and 10 classes: 11,173,962 parameters.  The ResNet-18 of
+    the lottery-ticket papers is another network, ``ResNet(depth=20)``, 41 times smaller.  he-normal uses fan_in.
 
     Args:
         activation: a word of ``models.activations``.
@@ -90,10 +89,10 @@ class ImageNetResNet18(ModelSpec):
         width: factor of all channels.
 
     Raises:
-        UsageError: a word that is not known, or a size that is not a positive number.
+        UsageError: a word is not known, or a size is not a positive number.
 
     Examples:
-        >>> len([one for one in ImageNetResNet18(width=0.1).build().parameters() if one.dim() == 4])
+        >>> len([weight for weight in ImageNetResNet18(width=0.1).build().parameters() if weight.dim() == 4])
         20
     """
 
@@ -108,7 +107,7 @@ class ImageNetResNet18(ModelSpec):
         check_width(self.width)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
+        """Return the module, (B, C, H, W) -> (B, K); nothing is pooled after an activation."""
         return _build(self, tuple((scaled(c, self.width), 2) for c in IMAGENET_CHANNELS), "projection")
 
 

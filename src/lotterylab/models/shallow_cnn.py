@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ShallowCnn(ModelSpec):
-    """conv 3x3 - act - maxpool 2 - conv 3x3 - act - maxpool 2 - linear - act - linear.
+    """``ShallowCnn`` is conv 3x3 - act - maxpool 2 - conv 3x3 - act - maxpool 2 - linear - act - linear.
 
-    The activation study's network.  For 3 x 32 x 32 inputs, 10 classes and the default widths: 545,098 parameters, of
-    which 544,864 weights.
+    It is the activation study's network.  For 3 x 32 x 32 inputs, 10 classes and the default widths it has 545,098
+    parameters, of which 544,864 are weights.
 
     Args:
         activation: a word of ``models.activations``.
@@ -29,7 +29,7 @@ class ShallowCnn(ModelSpec):
         widths: channels of the two convolutions, units of the hidden layer.
 
     Raises:
-        UsageError: a word that is not known, or a size that does not fit.
+        UsageError: a word is not known, or a size does not fit.
 
     Examples:
         >>> ShallowCnn().parameters
@@ -52,12 +52,12 @@ class ShallowCnn(ModelSpec):
 
     @property
     def smallest(self) -> int:
-        """Two poolings by 2."""
+        """Return the least size for two poolings by 2."""
         return 4
 
     @property
     def parameters(self) -> int:
-        """How many parameters there are, biases included."""
+        """Return the number of parameters, biases included."""
         (channels, height, width), (first, second, hidden) = self.shape, self.widths
         flat = second * (height // 4) * (width // 4)
         return sum(
@@ -66,7 +66,7 @@ class ShallowCnn(ModelSpec):
         )
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); ``pool_first`` as in ``ModelSpec.build``."""
+        """Return the module, (B, C, H, W) -> (B, K); ``pool_first`` as in ``ModelSpec.build``."""
         return _build(self, function(self.activation), pool_first and self.pool_first_is_exact)
 
 

@@ -21,16 +21,16 @@ BLOCKS = {11: (1, 1, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 @dataclass(frozen=True, kw_only=True)
 class Vgg(ModelSpec):
-    """Five blocks of convolutions 3x3, each with a pooling by 2 behind it, then one linear layer.   [simonyan2015very]
+    """``Vgg`` is five blocks of convolutions 3x3, each followed by a pooling by 2, then linear.   [simonyan2015very]
 
-    Differs from the paper, as pruning papers on CIFAR do: the mean over the pixels that are left (one, for 32 x 32
-    images) and one linear layer, 512 -> K, stand in place of its three; ``batch_norm`` normalises before each
+    Differs from the paper, as pruning papers on CIFAR do: the mean over the remaining pixels (one, for 32 x 32 images)
+    and one linear layer, 512 -> K, replace its three; ``batch_norm`` normalises before each
     activation, and its convolutions have no bias, which a norm would take out again.
 
-    A pooling is left out where height or width has come down to one pixel, so that 28 x 28 and 8 x 8 images work.
+    A pooling is left out once height or width is one pixel, so that 28 x 28 and 8 x 8 images work.
 
     For 3 x 32 x 32 images and 10 classes, with batch norm: 9,228,362, 14,724,042 and 20,035,018 parameters; without:
-    9,225,610, 14,719,818 and 20,029,514.  he-normal is by fan_in.
+    9,225,610, 14,719,818 and 20,029,514.  he-normal uses fan_in.
 
     Args:
         activation: a word of ``models.activations``.
@@ -42,10 +42,10 @@ class Vgg(ModelSpec):
         width: factor of all channels.
 
     Raises:
-        UsageError: another depth, a word that is not known, or a size that does not fit.
+        UsageError: the depth or a word is not known, or a size does not fit.
 
     Examples:
-        >>> len([one for one in Vgg(depth=16, width=0.1).build().parameters() if one.dim() == 4])
+        >>> len([weight for weight in Vgg(depth=16, width=0.1).build().parameters() if weight.dim() == 4])
         13
     """
 
@@ -65,7 +65,7 @@ class Vgg(ModelSpec):
         check_width(self.width)
 
     def build(self, *, pool_first: bool = False) -> nn.Module:
-        """The module, (B, C, H, W) -> (B, K); ``pool_first`` as in ``ModelSpec.build``."""
+        """Return the module, (B, C, H, W) -> (B, K); ``pool_first`` as in ``ModelSpec.build``."""
         return _build(self, function(self.activation), pool_first and self.pool_first_is_exact)
 
 

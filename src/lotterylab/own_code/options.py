@@ -1,4 +1,4 @@
-"""An option: what it is called, what it takes, and what it is if it is not given.
+"""An option: its name, its type and limits, and its default.
 
 ``Option`` is the one class for the options of a command, of a study and of a user's function.
 """
@@ -19,7 +19,7 @@ MOST_NAMED = 8  # choices that a help text lists
 
 @dataclass(frozen=True)
 class Default:
-    """A default that depends on the other options: ``of(options)``; ``words`` say it in a help text."""
+    """A ``Default`` depends on the other options: ``of(options)``; ``words`` describe it in a help text."""
 
     of: Callable[[Any], Any]
     words: str
@@ -27,17 +27,17 @@ class Default:
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """An ``Option`` is a parameter that a user can set, whatever it belongs to.
+    """An ``Option`` is a parameter that a user can set, of a command, a study, a model or data.
 
     ``name``: with a dot for the options of a model or of data ("model.width").  ``type``: int, float, bool, str, Path,
-    words (Literal), tuples of these, or these or None.  ``required``: it has no ``default``.
+    words (Literal), tuples of these, or these or None.  ``required``: whether it has no ``default``.
 
-    ``sizes``: its value by size, where the study comes in sizes.  ``least``, ``most``: limits of a number; without
+    ``sizes``: its value by size, for a study in sizes.  ``least``, ``most``: limits of a number; without
     ``least`` a number has to be above 0.  ``choices``: the names that it takes.  ``check``: raises a ``UsageError`` for
-    a value that is none.  ``own``: from a value to the options that what it names has of its own.
+    a wrong value.  ``own``: from a value, such as a model's name, to the options of the thing that it names.
 
-    ``shown``: what stands for the value in a help text.  ``positional``: it has no flag.  ``hidden``: it has no place
-    on a command line or in a file.  ``note``: how a note on the size begins, of the option that names the size.
+    ``shown``: the word for the value in a help text.  ``positional``: it has no flag.  ``hidden``: it has no place on a
+    command line or in a file.  ``note``: the name of a size in a sentence, for the option that names the size.
     """
 
     name: str
@@ -58,51 +58,53 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """ "--dense-epochs"."""
+        """Return its flag, "--dense-epochs"."""
         return "--" + self.name.replace("_", "-")
 
     @property
     def off(self) -> str:
-        """ "--no-flip", "--model.no-batch-norm"."""
+        """Return the flag that turns it off, "--no-flip", "--model.no-batch-norm"."""
         before, dot, last = self.flag.removeprefix("--").rpartition(".")
         return f"--{before}{dot}no-{last}"
 
     @property
     def switch(self) -> bool:
-        """Whether its flag stands alone, without a value."""
+        """Return whether its flag stands alone, without a value."""
         return self.type is bool
 
     @property
     def paired(self) -> bool:
-        """Whether there is a flag that turns it off, too: for options of a model or of data."""
+        """Return whether it also has a flag that turns it off, as switches of a model or of data have."""
         return self.switch and "." in self.name
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """All its flags."""
+        """Return all its flags."""
         return (self.flag, self.off) if self.paired else (self.flag,)
 
     @property
     def called(self) -> str:
-        """What an error on a command line calls it."""
+        """Return its name in an error on a command line."""
         return (self.shown or self.name.upper()) if self.positional else self.flag
 
     @property
     def many(self) -> int | str | None:
-        """How many words it takes: a number, "*" for any, None for one."""
+        """Return the number of words that it takes: a number, "*" for any number, None for one."""
         parts = get_args(self.type) if get_origin(self.type) is tuple else tuple_in(self.type)
         return None if not parts else "*" if Ellipsis in parts else len(parts)
 
     def default_for(self, options: Any) -> Any:
-        """The default, given the other options."""
+        """Return the default, given the other options."""
         return self.default.of(options) if isinstance(self.default, Default) else self.default
 
     @property
     def text(self) -> str:
-        """Its help: what it is, which names it takes, and its default."""
+        """Return its help: a sentence, the names that it takes, and its default."""
         more = []
         if 0 < len(self.choices) <= MOST_NAMED and get_origin(self.type) is not Literal:
-            more.append(f"of {', '.join(self.choices)}")
+            more.append(
+                f"one of {', '.join(self.choices)}" if self.many is None else f"some of {', '.join(self.choices)}"
+            )
         if self.sizes:
             more.append(f"default {', '.join(f'{size} {_spelled(value)}' for size, value in self.sizes.items())}")
         elif isinstance(self.default, Default):
@@ -114,7 +116,7 @@ class Option:
 
     @property
     def metavar(self) -> str:
-        """What stands for its value: "N", "X", "ACTIVATION"."""
+        """Return the word for its value in a help text: "N", "X", "ACTIVATION"."""
         if self.shown:
             return self.shown
         if get_origin(self.type) is Literal:
@@ -124,10 +126,10 @@ class Option:
         return {int: "N", float: "X", bool: "{True,False}", Path: "PATH"}.get(_leaf(self.type), "WORD")
 
     def read(self, words: list[str]) -> Any:
-        """The value that words of a command line mean.
+        """Return the value of words of a command line.
 
         Raises:
-            UsageError: a word is no value of the option's type.
+            UsageError: a word is not a value of the option's type.
         """
         try:
             return read(words, self.type)
@@ -155,10 +157,10 @@ class Option:
             ) from None
 
     def checked(self, value: Any) -> Any:
-        """``value`` in the option's type and within its limits; nothing twice, and no empty list.
+        """Return ``value`` in the option's type.
 
         Raises:
-            UsageError: names the option, what was found and what to give.
+            UsageError: the value has another type, is outside its limits, is an empty list, or has an item twice.
         """
         value = self.fitted(value)
         items = value if isinstance(value, tuple) else () if value is None else (value,)
@@ -186,7 +188,7 @@ class Option:
 
 
 def _leaf(kind: Any) -> Any:
-    """The type of one word: int of ``tuple[int, ...] | None``."""
+    """Return the type of one word: int for ``tuple[int, ...] | None``."""
     inside = [part for part in get_args(kind) if part not in (NoneType, Ellipsis)]
     return _leaf(inside[0]) if inside else kind
 

@@ -18,7 +18,7 @@ from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.formats.text import shown
 from lotterylab.own_code.signatures import options_of, takes_any
 
-MOST_LETTERS = 1000  # of an error's message
+MOST_LETTERS = 1000  # letters of an error's message
 REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -26,18 +26,18 @@ def find(reference: str) -> Callable[..., Any]:
     """Return the function or class that "package.module:name" names.
 
     Raises:
-        UsageError: as ``value`` does, and for an object that cannot be called.
+        UsageError: ``value`` raises it, or the object cannot be called.
 
     Examples:
         >>> find("os.path:basename")("folder/file")
         'file'
     """
-    found = value(reference)
-    if not callable(found):
+    function = value(reference)
+    if not callable(function):
         raise UsageError(
-            f"'{reference}' is a {type(found).__name__}, which cannot be called. Name a function or class."
+            f"'{reference}' is a {type(function).__name__}, which cannot be called. Name a function or class."
         )
-    return found
+    return function
 
 
 def value(reference: str, like: Callable[[Any], bool] = callable) -> Any:
@@ -56,7 +56,7 @@ def value(reference: str, like: Callable[[Any], bool] = callable) -> Any:
     try:
         return reduce(getattr, name.split("."), module)
     except AttributeError:
-        known = [one for one, thing in vars(module).items() if like(thing) and not one.startswith("_")]
+        known = [word for word, thing in vars(module).items() if like(thing) and not word.startswith("_")]
         raise UsageError(
             f"'{reference}': {module_name} has no '{name}'.{suggestion(name, known)} It has: "
             f"{', '.join(sorted(known)) or 'nothing of that kind'}."
@@ -77,24 +77,24 @@ def check_unchanged(reference: str, code: str) -> None:
     Raises:
         UsageError: the hashes differ.
     """
-    found = code_hash(reference)
-    if found != code:
+    current = code_hash(reference)
+    if current != code:
         raise UsageError(
-            f"'{reference}' was planned with the code {code[:12]}, and its file now has {found[:12]}. Plan it again, "
+            f"'{reference}' was planned with the code {code[:12]}, and its file now has {current[:12]}. Plan it again, "
             "or bring the file back."
         )
 
 
 @cache
-def _hash_of_source(found: Callable[..., Any], reference: str) -> str:
-    written = inspect.unwrap(found)
+def _hash_of_source(function: Callable[..., Any], reference: str) -> str:
+    written = inspect.unwrap(function)
     try:
         path = inspect.getsourcefile(written)
     except TypeError:  # the function was made by a call, or in C
         path = None
     if path is None or not os.path.isfile(path):
         raise UsageError(
-            f"'{reference}' has no source file to hash (a {type(found).__name__}). Name a function or class that is "
+            f"'{reference}' has no source file to hash (a {type(function).__name__}). Name a function or class that is "
             "written in a file, with def or class."
         )
     with open(path, "rb") as file:
@@ -121,8 +121,8 @@ def _import(module_name: str, reference: str) -> Any:
 def _beside(package: str) -> list[str]:
     """Return the names of the modules in the package, or in the current folder without one."""
     if not package:
-        return [one.name for one in pkgutil.iter_modules([os.getcwd()])]
-    return [one.name for one in pkgutil.iter_modules(getattr(sys.modules[package], "__path__", []))]
+        return [module.name for module in pkgutil.iter_modules([os.getcwd()])]
+    return [module.name for module in pkgutil.iter_modules(getattr(sys.modules[package], "__path__", []))]
 
 
 def described(error: BaseException) -> str:
@@ -172,12 +172,12 @@ def check_options(reference: str, given: dict[str, Any], skip: tuple[str, ...] =
     """
     function = find(reference)
     options = {option.name: option for option in options_of(function, skip)}
-    for name, found in given.items():
+    for name, item in given.items():
         if name in skip:
-            raise UsageError(f"{name}={found!r} was given for '{reference}', which gets its {name} from the model.")
+            raise UsageError(f"{name}={item!r} was given for '{reference}', which gets its {name} from the model.")
         if name not in options and not takes_any(function):
             if not options:
-                raise UsageError(f"{name}={found!r} was given, but '{reference}' has no options.")
+                raise UsageError(f"{name}={item!r} was given, but '{reference}' has no options.")
             raise unknown(f"option of '{reference}'", name, options)
     missing = [name for name, option in options.items() if option.required and name not in given]
     if missing:

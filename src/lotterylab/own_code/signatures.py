@@ -32,8 +32,8 @@ def options_of(function: Callable[..., Any], skip: Collection[str] = ()) -> tupl
         kind = _type_of(parameter, function)
         if kind is not None and parameter.kind is not parameter.POSITIONAL_ONLY:
             default = None if required else parameter.default
-            said = help_of.get(name, "").replace("``", "")
-            options.append(Option(name=name, type=kind, required=required, default=default, help=said))
+            text = help_of.get(name, "").replace("``", "")
+            options.append(Option(name=name, type=kind, required=required, default=default, help=text))
         elif required:
             raise UsageError(
                 f"the parameter '{name}' of {_name(function)} has no default and "
@@ -72,7 +72,7 @@ def _type_of(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
     if annotation is parameter.empty:
         default = parameter.default
         if isinstance(default, tuple) and default:
-            annotation = tuple[tuple(type(one) for one in default)]
+            annotation = tuple[tuple(type(item) for item in default)]
             if len(set(get_args(annotation))) == 1:
                 annotation = tuple[type(default[0]), ...]
         else:
@@ -104,29 +104,29 @@ def _evaluated(name: str, annotation: str, function: Callable[..., Any]) -> Any:
 
 
 def _help_of(function: Callable[..., Any]) -> dict[str, str]:
-    """Return help texts by parameter name; those of a class include its base classes'."""
+    """Return help texts by parameter name; a class includes the texts of its base classes."""
     documented = reversed(function.__mro__) if isinstance(function, type) else (function,)
-    found: dict[str, str] = {}
-    for one in documented:
-        found |= _help_by_name(inspect.cleandoc(one.__doc__ or ""))
-    return found
+    texts: dict[str, str] = {}
+    for documented_object in documented:
+        texts |= _help_by_name(inspect.cleandoc(documented_object.__doc__ or ""))
+    return texts
 
 
 def _help_by_name(text: str) -> dict[str, str]:
     """Return the text after "name:" at the start of a line, with the following lines that are indented further."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     current, depth = "", 0
     for line in text.splitlines():
         words, indent = line.strip(), len(line) - len(line.lstrip())
         begins = re.match(r"(?:[-*] )?`{0,2}(\w+)`{0,2}(?: ?\([^)]*\))?: +(\S.*)", words)
         if current and words and indent > depth:
-            found[current] += f" {words}"
+            texts[current] += f" {words}"
         elif begins:
             current, depth = begins[1], indent
-            found[current] = re.split(r"\s+``\w+``: ", begins[2])[0]  # another name may follow in the line
+            texts[current] = re.split(r"\s+``\w+``: ", begins[2])[0]  # another name may follow in the line
         else:
             current = ""
-    return found
+    return texts
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -1,4 +1,4 @@
-"""Values and types: whether a value is one of a type, and what a word of a command line means."""
+"""Values and types: fitting a value to a type, and reading words of a command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIMPLE = (int, float, bool, str)
 
 
 def fit(value: Any, kind: Any) -> Any:
-    """``value`` as one of the type ``kind``; a ``ValueError`` where it is none."""
+    """Return ``value`` in the type ``kind``; raise ``ValueError`` if it has another type."""
     if kind is Any:
         return value
     if kind is float and isinstance(value, Real) and not isinstance(value, bool):
@@ -45,7 +45,7 @@ def fit(value: Any, kind: Any) -> Any:
 
 
 def in_words(kind: Any) -> str:
-    """What an option of the type takes, in words."""
+    """Return the values of the type in words, such as "a whole number"."""
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(in_words(part) for part in get_args(kind) if part is not NoneType)
     if get_origin(kind) is Literal:
@@ -56,7 +56,7 @@ def in_words(kind: Any) -> str:
 
 
 def read(words: list[str], kind: Any) -> Any:
-    """Words as a value of the type; a ``ValueError`` with the word that is none."""
+    """Return words as a value of the type; raise ``ValueError`` with the word that is not a value."""
     if get_origin(kind) in (Union, UnionType):
         if NoneType in get_args(kind) and words == ["None"]:
             return None
@@ -87,7 +87,7 @@ def read(words: list[str], kind: Any) -> Any:
 
 
 def tuple_in(kind: Any) -> tuple[Any, ...]:
-    """The parts of a tuple behind ``| None``; a tuple of anything is one of texts."""
+    """Return the parts of a tuple, also in ``tuple | None``; a bare ``tuple`` is a tuple of texts."""
     if kind is tuple:
         return (str, Ellipsis)
     inside = [part for part in get_args(kind) if get_origin(part) is tuple]

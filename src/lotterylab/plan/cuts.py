@@ -72,7 +72,7 @@ class Prune(Node):
 
     @property
     def rule(self) -> Rule:
-        """How its scores become a mask; ``UsageError`` for words that there are not."""
+        """Return the rule from its scores to a mask; raise ``UsageError`` for an unknown word."""
         return Rule(**{field.name: getattr(self, field.name) for field in fields(Rule)})
 
 

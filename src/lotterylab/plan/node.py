@@ -33,7 +33,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Node:
-    """Abstract: a value of a plan, whose name is its digest; two nodes are equal when their digests are.
+    """``Node`` is the abstract base of a plan's values; its name is its digest, and equal digests mean equal nodes.
 
     ``version`` is raised when a kind of node gives other results for the same fields.
 

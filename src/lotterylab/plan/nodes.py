@@ -210,7 +210,7 @@ class At(Node):
 
     @property
     def begins(self) -> bool:
-        """Whether it is where the run begins, so that nothing has to be trained for it."""
+        """Return whether it is the beginning of the run, so that nothing has to be trained for it."""
         return self.point == "start" or self.point == self.run.first_step
 
 

@@ -18,8 +18,8 @@ class Row:
     """One line of a plan's table.
 
     Args:
-        labels: what the row is (arm, method, sparsity, seed ...).
-        nodes: where its numbers come from, by part ("train", "prune", "distances" ...); the metric ``x`` of part ``p``
+        labels: the labels of the row (arm, method, sparsity, seed ...).
+        nodes: the nodes of its numbers, by part ("train", "prune", "distances" ...); the metric ``x`` of part ``p``
             is read as ``p.x``.
 
     Examples:
@@ -35,10 +35,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What was expected before anything ran.
+    """A ``Prediction`` is an expectation from before anything ran.
 
     Args:
-        key: that of the verdict which answers it.
+        key: the key of the verdict that answers it.
         claim: the sentence that is predicted.
         expected: what the verdict should say.
 
@@ -54,14 +54,14 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A question, the rows that answer it, and what was predicted.
+    """A ``Plan`` is a question, the rows that answer it, and the predictions.
 
     Args:
-        name: of the study, which gives it and the question to a plan that it builds.
+        name: the name of the study, which gives name and question to its plan.
         title: the line above its table.
-        question: what the rows answer.
+        question: the question that the rows answer.
         rows: the table.
-        predictions: what was expected before anything ran.
+        predictions: the expectations from before anything ran.
         notes: plain sentences that belong in every title and report (a subset, a reduction).
 
     Examples:
@@ -79,6 +79,6 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def targets(self) -> Iterator[Node]:
-        """All nodes of all rows, in order."""
+        """Yield all nodes of all rows, in order."""
         for row in self.rows:
             yield from row.nodes.values()

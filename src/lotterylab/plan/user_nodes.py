@@ -20,29 +20,29 @@ class UserTrain(Train):
 
     @property
     def data_order(self) -> str:
-        """What the function is told of the order: the seed."""
+        """Return the digest of the seed, which is all that the function gets of the order."""
         return digest(self.order_seed)[:16]
 
     @property
     def steps_per_epoch(self) -> int:
-        """The function counts no epochs: all its steps are one."""
+        """Return the number of all steps: the function does not count epochs, so the run is one."""
         return self.total_steps
 
     @property
     def total_steps(self) -> int:
-        """T, as it was asked for."""
+        """Return T, as requested."""
         return self.recipe.steps
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Promises(Node):
-    """Whether a user's function keeps its word.  Value: none; metrics say it.
+    """``Promises`` checks that a user's functions are reproducible; it has metrics and no value.
 
     "repeats": two calls of the first ``steps`` from the same state with the same seed give the same bits.  "goes_on": a
-    call that is stopped in between and another that goes on give those of one call; in the first steps, and where
-    ``rewound`` names a step of the run, from there to the end.  "init_repeats": the initial weights of one seed are
-    the same twice.  "init_varies": those of another seed differ.  "order_varies": another seed gives other bits.
-    "eval_repeats": two judgements of one network give the same numbers.
+    call that is stopped and another that goes on give the bits of one call, in the first steps and, if ``rewound`` is a
+    step of the run, from there to the end.  "init_repeats": one seed gives the same initial weights twice.
+    "init_varies": another seed gives other initial weights.  "order_varies": another seed gives other bits.
+    "eval_repeats": two evaluations of one network give the same numbers.
     """
 
     version: ClassVar[int] = 3

@@ -45,7 +45,7 @@ class Options(AnyModel, AnyData):
 
     preset: Literal["full", "small"] = sizes(
         "full",
-        note="{} preset",
+        note="preset {}",
         small="minutes on a laptop; what it leaves out is printed",
         full="the study's own numbers",
     )
