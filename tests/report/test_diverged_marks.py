@@ -9,8 +9,7 @@ from lotterylab.engine.results import Result
 from lotterylab.reading.charts import Entry, NumberTable
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.report.anchors import arm_links, run_links
-from lotterylab.report.arms import Arms
+from lotterylab.report.anchors import run_links
 from lotterylab.report.differences import lines
 from lotterylab.report.sections.tables import in_markdown
 from some_results import row
@@ -52,12 +51,9 @@ def test_a_table_without_a_diverged_run_is_as_it_was():
 
 def test_links_to_runs_mark_the_seed():
     for lost, marked in ((1, True), (None, False)):
-        results = rows(lost)
-        arms = Arms(Rows(results))
-        (arm,) = arms.where()
-        for text in (run_links(Rows(results)), arm_links(arms, arm, (0, 1, 2))):
-            assert (">1 *</a>" in text) is marked is ("(* diverged)" in text)
-            assert ">0</a>" in text
+        text = run_links(Rows(rows(lost)))
+        assert (">1 *</a>" in text) is marked is ("(* diverged)" in text)
+        assert ">0</a>" in text
 
 
 def record(**metrics: Any) -> Record:

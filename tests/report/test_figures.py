@@ -11,25 +11,23 @@ import matplotlib
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from lotterylab.reading.charts import RateChart
 from lotterylab.reading.differences import adjusted, found_by
+from lotterylab.reading.published import beside
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import plain
-from lotterylab.report import (
-    figure_draw,
-    figures_contrasts,
-    figures_curves,
-    figures_ladder,
-    figures_rates,
-    figures_targets,
-)
-from lotterylab.report.arms import Arm, Arms
+from lotterylab.report import figure_draw
 from lotterylab.report.figure_parts import fit
 from lotterylab.report.figure_style import METHODS, RC, line
+from lotterylab.report.figures_curves import middle
 from lotterylab.report.grid import Grid, Level, Look, Panel, Series, stacked
+from lotterylab.report.grid import beside as beside_each_other
+from lotterylab.report.sections.figures import drawn
 from lotterylab.report.tidy import Trial, trials
-from lotterylab.studies.activations_comparisons import AGAINST_CONTROLS
+from lotterylab.studies.activations_charts import CHARTS
+from lotterylab.studies.activations_comparisons import COMPARISONS
 from lotterylab.studies.published import published_values
-from some_results import row as made_row
+from some_sources import grid_of, some_sources
 from some_study import some_results, some_study
 
 LOOK = Look(colour="#0072B2", marker="o")
@@ -46,23 +44,14 @@ def some_grids() -> dict[str, Grid]:
     protocols = ("as-published", "corrected", "ladder")
     study = some_study("cifar10", activations=("relu", "sigmoid"), protocols=protocols, sparsities=(0.5, 0.8, 0.9))
     results = some_results(study)
-    arms = Arms(Rows(results))
-    published = published_values()
-    rungs = figures_ladder.rungs(arms.labels("protocol"))
-    grids = (
-        figures_targets.accuracy(arms, "as-published", published, 10),
-        figures_targets.accuracy(arms, "corrected", (), 10),
-        figures_targets.reached(arms, "corrected", ()),
-        figures_targets.stability(arms, "as-published", published),
-        *figures_targets.masked(arms, "corrected"),
-        figures_curves.curves(arms, "as-published", published, figures_curves.drops_of(results, "as-published")),
-        figures_ladder.accuracy(arms, rungs, 10),
-        figures_ladder.reached(arms, rungs),
-        figures_rates.rates(trials(results), 10),
-        figures_rates.probes(arms, 10),
-        figures_contrasts.contrasts(adjusted(found_by(AGAINST_CONTROLS, Rows(results)))),
-    )
-    return {grid.name: grid for grid in grids}
+    known = {
+        "published": beside(published_values(), Rows(results)),
+        "differences": adjusted(found_by(COMPARISONS, Rows(results))),
+        "trials": trials(results),
+    }
+    sources = some_sources(results, *CHARTS, **known)
+    found = (drawn(sources, wanted) for wanted in CHARTS)
+    return {grid.name: grid for grid, _ in filter(None, found)}
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +65,19 @@ NAMES = ("as-published-accuracy", "as-published-curves", "corrected-rates", "pro
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("narrow", [False, True])
 def test_no_text_is_cut_and_no_two_texts_overlap(grids, name, narrow):
-    all_texts_are_apart(stacked(grids[name]) if narrow else grids[name], narrow=narrow)
+    all_texts_are_apart(grids[name], narrow=narrow)
 
 
-def test_panels_below_each_other_have_the_labels_that_they_shared_side_by_side(grids):
+def test_every_panel_has_its_labels_and_those_that_neighbours_share_are_drawn_once(grids):
     for grid in grids.values():
-        panels = [panel for row in grid.rows for panel in row]
         column = [panel for (panel,) in stacked(grid).rows]
-        assert [panel.series for panel in column] == [panel.series for panel in panels]
-        for panel in column:
-            assert panel.title and panel.x_label
-            assert panel.y_label or all(text for _, text in panel.y_ticks)
+        assert column == [panel for row in grid.rows for panel in row]
+        assert all(panel.title and panel.x_label for panel in column)
+        assert all(panel.y_label or all(text for _, text in panel.y_ticks) for panel in column)
+        side_by_side = beside_each_other(grid).rows
+        assert all(panel.title for panel in side_by_side[0]) and all(panel.x_label for panel in side_by_side[-1])
+        assert not any(panel.y_label for row in side_by_side for panel in row[1:])
+        assert [panel.series for row in side_by_side for panel in row] == [panel.series for panel in column]
 
 
 @pytest.mark.parametrize("panels", [1, 2, 3])
@@ -133,16 +124,12 @@ def _shown(text, axes, low: float, high: float) -> bool:
     return low <= x <= high if below else axes.bbox.y0 - 1 <= y <= axes.bbox.y1 + 1
 
 
-def test_every_axis_is_labelled_and_every_look_has_a_name(grids):
+def test_every_look_has_a_name(grids):
     for grid in grids.values():
-        for row in grid.rows:
-            assert all(panel.title for panel in grid.rows[0])
-            assert row[0].y_label or row[0].y_ticks, grid.name
-            assert len({len(one) for one in grid.rows}) == 1
-        assert all(panel.x_label for panel in grid.rows[-1]), grid.name
-        labelled = {series.look for row in grid.rows for panel in row for series in panel.series if series.label}
-        for series in (series for row in grid.rows for panel in row for series in panel.series if not series.label):
-            assert any(series.look.colour == look.colour for look in labelled), grid.name
+        assert len({len(one) for one in grid.rows}) == 1
+        every = [series for row in grid.rows for panel in row for series in panel.series]
+        labelled = {series.look.colour for series in every if series.label}
+        assert all(series.look.colour in labelled for series in every), grid.name
 
 
 def test_each_method_has_a_marker_of_its_own_and_those_of_the_study_a_colour_too():
@@ -165,14 +152,14 @@ def test_published_values_are_laid_over_with_their_reading_error(grids):
     assert next(series for series in curves.series if series.label == "dense, published").y == (0.521,)
 
 
-def test_means_and_their_intervals_are_those_of_the_arms(grids):
-    study = some_study(activations=("relu",), protocols=("corrected",), seeds=3)
-    results = some_results(study)
-    arms = Arms(Rows(results))
-    panel = figures_targets.accuracy(arms, "corrected", (), 10).rows[0][0]
+def test_means_and_their_intervals_are_those_of_the_rows():
+    results = Rows(some_results(some_study(activations=("relu",), protocols=("corrected",), seeds=3)))
+    grid = grid_of(CHARTS[0], results)
+    assert grid is not None
+    panel = grid.rows[0][0]
     line = next(series for series in panel.series if series.label == "magnitude")
     for target, y, low, high in zip((0.5, 0.9), line.y, line.low, line.high, strict=True):
-        interval = arms.rows(Arm("corrected", "relu", "magnitude", "", target)).interval("train.test_accuracy")
+        interval = results.where(method="magnitude", control="", sparsity=target).interval("train.test_accuracy")
         assert interval is not None and (y, low, high) == (interval.mean, interval.low, interval.high)
     dots = [series for series in panel.series if series.look.line == "" and not series.label]
     assert {len(series.y) for series in dots} == {6}  # two targets, three seeds
@@ -180,10 +167,18 @@ def test_means_and_their_intervals_are_those_of_the_arms(grids):
 
 def test_one_target_and_one_seed_make_a_figure_without_intervals():
     results = some_results(some_study(activations=("tanh",), protocols=("as-published",), seeds=1, sparsities=(0.7,)))
-    grid = figures_targets.stability(Arms(Rows(results)), "as-published", ())
-    assert "n = 1 seed (42): no interval" in grid.caption
+    (wanted,) = (chart for chart in CHARTS if chart.name == "as-published-stability")
+    grid = grid_of(wanted, results)
+    assert grid is not None and "n = 1 seed (42): no interval" in grid.caption
     line = grid.rows[0][0].series[0]
     assert line.low == line.high == line.y and line.x != (0.7,)  # beside its target, as the other method is
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"), [([0.5, 0.8, 0.9], 0.8), ([0.5, 0.9], 0.9), ([0.7, 0.9], 0.7), ([0.2], 0.2), ([], 0.0)]
+)
+def test_the_curves_are_those_of_the_level_nearest_to_the_one_that_is_asked_for(levels, expected):
+    assert middle(levels, 0.8) == expected
 
 
 def test_limits_hold_every_point_and_what_is_left_out_of_a_bar_is_said():
@@ -227,26 +222,8 @@ def test_a_chosen_rate_at_an_edge_is_warned_of(best, warned):
         Trial("relu", rate, 1, "validation_accuracy", 0.5 + 0.1 * (number == best), number == best)
         for number, rate in enumerate((0.01, 0.1, 1.0))
     ]
-    grid = figures_rates.rates(found, 10)
+    grid = grid_of(RateChart(name="rates", title="Rates"), (), trials=found)
+    assert grid is not None
     assert ("Warning" in grid.sentence) == warned
     chosen = next(series for series in grid.rows[0][0].series if series.label == "chosen")
     assert chosen.x == ((0.01, 0.1, 1.0)[best],) and chosen.y == pytest.approx((0.6,))
-
-
-def test_a_rung_with_fewer_seeds_is_no_step_of_the_mean():
-    def numbers_of(protocol: str, values: dict[int, float]) -> Rows:
-        return Rows(
-            made_row(protocol, "relu", "magnitude", seed, sparsity=0.5, train={"test_accuracy": value})
-            for seed, value in values.items()
-        )
-
-    arms = Arms(
-        numbers_of("as-published", {42: 0.3, 43: 0.3, 44: 0.9})
-        + numbers_of("ladder 1: a", {42: 0.3, 43: 0.3})
-        + numbers_of("ladder 2: b", {})
-    )
-    rungs = figures_ladder.rungs(["as-published", "ladder 1: a", "ladder 2: b"])
-    grid = figures_ladder.accuracy(arms, rungs, 10)
-    line = next(series for row in grid.rows for panel in row for series in panel.series if series.label)
-    assert line.y == (0.3, 0.3)
-    assert "n = 2 seeds (42 to 43)" in grid.caption

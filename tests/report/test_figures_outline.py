@@ -7,10 +7,8 @@ import pytest
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.report.arms import Arms
-from lotterylab.report.figure_style import looks
-from lotterylab.report.figures_outline import chart
 from some_results import row
+from some_sources import grid_of
 
 TICKET = Line(name="ticket", labels={"method": "iterative"})
 
@@ -34,7 +32,7 @@ def some_rows(metric: str, values: dict[float, tuple[float, ...]]) -> Rows:
 )
 def test_no_point_lies_outside_its_panel_and_a_share_does_not_go_far_below_0(metric, values, low, high):
     wanted = Chart(name="one", title="One", lines=(TICKET,), y=metric, y_axis="it")
-    grid = chart(Arms(some_rows(metric, values)), wanted, looks(["ticket"]))
+    grid = grid_of(wanted, some_rows(metric, values))
     assert grid is not None
     ((panel,),) = grid.rows
     assert panel.y_limits is not None

@@ -19,7 +19,7 @@ from lotterylab.report.page import report
 from lotterylab.report.progress import Bars, Meter, Plain
 from lotterylab.report.readme import _row
 from lotterylab.report.standing import Standing
-from lotterylab.report.tidy import Gap, write
+from lotterylab.report.tidy import DIFFERENCE, write
 from lotterylab.studies.activations_reading import OUTLINE
 from lotterylab.types import Fingerprint
 from some_plans import RUN
@@ -54,8 +54,8 @@ def test_a_bar_or_a_line_end_does_not_leave_its_cell():
 
 
 def test_no_text_of_a_csv_file_is_a_formula_and_numbers_stay(tmp_path):
-    gap = Gap("=cmd|' /C calc'!A0", "+a", "-b", "@c", -0.5, 3, -0.25, None, None, None, None, True, EVIL, "")
-    write(tmp_path / "x.csv", [gap], Gap)
+    line = ("=cmd|' /C calc'!A0", "+a", "-b", "@c", -0.5, 3, -0.25, None, None, None, None, True, EVIL, "")
+    write(tmp_path / "x.csv", [line], DIFFERENCE)
     with open(tmp_path / "x.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert [row[name] for name in ("what", "a", "b", "where")] == ["'=cmd|' /C calc'!A0", "'+a", "'-b", "'@c"]

@@ -22,7 +22,7 @@ from lotterylab.types import Fingerprint
 from some_study import some_results, some_study
 
 SECTIONS = (
-    *("answer", "verdicts", "ladder", "as-published", "corrected", "differences", "costs"),
+    *("answer", "verdicts", "corrected", "as-published", "ladder", "differences", "costs"),
     *("alarms", "origin", "runs", "references"),
 )
 VOID = {"meta", "input", "br"}
@@ -176,7 +176,7 @@ def test_every_run_of_the_table_has_the_numbers_of_the_file(page, folder):
 
 
 def test_means_of_the_page_are_means_over_the_files_seeds(page, folder):
-    head, *rows = page.tables["numbers-corrected"]
+    head, *rows = page.tables["numbers-corrected-accuracy"]
     columns = [text for text, _ in head]
     values: dict[tuple[str, ...], list[float]] = {}
     for line in lines(folder):
@@ -184,18 +184,20 @@ def test_means_of_the_page_are_means_over_the_files_seeds(page, folder):
             key = (line["activation"], line["method"], line["control"], line["sparsity"])
             values.setdefault(key, []).append(float(line["value"]))
     called = {"first-order score": "first-order", "GraSP, exact": "grasp"}
+    dense = {"dense": "", "dense, as many epochs": "pruned epochs", "dense, total epochs": "total epochs"}
     assert len(rows) == len(values)
     for row in rows:
         cells = dict(zip(columns, row, strict=True))
-        method = str(cells["method"][0])
-        key = (cells["activation"][0], called.get(method, method), cells["control"][0], cells["target"][1])
-        own = values[key]  # type: ignore[index]
+        activation, _, method = str(cells["where"][0]).partition(", ")
+        line = str(cells["line"][0])
+        what = ("dense", dense[line]) if line in dense else (called.get(method, method), "" if line == method else line)
+        own = values[activation, *what, str(cells["target"][1])]
         assert float(str(cells["test accuracy, fraction"][1])) == pytest.approx(fmean(own), abs=1e-12)
         assert cells["n"][0] == str(len(own)) == "2"
 
 
 def test_each_step_of_the_ladder_says_whether_it_is_resolved(page):
-    head, *rows = page.tables["steps-accuracy"]
+    head, *rows = page.tables["steps-ladder-accuracy"]
     assert len(head) == 1 + 7
     assert len(rows) == 1 + 2 * 2  # dense; two methods at two targets
     for text, _ in itertools.chain.from_iterable(row[1:] for row in rows):
@@ -229,7 +231,7 @@ def test_predictions_stand_as_they_were_written(page, study):
 
 def test_values_of_cifar_are_not_compared_with_other_data(page):
     assert "values" not in page.sections
-    assert "not laid over" in page.sections["as-published"]
+    assert "Hollow: published" not in page.sections["as-published"]
 
 
 def test_a_second_report_writes_the_same_page_and_draws_nothing(page, folder, study):
@@ -245,8 +247,8 @@ def test_a_study_without_a_protocol_leaves_its_sections_out(tmp_path):
     study = some_study(activations=("relu",), protocols=("corrected",), seeds=1)
     page = make(tmp_path, study, some_results(study, lambda row: row.labels["method"] == "dense"))
     assert not {"verdicts", "ladder", "as-published", "values", "differences"} & set(page.sections)
-    assert "No pruned run of the corrected protocol is finished yet." in page.sections["corrected"]
-    assert not any(tag == "svg" for tag, _ in page.tags)
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    assert "figure-corrected-accuracy" not in ids and "figure-corrected-curves" in ids
 
 
 def test_published_values_are_compared_on_their_own_data(tmp_path):
@@ -268,7 +270,7 @@ from test_page import make
 study = some_study(protocols=("as-published", "corrected", "ladder"))
 page = make(Path(sys.argv[1]), study, some_results(study, lambda row: False))
 assert "Unfinished: 0 of" in (Path(sys.argv[1]) / "index.html").read_text(encoding="utf-8")
-assert page.sections["ladder"].endswith("No pruned run of the ladder is finished yet.")
+assert page.sections["ladder"].endswith("No run of the section Ladder is finished yet.")
 """
     paths = [str(path) for path in (Path(__file__).parent, Path(__file__).parents[1])]
     program = f"import sys; sys.path[:0] = {paths!r}\n{code}"

@@ -8,9 +8,9 @@ from lotterylab.engine.results import Result
 from lotterylab.reading.charts import Entry, HistogramChart, NumberTable
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.sections.tables import in_markdown
 from some_results import row
+from some_sources import grid_of
 
 LINE = Line(name="own", labels={"method": "iterative"})
 CHART = HistogramChart(
@@ -25,7 +25,7 @@ def counted(activation: str, seed: int, bins: list[int], low: float, high: float
 
 def test_bins_of_all_seeds_are_added_where_they_are_the_same():
     results = [counted("tanh", 0, [1, 0, 0, 3], -1.0, 1.0), counted("tanh", 1, [0, 2, 2, 0], -1.0, 1.0)]
-    grid = histogram_chart(Rows(results), CHART)
+    grid = grid_of(CHART, results)
     assert grid is not None
     ((panel,),) = grid.rows
     (curve,) = panel.series
@@ -39,9 +39,9 @@ def test_bins_that_differ_are_not_added_and_a_network_that_diverged_is_left_out(
         counted("relu", 1, [3, 1], 0.0, 4.0),
         counted("relu", 2, [1, 3], 0.0, 9.0),
     ]
-    grid = histogram_chart(Rows(results), CHART)
+    grid = grid_of(CHART, results)
     assert grid is not None and grid.rows[0][0].series[0].y == (0.75, 0.25)
-    assert histogram_chart(Rows(results[:1]), CHART) is None
+    assert grid_of(CHART, results[:1]) is None
 
 
 def test_a_table_has_means_with_intervals_words_and_what_was_not_run():

@@ -97,7 +97,6 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
     assert ("published" in page.ids) == any(claim.source for claim in outline.claims)
     assert conclusion(outline, Rows(rows), read(outline.claims, outline.comparisons, Rows(rows))[1]) in page.text
-    assert all(f"figure-{chart.name}" in page.ids for chart in (*outline.layer_charts, *outline.histograms))
     assert all(f"table-{one.name}" in page.ids for one in outline.tables)
     for chart in outline.charts:
         assert f"figure-{chart.name}" in page.ids or chart.name in ("order-stability", "instability")

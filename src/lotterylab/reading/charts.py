@@ -2,60 +2,142 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from lotterylab.reading.lines import Labels, Line
-from lotterylab.reading.rows import Read
+from lotterylab.reading.lines import Line
+from lotterylab.reading.rows import Asked, Read
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chart:
-    """A ``Chart`` is a figure of lines over an axis, with one panel for each value of a label.
+class Figure:
+    """A ``Figure`` has what all kinds of charts share.
 
-    ``y``, ``x``: metrics, "part.name"; "kept" is the share of the weights that the mask keeps, on a logarithmic axis.
-    ``panels``: the label that tells panels apart.  ``level``: a line that has one value, drawn over the whole panel.
+    Args:
+        name: the name of its files.
+        title: what it shows.
+        section: the section of the page in which it stands.
+        within: the labels of the rows that are shown.
+        lines: what is drawn, under the names that the whole page uses.
+        levels: lines of one value, drawn over the whole panel with the interval as a band.
     """
 
     name: str
     title: str
-    lines: tuple[Line, ...]
+    section: str = "Figures"
+    within: Mapping[str, Asked] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
+    levels: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart(Figure):
+    """A ``Chart`` draws lines over an axis: a number over sparsity, over what a ticket cost, or over another number.
+
+    Without ``lines`` each method is one, and each of its controls.
+
+    Args:
+        y, x: metrics, "part.name".  "kept" is the fraction of weights that the mask keeps, on a logarithmic axis, and
+            "sparsity" the one that was asked for.
+        panels, rows: the labels that tell apart panels side by side, and rows of panels.
+        controls: whether controls are drawn where ``lines`` does not say it.
+        chance: whether the accuracy of a guess is drawn.
+        asked: whether the line is drawn on which a mask has the sparsity that was asked for.
+        published: the ``quantity`` of the published values that are laid over.
+        floor: a second metric of the lines that are no controls, drawn below the first; ``floor_name``: its name.
+        shared: whether all panels have one scale.
+    """
+
     y: str
     y_axis: str
     x: str = "kept"
     x_axis: str = "weights that are kept, fraction"
     panels: str = "protocol"
-    level: Line | None = None
+    rows: str = ""
+    controls: bool = True
+    chance: bool = False
+    asked: bool = False
+    published: str = ""
+    floor: str = ""
+    floor_name: str = ""
+    shared: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerChart:
-    """A ``LayerChart`` is a figure over the layers of a network, with one panel for each activation.
+class DifferenceChart(Figure):
+    """A ``DifferenceChart`` draws the paired differences of a ``family`` of comparisons beside 0."""
 
-    ``metric``: one that holds a number for each layer by its name.  ``within``: labels of the rows that are shown.
+    family: str = ""
+    x_axis: str = "difference"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungChart(Figure):
+    """A ``RungChart`` follows a number over protocols that each change one thing more, with what each step changed.
+
+    ``rungs``: the protocols in order, and what each changes.  Each line has a row of panels, one for each activation.
+    ``folded``: whether the table of the steps opens only when it is asked for.
     """
 
-    name: str
-    title: str
+    y: str
+    y_axis: str
+    rungs: tuple[tuple[str, str], ...]
+    chance: bool = False
+    folded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateChart(Figure):
+    """A ``RateChart`` shows the trials of each learning rate and the rate that was chosen, for each activation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveChart(Figure):
+    """A ``CurveChart`` shows the training curves of each method, dense and at the sparsity nearest to ``sparsity``.
+
+    ``published``: the ``quantity`` of the published training accuracies of the last epoch that are laid over.
+    """
+
+    sparsity: float = 0.8
+    published: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DotChart(Figure):
+    """A ``DotChart`` shows single seeds beside each other, one panel for each sparsity.
+
+    ``groups``: the name of a group of dots, and the line of each; dots of lines with one name look alike.
+    """
+
+    y: str
+    y_axis: str
+    groups: tuple[tuple[str, Line], ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", tuple(line for _, line in self.groups))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerChart(Figure):
+    """A ``LayerChart`` is a figure over the layers of a network, with one panel for each activation.
+
+    ``metric``: one that holds a number for each layer by its name.
+    """
+
     metric: str
     y_axis: str
-    lines: tuple[Line, ...]
-    within: Labels
     log: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistogramChart:
+class HistogramChart(Figure):
     """A ``HistogramChart`` shows hidden units: one panel for each activation and line, one curve for each layer.
 
-    ``metrics``: the part of a row that has "histogram", "low" and "high" by layer.  ``within``: labels of the rows.
+    ``metrics``: the part of a row that has "histogram", "low" and "high" by layer.
     """
 
-    name: str
-    title: str
     metrics: str
     x_axis: str
-    lines: tuple[Line, ...]
-    within: Labels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from lotterylab.reading.charts import Chart, HistogramChart, LayerChart, NumberTable
+from lotterylab.reading.charts import Figure, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import Doubt
@@ -21,7 +21,9 @@ class Outline:
     """An ``Outline`` says how a study is read.
 
     Args:
-        charts, layer_charts, histograms, tables: the figures and tables, in this order.
+        charts: the figures, of any kind of ``reading/charts.py``; the first shows the answer.  By default the test
+            accuracy over what is kept.
+        tables: the tables of numbers.
         comparisons: the paired differences, planned or explored.
         claims: the claims of papers, and ours from before the run.
         conclude: a paragraph made from the numbers; by default each planned comparison that the headline lacks.
@@ -31,21 +33,17 @@ class Outline:
         predicted: when our own claims were written.
         after_a_look: the choices that were made after results had been seen; "" for none.
         published: values of a paper that stand beside ours, if the data are ``published_on``.
-        families: the protocols whose families of figures (accuracy, curves, sparsity, stability) are drawn.
     """
 
-    charts: tuple[Chart, ...] = ()
+    charts: tuple[Figure, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     claims: tuple[Claim, ...] = ()
     conclude: Callable[[Rows, Sequence[Difference]], str] | None = None
     would_change: str = ""
     doubts: tuple[Doubt, ...] = field(default=())
     predicted: str = "Written into the study before anything ran."
-    layer_charts: tuple[LayerChart, ...] = ()
-    histograms: tuple[HistogramChart, ...] = ()
     tables: tuple[NumberTable, ...] = ()
     headline: Callable[[Rows, Sequence[Difference]], str] | None = None
     after_a_look: Doubt = ""
     published: tuple[Published, ...] = ()
     published_on: str = ""
-    families: tuple[str, ...] = ()

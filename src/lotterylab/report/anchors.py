@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lotterylab.plan.digest import digest
@@ -11,7 +11,6 @@ from lotterylab.plan.nodes import Train
 from lotterylab.plan.plan import LABELS
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_MARK
-from lotterylab.report.arms import Arm, Arms
 from lotterylab.report.markup import Html, tag
 
 OTHER = re.compile(r"[^a-z0-9.]+")
@@ -24,13 +23,15 @@ def run_anchor(labels: Mapping[str, Any]) -> str:
 
 def run_links(rows: Rows) -> Html:
     """The seeds of finished rows, each a link to its line."""
-    return _links({int(row.labels["seed"]): row.labels for row in rows.trained}, rows.diverged.seeds)
-
-
-def arm_links(arms: Arms, arm: Arm, seeds: Iterable[int]) -> Html:
-    """The seeds of an arm, each a link to its line."""
-    labels = {seed: {**arm._asdict(), "seed": seed} for seed in seeds}
-    return _links(labels, arms.rows(arm).per_seed("train.diverged_epoch"))
+    by_seed = {int(row.labels["seed"]): row.labels for row in rows.trained}
+    lost = rows.diverged.seeds
+    links = [
+        tag("a", f"{seed}{DIVERGED_MARK if seed in lost else ''}", href=f"#{run_anchor(labels)}")
+        for seed, labels in sorted(by_seed.items())
+    ]
+    legend = "(* diverged)" if any(seed in lost for seed in by_seed) else ""
+    word = "seed " if len(links) == 1 else "seeds "
+    return tag("span", word, [[link, " "] for link in links], legend, class_="runs")
 
 
 def settings_of(run: Train) -> dict[str, Any]:
@@ -41,14 +42,3 @@ def settings_of(run: Train) -> dict[str, Any]:
 def settings_anchor(run: Train) -> str:
     """The id of a run's settings."""
     return f"settings-{digest(list(settings_of(run).values()))[:12]}"
-
-
-def _links(by_seed: Mapping[int, Mapping[str, Any]], lost: Container[int]) -> Html:
-    """``lost``: the seeds whose run diverged, which are marked."""
-    links = [
-        tag("a", f"{seed}{DIVERGED_MARK if seed in lost else ''}", href=f"#{run_anchor(labels)}")
-        for seed, labels in sorted(by_seed.items())
-    ]
-    legend = "(* diverged)" if any(seed in lost for seed in by_seed) else ""
-    word = "seed " if len(links) == 1 else "seeds "
-    return tag("span", word, [[link, " "] for link in links], legend, class_="runs")

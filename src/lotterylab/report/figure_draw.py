@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.report.figure_style import RC
-from lotterylab.report.grid import Grid, Level, Look, Panel, Series, stacked
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series, beside, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ def draw(grid: Grid) -> tuple[bytes, ...]:
         figure = _figure(grid)
         files = [_file(figure, "svg"), _file(figure, "png")]
         if len(grid.rows[0]) > 1:
-            files.append(_file(_figure(stacked(grid), narrow=True), "svg"))
+            files.append(_file(_figure(grid, narrow=True), "svg"))
     return tuple(files)
 
 
@@ -44,6 +44,7 @@ def _file(figure: Figure, kind: str) -> bytes:
 def _figure(grid: Grid, *, narrow: bool = False) -> Figure:
     from matplotlib.figure import Figure
 
+    grid = stacked(grid) if narrow else beside(grid)
     rows, columns = len(grid.rows), len(grid.rows[0])
     width = NARROW if narrow else max(WIDE, columns * grid.panel_width + 0.5)
     entries = _legend_entries(grid)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TypeAlias
 
-from lotterylab.report.arms import Arm, Arms
+from lotterylab.engine.results import Result
+from lotterylab.reading.charts import HistogramChart, LayerChart
+from lotterylab.reading.rows import Rows
+from lotterylab.report.anchors import run_links
+from lotterylab.report.blocks import cell, folded, heading, number, table
 from lotterylab.report.figure_style import seed_dot
-from lotterylab.report.grid import Look, Panel, Series
+from lotterylab.report.grid import Grid, Look, Panel, Series
+from lotterylab.report.markup import Child, Html
 from lotterylab.statistics import t_interval
 
-Rows = Sequence[Sequence[Panel]]
+Drawn: TypeAlias = "tuple[Grid, Child] | None"  # a figure, and what stands below it; None if nothing is finished
 WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other
 READABLE_GAP = 0.06  # between the labels of an axis as wide as a panel
 LOG_SCALE = 0.5  # so that the targets of a study fill an axis as long as the plain one
+Reads: TypeAlias = Callable[[Result], dict[str, "float | None"]]  # a number for each layer
 FAR_APART = 1e5  # the largest over the smallest value of a panel, from which its scale is logarithmic
 LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
 
 
 def mean_and_seeds(
-    arms: Arms,
-    of: Sequence[tuple[float, Arm]],
+    of: Iterable[tuple[float, Rows]],
     metric: str,
     look: Look,
     label: str,
@@ -32,17 +38,16 @@ def mean_and_seeds(
 ) -> tuple[Series, ...]:
     """Two series over x: the mean with its 95 % t interval, and a small dot for each seed.
 
-    ``of``: (x, arm) pairs; those of which nothing is known are left out.  ``seeds``: only these, or all.
+    ``of``: (x, rows of an arm); arms of which nothing is known are left out.  ``seeds``: only these, or all.
     """
-    values = ((x, arms.rows(arm).per_seed(metric)) for x, arm in of)
+    values = ((x, arm.per_seed(metric)) for x, arm in of)
     chosen = ((x, {seed: y for seed, y in each.items() if seeds is None or seed in seeds}) for x, each in values)
     known = [(x, t_interval(each.values()), each) for x, each in chosen if each]
     if not known:
         return ()
-    means = [interval.mean for _, interval, _ in known]
     line = Series(
         x=tuple(x for x, _, _ in known),
-        y=tuple(means),
+        y=tuple(interval.mean for _, interval, _ in known),
         look=look,
         label=label,
         low=tuple(one.mean if one.low is None else one.low for _, one, _ in known) if bars else (),
@@ -54,6 +59,18 @@ def mean_and_seeds(
     return (Series(x=tuple(x for x, _ in dots), y=tuple(y for _, y in dots), look=seed_dot(look)), line)
 
 
+def published_points(points: Sequence[tuple[float, float, float]], look: Look, label: str) -> Series:
+    """Hollow markers with the error of reading them off, from (x, value, error)."""
+    return Series(
+        x=tuple(x for x, _, _ in points),
+        y=tuple(y for _, y, _ in points),
+        look=look,
+        label=label,
+        low=tuple(y - error for _, y, error in points),
+        high=tuple(y + error for _, y, error in points),
+    )
+
+
 def places(targets: Sequence[float]) -> dict[float, float]:
     """Where each target stands on the axis: at itself, or, where some are too close to be read apart, by the logarithm
     of what is kept, on which 0.9, 0.95 and 0.98 are as far apart as 0.5 and 0.75."""
@@ -62,24 +79,9 @@ def places(targets: Sequence[float]) -> dict[float, float]:
     return {target: -LOG_SCALE * math.log10(1 - target) for target in targets}
 
 
-def dodge(targets: Sequence[float], number: int, count: int) -> Callable[[float], float]:
-    """Side by side: moves the number-th of ``count`` series by a share of the smallest gap between the targets."""
-    gap = min((b - a for a, b in pairwise(targets)), default=WIDEST_GAP)
-    shift = 0.16 * min(gap, WIDEST_GAP) * (number - (count - 1) / 2)
-    return lambda x: x + shift
-
-
-def around(targets: Sequence[float]) -> tuple[float, float]:
-    """Limits of an axis of targets."""
-    return targets[0] - 0.06, targets[-1] + 0.06
-
-
-def ticks(at: Mapping[float, float]) -> tuple[tuple[float, str], ...]:
-    """A tick at each target, where it stands."""
-    return tuple((place, f"{target:g}") for target, place in at.items())
-
-
-def fit(rows: Rows, *, bounds: tuple[float, float], shared: bool) -> tuple[tuple[tuple[Panel, ...], ...], str]:
+def fit(
+    rows: Sequence[Sequence[Panel]], *, bounds: tuple[float, float], shared: bool
+) -> tuple[tuple[tuple[Panel, ...], ...], str]:
     """The panels with limits that hold every point, and as much of the intervals as leaves the points readable.
 
     ``bounds``: what the quantity can be.  ``shared``: one limit for all panels, or one for each.  The text is for the
@@ -137,13 +139,8 @@ def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:
     return any(a < low or b > high for a, b in ends)
 
 
-def count_of(arms: Arms, of: Iterable[Arm], metric: str) -> str:
-    """ "n = 5 seeds (42 to 46)", or the range of n where the arms differ in it."""
-    return spell_count([arms.rows(arm).per_seed(metric).keys() for arm in of])
-
-
 def spell_count(found: Sequence[Collection[int]]) -> str:
-    """The same of sets of seeds."""
+    """ "n = 5 seeds (42 to 46)", or the range of n where the arms differ in it."""
     counts = sorted({len(seeds) for seeds in found if seeds})
     if not counts:
         return "n = 0 seeds"
@@ -158,3 +155,22 @@ def interval_note(count: str) -> str:
     if count.startswith(("n = 1 seed ", "n = 0")):
         return f"{count}: no interval."
     return f"Small dots: single seeds. Bars: 95 % t interval of the mean over seeds, {count}."
+
+
+def layers_behind(
+    results: Rows, wanted: LayerChart | HistogramChart, metric: str, read: str | Reads, title: str
+) -> Html:
+    """Return a row for each layer of each line and activation: what ``read`` finds in the rows that have the metric."""
+    within = Rows(row for row in results.where(**wanted.within) if isinstance(row.metric(metric), dict))
+    rows: list[list[Child]] = []
+    for line in wanted.lines:
+        for activation, own in line.rows(within).by("activation").items():
+            layers = list(own[0].metric(metric))
+            for layer, values in own.by_layer(read).items():
+                place, interval = layers.index(layer) + 1, t_interval(values)
+                mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
+                rows.append(
+                    [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]
+                )
+    head = ["activation", "line", heading("layer"), "weight", heading(title), heading("n"), "runs"]
+    return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))

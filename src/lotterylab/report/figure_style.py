@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 
+from lotterylab.reading.words import called
 from lotterylab.report.grid import Look
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -46,9 +47,8 @@ TARGETS = (
     Look(colour=PURPLE, marker="v", line="-"),
 )
 DENSE = {
-    "": Look(colour=BLACK, line="-", width=1.2),
-    "total epochs": Look(colour=GREY, line="--", width=1.2),
-    "pruned epochs": Look(colour=GREY, line=":", width=1.6),
+    "dense, total epochs": Look(colour=GREY, marker="d", line="--", width=1.2),
+    "dense, as many epochs": Look(colour=GREY, marker="s", line=":", width=1.6),
 }
 COLOURS = (BLUE, VERMILLION, ORANGE, GREY, GREEN, PURPLE, SKY, WINE)
 MARKERS = ("o", "s", "v", "x", "^", "D", "h", "P", "*", "<", ">", "p", "d")
@@ -79,10 +79,12 @@ RC = {
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """A look for each name, no two alike: its own if it has one, else by its place among the names."""
     every = list(dict.fromkeys(names))
-    known = {**METHODS, **CONTROLS}
+    known = {**{called(name): look for name, look in METHODS.items()}, **METHODS, **CONTROLS, **DENSE}
     found = {name: known[name] for name in every if name in known}
-    taken = {(look.colour, look.marker) for look in found.values()}
-    free = (look for look in map(line, count()) if (look.colour, look.marker) not in taken)
+    taken = {(look.colour, mark) for look in found.values() for mark in (look.marker, look.line)}
+    few = len(COLOURS) * len(STROKES)  # so many lines differ without their markers, as training curves are drawn
+    first = (look for look in map(line, range(few)) if (look.colour, look.line) not in taken)
+    free = (look for look in chain(first, map(line, count(few))) if (look.colour, look.marker) not in taken)
     return {name: found[name] if name in found else next(free) for name in every}
 
 

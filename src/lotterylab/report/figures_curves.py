@@ -1,95 +1,89 @@
-"""Training curves of each activation: the dense run and the pruned ones at one target."""
+"""Training curves of each method, one panel for each activation, and the choice of the learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import fmean
 
-from lotterylab.engine.results import Result
-from lotterylab.reading.published import Published
-from lotterylab.reading.words import called, plain
+from lotterylab.plan.nodes import Train
+from lotterylab.reading.charts import CurveChart, RateChart
+from lotterylab.reading.rows import Rows
+from lotterylab.reading.words import plain
 from lotterylab.report import figure_style as style
-from lotterylab.report.arms import Arm, Arms, middle
-from lotterylab.report.figure_parts import count_of, fit
-from lotterylab.report.figures_targets import published_points, spell
-from lotterylab.report.grid import Grid, Look, Panel, Series
+from lotterylab.report.figure_parts import Drawn, fit, published_points, spell_count
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+from lotterylab.report.sources import Sources
+from lotterylab.report.tidy import Trial
 from lotterylab.training.schedules import EpochDrops, FractionDrops
 
-FIGURE = "training-curves"
 AXES = {
     "train_accuracy": "training accuracy, fraction",
     "test_accuracy": "test accuracy, fraction",
     "validation_accuracy": "validation accuracy, fraction",
 }
-OTHER_LINES = ("-", "--", "-.", ":")
-LINES = {"dense": "-", "magnitude": "--", "first-order": "-.", "grasp": ":"}
+ACCURACY, EPOCHS = "train.train_accuracy", "train.epochs"
+TRIAL = Look(colour=style.GREY, marker="o", line="", size=3.5, alpha=0.8)
+CHOSEN = Look(colour=style.BLACK, marker="D", line="", hollow=True, size=11.0)
 
 
-def of_protocol(arms: Arms, protocol: str, published: Sequence[Published], results: Iterable[Result]) -> Grid | None:
-    """The curves of a protocol; None if no run of it has any."""
-    known = [name for name in AXES if name in arms.curve_names(protocol)]
-    return curves(arms, protocol, published, drops_of(results, protocol)) if known else None
-
-
-def curves(arms: Arms, protocol: str, published: Sequence[Published], drops: Mapping[str, tuple[float, ...]]) -> Grid:
-    """One row of panels for the training accuracy and one for what was watched; ``drops``: epochs, by kind of run."""
-    targets = arms.targets(protocol=protocol)
-    target = middle(targets) if targets else 0.0
-    look = _looks(arms, protocol)
-    activations = arms.labels("activation", protocol=protocol)
-    watched = [name for name in AXES if name in arms.curve_names(protocol)]
-    shown = [one for one in published if one.figure == FIGURE]
-    shown_arms = [arm for arm in arms.where(protocol=protocol, control="") if arm.sparsity in (0.0, target)]
-    rows = []
-    every = arms.rows(shown_arms[0]).interval("train.epochs") if shown_arms else None
-    by_epoch = every is None or every.mean > 0
-    axis = "epoch" if by_epoch else "look, in the order of training"
-    for number, curve in enumerate(watched):
-        panels = []
-        for column, activation in enumerate(activations):
-            series: list[Series] = []
-            for arm in shown_arms:
-                if arm.activation == activation:
-                    series += _curve(arms, arm, curve, look[arm.method])
-                    if curve == "train_accuracy":
-                        series += _published(arms, arm, shown, look[arm.method])
-            panels.append(
-                Panel(
-                    title=activation if number == 0 else "",
-                    x_label=axis if number == len(watched) - 1 else "",
-                    y_label=AXES[curve] if column == 0 else "",
-                    series=tuple(series),
-                    marks=tuple(sorted({epoch for epochs in drops.values() for epoch in epochs})),
-                )
+def curve_chart(sources: Sources, wanted: CurveChart) -> Drawn:
+    """Return the curves, a row of panels for each accuracy that was watched; None if no run has any."""
+    results = sources.results.where(**wanted.within).where(control="").trained
+    target = middle(results.levels, wanted.sparsity)
+    shown = results.where(sparsity=(0.0, target))
+    watched = [name for name in AXES if any(name in (row.metric("train.curves") or {}) for row in results)]
+    if not watched:
+        return None
+    drops = drops_of(results)
+    epochs = next(iter(shown.by("activation", "method").values())).interval(EPOCHS) if shown else None
+    by_epoch = epochs is None or epochs.mean > 0
+    rows = [
+        [
+            Panel(
+                title=str(activation),
+                x_label="epoch" if by_epoch else "look, in the order of training",
+                y_label=AXES[curve],
+                series=tuple(_series(sources, wanted, own, curve)),
+                marks=tuple(sorted({epoch for at in drops.values() for epoch in at})),
             )
-        rows.append(panels)
+            for activation, own in shown.by("activation").items()
+        ]
+        for curve in watched
+    ]
     fitted, _ = fit(rows, bounds=(0.0, 1.0), shared=True)
-    falls = "; ".join(f"{kind} at {', '.join(f'{epoch:g}' for epoch in epochs)}" for kind, epochs in drops.items())
+    falls = "; ".join(f"{kind} at {', '.join(f'{epoch:g}' for epoch in at)}" for kind, at in drops.items())
+    hollow = any(series.look.hollow for row in rows for panel in row for series in panel.series if not series.look.line)
+    count = spell_count([arm.per_seed(EPOCHS).keys() for arm in shown.by("activation", "method").values()])
     sentences = (
         f"Dense runs{f' and those pruned at {target:g}' if target else ''}. Thick: mean over seeds, thin: each seed, "
-        f"{count_of(arms, shown_arms, 'train.epochs')}.",
+        f"{count}.",
         f"Vertical: where the learning rate falls tenfold ({falls})." if falls else "",
-        "Hollow: published values of the last epoch." if shown else "",
+        "Hollow: published values of the last epoch." if hollow else "",
         "Training accuracy is measured while the weights change, on augmented images.",
     )
-    return Grid(
-        name=f"{protocol.lower().replace(' ', '-').replace(',', '')}-curves",
-        title=f"Training curves, {protocol}: dense" + (f" and target {target:g}" if target else ""),
-        sentence=_best_and_worst(arms, shown_arms),
+    grid = Grid(
+        name=wanted.name,
+        title=wanted.title + (f": dense and target {target:g}" if target else ": dense"),
+        sentence=_best_and_worst(sources, shown),
         caption=" ".join(filter(None, sentences)),
         rows=fitted,
     )
+    return grid, None
 
 
-def drops_of(results: Iterable[Result], protocol: str) -> dict[str, tuple[float, ...]]:
-    """After how many epochs the learning rate falls, of dense and of pruned runs of a protocol."""
+def middle(levels: Sequence[float], wanted: float) -> float:
+    """Return the level nearest to ``wanted``; 0 if there is none."""
+    return min(levels, key=lambda level: (round(abs(level - wanted), 9), level), default=0.0)
+
+
+def drops_of(results: Rows) -> dict[str, tuple[float, ...]]:
+    """Return after how many epochs the learning rate falls, of dense and of pruned runs."""
     found: dict[str, tuple[float, ...]] = {}
-    for result in results:
-        node = result.nodes.get("train")
-        if result.labels["protocol"] == protocol and not result.labels["control"] and node is not None:
-            kind = "dense" if result.labels["method"] == "dense" else "pruned"
-            if kind not in found:
-                found[kind] = _drops(node.recipe)  # type: ignore[attr-defined]
+    for row in results:
+        run, kind = row.nodes.get("train"), "dense" if row.labels["method"] == "dense" else "pruned"
+        if isinstance(run, Train) and kind not in found:
+            found[kind] = _drops(run.recipe)
     return {kind: epochs for kind, epochs in found.items() if epochs}
 
 
@@ -102,27 +96,31 @@ def _drops(recipe: object) -> tuple[float, ...]:
     return ()
 
 
-def _looks(arms: Arms, protocol: str) -> dict[str, Look]:
-    """One look for each method, by its place in the study; lines tell apart what has one colour."""
-    found = style.looks(arm.method for arm in arms.where(protocol=protocol))
-    strokes = {name: LINES.get(name, OTHER_LINES[number % len(OTHER_LINES)]) for number, name in enumerate(found)}
-    return {name: replace(look, marker="", line=strokes[name], width=1.8) for name, look in found.items()}
+def _series(sources: Sources, wanted: CurveChart, own: Rows, curve: str) -> Iterator[Series]:
+    """The curves of each method, and over the training accuracies those that were published."""
+    for rows in own.by("method").values():
+        name = sources.name(rows[0].labels)
+        look = replace(sources.looks[name], marker="", width=1.8)
+        yield from _curve(rows, curve, look, name)
+        over = [
+            (max(rows.per_seed(EPOCHS).values()), one.published.value, one.published.error)
+            for one in sources.published
+            if curve == "train_accuracy" and one.published.quantity == wanted.published
+            if rows.where(**one.published.labels).per_seed(EPOCHS)
+        ]
+        if over:
+            yield published_points(over, style.published(replace(look, marker="o")), f"{name}, published")
 
 
-def _curve(arms: Arms, arm: Arm, name: str, look: Look) -> list[Series]:
+def _curve(rows: Rows, name: str, look: Look, label: str) -> list[Series]:
     """The mean at each epoch over the seeds that have reached it, and each seed."""
-    each = [[value for value in curve if value is not None] for curve in arms.curves(arm, name).values()]
+    found = ((row.metric("train.curves") or {}).get(name) for row in rows)
+    each = [[value for value in curve if value is not None] for curve in found if isinstance(curve, list)]
     each = [curve for curve in each if curve]
     if not each:
         return []
-    longest = max(map(len, each))
-    at = [[curve[epoch] for curve in each if epoch < len(curve)] for epoch in range(longest)]
-    mean = Series(
-        x=_epochs(longest),
-        y=tuple(sum(values) / len(values) for values in at),
-        look=look,
-        label=called(arm.method),
-    )
+    at = [[curve[epoch] for curve in each if epoch < len(curve)] for epoch in range(max(map(len, each)))]
+    mean = Series(x=_epochs(len(at)), y=tuple(map(fmean, at)), look=look, label=label)
     thin = [Series(x=_epochs(len(curve)), y=tuple(curve), look=style.faint(look)) for curve in each]
     return [*(thin if len(thin) > 1 else []), mean]
 
@@ -131,26 +129,77 @@ def _epochs(count: int) -> tuple[float, ...]:
     return tuple(float(epoch) for epoch in range(1, count + 1))
 
 
-def _published(arms: Arms, arm: Arm, published: Sequence[Published], look: Look) -> list[Series]:
-    epochs = arms.rows(arm).per_seed("train.epochs").values()
-    return [
-        published_points(
-            [(max(epochs), one.value, one.error)],
-            style.published(replace(look, marker="o")),
-            f"{called(arm.method)}, published",
-        )
-        for one in published
-        if epochs
-        and (one.label("activation"), one.label("method"), one.target) == (arm.activation, arm.method, arm.sparsity)
-    ]
-
-
-def _best_and_worst(arms: Arms, of: Sequence[Arm]) -> str:
-    finals = {arm: interval.mean for arm in of if (interval := arms.rows(arm).interval("train.train_accuracy"))}
+def _best_and_worst(sources: Sources, shown: Rows) -> str:
+    arms = shown.by("activation", "method").values()
+    finals = [(interval.mean, arm[0].labels) for arm in arms if (interval := arm.interval(ACCURACY))]
     if not finals:
         return "No run of it is finished."
-    low, high = min(finals, key=finals.__getitem__), max(finals, key=finals.__getitem__)
-    return (
-        f"In the last epoch the mean training accuracy is highest for {spell(high)} ({plain(finals[high])}) and lowest "
-        f"for {spell(low)} ({plain(finals[low])})."
+    low, high = (of(finals, key=lambda pair: pair[0]) for of in (min, max))
+    worst, best = (f"{labels['activation']}, {sources.name(labels)} ({plain(mean)})" for mean, labels in (low, high))
+    return f"In the last epoch the mean training accuracy is highest for {best} and lowest for {worst}."
+
+
+def rate_chart(sources: Sources, wanted: RateChart) -> Drawn:
+    """Return validation accuracy against the learning rate, the chosen rate marked; None if none was chosen."""
+    if not sources.trials:
+        return None
+    by_activation = {name: [one for one in sources.trials if one.activation == name] for name in _activations(sources)}
+    panels = [_rate_panel(sources, name, trials) for name, trials in by_activation.items()]
+    fitted, _ = fit([panels], bounds=(0.0, 1.0), shared=True)
+    n = max(trial.trial for trial in sources.trials)
+    grid = Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence=" ".join(_choice(name, trials) for name, trials in by_activation.items()),
+        caption=f"Dense runs with {n} seed{'s' * (n > 1)} that are used for nothing else; the rate with the highest "
+        "mean validation accuracy is chosen for each activation. Grey dots: single runs. No interval is drawn.",
+        rows=fitted,
     )
+    return grid, None
+
+
+def _activations(sources: Sources) -> list[str]:
+    return list(dict.fromkeys(trial.activation for trial in sources.trials))
+
+
+def _rate_panel(sources: Sources, activation: str, trials: Sequence[Trial]) -> Panel:
+    means = mean_by_rate(trials)
+    known = [(one.rate, one.value) for one in trials if one.value is not None]
+    chosen = next(one.rate for one in trials if one.chosen)
+    rates, values = (tuple(one[side] for one in known) for side in (0, 1))
+    return Panel(
+        title=activation,
+        x_label="learning rate",
+        y_label="validation accuracy, fraction",
+        series=(
+            Series(x=rates, y=values, look=TRIAL, label="one run"),
+            Series(x=tuple(means), y=tuple(means.values()), look=style.METHODS["dense"], label="dense, mean"),
+            Series(x=(chosen,), y=(means[chosen],), look=CHOSEN, label="chosen"),
+        ),
+        levels=(Level(y=1 / sources.classes, look=style.CHANCE, label="chance"),),
+        ticks=tuple((rate, f"{rate:g}") for rate in means),
+        log_x=True,
+    )
+
+
+def mean_by_rate(trials: Sequence[Trial]) -> dict[float, float]:
+    """Return the mean over the trials of each rate, in the order tried, without rates of which a trial diverged."""
+    by_rate: dict[float, list[float | None]] = {}
+    for one in trials:
+        by_rate.setdefault(one.rate, []).append(one.value)
+    known = {rate: [value for value in values if value is not None] for rate, values in by_rate.items()}
+    return {rate: fmean(values) for rate, values in known.items() if len(values) == len(by_rate[rate])}
+
+
+def at_edge(trials: Sequence[Trial]) -> bool:
+    """Return whether the chosen rate is the smallest or the largest that was tried: a better one may lie beyond."""
+    tried = [one.rate for one in trials]
+    return any(one.chosen and one.rate in (min(tried), max(tried)) for one in trials)
+
+
+def _choice(activation: str, trials: Sequence[Trial]) -> str:
+    chosen = next(one.rate for one in trials if one.chosen)
+    text = f"{activation}: {chosen:g} was chosen, mean validation accuracy {plain(mean_by_rate(trials)[chosen])}"
+    if at_edge(trials):
+        return f"{text}. Warning: this is an edge of what was tried, and a better rate may lie beyond it."
+    return f"{text}."

@@ -8,27 +8,29 @@ from lotterylab.engine.results import Result
 from lotterylab.reading.charts import HistogramChart
 from lotterylab.reading.rows import Rows
 from lotterylab.report import figure_style as style
+from lotterylab.report.figure_parts import Drawn, layers_behind
 from lotterylab.report.grid import Grid, Panel, Series
+from lotterylab.report.sources import Sources
 
 
-def histogram_chart(results: Rows, wanted: HistogramChart) -> Grid | None:
-    """The figure; None where nothing of it is finished.
+def histogram_chart(sources: Sources, wanted: HistogramChart) -> Drawn:
+    """Return the figure and how much lies in the outermost bins; None where nothing of it is finished.
 
     Of an activation with two ends all seeds have the same bins and are taken together; of another the first seed
     is drawn, since its bins are its own.
     """
     rows = []
-    for activation, own in results.where(**wanted.within).by("activation").items():
+    for activation, own in sources.results.where(**wanted.within).by("activation").items():
         panels = tuple(
             panel
-            for number, line in enumerate(wanted.lines)
-            if (panel := _panel(f"{activation}, {line.name}", line.rows(own), wanted, first=not number)) is not None
+            for line in wanted.lines
+            if (panel := _panel(f"{activation}, {line.name}", line.rows(own), wanted)) is not None
         )
         if len(panels) == len(wanted.lines):
             rows.append(panels)
     if not rows:
         return None
-    return Grid(
+    grid = Grid(
         name=wanted.name,
         title=wanted.title,
         sentence="",
@@ -38,16 +40,22 @@ def histogram_chart(results: Rows, wanted: HistogramChart) -> Grid | None:
         rows=tuple(rows),
         panel_width=4.2,
     )
+    metric = f"{wanted.metrics}.histogram"
+
+    def outermost(row: Result) -> dict[str, float | None]:
+        return {layer: (bins[0] + bins[-1]) / sum(bins) if bins else None for layer, bins in row.metric(metric).items()}
+
+    return grid, layers_behind(sources.results, wanted, metric, outermost, "in the outermost bins")
 
 
-def _panel(title: str, own: Rows, wanted: HistogramChart, *, first: bool) -> Panel | None:
+def _panel(title: str, own: Rows, wanted: HistogramChart) -> Panel | None:
     known = Rows(row for row in own if _known(row, wanted))
     if not known:
         return None
     return Panel(
         title=title,
         x_label=wanted.x_axis,
-        y_label="share of values" if first else "",
+        y_label="share of values",
         series=tuple(
             _curve(known, wanted, layer, number) for number, layer in enumerate(_read(known[0], wanted, "histogram"))
         ),

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from lotterylab.reading.charts import LayerChart
+from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.report import figure_style as style
-from lotterylab.report.figure_parts import spell_count
-from lotterylab.report.grid import Grid, Panel, Series
+from lotterylab.report.figure_parts import Drawn, layers_behind, spell_count
+from lotterylab.report.grid import Grid, Look, Panel, Series
+from lotterylab.report.sources import Sources
 from lotterylab.statistics import t_interval
 
 SHORTEST = 0.1  # of the mean: where the bar of a logarithmic axis ends that would reach 0
 
 
-def layer_chart(results: Rows, wanted: LayerChart) -> Grid | None:
-    """The figure; None where nothing of it is finished."""
-    rows = Rows(row for row in results.where(**wanted.within) if isinstance(row.metric(wanted.metric), dict))
+def layer_chart(sources: Sources, wanted: LayerChart) -> Drawn:
+    """Return the figure and the numbers behind it; None where nothing of it is finished."""
+    rows = Rows(row for row in sources.results.where(**wanted.within) if isinstance(row.metric(wanted.metric), dict))
     panels, seeds = [], set()
     for activation in dict.fromkeys(str(row.labels["activation"]) for row in rows):
         series = []
-        for number, line in enumerate(wanted.lines):
+        for line in wanted.lines:
             own = line.rows(rows).where(activation=activation)
             seeds |= {int(row.labels["seed"]) for row in own}
             found = own.by_layer(wanted.metric)
             if found:
                 layers = list(own[0].metric(wanted.metric))
-                series.append(replace(_series(found, layers, log=wanted.log), look=style.line(number), label=line.name))
+                series.append(_series(found, layers, line, sources.looks[line.name], log=wanted.log))
         if not series:  # every network diverged
             continue
         places = range(1, int(max(one.x[-1] for one in series)) + 1)
@@ -35,7 +35,7 @@ def layer_chart(results: Rows, wanted: LayerChart) -> Grid | None:
             Panel(
                 title=activation,
                 x_label="layer",
-                y_label=wanted.y_axis if not panels else "",
+                y_label=wanted.y_axis,
                 series=tuple(series),
                 ticks=tuple((float(place), str(place)) for place in places),
                 log_y=wanted.log,
@@ -43,7 +43,7 @@ def layer_chart(results: Rows, wanted: LayerChart) -> Grid | None:
         )
     if not panels:
         return None
-    return Grid(
+    grid = Grid(
         name=wanted.name,
         title=wanted.title,
         sentence="",
@@ -52,14 +52,18 @@ def layer_chart(results: Rows, wanted: LayerChart) -> Grid | None:
         rows=(tuple(panels),),
         panel_width=3.4,
     )
+    return grid, layers_behind(sources.results, wanted, wanted.metric, wanted.metric, wanted.y_axis)
 
 
-def _series(found: Mapping[str, Sequence[float]], layers: Sequence[str], *, log: bool) -> Series:
+def _series(
+    found: Mapping[str, Sequence[float]], layers: Sequence[str], line: Line, look: Look, *, log: bool
+) -> Series:
     means = [t_interval(values) for values in found.values()]
     return Series(
         x=tuple(float(layers.index(layer) + 1) for layer in found),
         y=tuple(one.mean for one in means),
-        look=style.line(0),
+        look=look,
+        label=line.name,
         low=tuple(_bar(one.low, one.mean, log=log) for one in means),
         high=tuple(one.mean if one.high is None else one.high for one in means),
     )

@@ -70,7 +70,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A whole figure.
+    """A whole figure, every panel of which has all its labels; drawing leaves out those that neighbours share.
 
     ``name``: of its files.  ``title``: what it shows.  ``sentence``: what is to be seen, from the data.
     ``caption``: how to read it, with n and the kind of interval.  ``rows``: panels, one tuple a row, all of one length.
@@ -86,17 +86,26 @@ class Grid:
 
 
 def stacked(grid: Grid) -> Grid:
-    """The same panels in one column, for a narrow screen: each has the labels that it shares with its neighbours."""
-    last = grid.rows[-1]
-    panels = (
-        replace(
+    """Return the same panels in one column, for a narrow screen."""
+    return replace(grid, rows=tuple((panel,) for row in grid.rows for panel in row))
+
+
+def beside(grid: Grid) -> Grid:
+    """Return the same panels without the labels that the panel to the left, above or below has already."""
+    rows = grid.rows
+
+    def alone(row: int, column: int) -> Panel:
+        panel, left = rows[row][column], rows[row][0]
+        above, below = rows[row - 1][column] if row else None, rows[row + 1][column] if row + 1 < len(rows) else None
+        ticks = tuple((place, "") for place, _ in panel.y_ticks)
+        return replace(
             panel,
-            title=panel.title or grid.rows[0][column].title,
-            x_label=panel.x_label or last[column].x_label,
-            y_label=panel.y_label or row[0].y_label,
-            y_ticks=panel.y_ticks if any(text for _, text in panel.y_ticks) else row[0].y_ticks,
+            title="" if above and panel.title == above.title else panel.title,
+            x_label="" if below and panel.x_label == below.x_label else panel.x_label,
+            y_label="" if column and panel.y_label == left.y_label else panel.y_label,
+            y_ticks=ticks if column and panel.y_ticks == left.y_ticks else panel.y_ticks,
         )
-        for row in grid.rows
-        for column, panel in enumerate(row)
+
+    return replace(
+        grid, rows=tuple(tuple(alone(row, column) for column in range(len(rows[row]))) for row in range(len(rows)))
     )
-    return replace(grid, rows=tuple((panel,) for panel in panels))

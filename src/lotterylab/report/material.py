@@ -11,55 +11,45 @@ from lotterylab.auditing.alarms import Alarm
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.claims import Judged, read
 from lotterylab.reading.costs import priced
-from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import is_at_scale
 from lotterylab.reading.outline import Outline
-from lotterylab.reading.published import Beside, beside
+from lotterylab.reading.published import beside
 from lotterylab.reading.rows import Rows
-from lotterylab.report.arms import Arms
 from lotterylab.report.blocks import figure, inline, note, with_drawings
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
 from lotterylab.report.markup import Child, Html, tag
-from lotterylab.report.tidy import Gap, Number, Point, Trial, gaps, numbers, points, trials, write
+from lotterylab.report.sources import Sources
+from lotterylab.report.tidy import DIFFERENCE, Number, Point, Trial, numbers, paired, points, trials, write
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class Material(Sources):
     """A study's results in all the forms that a section asks for.
 
     Args:
-        judged: each claim with its judgement; ``differences``: each comparison at each level.
-        published: each published value beside ours; empty if the data are not those of the paper.
-        classes: of the data, for the level of chance.
+        judged: each claim with its judgement.
         shown: the names of the figures that stand on the page already.
     """
 
     study: Plan
-    results: Rows
     alarms: Sequence[Alarm]
     context: ReportContext
-    outline: Outline
     figures: FigureFolder
     numbers: Sequence[Number]
     points: Sequence[Point]
-    trials: Sequence[Trial]
-    arms: Arms
-    classes: int
     judged: Judged
-    differences: Sequence[Difference]
-    published: Sequence[Beside]
     shown: set[str] = field(default_factory=set)
 
     @property
-    def tables(self) -> dict[str, tuple[type[Any], Sequence[Any]]]:
-        """The files of numbers beside the page: what a line of each is, and its lines."""
+    def tables(self) -> dict[str, tuple[Sequence[str], Sequence[Any]]]:
+        """The files of numbers beside the page: the fields of each, and its lines."""
         return {
-            "results.csv": (Number, self.numbers),
-            "curves.csv": (Point, self.points),
-            **({"rates.csv": (Trial, self.trials)} if self.trials else {}),
-            **({"differences.csv": (Gap, gaps(self.differences))} if self.differences else {}),
+            "results.csv": (Number._fields, self.numbers),
+            "curves.csv": (Point._fields, self.points),
+            **({"rates.csv": (Trial._fields, self.trials)} if self.trials else {}),
+            **({"differences.csv": (DIFFERENCE, paired(self.differences))} if self.differences else {}),
         }
 
     def write_tables(self, folder: Path) -> None:
@@ -67,18 +57,12 @@ class Material:
         for name in ("rates.csv", "differences.csv"):
             if name not in self.tables:
                 (folder / name).unlink(missing_ok=True)
-        for name, (kind, lines) in self.tables.items():
-            write(folder / name, lines, kind)
+        for name, (fields, lines) in self.tables.items():
+            write(folder / name, lines, fields)
 
     def planned(self, protocol: str) -> bool:
         """Whether the study has rows of a protocol."""
         return any(row.labels["protocol"] == protocol for row in self.study.rows)
-
-    @property
-    def climbs_or_publishes(self) -> bool:
-        """Whether the study has rows of the published protocol, or any explanation that was judged."""
-        judged = any(claim.explanation and one.word != "not run" for claim, one in self.judged)
-        return self.planned("as-published") or judged
 
     @property
     def at_scale(self) -> bool:
@@ -110,7 +94,7 @@ def gather(
     study: Plan, results: Rows, alarms: Sequence[Alarm], folder: Path, context: ReportContext, outline: Outline
 ) -> Material:
     """All that a page needs, from the results; reads nothing from any store."""
-    with_costs = priced(results)
+    results = priced(results)
     spec: Any = study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]
     judged, differences = read(outline.claims, outline.comparisons, results)
     return Material(
@@ -120,10 +104,9 @@ def gather(
         context=context,
         outline=outline,
         figures=FigureFolder(folder),
-        numbers=numbers(with_costs),
+        numbers=numbers(results),
         points=points(results),
         trials=trials(results),
-        arms=Arms(with_costs),
         classes=spec.classes,
         judged=judged,
         differences=differences,

@@ -19,13 +19,11 @@ from lotterylab.report.readme import readme
 from lotterylab.report.sections.alarms import alarm_list
 from lotterylab.report.sections.answer import answer, concludes
 from lotterylab.report.sections.claims import KINDS, claims, of_kind
+from lotterylab.report.sections.costs import costs
 from lotterylab.report.sections.differences import differences
-from lotterylab.report.sections.figures import figures, opening_figure, training
-from lotterylab.report.sections.ladder import climbs, ladder
-from lotterylab.report.sections.numbers import costs
+from lotterylab.report.sections.figures import by_section, figures, name_of, opening_figure
 from lotterylab.report.sections.opening import opening
 from lotterylab.report.sections.origin import origin
-from lotterylab.report.sections.protocols import family, title_of
 from lotterylab.report.sections.published import published_values
 from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
@@ -78,21 +76,14 @@ def _sections(material: Material) -> Iterator[Section]:
         found = of_kind(material.judged, kind)
         if found and (kind != "explanation" or any(one.word != "not run" for _, one in found)):
             yield anchor, title, partial(claims, material, kind)
-    if outline.charts or outline.layer_charts or outline.histograms:
-        yield "figures", "Figures", partial(figures, material)
-    if climbs(material):
-        yield "ladder", "Ladder", partial(ladder, material)
-    for protocol in outline.families:
-        if material.planned(protocol):
-            yield protocol, title_of(protocol), partial(family, material, protocol)
+    for title, wanted in by_section(material).items():
+        yield name_of(title), title, partial(figures, material, title, wanted)
     if outline.tables:
         yield "tables", "Tables", partial(tables, material)
     if material.published:
         yield "values", "Published values", partial(published_values, material)
     if material.differences:
         yield "differences", "Differences", partial(differences, material)
-    if not outline.families:
-        yield "training", "Training", partial(training, material)
     yield "costs", "Costs", partial(costs, material)
     yield "alarms", "Alarms", partial(alarm_list, material)
     yield "origin", "Settings and data", partial(origin, material)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from lotterylab.formats.text import in_markdown, shown
 from lotterylab.reading.answers import conclusion, headline
+from lotterylab.reading.charts import Chart
 from lotterylab.reading.doubts import held
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import DIVERGED_LEGEND, called, diverged_mark, interval_text, rows_text
@@ -51,8 +52,7 @@ def _lines(material: Material) -> Iterator[str]:
     yield from _claims(material)
     if material.differences:
         yield from ("", "## Differences", "", " ".join(summaries(material.differences)))
-    if outline.families:
-        yield from _accuracies(material)
+    yield from _accuracies(material)
     for one in outline.tables:
         yield ""
         yield from table_in_markdown(one, material.results)
@@ -75,9 +75,12 @@ def _claims(material: Material) -> Iterator[str]:
 
 
 def _accuracies(material: Material) -> Iterator[str]:
-    """Test accuracy of each method at each sparsity, in the last protocol that has figures; a mark if a run
+    """The first figure as a table, if it is test accuracy over the sparsity that was asked for; a mark if a run
     diverged."""
-    rows = material.results.where(protocol=material.outline.families[-1], control="")
+    first = material.charts[0]
+    if not isinstance(first, Chart) or (first.y, first.x) != (ACCURACY, "sparsity"):
+        return
+    rows = material.results.where(**first.within).where(control="")
     for activation, own in rows.by("activation").items():
         dense, levels = own.where(method="dense").interval(ACCURACY), own.levels
         if not own.trained or len(levels) > MOST_LEVELS:

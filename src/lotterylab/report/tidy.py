@@ -54,27 +54,10 @@ class Trial(NamedTuple):
     chosen: bool
 
 
-class Gap(NamedTuple):
-    """One comparison at one sparsity: ``a`` minus ``b`` over the ``n`` seeds that both have, with its 95 % t interval.
-
-    ``p_holm``, ``p_equal``: of "no difference" and of "not equal", adjusted for its family: the claims and planned
-    comparisons of the page, or the others of its kind.  ``says``: at 5 % for that family.
-    """
-
-    what: str
-    a: str
-    b: str
-    where: str
-    sparsity: float
-    n: int
-    mean: float
-    low: float | None
-    high: float | None
-    p_holm: float | None
-    p_equal: float | None
-    planned: bool
-    says: str
-    caveat: str
+DIFFERENCE = (  # the fields of differences.csv; p_holm, p_equal: adjusted for their family; says: at 5 % for it
+    *("what", "a", "b", "where", "sparsity", "n", "mean", "low", "high", "p_holm", "p_equal", "planned", "says"),
+    "caveat",
+)
 
 
 def numbers(results: Iterable[Result]) -> list[Number]:
@@ -113,34 +96,23 @@ def trials(results: Iterable[Result]) -> list[Trial]:
     return [trial for result in choices.values() for trial in _trials(result)]
 
 
-def gaps(found: Iterable[Difference]) -> list[Gap]:
-    """The comparisons of a study with an outline."""
+def paired(found: Iterable[Difference]) -> list[tuple[Any, ...]]:
+    """The comparisons of a study with an outline, a line for each with the fields ``DIFFERENCE``."""
     return [
-        Gap(
-            one.comparison.what,
-            one.comparison.a.name,
-            one.comparison.b.name,
-            one.panel,
-            one.sparsity,
-            one.interval.n,
-            one.interval.mean,
-            one.interval.low,
-            one.interval.high,
-            one.p_holm,
-            one.p_equal,
-            one.planned,
-            one.says,
-            one.caveat,
+        (
+            *(one.comparison.what, one.comparison.a.name, one.comparison.b.name, one.panel, one.sparsity),
+            *(one.interval.n, one.interval.mean, one.interval.low, one.interval.high, one.p_holm, one.p_equal),
+            *(one.planned, one.says, one.caveat),
         )
         for one in found
     ]
 
 
-def write(path: Path, lines: Sequence[NamedTuple], kind: type[NamedTuple]) -> None:
-    """A CSV file with the fields of ``kind`` as its header; None is an empty field, and no text is a formula."""
+def write(path: Path, lines: Sequence[tuple[Any, ...]], fields: Sequence[str]) -> None:
+    """A CSV file with ``fields`` as its header; None is an empty field, and no text is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(kind._fields)
+    writer.writerow(fields)
     cells = _Cells()
     writer.writerows([cells[value] if isinstance(value, str) else value for value in line] for line in lines)
     write_atomically(path, text.getvalue().encode())

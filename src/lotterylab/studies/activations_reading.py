@@ -11,9 +11,10 @@ from lotterylab.reading.judging import nothing
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import interval_text
+from lotterylab.studies.activations_charts import CHARTS
 from lotterylab.studies.activations_claims import CLAIMS
 from lotterylab.studies.activations_comparisons import ACCURACY, COMPARISONS
-from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED
+from lotterylab.studies.protocols import AS_PUBLISHED
 from lotterylab.studies.published import published_values
 from lotterylab.studies.verdicts_corrected import at_chance
 
@@ -63,7 +64,7 @@ def _if_published(text: str) -> Doubt:
 
 
 OUTLINE = Outline(
-    charts=(),
+    charts=CHARTS,
     comparisons=COMPARISONS,
     claims=CLAIMS,
     headline=_headline,
@@ -87,5 +88,4 @@ OUTLINE = Outline(
     ),
     published=published_values(),
     published_on="cifar10",
-    families=(AS_PUBLISHED.name, CORRECTED.name),
 )

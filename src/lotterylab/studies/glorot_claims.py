@@ -122,8 +122,6 @@ OUTLINE = Outline(
             x_axis="mean singular value of a layer's Jacobian at the start",
             panels="activation",
         ),
-    ),
-    layer_charts=(
         _layers("start-std", "Activations at the start, 5 layers", "start_units.std", "standard deviation"),
         _layers("start-mean", "Activations at the start, 5 layers: their mean", "start_units.mean", "mean"),
         _layers("early-mean", "Activations after a tenth of the training: their mean", "early_units.mean", "mean"),
@@ -162,8 +160,6 @@ OUTLINE = Outline(
         _layers(
             "end-weights", "Weight gradients at the end", "end_gradients.weight_gradient_variance", "variance", log=True
         ),
-    ),
-    histograms=(
         HistogramChart(
             name="start-histogram",
             title="Histograms of the activations at the start, 5 layers",

@@ -210,7 +210,7 @@ OUTLINE = Outline(
             y=ACCURACY,
             y_axis="test accuracy, fraction",
             panels="activation",
-            level=DENSE,
+            levels=(DENSE,),
         ),
         Chart(
             name="flow",
@@ -220,8 +220,6 @@ OUTLINE = Outline(
             y_axis="log10 of the ratio of squared norms",
             panels="activation",
         ),
-    ),
-    layer_charts=(
         LayerChart(
             name="layers",
             title="Weights kept in each layer at 0.9",

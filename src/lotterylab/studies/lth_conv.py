@@ -112,7 +112,7 @@ OUTLINE = Outline(
             lines=(TICKET, ONCE, REINIT, RANDOM),
             y=metric,
             y_axis=axis,
-            level=DENSE,
+            levels=(DENSE,),
         )
         for name, title, metric, axis in (
             ("early-accuracy", "Test accuracy at the early-stopping iteration", EARLY, "test accuracy, fraction"),

@@ -233,7 +233,7 @@ OUTLINE = Outline(
             lines=(TICKET, ONCE, REINIT, RANDOM),
             y=EARLY,
             y_axis="test accuracy, fraction",
-            level=DENSE,
+            levels=(DENSE,),
         ),
         Chart(
             name="early-iteration",
@@ -241,7 +241,7 @@ OUTLINE = Outline(
             lines=(TICKET, ONCE, REINIT, RANDOM),
             y=WHEN,
             y_axis="optimizer steps",
-            level=DENSE,
+            levels=(DENSE,),
         ),
         Chart(
             name="final-accuracy",
@@ -249,7 +249,7 @@ OUTLINE = Outline(
             lines=(TICKET, ONCE, REINIT, RANDOM),
             y=FINAL,
             y_axis="test accuracy, fraction",
-            level=DENSE,
+            levels=(DENSE,),
         ),
         Chart(
             name="stability",

@@ -128,7 +128,7 @@ OUTLINE = Outline(
             lines=(*LINES.values(), *RANDOM.values()),
             y=ACCURACY,
             y_axis="test accuracy, fraction",
-            level=DENSE,
+            levels=(DENSE,),
         ),
         Chart(
             name="pruning-stability",

@@ -253,7 +253,7 @@ OUTLINE = Outline(
             lines=(*DRAWN.values(), DRAWN_RANDOM[START], DRAWN_RANDOM[LATE]),
             y=ACCURACY,
             y_axis="test accuracy, fraction",
-            level=DENSE,
+            levels=(DENSE,),
         ),
         Chart(
             name="pruning-stability",

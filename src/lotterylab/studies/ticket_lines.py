@@ -33,7 +33,7 @@ def accuracy_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDO
         y=ACCURACY,
         y_axis="test accuracy, fraction",
         panels=panels,
-        level=DENSE,
+        levels=(DENSE,),
     )
 
 
@@ -55,7 +55,7 @@ def order_chart(panels: str) -> Chart:
         name="order-stability",
         title="Stability to the data order: angle between two trainings of one network",
         lines=(ORDER, RANDOM_ORDER),
-        level=DENSE_ORDER,
+        levels=(DENSE_ORDER,),
         y=ANGLE,
         y_axis="angle, degrees",
         panels=panels,
@@ -68,7 +68,7 @@ def instability_chart(panels: str) -> Chart:
         name="instability",
         title="Instability: how far the error rises between two trainings in two data orders",
         lines=(ORDER, RANDOM_ORDER),
-        level=DENSE_ORDER,
+        levels=(DENSE_ORDER,),
         y=INSTABILITY,
         y_axis="instability, fraction of images",
         panels=panels,
@@ -86,7 +86,7 @@ def cost_chart(panels: str, lines: tuple[Line, ...], y: str = ACCURACY) -> Chart
         x="cost.epochs",
         x_axis="passes over the training images, of all runs together",
         panels=panels,
-        level=DENSE,
+        levels=(DENSE,),
     )
 
 

@@ -2,54 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from lotterylab.reading.charts import Chart
-from lotterylab.report import figures_curves, figures_rates
+from lotterylab.reading.charts import (
+    Chart,
+    CurveChart,
+    DifferenceChart,
+    DotChart,
+    Figure,
+    HistogramChart,
+    LayerChart,
+    RateChart,
+    RungChart,
+)
 from lotterylab.report.blocks import section, sentence
-from lotterylab.report.figure_style import looks
+from lotterylab.report.figure_parts import Drawn
+from lotterylab.report.figures_curves import curve_chart, rate_chart
+from lotterylab.report.figures_differences import difference_chart, dot_chart
 from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.figures_layers import layer_chart
-from lotterylab.report.figures_outline import chart
-from lotterylab.report.grid import Grid
+from lotterylab.report.figures_lines import line_chart
+from lotterylab.report.figures_rungs import rung_chart
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
-from lotterylab.report.sections.numbers import behind_histograms, layers_behind, numbers_behind
-from lotterylab.report.sections.protocols import first_of_family
+from lotterylab.report.sources import Sources
+
+KINDS: Mapping[type[Figure], Callable[[Sources, Any], Drawn]] = {
+    Chart: line_chart,
+    CurveChart: curve_chart,
+    DifferenceChart: difference_chart,
+    DotChart: dot_chart,
+    HistogramChart: histogram_chart,
+    LayerChart: layer_chart,
+    RateChart: rate_chart,
+    RungChart: rung_chart,
+}
+TRAINING = "Training"
+
+
+def drawn(sources: Sources, wanted: Figure) -> Drawn:
+    """Return a figure of any kind, and what stands below it; None where nothing of it is finished."""
+    return KINDS[type(wanted)](sources, wanted)
 
 
 def opening_figure(material: Material) -> Html | None:
-    """The picture that belongs to the answer: the first of the outline, or of its families."""
-    drawn = (grid for _, grid in _charts(material))
-    grid = next(drawn, None) or first_of_family(material)
-    return None if grid is None else material.show(grid)
+    """Return the picture that belongs to the answer: the first that the outline asks for and that can be drawn."""
+    found = (drawn(material, wanted) for wanted in material.charts)
+    first = next((one for one in found if one is not None), None)
+    return None if first is None else material.show(first[0])
 
 
-def figures(material: Material) -> Html:
-    """Every figure of the outline, each with the numbers and runs behind it."""
-    shown = [material.show(grid, numbers_behind(material, wanted)) for wanted, grid in _charts(material)]
-    layered = ((wanted, layer_chart(material.results, wanted)) for wanted in material.outline.layer_charts)
-    shown += [material.show(grid, layers_behind(material, wanted)) for wanted, grid in layered if grid is not None]
-    counted = ((wanted, histogram_chart(material.results, wanted)) for wanted in material.outline.histograms)
-    shown += [material.show(grid, behind_histograms(material, wanted)) for wanted, grid in counted if grid is not None]
-    return section("figures", "Figures", shown)
+def by_section(material: Material) -> dict[str, list[Figure]]:
+    """Return the figures of each section for which the study has rows, in the order of the outline."""
+    found: dict[str, list[Figure]] = {}
+    for wanted in (*material.charts, *_of_training(material)):
+        if material.results.where(**wanted.within):
+            found.setdefault(wanted.section, []).append(wanted)
+    return found
 
 
-def training(material: Material) -> Html:
-    """Training curves of the dense runs and of the tickets, and the choice of the learning rate."""
-    grids = [
-        grid
-        for protocol in material.arms.labels("protocol")
-        if (grid := figures_curves.of_protocol(material.arms, protocol, (), material.results)) is not None
-    ]
-    if material.trials:
-        grids.append(figures_rates.rates(material.trials, material.classes))
-    if not grids:
-        return section("training", "Training", sentence("No training curve is finished yet."))
-    return section("training", "Training", [material.show(grid) for grid in grids])
+def figures(material: Material, title: str, wanted: Sequence[Figure]) -> Html:
+    """Return a section with its figures, each with the numbers and runs behind it."""
+    shown = [material.show(*one) for figure in wanted if (one := drawn(material, figure)) is not None]
+    empty = None if shown else sentence(f"No run of the section {title} is finished yet.")
+    return section(name_of(title), title, empty, shown)
 
 
-def _charts(material: Material) -> Iterator[tuple[Chart, Grid]]:
-    look = looks(line.name for one in material.outline.charts for line in one.lines)
-    drawn = ((wanted, chart(material.arms, wanted, look)) for wanted in material.outline.charts)
-    yield from ((wanted, grid) for wanted, grid in drawn if grid is not None)
+def name_of(title: str) -> str:
+    """Return the name of a section for links."""
+    return title.lower().replace(" ", "-")
+
+
+def _of_training(material: Material) -> Iterator[Figure]:
+    """The training curves of each protocol and the choice of the rate, if the outline does not place them."""
+    kinds = {type(wanted) for wanted in material.charts}
+    for protocol in material.results.labels("protocol") if CurveChart not in kinds else ():
+        name = f"{str(protocol).lower().replace(' ', '-').replace(',', '')}-curves"
+        within = {"protocol": protocol}
+        yield CurveChart(name=name, title=f"Training curves, {protocol}", section=TRAINING, within=within)
+    if material.trials and RateChart not in kinds:
+        yield RateChart(name="rates", title="Choice of the learning rate", section=TRAINING)

@@ -1,0 +1,144 @@
+"""Charts of paired differences with their intervals, lying beside 0; and of single seeds, group by group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lotterylab.reading.charts import DifferenceChart, DotChart
+from lotterylab.reading.differences import Difference
+from lotterylab.reading.lines import Line
+from lotterylab.reading.words import interval_text
+from lotterylab.report.figure_parts import Drawn, spell_count
+from lotterylab.report.grid import Grid, Panel, Series
+from lotterylab.report.sources import Sources
+
+FRAME = 1.5  # of the range of the means: how far intervals widen the frame
+SMALLEST_RANGE = 0.3  # of the axis of accuracy, so that noise about chance does not fill the panel
+
+
+def difference_chart(sources: Sources, wanted: DifferenceChart) -> Drawn:
+    """Return one panel for each place where both sides agree; None if no comparison of the family has run."""
+    found = [one for one in sources.differences if one.comparison.family == wanted.family]
+    if not found:
+        return None
+    places = list(dict.fromkeys((one.comparison.a.name, one.sparsity) for one in found))[::-1]
+    limits = _limits(found)
+    ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
+    cut = any(not limits[0] <= end <= limits[1] for end in ends)
+    names = [f"{name}, {sparsity:g}" if sparsity else name for name, sparsity in places]
+    panels = tuple(
+        Panel(
+            title=panel,
+            x_label=wanted.x_axis,
+            y_label="",
+            series=_series(sources, [one for one in found if one.panel == panel], places),
+            y_ticks=tuple((float(number), name) for number, name in enumerate(names)),
+            x_limits=limits,
+            y_limits=(-0.6, len(places) - 0.4),
+            marks=(0.0,),
+        )
+        for panel in dict.fromkeys(one.panel for one in found)
+    )
+    counts = sorted({one.interval.n for one in found})
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    caption = f"Mean of the paired differences and its 95 % t interval over seeds, n = {n}. Right of the line: the "
+    caption += f"first is larger.{' A bar that reaches the frame goes on beyond it.' if cut else ''}"
+    rows, height = (panels,), 0.6 + 0.34 * len(places)
+    return Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence=_summary(found),
+        caption=caption,
+        rows=rows,
+        panel_height=height,
+    ), None
+
+
+def _series(sources: Sources, found: Sequence[Difference], places: Sequence[tuple[str, float]]) -> tuple[Series, ...]:
+    series = []
+    sides = list(dict.fromkeys(one.comparison.b.name for one in found))
+    for number, against in enumerate(sides):
+        own = [one for one in found if one.comparison.b.name == against]
+        aside = 0.19 * ((len(sides) - 1) / 2 - number)
+        series.append(
+            Series(
+                x=tuple(one.interval.mean for one in own),
+                y=tuple(places.index((one.comparison.a.name, one.sparsity)) + aside for one in own),
+                look=replace(sources.looks[against], line="", size=4.5),
+                label=f"minus {against}",
+                low=tuple(one.interval.mean if one.interval.low is None else one.interval.low for one in own),
+                high=tuple(one.interval.mean if one.interval.high is None else one.interval.high for one in own),
+                across=True,
+            )
+        )
+    return tuple(series)
+
+
+def _limits(found: Sequence[Difference]) -> tuple[float, float]:
+    means = [0.0, *(one.interval.mean for one in found)]
+    span = max(means) - min(means) or 1.0
+    ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
+    low = max(min([*means, *ends]), min(means) - FRAME * span / 2)
+    high = min(max([*means, *ends]), max(means) + FRAME * span / 2)
+    return low - 0.04 * span, high + 0.04 * span
+
+
+def _summary(found: Sequence[Difference]) -> str:
+    resolved = [one for one in found if one.interval.above(0) or one.interval.below(0)]
+    text = f"{len(resolved)} of {len(found)} differences are resolved: their interval leaves 0 out."
+    if not resolved:
+        return text
+    largest = max(resolved, key=lambda one: abs(one.interval.mean))
+    place = ", ".join(filter(None, (largest.panel, largest.comparison.a.name)))
+    return (
+        f"{text} The largest: {place}, {largest.sparsity:g} minus {largest.comparison.b.name}: "
+        f"{interval_text(largest.interval, sign=True)}."
+    )
+
+
+def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
+    """Return one marker for each seed, in groups below each other; None where nothing of it is finished."""
+    groups = list(dict.fromkeys(name for name, _ in wanted.groups))[::-1]
+    names = list(dict.fromkeys(line.name for _, line in wanted.groups))
+    levels = sources.results.where(**wanted.within).trained.levels
+    panels, counted = [], []
+    for sparsity in levels:
+        series = []
+        for number, name in enumerate(names):
+            points = []
+            for group, line in wanted.groups:
+                values = _values(sources, wanted, line, sparsity) if line.name == name else {}
+                counted.append(values.keys())
+                aside = 0.3 * (0.5 - number) if len(names) > 1 else 0.0
+                points += [(value, groups.index(group) + aside) for value in values.values()]
+            if points:
+                x, y = zip(*points, strict=True)
+                series.append(Series(x=x, y=y, look=replace(sources.looks[name], line="", alpha=0.7), label=name))
+        panels.append(
+            Panel(
+                title=f"target {sparsity:g}",
+                x_label=wanted.y_axis,
+                y_label="",
+                series=tuple(series),
+                y_ticks=tuple((float(place), group) for place, group in enumerate(groups)),
+                y_limits=(-0.6, len(groups) - 0.4),
+                marks=(1 / sources.classes,),
+            )
+        )
+    values = [x for panel in panels for series in panel.series for x in series.x]
+    if not values:
+        return None
+    top = 1.05 * max([SMALLEST_RANGE, *values])
+    left, guess = sum(value > 2 / sources.classes for value in values), 2 / sources.classes
+    return Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence=f"{left} of {len(values)} runs reached twice the accuracy of chance ({guess:g}).",
+        caption=f"One marker a seed, {spell_count(counted)}; no interval is drawn. Dashed: chance.",
+        rows=(tuple(replace(panel, x_limits=(0.0, top)) for panel in panels),),
+    ), None
+
+
+def _values(sources: Sources, wanted: DotChart, line: Line, sparsity: float) -> dict[int, float]:
+    return line.rows(sources.results).where(sparsity=sparsity).per_seed(wanted.y)

@@ -1,0 +1,284 @@
+"""Charts of lines: a number over the weights that are kept, the sparsity asked for, or another number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from lotterylab.plan.plan import ARM
+from lotterylab.reading.charts import Chart
+from lotterylab.reading.lines import Line
+from lotterylab.reading.rows import Rows
+from lotterylab.reading.words import called, interval_text, plain
+from lotterylab.report import figure_style as style
+from lotterylab.report.anchors import run_links
+from lotterylab.report.blocks import cell, folded, heading, number, table
+from lotterylab.report.figure_parts import (
+    Drawn,
+    fit,
+    interval_note,
+    mean_and_seeds,
+    places,
+    published_points,
+    spell_count,
+)
+from lotterylab.report.grid import Grid, Level, Panel, Series
+from lotterylab.report.markup import Child, Html
+from lotterylab.report.sources import Sources
+
+SHARES = ("accuracy", "kappa", "reached")  # metrics that end at 1
+KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+MOST_ASIDE = 0.5  # of a logarithm: a gap between levels that is wider counts as this
+WIDEST_GAP = 0.1  # the same on the axis of the sparsity that was asked for
+FEW = 6  # places that each have a tick of their own
+
+
+@dataclass(frozen=True)
+class Point:
+    """A ``Point`` is an arm: its place on the axis, the line and the panel that it belongs to, and its rows."""
+
+    x: float
+    line: Line
+    panel: str
+    rows: Rows
+
+
+def line_chart(sources: Sources, wanted: Chart) -> Drawn:
+    """Return the figure and the numbers behind it; None where nothing of it is finished."""
+    results = sources.results.where(**wanted.within)
+    lines = wanted.lines or tuple(_every_line(sources, wanted, results))
+    rows, points = [], []
+    for row in _values(wanted.rows, lines, results):
+        of_row = results.where(**row)
+        panels = []
+        for column in results.labels(wanted.panels):
+            own = of_row.where(**{wanted.panels: column})
+            title = ", ".join((str(column), *(called(str(value)) for value in row.values())))
+            there = [(line, found) for line in lines if (found := _points(wanted, line, title, own))]
+            if there or wanted.rows:
+                beside = results.where(**{wanted.panels: column})
+                panels.append(_panel(sources, wanted, there, title, own, beside))
+            points += [point for _, found in there for point in found]
+        if any(panel.series for panel in panels):
+            rows.append(panels)
+    if not points:
+        return None
+    fitted, cut = fit(rows, bounds=_bounds(wanted, points), shared=wanted.shared)
+    hollow = any(series.look.hollow and series.look.line == "" for row in rows for one in row for series in one.series)
+    notes = (
+        interval_note(spell_count([point.rows.per_seed(wanted.y).keys() for point in points])),
+        "Horizontal: dense networks, the band being their interval." if wanted.levels else "",
+        "Hollow: published, with the error of reading it off." if hollow else "",
+        "Dotted below: " + wanted.floor_name + "." if wanted.floor else "",
+        "" if wanted.shared else "Each panel has its own scale.",
+        cut,
+    )
+    grid = Grid(
+        name=wanted.name,
+        title=wanted.title,
+        sentence=_extremes(wanted, points),
+        caption=" ".join(filter(None, notes)),
+        rows=fitted,
+        panel_width=5.6 if len(rows[0]) == 1 else 3.6,
+        panel_height=3.0 if len(rows) == 1 else 2.4,
+    )
+    return grid, _numbers(wanted, results, points)
+
+
+def _every_line(sources: Sources, wanted: Chart, results: Rows) -> Iterator[Line]:
+    """Each method that prunes, and its controls: one line for a control of all methods if these have panels apart."""
+    pruned = [line for line in sources.arms if line.rows(results).levels]
+    yield from (line for line in pruned if not line.labels["control"])
+    others = [line for line in pruned if line.labels["control"]] if wanted.controls else []
+    if wanted.rows == "method":
+        words = dict.fromkeys(line.labels["control"] for line in others)
+        others = [Line(name=str(word), labels={"control": word}) for word in words]
+    yield from others
+
+
+def _values(label: str, lines: Iterable[Line], results: Rows) -> list[dict[str, str | float]]:
+    """The labels that tell rows of panels apart: those of the lines that are drawn, or nothing."""
+    if not label:
+        return [{}]
+    drawn = Rows(row for line in lines for row in line.rows(results) if row.labels["sparsity"])
+    return [{label: value} for value in results.labels(label) if value in drawn.labels(label)]
+
+
+def _points(wanted: Chart, line: Line, panel: str, rows: Rows) -> list[Point]:
+    """The arms of a line of which the number is known, from the left."""
+    arms = (arm for arm in line.rows(rows).by(*ARM).values() if arm.per_seed(wanted.y))
+    found = [Point(x, line, panel, arm) for arm in arms if (x := _place(arm, wanted.x)) is not None]
+    return sorted(found, key=lambda point: point.x)
+
+
+def _place(arm: Rows, x: str) -> float | None:
+    """Where an arm stands on the axis: at its target, or at the mean over its seeds."""
+    if x == "sparsity":
+        return arm[0].labels["sparsity"] or None  # type: ignore[return-value]
+    interval = arm.interval("prune.reached" if x == "kept" else x)
+    if interval is None:
+        return None
+    return 1 - interval.mean if x == "kept" else interval.mean
+
+
+def _panel(
+    sources: Sources,
+    wanted: Chart,
+    there: Sequence[tuple[Line, list[Point]]],
+    title: str,
+    own: Rows,
+    beside: Rows,
+) -> Panel:
+    """``own``: the rows of the panel; ``beside``: with those of the other rows of panels, for the levels."""
+    axis = _axis(wanted, [point.x for _, found in there for point in found], own.levels)
+    series: list[Series] = []
+    for place, (line, found) in enumerate(there):
+        look, at = sources.looks[line.name], [axis.beside(point.x, place, len(there)) for point in found]
+        series += mean_and_seeds(zip(at, (point.rows for point in found), strict=True), wanted.y, look, line.name)
+        series += _published(sources, wanted, line, own, lambda x, place=place: axis.beside(x, place, len(there)))
+    if wanted.floor:
+        series += _floors(sources, wanted, there, axis)
+    if wanted.asked and axis.targets:
+        x, y = tuple(axis.targets.values()), tuple(axis.targets)
+        series.append(Series(x=x, y=y, look=style.REFERENCE, label="as asked for"))
+    return Panel(
+        title=title,
+        x_label=wanted.x_axis + (" (log of what is kept)" if axis.stretched else ""),
+        y_label=wanted.y_axis,
+        series=tuple(series),
+        levels=tuple(_levels(sources, wanted, beside)),
+        log_x=wanted.x == "kept",
+        ticks=axis.ticks,
+        x_limits=axis.limits,
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Where places stand on the axis; ``gap`` is what lines of one place share, in logarithms if ``log``."""
+
+    gap: float = 0.0
+    log: bool = False
+    targets: Mapping[float, float] = None  # type: ignore[assignment]
+    ticks: tuple[tuple[float, str], ...] = ()
+    limits: tuple[float, float] | None = None
+
+    @property
+    def stretched(self) -> bool:
+        return bool(self.targets) and any(place != target for target, place in self.targets.items())
+
+    def beside(self, x: float, number: int, count: int) -> float:
+        """The place of the number-th of ``count`` lines, aside so that bars do not hide each other."""
+        shift = self.gap * (number - (count - 1) / 2)
+        if self.log:
+            return x * math.exp(-shift / max(count - 1, 1))
+        return self.targets.get(x, x) + shift if self.targets else x
+
+
+def _axis(wanted: Chart, found: Sequence[float], targets: Sequence[float]) -> _Axis:
+    if wanted.x == "sparsity":
+        at = places(targets)
+        gap = min((b - a for a, b in pairwise(at.values())), default=WIDEST_GAP)
+        ends = (min(at.values()) - 0.06, max(at.values()) + 0.06) if at else None
+        ticks = tuple((place, f"{target:g}") for target, place in at.items())
+        return _Axis(gap=0.16 * min(gap, WIDEST_GAP), targets=at, ticks=ticks, limits=ends)
+    if wanted.x != "kept" or not found:
+        return _Axis()
+    levels = _apart(found)
+    gap = min((math.log(a / b) for a, b in pairwise(levels)), default=MOST_ASIDE)
+    few = tuple((x, f"{x:.3g}") for x in levels)
+    round_ones = tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= levels[-1] * 0.7)
+    third = min(gap, MOST_ASIDE) / 3
+    edge = 1.15 * math.exp(third / 2)
+    limits = max(found) * edge, min(found) / edge  # from much that is kept to little, as the papers draw it
+    return _Axis(gap=third, log=True, ticks=few if len(levels) <= FEW else round_ones, limits=limits)
+
+
+def _apart(found: Iterable[float]) -> list[float]:
+    """The different places, from much to little: one-shot and iterative pruning round their counts differently."""
+    each = sorted(set(found), reverse=True)
+    return [x for before, x in zip([math.inf, *each], each, strict=False) if x < before * 0.95]
+
+
+def _published(sources: Sources, wanted: Chart, line: Line, own: Rows, at) -> Iterator[Series]:
+    """The published values of a line in a panel, where the outline asks for them."""
+    rows = line.rows(own)
+    points = []
+    for one in (beside.published for beside in sources.published):
+        labels = {name: value for name, value in one.labels.items() if name != "sparsity"}
+        if wanted.published == one.quantity and one.target and rows.where(**labels):
+            points.append((at(one.target if wanted.x == "sparsity" else 1 - one.target), one.value, one.error))
+    if points:
+        yield published_points(points, style.published(sources.looks[line.name]), f"{line.name}, published")
+
+
+def _floors(
+    sources: Sources, wanted: Chart, there: Sequence[tuple[Line, list[Point]]], axis: _Axis
+) -> Iterator[Series]:
+    for line, found in there:
+        if not line.labels.get("control"):
+            look = replace(sources.looks[line.name], marker="_", line=":", size=8.0, width=1.0)
+            of = [(axis.beside(point.x, 0, 1), point.rows) for point in found]
+            yield from mean_and_seeds(of, wanted.floor, look, f"{wanted.floor_name}, {line.name}", bars=False)[-1:]
+
+
+def _levels(sources: Sources, wanted: Chart, rows: Rows) -> Iterator[Level]:
+    if wanted.chance:
+        yield Level(y=1 / sources.classes, look=style.CHANCE, label="chance")
+    for line in wanted.levels:
+        arms = line.rows(rows).by(*ARM).values()
+        found = next((interval for arm in arms if (interval := arm.interval(wanted.y))), None)
+        if found:
+            look = replace(sources.looks[line.name], marker="", width=1.2)
+            yield Level(y=found.mean, look=look, label=line.name, low=found.low, high=found.high)
+
+
+def _bounds(wanted: Chart, points: Sequence[Point]) -> tuple[float, float]:
+    """What the number can be: below 0 only where some point is (a logarithm, an agreement worse than chance)."""
+    below = any(value < 0 for point in points for value in point.rows.per_seed(wanted.y).values())
+    return -math.inf if below else 0.0, 1.0 if wanted.y.endswith(SHARES) else math.inf
+
+
+def _extremes(wanted: Chart, points: Sequence[Point]) -> str:
+    """One sentence: the smallest and the largest mean."""
+    means = [(interval.mean, point) for point in points if (interval := point.rows.interval(wanted.y))]
+    low, high = (of(means, key=lambda pair: pair[0]) for of in (min, max))
+    if low[0] == high[0]:
+        return f"All means are {plain(low[0])}."
+    lowest, highest = (
+        f"{plain(mean)} ({point.panel}, {point.line.name}, {point.x:.3g})" for mean, point in (low, high)
+    )
+    return f"The means over seeds lie between {lowest} and {highest}."
+
+
+def _numbers(wanted: Chart, results: Rows, points: Sequence[Point]) -> Html:
+    """A folded table: panel, line, place on the axis, mean and interval, seeds as links."""
+    rows: list[list[Child]] = []
+    for point in (*points, *_level_points(wanted, results)):
+        interval = point.rows.interval(wanted.y)
+        assert interval is not None
+        digits = 4 if abs(interval.mean) < 10 else 1
+        rows.append(
+            [
+                point.panel,
+                point.line.name,
+                number(point.x, 3),
+                cell(interval_text(interval, digits), value=repr(interval.mean), kind="number"),
+                number(interval.n),
+                run_links(point.rows.having(wanted.y)),
+            ]
+        )
+    x_name = {"kept": "kept", "sparsity": "target"}.get(wanted.x, wanted.x_axis)
+    head = ["where", "line", heading(x_name), heading(wanted.y_axis), heading("n"), "runs"]
+    return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
+
+
+def _level_points(wanted: Chart, results: Rows) -> Iterator[Point]:
+    for column, rows in results.by(wanted.panels).items():
+        for line in wanted.levels:
+            for arm in line.rows(rows).by(*ARM).values():
+                if arm.per_seed(wanted.y):
+                    place = {"kept": 1.0, "sparsity": 0.0}.get(wanted.x)
+                    yield Point(_place(arm, wanted.x) or 0.0 if place is None else place, line, str(column), arm)
