@@ -23,13 +23,13 @@ LETTER = 0.072  # inches, of the legend's font on average
 
 
 def draw(grid: Grid) -> tuple[bytes, ...]:
-    """SVG and PNG of the grid; of one with several columns also the SVG of its panels below each other."""
+    """SVG and PNG of the grid; of a wide one also the SVG of its panels below each other."""
     import matplotlib
 
     with matplotlib.rc_context(cast(Any, RC)):
         figure = _figure(grid)
         files = [_file(figure, "svg"), _file(figure, "png")]
-        if len(grid.rows[0]) > 1:
+        if grid.is_wide:
             files.append(_file(_figure(grid, narrow=True), "svg"))
     return tuple(files)
 

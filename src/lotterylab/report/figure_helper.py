@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from lotterylab.report.grid import Grid
 
-Files = tuple[bytes, ...]  # SVG, PNG, and SVG for a narrow screen where there are several columns
+Files = tuple[bytes, ...]  # SVG, PNG, and SVG for a narrow screen if it is wide
 # the path of this process, so that the helper imports the same packages; an interrupt of both is for this one
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "

@@ -17,12 +17,12 @@ from lotterylab.report.grid import Grid
 
 INDEX = ".figures.json"
 MOST_OF_AN_INDEX, MOST_OF_A_FIGURE = 2**24, 2**28  # bytes
-KINDS = ("svg", "png", "narrow.svg")  # the last only of several columns
+KINDS = ("svg", "png", "narrow.svg")  # the last only of a wide one
 WORDS = ("title", "sentence", "caption")  # of a grid, which stand on the page and not in the drawing
 
 
 class FigureFolder:
-    """<folder>/figures/NAME.svg and .png of each grid that is added, and NAME.narrow.svg if it has several columns.
+    """<folder>/figures/NAME.svg and .png of each grid that is added, and NAME.narrow.svg if it is wide.
 
     ``<folder>/.figures.json`` keeps, by name, the hash of what was drawn and of the files.  A figure is drawn again
     when either differs.  As a context manager: on a good end all figures are drawn, the index is written and the files
@@ -96,12 +96,13 @@ class FigureFolder:
         except (UsageError, ValueError, RecursionError):
             return {}
         entries = index.items() if isinstance(index, dict) else ()
-        return {name: entry for name, entry in entries if Path(name).name == name and "\0" not in name}
+        plain = ((name, entry) for name, entry in entries if Path(name).name == name and "\0" not in name)
+        return {name: entry if isinstance(entry, dict) else {} for name, entry in plain}
 
 
 def _kinds(grid: Grid) -> tuple[str, ...]:
     """The files of a figure."""
-    return KINDS if len(grid.rows[0]) > 1 else KINDS[:2]
+    return KINDS if grid.is_wide else KINDS[:2]
 
 
 def _content(grid: Grid) -> str:

@@ -84,6 +84,11 @@ class Grid:
     panel_width: float = 3.3
     panel_height: float = 2.4
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether a telephone would have to make its letters smaller."""
+        return len(self.rows[0]) > 1 or self.panel_width > 4.0
+
 
 def stacked(grid: Grid) -> Grid:
     """Return the same panels in one column, for a narrow screen."""

@@ -26,7 +26,8 @@ function sort(table, column, heading) {
 }
 
 // On a narrow screen a row becomes a list, in which each cell says its column.
-for (const table of document.querySelectorAll("table:not(.prose, #all-runs)")) {
+for (const table of document.querySelectorAll("table:not(.prose)")) {
+  if (table.id === "all-runs" && innerWidth > 700) continue; // it may have very many rows
   table.classList.add("cards");
   const names = [...table.tHead.rows[0].cells].map((heading) => heading.textContent);
   for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, column) => (cell.dataset.label = names[column]));

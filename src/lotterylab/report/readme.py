@@ -104,7 +104,7 @@ def _accuracy(rows: Rows) -> str:
 def _published(material: Material) -> Iterator[str]:
     if not material.published:
         return
-    yield from ("", "## Published values", "", summary(material.published), "", outside(material.published), "")
+    yield from ("", "## Published values", "", summary(material.published), "", outside(material), "")
     yield _row(("quantity", "activation", "method", "target", "published", "ours, other seeds", "published seed"))
     yield "|---|---|---|---|---|---|---|"
     for one in material.published:
@@ -114,7 +114,7 @@ def _published(material: Material) -> Iterator[str]:
             (
                 told.quantity,
                 told.label("activation"),
-                called(told.label("method")),
+                material.name(told.labels),
                 f"{told.target:g}",
                 f"{told.value:g}",
                 f"{ours.mean:.3f}{spread} ({ours.n}){'' if one.within in (True, None) else ', outside'}"

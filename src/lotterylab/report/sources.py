@@ -68,7 +68,8 @@ class Sources:
 
     def name(self, labels: Mapping[str, Any]) -> str:
         """Return the name of a row's arm on this page, by its method and control."""
-        return self._names[labels["method"], labels["control"]]
+        method, control = labels["method"], labels.get("control", "")
+        return self._names.get((method, control)) or ", ".join(filter(None, (called(str(method)), str(control))))
 
     @cached_property
     def _names(self) -> dict[tuple[Any, Any], str]:

@@ -22,6 +22,7 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.reading.words import interval_text
 from lotterylab.studies import lth_controls
+from lotterylab.studies.published import lenet_distances
 from lotterylab.studies.ticket_lines import cost_chart, paths_chart
 
 QUESTION = (
@@ -257,6 +258,7 @@ OUTLINE = Outline(
             lines=(TICKET, ONCE, REINIT, RANDOM),
             y="distances.masked_l2",
             y_axis="L2 distance",
+            published="L2 distance",
         ),
         *COMMON_CHARTS,
     ),
@@ -266,6 +268,8 @@ OUTLINE = Outline(
         *(_versus(other, WHEN, "iteration", STEPS_MARGIN, "worse", 0, 7) for other in (DENSE, REINIT)),
     ),
     claims=(*PUBLISHED, *OURS),
+    published=lenet_distances(level(10)),
+    published_on="mnist",
     conclude=conclude,
     after_a_look="The default pixels (from 0 to 1) and the levels of the planned comparisons (the paper's) were chosen "
     "after the first three seeds had been seen with standardised pixels, where two published claims came out the other "

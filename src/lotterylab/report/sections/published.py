@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lotterylab.reading.published import Beside
-from lotterylab.reading.words import called
-from lotterylab.report.blocks import badge, cell, heading, note, number, section, sentence, table
+from lotterylab.report.blocks import badge, cell, folded, heading, note, number, section, sentence, table
 from lotterylab.report.markup import Html
 from lotterylab.report.material import Material
 
@@ -21,17 +20,21 @@ def published_values(material: Material) -> Html:
         "values",
         "Published values",
         sentence(summary(found)),
-        note(outside(found)),
+        note(outside(material)),
         note(
-            "Published values are read off the figures, with the error of doing so. Our mean leaves the published seed "
-            "out, since that run would agree with itself. Within: the value lies within the reading error and "
-            "two standard deviations of that mean. The same mean and spread of equal counts, as of masks, say little."
+            "Published values are read off figures and tables, with the error of doing so. Our mean leaves the "
+            "published seed out, since that run would agree with itself. Within: the value lies within the reading "
+            "error and two standard deviations of that mean. The same mean and spread of equal counts, as of masks, "
+            "say little."
         ),
-        table(
-            [*TEXTS, *map(heading, NUMBERS), "within?", heading("published seed"), "within?"],
-            [_row(one) for one in found],
-            kind="sortable",
-            name="published-values",
+        folded(
+            f"{len(found)} values",
+            table(
+                [*TEXTS, *map(heading, NUMBERS), "within?", heading("published seed"), "within?"],
+                [_row(one, material) for one in found],
+                kind="sortable",
+                name="published-values",
+            ),
         ),
     )
 
@@ -40,18 +43,22 @@ def summary(found: Sequence[Beside]) -> str:
     """How many values lie within the spread of the other seeds, and how many the published seed gives again."""
     judged = [one.within for one in found if one.within is not None]
     exact = [one.within_at_seed for one in found if one.within_at_seed is not None]
-    return (
+    text = (
         f"{sum(judged)} of {len(judged)} published values lie within their reading error and two standard deviations "
-        f"of our other seeds; {sum(exact)} of {len(exact)} are given again by our run of the published seed."
+        f"of our {'other ' * bool(exact)}seeds"
     )
+    again = f"; {sum(exact)} of {len(exact)} are given again by our run of the published seed" if exact else ""
+    return f"{text}{again}."
 
 
-def outside(found: Sequence[Beside]) -> str:
+def outside(material: Material) -> str:
     """The values that the other seeds do not reach, in words; nothing if there are none."""
-    lost = [one for one in found if one.within is False]
+    lost = [one for one in material.published if one.within is False]
     if not lost:
         return ""
-    each = "; ".join(f"{_named(one)} {one.published.value:g} (ours {one.ours.mean:.3f})" for one in lost if one.ours)
+    each = "; ".join(
+        f"{_named(one, material)} {one.published.value:g} (ours {one.ours.mean:.3f})" for one in lost if one.ours
+    )
     bad = [one for one in lost if one.within_at_seed]
     alone = (
         f" {len(bad)} of them are given again by the published seed alone: they are that seed's, not the method's."
@@ -61,18 +68,19 @@ def outside(found: Sequence[Beside]) -> str:
     return f"Outside: {each}.{alone}"
 
 
-def _named(one: Beside) -> str:
+def _named(one: Beside, material: Material) -> str:
     told = one.published
-    return f"{told.quantity}, {told.label('activation')}, {called(told.label('method'))}, {told.target:g}:"
+    parts = (told.quantity, told.label("activation"), material.name(told.labels), f"{told.target:g}")
+    return f"{', '.join(filter(None, parts))}:"
 
 
-def _row(one: Beside) -> list[Html | str]:
+def _row(one: Beside, material: Material) -> list[Html | str]:
     told, ours = one.published, one.ours
     return [
         told.figure,
         told.quantity,
         told.label("activation"),
-        called(told.label("method")),
+        material.name(told.labels),
         number(told.target, 2) if told.target else cell("dense", value=0.0, kind="number"),
         number(told.value, 3),
         number(told.error, 3),
