@@ -13,7 +13,7 @@ from lotterylab.homes import offered
 from lotterylab.version import __version__
 
 if TYPE_CHECKING:
-    from lotterylab import analysis, criteria, data, masks, models, plan, statistics
+    from lotterylab import analysis, criteria, data, interventions, masks, models, plan, statistics
     from lotterylab.asking.notebook import run_study
     from lotterylab.asking.tickets import tickets
     from lotterylab.auditing import audit
@@ -32,6 +32,7 @@ __all__ = [
     "criteria",
     "data",
     "effective_sparsity",
+    "interventions",
     "load_mask",
     "masks",
     "models",
@@ -58,7 +59,7 @@ __getattr__, _ = offered(
         "lotterylab.asking.notebook": ("run_study",),
         "lotterylab.asking.tickets": ("tickets",),
     },
-    rooms=("analysis", "criteria", "data", "masks", "models", "plan", "statistics"),
+    rooms=("analysis", "criteria", "data", "interventions", "masks", "models", "plan", "statistics"),
 )
 
 

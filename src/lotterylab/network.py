@@ -35,6 +35,7 @@ class Network:
         trainable: the names of the parameters that are not frozen (``requires_grad``).
         computed: the Conv and Linear layers whose weight is not a parameter.
         unknown: the weights of two dimensions or more in layers that are not torch's.
+        scales: the names of the scales of batch norms, in the order of the module's layers.
         channels_last: True if that layout is safe; if not, ``forward`` uses torch's default layout.
     """
 
@@ -46,6 +47,7 @@ class Network:
     trainable: tuple[str, ...]
     computed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ()
     channels_last: bool = True
 
 
@@ -159,8 +161,23 @@ def network(module: nn.Module) -> Network:
         trainable=tuple(name for name, parameter in module.named_parameters() if parameter.requires_grad),
         computed=computed_weights(module),
         unknown=unknown_weights(module),
+        scales=scale_names(module),
         channels_last=safe,
     )
+
+
+def scale_names(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of the scales (gamma) of batch norms, in the order of the module's layers.
+
+    Examples:
+        >>> from torch import nn
+        >>> scale_names(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)))
+        ('1.weight',)
+    """
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    norms = ((name, layer) for name, layer in module.named_modules() if isinstance(layer, _BatchNorm) and layer.affine)
+    return tuple(f"{name}.weight" if name else "weight" for name, _ in norms)
 
 
 def channels_last_is_safe(module: nn.Module) -> bool:

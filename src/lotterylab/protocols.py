@@ -23,6 +23,15 @@ class Spec(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
+class Intervening(Spec, Protocol):
+    """What changes a training from within; ``views.Intervention`` says how."""
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The names of the states and masks that it keeps."""
+        ...
+
+
 class Model(Spec, Protocol):
     """A ``Model`` names a network, and builds and initialises it."""
 
@@ -143,6 +152,11 @@ class Recipe(Spec, Protocol):
     @property
     def stream(self) -> Any:
         """Return a spec of ``data.streams``."""
+        ...
+
+    @property
+    def during(self) -> tuple[Intervening, ...]:
+        """The interventions, in the order in which they are called."""
         ...
 
     @property

@@ -10,7 +10,7 @@ Shape legend, used in every docstring and signature:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NewType
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Checkpoint:
 
     ``step`` counts steps of the recipe.  ``optimizer`` holds one flat dict of tensors
     (``"momentum/conv1.weight"``, see ``training.slots``).  ``kept`` holds the states that the recipe asked to keep
-    (``"best"``), each a whole ``State``.
+    (``"best"``), each a whole ``State``.  ``carry`` holds what the recipe's interventions carry from step to step
+    (``"0/ages"``: of the first one).  ``masks`` holds the masks that they made: by its name one that was found, and
+    under ``""`` the one that is held, where it is no longer the mask that the training began with.
     """
 
     step: int
@@ -51,6 +53,8 @@ class Checkpoint:
     optimizer: dict[str, Tensor]
     kept: dict[str, State]
     metrics: dict[str, Any]
+    carry: dict[str, Tensor] = field(default_factory=dict)
+    masks: dict[str, Mask] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -59,6 +59,7 @@ PUBLIC: dict[str, str | None] = {
     "criteria": None,
     "data": None,
     "effective_sparsity": None,
+    "interventions": None,
     "load_mask": None,
     "masks": "the file that save_mask names",
     "models": None,

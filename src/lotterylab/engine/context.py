@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.interventions.random_out import logs
 from lotterylab.masks import algebra
 from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
-from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Node, Permute, Prune, Shuffle, Train, model_of
+from lotterylab.plan.nodes import (
+    At,
+    Choose,
+    Data,
+    Dense,
+    Init,
+    MaskOf,
+    Node,
+    Permute,
+    Prune,
+    ResetsOf,
+    Shuffle,
+    Train,
+    model_of,
+)
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.protocols import Model
 from lotterylab.types import Batch, Dataset, Mask, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(kw_only=True)
@@ -70,20 +89,33 @@ class Context:
 
     def mask(self, node: Node) -> Mask:
         """Return the value of a node that is a mask."""
-        return cast(Mask, self.store.get(self.record(node).blobs["mask"]))
+        if not isinstance(node, MaskOf):
+            return cast(Mask, self.store.get(self.record(node).blobs["mask"]))
+        if isinstance(node.of, At) and node.of.begins:
+            return self.mask(node.run.mask)
+        step = isinstance(node.of, At) and node.of.step is not None
+        blobs = self.record(node.of if step else node.run).blobs
+        part = mask_part(node.name)
+        return cast(Mask, self.store.get(blobs[part])) if part in blobs else self.mask(node.run.mask)
 
     def value(self, node: Node) -> State | Mask:
         """Return the value of a node that is a state or a mask."""
-        return self.mask(node) if isinstance(node, Dense | Prune | Shuffle) else self.state(node)
+        return self.mask(node) if isinstance(node, Dense | Prune | Shuffle | MaskOf) else self.state(node)
 
     def models(self, of: Mapping[str, Node]) -> dict[str, Model]:
         """Return the model spec of each named node."""
         return {name: model_of(node) for name, node in of.items()}
 
     def resolve(self, spec: Any) -> Any:
-        """Return ``spec`` with each ``Choose`` in it replaced by the chosen value."""
+        """Return ``spec`` with each ``Choose`` in it replaced by the chosen value, and ``ResetsOf`` by the resets."""
         if isinstance(spec, Choose):
             return self.record(spec).metrics["value"]
+        if isinstance(spec, ResetsOf):
+            carry = self.store.get(self.record(spec.run).blobs["carry"])
+            return {layer: counts for layer, log in logs(carry).items() if (counts := _counts(log))}
+        if isinstance(spec, tuple):
+            values = tuple(map(self.resolve, spec))
+            return values if any(value is not old for value, old in zip(values, spec, strict=True)) else spec
         if isinstance(spec, Node) or not dataclasses.is_dataclass(spec) or isinstance(spec, type):
             return spec
         fields = {entry.name: getattr(spec, entry.name) for entry in dataclasses.fields(spec)}
@@ -142,6 +174,16 @@ class Context:
         if key not in self._paths:  # cached, because it builds the module
             self._paths[key] = fast_path(model)
         return self._paths[key]
+
+
+def _counts(log: Tensor) -> tuple[tuple[int, int], ...]:
+    """Return (step, filters) for each step of a log of draws, int64 (draws, 2)."""
+    return tuple(sorted(Counter(log[:, 0].tolist()).items()))
+
+
+def mask_part(name: str) -> str:
+    """Return the name under which a record holds a mask that interventions made; "" is the held one."""
+    return f"mask:{name}" if name else "mask"
 
 
 class _BeatingLoader(Loader):

@@ -6,16 +6,20 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from lotterylab.engine.store import Store
-from lotterylab.plan.nodes import At, Choose, Node
+from lotterylab.plan.nodes import At, Choose, MaskOf, Node, ResetsOf
 
 
 def tasks_behind(node: Node) -> Iterator[Node]:
     """Yield the nodes that must be in the store before ``node`` can be used.
 
-    A point of a run needs the run.  Exceptions are the run's beginning, which exists before the run, and a step, which
-    is a task of its own.
+    A point of a run needs the run, and so does a mask that it made.  Exceptions are the run's beginning, which exists
+    before the run, and a step, which is a task of its own.
     """
-    if not isinstance(node, At) or is_task(node):
+    if isinstance(node, MaskOf):
+        yield from tasks_behind(node.of)
+    elif isinstance(node, ResetsOf):
+        yield node.run
+    elif not isinstance(node, At) or is_task(node):
         yield node
     elif node.begins:
         yield from tasks_behind(node.run.start)

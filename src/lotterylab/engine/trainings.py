@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
+from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import At, Train, first_of
 from lotterylab.training import slots
+from lotterylab.training.during import During
 from lotterylab.training.loop import first, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import evaluate
@@ -53,10 +55,12 @@ def train_whole(node: Train, context: Context) -> Outcome:
     trained = _advance(node, context, node.total_steps)
     last, loader = trained.last, trained.loader
     tensors = {point: on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
+    tensors = {**made_by_interventions(last), **tensors}
     metrics: dict[str, Any] = {
         "curves": last.metrics,
         "epochs": -(-last.step // loader.steps_per_epoch),
         **_finals(trained.net, last, loader, trained.recipe),
+        **During(trained.recipe.during, last.carry, last.masks, last.metrics).summary(),
     }
     if trained.recipe.steps is not None or node.first_step:
         metrics |= {"steps": last.step - node.first_step, "from_step": node.first_step}
@@ -74,24 +78,34 @@ def train_to_step(node: At, context: Context) -> Outcome:
     trained = _advance(node.run, context, node.step)
     save_if_ahead(node.run, context, trained.last, trained.earlier + trained.seconds)
     tensors = {"state": on_cpu(trained.last.state), "optimizer": on_cpu(trained.last.optimizer)}
+    tensors = {**made_by_interventions(trained.last), **tensors}
     facts = {"path": context.path_name(node.run.model), "data": node.run.data.content}
     return Outcome(tensors=tensors, metrics={"step": trained.last.step}, facts=facts)
 
 
 def beginning(node: Train, context: Context) -> Checkpoint:
-    """Return the first checkpoint of a training: its masked start, and a new optimizer unless it is restored."""
+    """Return the first checkpoint of a training: its masked start, and a new optimizer unless it is restored.
+
+    What interventions carry is restored with the optimizer, if the recipe has the interventions of the earlier run.
+    """
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
     net = network(node.model.build())
     begin = replace(first(net, context.state(node.start), mask, recipe), step=node.first_step)
     if not isinstance(node.start, At) or node.start.step is None:
         return begin
     if "optimizer" in node.restored:
-        begin = replace(begin, optimizer=slots.masked(checkpoint_at(node.start, context).optimizer, mask))
+        there = checkpoint_at(node.start, context)
+        same = _during(node) == _during(node.start.run)
+        begin = replace(begin, optimizer=slots.masked(there.optimizer, mask), carry=there.carry if same else {})
     if "buffers" in node.restored:
         return begin
     initial = context.state(first_of(node.start))
     state = {name: tensor if name in net.parameters else initial[name] for name, tensor in begin.state.items()}
     return replace(begin, state=cast(State, state))
+
+
+def _during(run: Train) -> tuple[Any, ...]:
+    return getattr(run.recipe, "during", ())  # a user's own training has none
 
 
 def checkpoint_at(point: At, context: Context) -> Checkpoint:
@@ -100,7 +114,10 @@ def checkpoint_at(point: At, context: Context) -> Checkpoint:
         return beginning(point.run, context)
     blobs = context.record(point).blobs
     state, optimizer = context.store.get(blobs["state"]), context.store.get(blobs["optimizer"])
-    return Checkpoint(step=point.step or 0, state=cast(State, state), optimizer=optimizer, kept={}, metrics={})
+    carry = context.store.get(blobs["carry"]) if "carry" in blobs else {}
+    return Checkpoint(
+        step=point.step or 0, state=cast(State, state), optimizer=optimizer, kept={}, metrics={}, carry=carry
+    )
 
 
 def _advance(node: Train, context: Context, until: int) -> Trained:
@@ -111,6 +128,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     resume, earlier = resume_of(node, context, until)
     began = saved = time.perf_counter()
     last = begin = resume or beginning(node, context)
+    origin = first_of(node.start)
     steps = train(
         net,
         context.state(node.start),
@@ -120,6 +138,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
         resume=begin,
         until=until,
         channels_last=context.fast,
+        fresh=lambda *names: origin.model.initial(node.order_seed, " ".join(map(str, names)), origin.draw),
     )
     epochs = -(-node.total_steps // loader.steps_per_epoch)
     for last in steps:
@@ -149,6 +168,12 @@ def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
 def on_cpu(state: Mapping[str, Tensor]) -> State:
     """Return the tensors on the CPU, where they can be stored."""
     return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
+
+
+def made_by_interventions(last: Checkpoint) -> dict[str, Mapping[str, Tensor]]:
+    """Return the masks and the carry of a checkpoint, by the names of a record's parts."""
+    made: dict[str, Mapping[str, Tensor]] = {mask_part(name): on_cpu(mask) for name, mask in last.masks.items()}
+    return made | ({"carry": on_cpu(last.carry)} if last.carry else {})
 
 
 def _finals(net: Network, last: Checkpoint, loader: Loader, recipe: Recipe) -> dict[str, Any]:
@@ -181,8 +206,11 @@ def save(node: Train, context: Context, last: Checkpoint, seconds: float) -> Non
     """Save a checkpoint of an unfinished run."""
     tensors = {f"state|{name}": tensor for name, tensor in last.state.items()}
     tensors |= {f"optimizer|{name}": tensor for name, tensor in last.optimizer.items()}
+    tensors |= {f"carry|{name}": tensor for name, tensor in last.carry.items()}
     for point, state in last.kept.items():
         tensors |= {f"kept:{point}|{name}": tensor for name, tensor in state.items()}
+    for label, mask in last.masks.items():
+        tensors |= {f"mask:{label}|{name}": kept for name, kept in mask.items()}
     notes = {"step": last.step, "metrics": last.metrics, "seconds": seconds}
     notes["facts"] = facts_that_decide(node, context)
     context.store.save_partial(node.digest, on_cpu(tensors), notes)
@@ -204,16 +232,21 @@ def resume_of(node: Train, context: Context, until: int) -> tuple[Checkpoint | N
     if partial is None or partial[1]["facts"] != facts_that_decide(node, context) or partial[1]["step"] > until:
         return None, 0.0
     tensors, notes = partial
-    groups: dict[str, dict[str, Tensor]] = {"state": {}, "optimizer": {}}
+    groups: dict[str, dict[str, Tensor]] = {"state": {}, "optimizer": {}, "carry": {}}
     for name, tensor in tensors.items():
         group, plain = name.split("|", 1)
         groups.setdefault(group, {})[plain] = tensor
-    kept = {group.removeprefix("kept:"): cast(State, state) for group, state in groups.items() if ":" in group}
+
+    def labelled(prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix): group for name, group in groups.items() if name.startswith(prefix)}
+
     checkpoint = Checkpoint(
         step=notes["step"],
         state=cast(State, groups["state"]),
         optimizer=groups["optimizer"],
-        kept=kept,
+        kept=labelled("kept:"),
         metrics=notes["metrics"],
+        carry=groups["carry"],
+        masks=labelled("mask:"),
     )
     return checkpoint, notes["seconds"]

@@ -11,12 +11,13 @@ __getattr__, _names = offered(
     __name__,
     {
         "lotterylab.plan.nodes": (
-            *("At", "Choose", "Data", "Dense", "Init", "Measure", "Node"),
-            *("Permute", "Prune", "Shuffle", "Train"),
+            *("At", "Choose", "Data", "Dense", "Init", "MaskOf", "Measure", "Node"),
+            *("Permute", "Prune", "ResetsOf", "Shuffle", "Train"),
         ),
         "lotterylab.plan.plan": ("Plan", "Prediction", "Row"),
         "lotterylab.masks.counts": ("Rate",),
         "lotterylab.training.recipe": ("Recipe",),
+        "lotterylab.training.losses": ("CrossEntropy", "MeanSquaredError", "ScalesL1"),
         "lotterylab.training.optim": ("Adam", "Sgd"),
         "lotterylab.training.schedules": ("Constant", "EpochDrops", "FractionDrops", "Warmup"),
         "lotterylab.procedures": (

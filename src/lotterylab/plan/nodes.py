@@ -13,6 +13,7 @@ from typing import Literal
 from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.cuts import Choose, Measure, Prune, Shuffle, Target
 from lotterylab.plan.digest import ADDED_LATER, digest
+from lotterylab.plan.made import MaskOf, ResetsOf, kept_by
 from lotterylab.plan.node import Data, Node, nodes_in
 from lotterylab.protocols import Model, Recipe
 
@@ -22,10 +23,12 @@ __all__ = [
     "Data",
     "Dense",
     "Init",
+    "MaskOf",
     "Measure",
     "Node",
     "Permute",
     "Prune",
+    "ResetsOf",
     "Shuffle",
     "Target",
     "Train",
@@ -154,8 +157,8 @@ class Train(Node):
             return self.from_step
         return self.start.step or 0 if isinstance(self.start, At) else 0
 
-    def at(self, point: Literal["start", "best", "final"] | int) -> At:
-        """A point of the run: by name a state, by its step a checkpoint."""
+    def at(self, point: str | int) -> At:
+        """Return a point of the run: by name a state, by its step a checkpoint."""
         return At(run=self, point=point)
 
     @cached_property
@@ -176,7 +179,8 @@ class At(Node):
     Args:
         run: the training.
         point: "start" is the masked initial state, "best" what the recipe picked, "final" the end.  A number is the
-            step, counted from the beginning of the recipe: 0 to T.  Step 0 is "start".
+            step, counted from the beginning of the recipe: 0 to T.  Step 0 is "start".  Another word is a state that an
+            intervention of the recipe keeps.
 
     Raises:
         UsageError: another word, or a step that the run does not have.
@@ -190,13 +194,14 @@ class At(Node):
     """
 
     run: Train
-    point: Literal["start", "best", "final"] | int
+    point: str | int
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.point, str):
-            if self.point not in POINTS:
-                raise unknown("point of a run", self.point, POINTS)
+            points = (*POINTS, *kept_by(self.run))
+            if self.point not in points:
+                raise unknown("point of a run", self.point, points)
         elif not self.run.first_step <= self.point <= self.run.total_steps:
             raise UsageError(
                 f"step {self.point} was asked of a run that goes from step {self.run.first_step} to "
@@ -257,7 +262,7 @@ def model_of(node: Node) -> Model:
             return model
         case Train(start=start):
             return model_of(start)
-        case At(run=run):
+        case At(run=run) | MaskOf(run=run):
             return run.model
         case Prune(of=of) | Permute(of=of):
             return model_of(of)

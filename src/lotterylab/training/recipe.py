@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from lotterylab.data.augment import Augment
 from lotterylab.data.streams import NamedStream, Stream
 from lotterylab.errors import UsageError
+from lotterylab.training.losses import CrossEntropy, Loss
 from lotterylab.training.schedules import Constant, Schedule
 from lotterylab.words import ADDED_LATER, check_words
 
@@ -31,6 +32,8 @@ class Recipe:
         precision: the number type; it is part of a result's name.
         steps: optimizer steps, in place of ``epochs``.
         watch_every: optimizer steps from one evaluation to the next.
+        loss: what is minimised, a spec of ``training.losses``; watched losses are cross-entropies in any case.
+        during: interventions, specs of ``lotterylab.interventions``, called after each update in this order.
 
     Raises:
         UsageError: a choice is unknown, ``pick`` names no watched split, or the length is missing or given twice.
@@ -55,6 +58,8 @@ class Recipe:
     precision: Literal["float32"] = "float32"
     steps: int | None = field(default=None, metadata=ADDED_LATER)
     watch_every: int | None = field(default=None, metadata=ADDED_LATER)
+    loss: Loss = field(default=CrossEntropy(), metadata=ADDED_LATER)
+    during: tuple[Any, ...] = field(default=(), metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_words(self)
@@ -66,6 +71,8 @@ class Recipe:
             raise UsageError(
                 f"epochs={self.epochs} and steps={self.steps} were given: set epochs=0, or leave out steps."
             )
+        if not isinstance(self.during, tuple):
+            raise UsageError(f"during={self.during!r}: give a tuple of interventions, such as during=(RandomOut(),).")
         for name, count in (("epochs", self.epochs), ("steps", self.steps), ("watch_every", self.watch_every)):
             least = 0 if name == "epochs" and self.steps is not None else 1
             if count is not None and count < least:

@@ -1,0 +1,80 @@
+"""What interventions share: defaults for those that keep, carry or sum up nothing, and the checks of their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lotterylab.errors import UsageError
+from lotterylab.types import Mask
+from lotterylab.views import Change, View
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Intervening:
+    """Abstract: an intervention that keeps no state, carries nothing and says nothing at the end."""
+
+    version: ClassVar[int] = 1
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The names of the states and masks that it keeps: none."""
+        return ()
+
+    def begin(self, view: View) -> Mapping[str, Tensor]:
+        """Return an empty carry."""
+        return {}
+
+    def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:
+        """Return what becomes of the training after an update."""
+        raise NotImplementedError
+
+    def summary(self, carry: Mapping[str, Tensor]) -> Mapping[str, Any]:
+        """Return nothing for the record."""
+        return {}
+
+    def refuse(self, why: str) -> UsageError:
+        """Return an error that names the intervention."""
+        return UsageError(f"{type(self).__name__}: {why}")
+
+    def share(self, name: str, value: float, *, ends: bool = True) -> None:
+        """Refuse a setting that is not a share of 1; ``ends``: 0 and 1 are allowed."""
+        if not (0 <= value <= 1 if ends else 0 < value < 1):
+            wanted = "from 0 to 1" if ends else "between 0 and 1"
+            raise self.refuse(f"{name}={value}. Give a number {wanted}.")
+
+    def count(self, name: str, value: int, least: int = 1) -> None:
+        """Refuse a setting that is below the least count."""
+        if value < least:
+            raise self.refuse(f"{name}={value}. Give at least {least}.")
+
+    def epochs_known(self, view: View) -> int:
+        """Return the steps of an epoch."""
+        if not view.steps_per_epoch:
+            raise self.refuse("it acts once an epoch, and the steps of an epoch are not known. Give steps_per_epoch.")
+        return view.steps_per_epoch
+
+    def end_known(self, view: View) -> int:
+        """Return the steps of the whole training."""
+        if not view.total_steps:
+            raise self.refuse("it depends on the length of the training, which is not known. Give total_steps.")
+        return view.total_steps
+
+
+def held_mask(view: View) -> Mask:
+    """Return the mask that is held, all ones for each name of the view where there is none."""
+    import torch
+
+    return view.mask or Mask({name: torch.ones_like(view.state[name], dtype=torch.bool) for name in view.names})
+
+
+def zeroed(view: View, places: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the optimizer state with zeros at some places of some parameters, for ``Change.optimizer``."""
+    cleared = {}
+    for key, slot in view.optimizer.items():
+        here = places.get(key.partition("/")[2])
+        if here is not None and here.shape == slot.shape:
+            cleared[key] = slot.masked_fill(here.to(slot.device), 0.0)
+    return cleared

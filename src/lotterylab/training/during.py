@@ -1,0 +1,178 @@
+"""The interventions of a training: what each carries from step to step, and the masks that they made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from lotterylab.errors import UsageError
+from lotterylab.types import Mask, State
+from lotterylab.views import Change, Intervention, View
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HELD = ""  # the name of the mask that is held
+EVENTS = "events"  # metric: [step, intervention, what it says] for each event
+STOPPED = "stopped_step"  # metric: the step at which an intervention ended the training
+
+
+class During:
+    """A ``During`` calls a training's interventions after each update, in their order.
+
+    Args:
+        interventions: frozen dataclasses, see ``lotterylab.interventions``.
+        carry: of the checkpoint that the training goes on from; empty at its beginning.
+        masks: of that checkpoint.
+        metrics: of the training, to which events are added.
+    """
+
+    def __init__(
+        self,
+        interventions: Sequence[Intervention],
+        carry: Mapping[str, Tensor],
+        masks: Mapping[str, Mask],
+        metrics: dict[str, Any],
+    ) -> None:
+        self.interventions = tuple(interventions)
+        self.carry, self.masks, self.metrics = dict(carry), dict(masks), metrics
+        self.kept: dict[str, State] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.interventions)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether an intervention ended the training."""
+        return STOPPED in self.metrics
+
+    def begin(self, view: View) -> None:
+        """Take the carry of each intervention, or check the carry of a checkpoint against it.
+
+        Raises:
+            UsageError: an intervention does not fit, or the checkpoint was written by other interventions.
+        """
+        begun = {}
+        for number, intervention in enumerate(self.interventions):
+            begun |= _named(number, intervention.begin(_seen_by(view, number)))
+        if not self.carry:
+            self.carry = {name: tensor.clone() for name, tensor in begun.items()}
+        elif differing := sorted(_form(self.carry).items() ^ _form(begun).items()):
+            name = differing[0][0]
+            raise UsageError(
+                f"{self._name(name)}: the checkpoint carries other tensors than the intervention begins with (first "
+                f"difference: '{name}'). It was written by other code; remove the unfinished run, or use that code."
+            )
+
+    def after(self, view: View, put: Callable[[Change], View]) -> None:
+        """Let each intervention change the training after an update.
+
+        Args:
+            view: the training as it is.
+            put: writes a change's tensors into the training and holds its mask; returns the view after it.
+
+        Raises:
+            UsageError: a change does not fit the training; nothing of it was applied.
+        """
+        for number, intervention in enumerate(self.interventions):
+            with torch.no_grad():
+                change = intervention(_seen_by(view, number), self._carry_of(number))
+            carry = _named(number, change.carry)
+            for problem in problems(change, view, {name: self.carry.get(name) for name in carry}, carry):
+                raise UsageError(f"{type(intervention).__name__}, step {view.step}: {problem}")
+            self.carry |= {name: tensor.detach().clone() for name, tensor in carry.items()}
+            self.masks |= {name: _copied(mask) for name, mask in change.found.items()}
+            self.kept |= {name: cast(State, _copied(state)) for name, state in change.kept.items()}
+            if change.mask is not None:
+                self.masks[HELD] = _copied(change.mask)
+            if change.events:
+                said = [[view.step, type(intervention).__name__, dict(event)] for event in change.events]
+                self.metrics[EVENTS] = [*self.metrics.get(EVENTS, ()), *said]
+            if change.state or change.optimizer or change.mask is not None:
+                view = put(change)
+            if change.stop:
+                self.metrics.setdefault(STOPPED, view.step)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the interventions say of their last carry."""
+        found: dict[str, Any] = {}
+        for number, intervention in enumerate(self.interventions):
+            found |= intervention.summary(self._carry_of(number))
+        return found
+
+    def _carry_of(self, number: int) -> dict[str, Tensor]:
+        prefix = f"{number}/"
+        return {name.removeprefix(prefix): tensor for name, tensor in self.carry.items() if name.startswith(prefix)}
+
+    def _name(self, key: str) -> str:
+        number = int(key.partition("/")[0])
+        return type(self.interventions[number]).__name__ if number < len(self.interventions) else "an intervention"
+
+
+def problems(
+    change: Change, view: View, before: Mapping[str, Tensor | None], carry: Mapping[str, Tensor]
+) -> Iterator[str]:
+    """Yield what is wrong with a change, in sentences.
+
+    Args:
+        change: what an intervention returned.
+        view: the training that it was given.
+        before: the carry before the change; None for a name that was not there.
+        carry: the carry after it, under the same names.
+    """
+    for kind, tensors, there in (
+        ("state", change.state, view.state),
+        ("optimizer", change.optimizer, view.optimizer),
+        ("mask", change.mask or {}, view.mask or {}),
+    ):
+        for name, tensor in tensors.items():
+            if name not in there:
+                yield f"it returned {kind} '{name}', which the training does not have. Return names of the view."
+            elif tensor.shape != there[name].shape:
+                yield (
+                    f"it returned {kind} '{name}' of shape {tuple(tensor.shape)}; the training has "
+                    f"{tuple(there[name].shape)}. Return the shape of the view."
+                )
+            elif kind == "mask" and tensor.dtype != torch.bool:
+                yield f"it returned mask '{name}' of {tensor.dtype}. Return bool, True = kept."
+            elif kind != "mask" and not bool(torch.isfinite(tensor).all()):
+                yield f"it returned {kind} '{name}' with a number that is not finite."
+    if change.mask is not None and (missing := sorted((view.mask or {}).keys() - change.mask.keys())):
+        yield f"it returned a mask without '{missing[0]}'. Return every tensor of view.mask."
+    for name, tensor in carry.items():
+        old = before[name]
+        if old is None or _form({name: tensor}) != _form({name: old}):
+            yield (
+                f"it carries '{name.partition('/')[2]}' as {tensor.dtype} of {tensor.dim()} dimensions, which begin() "
+                "did not. Return tensors of begin's names, types and numbers of dimensions."
+            )
+
+
+def _seen_by(view: View, number: int) -> View:
+    """Return the view with random streams of an intervention's own."""
+    stream, fresh = view.stream, view.fresh
+
+    def own_fresh(*names: object) -> State:
+        assert fresh
+        return fresh("during", number, view.step, *names)
+
+    return replace(
+        view,
+        stream=lambda *names: stream("during", number, view.step, *names),
+        fresh=own_fresh if fresh else None,
+    )
+
+
+def _named(number: int, carry: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{number}/{name}": tensor for name, tensor in carry.items()}
+
+
+def _form(carry: Mapping[str, Tensor]) -> dict[str, tuple[str, int]]:
+    return {name: (str(tensor.dtype), tensor.dim()) for name, tensor in carry.items()}
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> Mask:
+    return cast(Mask, {name: tensor.detach().clone() for name, tensor in tensors.items()})

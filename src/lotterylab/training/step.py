@@ -1,0 +1,130 @@
+"""One step of a training: forward, loss, backward, update, hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from lotterylab import rng
+from lotterylab.network import Network
+from lotterylab.training.held import Pruned
+from lotterylab.training.recipe import Recipe
+from lotterylab.training.slots import UPDATES, by_slot, flat
+from lotterylab.types import Batch, Checkpoint, Mask, State
+
+
+class Stepper:
+    """A ``Stepper`` holds the tensors of a training and moves them, one batch a step.
+
+    Args:
+        net: the network as a pure function.
+        recipe: its optimizer, its loss and whether the mask is held.
+        begin: where the training begins; its tensors are copied.
+        mask: the mask to hold, or None.
+        seed: of dropout, with the step.
+        device: where the training runs.
+        channels_last: the memory layout of 4-d tensors.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        recipe: Recipe,
+        begin: Checkpoint,
+        mask: Mask | None,
+        *,
+        seed: int,
+        device: torch.device,
+        channels_last: bool,
+    ) -> None:
+        self.net, self.recipe, self.seed, self.device = net, recipe, seed, device
+        self.state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.state.items()}
+        self.slots = by_slot(
+            {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.optimizer.items()}
+        )
+        self.updates = int(begin.optimizer.get(UPDATES, begin.step))
+        self.params = {name: self.state[name].requires_grad_() for name in net.trainable}
+        self.gradients: dict[str, Tensor] = {}
+        self.held: dict[str, Pruned] = {}
+        if recipe.hold and mask is not None:
+            self.held = _pruned(mask, self.params)
+
+    def __call__(self, batch: Batch, *, step: int, lr: float) -> tuple[Tensor, Tensor]:
+        """Update the parameters by one batch; return the loss before the update, ``()``, and the logits (B, K)."""
+        _seed_forward(self.seed, step, self.device)
+        logits, state = self.net.forward(cast(State, self.state), batch.inputs, True)
+        self.state = cast(dict[str, Tensor], state)
+        loss = self.recipe.loss(logits, batch.targets, self.net, self.params)
+        self.gradients = _gradients(loss, self.params)
+        moved, moved_slots = _select(self.gradients, self.params, self.slots)
+        self.recipe.optimizer.update_(moved, self.gradients, moved_slots, lr=lr, step=self.updates)
+        self.hold()
+        self.updates += 1
+        return loss.detach(), logits.detach()
+
+    def put(self, state: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], mask: Mask | None) -> None:
+        """Write tensors of state and optimizer in the place of those of the same names, and hold another mask."""
+        with torch.no_grad():
+            for name, tensor in state.items():
+                self.state[name].copy_(tensor)
+            for key, tensor in optimizer.items():
+                slot, _, name = key.partition("/")
+                self.slots[slot][name].copy_(tensor)
+        if mask is not None and self.recipe.hold:
+            self.held = _pruned(mask, self.params)
+        self.hold()
+
+    def hold(self) -> None:
+        """Set pruned weights and their optimizer state to +0.0."""
+        with torch.no_grad():
+            for name, positions in self.held.items():
+                positions.zero_(self.params[name])
+                for slot in self.slots.values():
+                    positions.zero_(slot[name])
+
+    def checkpointed(self) -> tuple[State, dict[str, Tensor]]:
+        """Return the state and the flat optimizer state, as a checkpoint holds them."""
+        state = {name: tensor.detach() for name, tensor in self.state.items()}
+        return cast(State, state), counted(self.recipe, self.slots, self.updates)
+
+
+def counted(recipe: Any, slots: Mapping[str, Mapping[str, Tensor]], updates: int) -> dict[str, Tensor]:
+    """Return the optimizer's state for a checkpoint, with its count of updates if its rule uses the count."""
+    return {**flat(slots), **({UPDATES: torch.tensor(updates)} if recipe.optimizer.counts else {})}
+
+
+def _gradients(loss: Tensor, params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return gradients of the parameters that the loss depends on; the others stay unchanged, as in torch.optim."""
+    gradients = torch.autograd.grad(loss, list(params.values()), allow_unused=True)
+    return {name: gradient for name, gradient in zip(params, gradients, strict=True) if gradient is not None}
+
+
+def _select(
+    names: Collection[str], params: dict[str, Tensor], slots: dict[str, dict[str, Tensor]]
+) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+    """Return the parameters of these names and their slots, without copying."""
+    if len(names) == len(params):
+        return params, slots
+    selected = {slot: {name: tensors[name] for name in names} for slot, tensors in slots.items()}
+    return {name: params[name] for name in names}, selected
+
+
+def _seed_forward(seed: int, step: int, device: torch.device) -> None:
+    """Seed the device's global torch generator, from which dropout layers draw in the forward pass."""
+    number = rng.key(seed, "forward", step) & (2**63 - 1)
+    generator = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
+    generator.manual_seed(number)
+
+
+def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Pruned]:
+    """Return the pruned positions of each trained tensor that lost entries; the others need no work in a step."""
+    pruned = {name: kept for name, kept in mask.items() if name in params and not bool(kept.all())}
+    return {name: Pruned(kept.to(params[name].device)) for name, kept in pruned.items()}
+
+
+def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:
+    layout = torch.channels_last if channels_last and tensor.dim() == 4 else torch.contiguous_format
+    return tensor.detach().clone(memory_format=layout)
