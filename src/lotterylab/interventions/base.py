@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lotterylab.errors import UsageError
 from lotterylab.types import Mask
 from lotterylab.views import Change, View
+from lotterylab.words import check_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +18,9 @@ class Intervening:
     """Abstract: an intervention that keeps no state, carries nothing and says nothing at the end."""
 
     version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_words(self)
 
     @property
     def keeps(self) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class EarlyBird(Intervening):
     stop: bool = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.share("sparsity", self.sparsity, ends=False)
         self.share("distance", self.distance)
         self.count("masks", self.masks, least=2)

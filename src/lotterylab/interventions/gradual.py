@@ -47,6 +47,7 @@ class Gradual(Intervening):
     scope: Literal["global", "layerwise", "uniform", "erk"] = "layerwise"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.share("sparsity", self.sparsity)
         self.share("initial", self.initial)
         self.count("every", self.every)

@@ -52,6 +52,7 @@ class RandomOut(Intervening):
     reset_optimizer: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.count("patience", self.patience)
         self.count("begin_step", self.begin_step)
         if self.threshold < 0:

@@ -17,7 +17,7 @@ __getattr__, _names = offered(
         "lotterylab.plan.plan": ("Plan", "Prediction", "Row"),
         "lotterylab.masks.counts": ("Rate",),
         "lotterylab.training.recipe": ("Recipe",),
-        "lotterylab.training.losses": ("CrossEntropy", "MeanSquaredError", "ScalesL1"),
+        "lotterylab.training.losses": ("CrossEntropy", "LabelSmoothing", "MeanSquaredError", "ScalesL1"),
         "lotterylab.training.optim": ("Adam", "Sgd"),
         "lotterylab.training.schedules": ("Constant", "EpochDrops", "FractionDrops", "Warmup"),
         "lotterylab.procedures": (

@@ -24,13 +24,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropy:
-    """The mean cross-entropy of a batch, with label smoothing if asked for.   [szegedy2016rethinking, section 7]
-
-    Args:
-        label_smoothing: the share of each target that is spread evenly over all classes, in [0, 1).
-
-    Raises:
-        UsageError: the share is out of range.
+    """The mean cross-entropy of a batch.
 
     Examples:
         >>> import torch
@@ -39,17 +33,44 @@ class CrossEntropy:
     """
 
     version: ClassVar[int] = 1
-    label_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise UsageError(f"label_smoothing={self.label_smoothing}: give a share from 0 to below 1.")
 
     def __call__(self, logits: Tensor, targets: Tensor, net: Any, parameters: Mapping[str, Tensor]) -> Tensor:
         """Return the mean over the batch."""
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
+        return cross_entropy(logits, targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSmoothing:
+    """The mean cross-entropy with a share of each target spread evenly over all K classes, its own among them.
+    [szegedy2016rethinking, section 7]
+
+    Args:
+        share: in [0, 1).
+
+    Raises:
+        UsageError: the share is out of range.
+
+    Examples:
+        >>> import torch
+        >>> logits, targets = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
+        >>> round(LabelSmoothing(share=0.5)(logits, targets, None, {}).item(), 4)  # 0.1269 + 0.5 * 2 / 2
+        0.6269
+    """
+
+    version: ClassVar[int] = 1
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share < 1:
+            raise UsageError(f"LabelSmoothing: share={self.share}. Give a share from 0 to below 1.")
+
+    def __call__(self, logits: Tensor, targets: Tensor, net: Any, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Return the mean over the batch."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(logits, targets, label_smoothing=self.share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +121,7 @@ class ScalesL1:
 
     def __post_init__(self) -> None:
         if self.weight < 0:
-            raise UsageError(f"weight={self.weight}: give a coefficient of at least 0.")
+            raise UsageError(f"ScalesL1: weight={self.weight}. Give a coefficient of at least 0.")
 
     def __call__(self, logits: Tensor, targets: Tensor, net: Network, parameters: Mapping[str, Tensor]) -> Tensor:
         """Return the sum of both terms."""
