@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lotterylab.engine.files import is_name, read_bytes, sealed, unsealed
+from lotterylab.engine.files import is_name, make_folder, read_bytes, sealed, unsealed
 from lotterylab.engine.ledger import parsed
 from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import all_tasks
@@ -54,7 +54,7 @@ def write_bundle(targets: Iterable[Node], store: Store, path: Path) -> Counts:
     blobs = sorted({blob for record in records for blob in record.blobs.values() if store.has_blob(blob)})
     ledger = "".join(f"{record.line()}\n" for record in records).encode()
     head = {"format": FORMAT, "records": len(records), "ledger": hashlib.sha256(ledger).hexdigest()}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     sweep(path.parent)
     with written_whole(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         _add(tar, HEAD, sealed(head))

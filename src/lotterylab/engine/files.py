@@ -80,6 +80,12 @@ def read_bytes(path: str | Path, most: int = sys.maxsize, *, limit: int = sys.ma
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; where it exists, the system is not asked to make it."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def read_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a regular file without their ends; none if no such file exists.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lotterylab.engine.facts import deciding
-from lotterylab.engine.files import read_lines
+from lotterylab.engine.files import make_folder, read_lines
 from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.schedule import all_tasks
 from lotterylab.engine.shapes import check_metrics
@@ -36,7 +36,7 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
     may end differently, and would no longer match the other records that were made from the first run.
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     finished = [record for task in all_tasks(targets).values() if (record := store.record(task.digest))]
     with _alone_in(path.parent):
         sweep(path.parent)
