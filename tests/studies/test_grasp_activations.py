@@ -73,8 +73,8 @@ def ladder(activation: str, seed: int, gain: float, flow: float) -> list[Result]
 def test_its_sentence_has_gain_and_flow_of_each_activation_and_its_judges_read_them():
     results = [one for seed in SEEDS for one in (*ladder("relu", seed, 0.0, -2.0), *ladder("sigmoid", seed, 0.2, 3.0))]
     said = OUTLINE.conclude(Rows(results), found_by(OUTLINE.comparisons, Rows(results)))
-    assert "relu 0.401, +0.000" in said and "sigmoid 0.601, +0.200" in said
-    assert "gradient flow 1,002 against 0.1 times the dense one's (n = 5)" in said
+    assert "Relu reaches 0.401, which is +0.000" in said and "Sigmoid reaches 0.601, which is +0.200" in said
+    assert "It keeps 1,002 times the dense network's gradient flow, the random mask 0.1 times." in said
     words = {claim.key: claim.judge(Rows(results)).word for claim in OUTLINE.claims}
     assert words["P1"] == "refuted"
     assert words["P3"] == "confirmed" and words["8b"] == "confirmed" and words["8c"] == "confirmed"

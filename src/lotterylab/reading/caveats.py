@@ -36,7 +36,7 @@ def unequal_training(sides: Sides) -> str:
     fewer, more = epochs[dense[0]], epochs[other]
     if fewer is None or more is None or fewer >= 0.99 * more:
         return ""
-    return f" In all, {dense[0]} was trained for {fewer:,.0f} epochs, {other} for {more:,.0f}."
+    return f" In all, {dense[0]} was trained for {fewer:,.0f} epochs and {other} for {more:,.0f}."
 
 
 def _epochs(rows: Rows) -> float | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 
 from lotterylab.plan.plan import ARM
 from lotterylab.reading.rows import Rows
@@ -32,6 +34,23 @@ def called(name: str) -> str:
 def signed(value: float, digits: int = 3) -> str:
     """Return the number with a sign, and a true minus: "+0.012", "−0.300"."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
+def capital(text: str) -> str:
+    """Return the text with a capital first letter; the other letters stay as they are."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return the words as a list in a sentence, "a", "a and b" or "a, b and c"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def negative(interval: Interval) -> Interval:
+    """Return the interval of b - a from the interval of a - b."""
+    low, high = (None if end is None else -end for end in (interval.high, interval.low))
+    return replace(interval, mean=-interval.mean, low=low, high=high)
 
 
 def plain(value: float) -> str:

@@ -1,6 +1,6 @@
 """Which activation gives better tickets, is there one to avoid, and how does it change their stability?
 
-Questions 3 and 4 that the activation study left open, by iterative pruning with a reset, held masks, and controls.
+The study answers questions 3 and 4 of the activation study, by iterative pruning with a reset, held masks and controls.
 [frankle2019lottery; frankle2019stabilizing]
 """
 
@@ -15,6 +15,7 @@ from lotterylab.asking.study import Study
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.reading.answers import best_of
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
@@ -22,7 +23,7 @@ from lotterylab.reading.judging import above, at, gains_more, less, level_reache
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, in_common, mean
-from lotterylab.reading.words import interval_text
+from lotterylab.reading.words import capital, interval_text
 from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
@@ -53,15 +54,15 @@ LEVELS = tuple(small_cnn.RATE.after(rounds) for rounds in (2, 4))  # 25 % and 6.
 
 @dataclass(frozen=True, kw_only=True)
 class Options(small_cnn.Options):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
     activations: tuple[str, ...] = option(
-        ("relu", "tanh", "sigmoid"), help="Words of lotterylab list activations", choices=ACTIVATIONS
+        ("relu", "tanh", "sigmoid"), help="Activation functions (lotterylab list activations)", choices=ACTIVATIONS
     )
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     rows = [
         row for seed in options.all_seeds for name in options.activations for row in _rows(options, data, name, seed)
     ]
@@ -75,11 +76,11 @@ def build(options: Options, data: Data) -> Plan:
 def _rows(options: Options, data: Data, activation: str, seed: int) -> Iterator[Row]:
     dense = small_cnn.dense_run(options, data, seed, activation=activation, init=INIT)
     ladder = small_cnn.ladder("shallow CNN", dense, seed)
-    found = small_cnn.tickets(dense, options, seed)
+    tickets = small_cnn.tickets(dense, options, seed)
     yield ladder.dense_row(**small_cnn.rate_of(dense))
     yield ladder.dense_in_other_order(Barrier(points=11))
-    yield from ladder.rows("iterative", found, ("reinitialised", "random-mask"))
-    for ticket in found:
+    yield from ladder.rows("iterative", tickets, ("reinitialised", "random-mask"))
+    for ticket in tickets:
         if small_cnn.RATE.after(ticket.round) in LEVELS:
             for word in ("", "random-mask"):
                 yield ladder.other_order("iterative", ticket, word, barrier=Barrier(points=11))
@@ -103,17 +104,17 @@ OURS = (
     ),
     Claim(
         key="3c",
-        text="What the ticket gains over a random mask at 6.25 % is more with ReLU than with tanh.",
+        text="The ticket's gain over a random mask at 6.25 % is larger with ReLU than with tanh.",
         judge=gains_more(_gain("relu"), _gain("tanh"), ACCURACY, LOW),
     ),
     Claim(
         key="3d",
-        text="sigmoid is one to avoid: its ticket at 6.25 % is less accurate than ReLU's by more than 0.1.",
+        text="sigmoid is to be avoided: its ticket at 6.25 % is less accurate than ReLU's by more than 0.1.",
         judge=more(of(TICKET, activation="relu"), of(TICKET, activation="sigmoid"), ACCURACY, LOW, than=0.1),
     ),
     Claim(
         key="4a",
-        text="ReLU, 6.25 %: two data orders of the ticket end nearer to each other (L2) than of a random mask.",
+        text="ReLU, 6.25 %: two data orders of the ticket end nearer to each other (L2) than those of a random mask.",
         judge=less(of(ORDER, activation="relu"), of(RANDOM_ORDER, activation="relu"), "order.masked_l2", LOW),
     ),
     Claim(
@@ -139,12 +140,19 @@ OURS = (
     ),
 )
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.") for one in OURS
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """Accuracy and gain of the sparsest tickets, by activation, the best first."""
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the activation with the best tickets, and the others that it beats."""
+    pairs = [one for one in differences if one.comparison in PAIRS and one.planned]
+    names = {of(TICKET, activation=name).name: name for name in ACTIVATIONS}
+    return best_of(pairs, names, "activation") if pairs else nothing(results)
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return accuracy and gain of the sparsest tickets, by activation, the best first."""
     parts, low = [], level_reached(results, LOW)
     for name in dict.fromkeys(str(row.labels["activation"]) for row in results):
         sides = (at(of(line, activation=name), results, ACCURACY, low) for line in (TICKET, RANDOM))
@@ -153,16 +161,17 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
         if gains:
             reached = mean(ticket)
             rates = at(of(DENSE, activation=name), results, "rate.value", 0.0)
-            rate = f" at the rate {next(iter(rates.values())):g}" if rates else ""
+            rate = f" at learning rate {next(iter(rates.values())):g}" if rates else ""
             gain = interval_text(t_interval(gains.values()), sign=True)
-            text = f"{name}{rate} {reached:.3f}, {gain} against a random mask"
-            parts.append((reached, f"{text} (n = {len(gains)})"))
+            text = f"{name}{rate} reaches {reached:.3f}, which is {gain} against a random mask"
+            parts.append((reached, f"{capital(text)} (n = {len(gains)})."))
     if not parts:
         return nothing(results)
-    best_first = "; ".join(text for _, text in sorted(parts)[::-1])
-    return f"Tickets with {percent(low)} of the weights, test accuracy: {best_first}."
+    best_first = " ".join(text for _, text in sorted(parts)[::-1])
+    return f"These are the test accuracies of tickets with {percent(low)} of the weights, best first. {best_first}"
 
 
+PAIRS = between(TICKET, "activation", ("relu", "tanh", "sigmoid"), LOW)
 OUTLINE = Outline(
     charts=(
         accuracy_chart("activation"),
@@ -174,15 +183,16 @@ OUTLINE = Outline(
     ),
     comparisons=(
         *accuracy_versus(DENSE, REINIT, RANDOM, level=LOW),
-        *between(TICKET, "activation", ("relu", "tanh", "sigmoid"), LOW),
+        *PAIRS,
     ),
     claims=OURS,
+    headline=_headline,
     conclude=_conclude,
-    would_change="More seeds; longer training, which sigmoid needs; a deeper network.",
+    would_change="More seeds, longer training (which sigmoid needs), or a deeper network.",
     doubts=(
-        "The learning rate of each activation is chosen for the dense network, by one trial a rate.",
-        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
-        "Distances in weight space say little about the functions; the angle is the one that compares activations.",
+        "The learning rate of each activation is chosen for the dense network, with one trial for each rate.",
+        if_below("images", 45_000, small_cnn.SMALL),
+        "Distances in weight space say little about the functions; only the angle compares activations.",
     ),
 )
 STUDY = Study(

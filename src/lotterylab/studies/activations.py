@@ -1,6 +1,6 @@
-"""How does the activation function change what pruning does to a shallow CNN?
+"""The activation study: the effect of the activation function on pruning a shallow CNN.
 
-The published study, its repairs one at a time, and what its text claims, as one plan.
+One plan has the published study, its repairs one at a time, and the protocol that its text claims.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, Protocol, ladd
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan.  ``data`` holds the validation split that the repaired protocols use."""
+    """Return the plan; ``data`` has the validation split that the repaired protocols use."""
     check_fit(options, options.model_for(data.spec.shape, data.spec.classes), data.spec)
     rows: list[Row] = []
     for seed in options.all_seeds:  # a seed is a unit: all its rows before the next seed's
@@ -49,7 +49,7 @@ def _ladder(options: Options, data: Data, seed: int) -> Iterator[Row]:
 
 
 def _published_rows(protocol: Protocol, options: Options, data: Data, activation: str, seed: int) -> Iterator[Row]:
-    """A dense run and, from its picked epoch, both methods at each sparsity: the study's own shape."""
+    """Yield a dense run and, from its picked epoch, both methods at each sparsity, as the study had them."""
     arm = Arm(protocol, options, data, activation, seed)
     yield arm.row(method="dense", nodes={"train": arm.dense, "dead_units": arm.dead_units()})
     for method in ("magnitude", "first-order"):
@@ -60,7 +60,7 @@ def _published_rows(protocol: Protocol, options: Options, data: Data, activation
 
 
 def _stream_and_sign_probes(options: Options, data: Data, seed: int) -> Iterator[Row]:
-    """Row 8's hypotheses: each method with the other's stream, and random masks of one sign and of both with either."""
+    """Yield the runs for row 8: each method with the other's stream, and random masks of one sign and of both signs."""
     arm = Arm(replace(AS_PUBLISHED, name="probes"), options, data, "sigmoid", seed)
     probes = (
         ("magnitude", "magnitude", True),
@@ -98,7 +98,7 @@ def _corrected(options: Options, data: Data, seed: int) -> Iterator[Row]:
 
 
 def corrected_rows(arm: Arm, method: str, sparsity: float) -> Iterator[Row]:
-    """A ticket of the corrected protocol and its controls."""
+    """Yield a ticket of the corrected protocol and its controls."""
     ticket = arm.ticket(method, sparsity)
     row = arm.pruned_row(method, sparsity, ticket.mask, ticket.run)
     if "grasp" in arm.options.methods:

@@ -1,4 +1,4 @@
-"""One activation and seed of the activation study under one protocol: its nodes."""
+"""The nodes of one activation and seed of the activation study, under one protocol."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each fee
 
 
 class Arm:
-    """The nodes of one activation and seed under one protocol."""
+    """An ``Arm`` makes the nodes of one activation and seed under one protocol."""
 
     def __init__(self, protocol: Protocol, options: Options, data: Data, activation: str, seed: int) -> None:
         self.protocol, self.options, self.data, self.seed = protocol, options, data, seed
@@ -36,7 +36,7 @@ class Arm:
         self.dense = self.train_dense(options.dense_epochs)
 
     def chosen_rate(self) -> Choose | float:
-        """The same trials for every activation, dense runs with seeds not used after.  One rate is no choice."""
+        """Return the choice of the rate, by dense trials with seeds that are not used elsewhere, or the only rate."""
         if len(self.options.rates) == 1:
             return self.options.rates[0]
         return Choose(
@@ -47,30 +47,30 @@ class Arm:
         )
 
     def trial(self, rate: float, seed: int) -> Train:
-        """One trial of a learning rate."""
+        """Return one trial of a learning rate."""
         recipe = self.recipe(self.options.dense_epochs, rate, hold=True)
         start = Init(model=self.model, seed=seed, draw=self.protocol.streams)
         return Train(start=start, mask=Dense(model=self.model), data=self.data, recipe=recipe, order_seed=seed)
 
     def recipe(self, epochs: int, rate: Any, *, hold: bool, after_scoring: bool = False) -> Any:
-        """The protocol's recipe; after a scoring batch, the shared stream stands elsewhere."""
+        """Return the protocol's recipe; ``after_scoring`` moves the shared stream by the scoring batch."""
         stream = self.stream(BATCH if after_scoring else 0)
         return self.protocol.recipe(epochs=epochs, rate=rate, augment=self.augment, stream=stream, hold=hold)
 
     def recipe_at_rate(self, epochs: int, *, hold: bool, after_scoring: bool = False) -> Any:
-        """The protocol's recipe at this arm's learning rate."""
+        """Return the protocol's recipe at this arm's learning rate."""
         key = (epochs, hold, after_scoring)
         if key not in self._recipes:
             self._recipes[key] = self.recipe(epochs, self.rate, hold=hold, after_scoring=after_scoring)
         return self._recipes[key]
 
     def stream(self, scoring_batch: int) -> Any:
-        """The data stream; the shared one, which only the study's own model has, begins behind the initial weights."""
+        """Return the data stream; the shared one begins after the draws of the initial weights."""
         drawn = self.model.parameters if self.protocol.streams == "torch-global" else 0
         return self.protocol.stream(drawn, scoring_batch)
 
     def train_dense(self, epochs: int) -> Train:
-        """A dense run; a mask of ones has nothing to hold, so that every rung shares it."""
+        """Return a dense run; a mask of ones has nothing to hold, so that every rung shares the run."""
         if epochs not in self._dense:
             mask, recipe = Dense(model=self.model), self.recipe_at_rate(epochs, hold=True)
             run = Train(start=self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
@@ -78,17 +78,16 @@ class Arm:
         return self._dense[epochs]
 
     def batch(self) -> Any:
-        """What gradients are taken on: as published, the first batch of the shared stream; else some images of each
-        class."""
+        """Return the images for gradients: the shared stream's first batch, as published, or some of each class."""
         if self.protocol.streams == "named":
-            some, spec = PerClass(count=self.options.scoring_images), self.data.spec
-            some.check(train=spec.train, classes=spec.classes)
-            return some
+            batch, spec = PerClass(count=self.options.scoring_images), self.data.spec
+            batch.check(train=spec.train, classes=spec.classes)
+            return batch
         stream = self.stream(BATCH)
         return FirstOfStream(size=BATCH, stream=stream, augment=self.augment)
 
     def prune_trained(self, method: str, sparsity: float) -> Prune:
-        """As published: from the trained network, at its picked epoch."""
+        """Return the published mask, scored on the trained network at its picked epoch."""
         if method == "magnitude":
             return Prune(
                 criterion=Magnitude(), of=self.dense.best, sparsity=sparsity, seed=self.seed, ties=self.protocol.ties
@@ -106,8 +105,11 @@ class Arm:
         )
 
     def ticket(self, method: str, sparsity: float) -> Ticket:
-        """As corrected: found at initialisation, or in the network that was trained to its last epoch and then reset to
-        its initial weights, as the method says."""
+        """Return the ticket of the corrected protocol.
+
+        Its mask is found at initialisation, or on the network after its last epoch, which is then reset to its initial
+        weights; the method decides.
+        """
         if (method, sparsity) not in self._tickets:
             self._tickets[method, sparsity] = self._found(method, sparsity)
         return self._tickets[method, sparsity]
@@ -130,31 +132,32 @@ class Arm:
         return Ticket(round=1, run=self.retrain(mask), found_by=(self.dense,))
 
     def retrain(self, mask: Node, *, after_scoring: bool = False) -> Train:
-        """Reset to the initial weights and train for the pruned arm's epochs."""
+        """Return a training from the initial weights for the pruned arm's epochs."""
         epochs, hold = self.options.pruned_epochs, self.protocol.hold
         recipe = self.recipe_at_rate(epochs, hold=hold, after_scoring=after_scoring)
         return Train(start=self.init, mask=mask, data=self.data, recipe=recipe, order_seed=self.seed)
 
     def dead_units_if_layers_follow(self) -> dict[str, Node]:
-        """The measure of dead units, where each layer's outputs are the next one's inputs."""
+        """Return the measure of dead units, if each layer's outputs are the next layer's inputs."""
         return {"dead_units": self.dead_units()} if isinstance(self.model, IN_A_ROW) else {}
 
     def dead_units(self) -> Measure:
-        """Dead units of the network that is scored."""
+        """Return the measure of dead units of the network that is scored."""
         of = {"state": getattr(self.dense, self.protocol.compared_at)}
         return Measure(quantity=DeadUnits(batch=self.batch_to_look_at(), seed=self.seed), of=of, data=self.data)
 
     def batch_to_look_at(self) -> Any:
-        """The scoring batch; of a few images, what there is of it, since nobody asked for the measure."""
+        """Return the scoring batch, or a smaller one if there are few images, since the measure was not requested."""
         if self.protocol.streams != "named":
             return self.batch()
         most = most_of_rarest(self.data.spec.train, self.data.spec.classes)
         return PerClass(count=max(1, min(most, self.options.scoring_images)))
 
     def pruned_row(self, method: str, sparsity: float, prune: Node, train: Train, *, control: str = "") -> Row:
-        """A row with its distances from the dense run, at the epochs that the protocol compares.
+        """Return a row with its distances from the dense run, at the epochs that the protocol compares.
 
-        "matched": from the dense run of as many epochs in the same order, which stability to pruning asks for.
+        "matched": the distance from a dense run with the same number of epochs and the same order, as stability to
+        pruning is defined.
         [frankle2019stabilizing, section 3]
         """
         point = self.protocol.compared_at
@@ -162,17 +165,17 @@ class Arm:
         cut = train.mask if isinstance(train.mask, Prune) else prune
         nodes = {"train": train, "prune": cut, "distances": Measure(quantity=Distances(), of=of)}
         if self.protocol.compared_at == "final" and "dense" in self.options.controls:
-            as_many = self.train_dense(self.options.pruned_epochs).final
-            nodes["matched"] = Measure(quantity=Distances(), of={**of, "dense": as_many})
+            matched = self.train_dense(self.options.pruned_epochs).final
+            nodes["matched"] = Measure(quantity=Distances(), of={**of, "dense": matched})
         return self.row(method=method, control=control, sparsity=sparsity, nodes=nodes)
 
     def with_overlap(self, row: Row, part: str, other: Node) -> Row:
-        """The row, with the agreement of its mask with another one, which is not trained."""
+        """Return the row with the overlap of its mask and another mask, which is not trained."""
         overlap = Measure(quantity=Overlap(), of={"a": row.nodes["prune"], "b": other})
         return replace(row, nodes={**row.nodes, f"overlap_{part}": overlap})
 
     def row(self, *, method: str, nodes: dict[str, Node], control: str = "", sparsity: float = 0.0) -> Row:
-        """A row with this arm's labels."""
+        """Return a row with this arm's labels."""
         chosen = {"rate": self.rate} if isinstance(self.rate, Choose) else {}
         labels = {
             "protocol": self.protocol.name,

@@ -1,4 +1,4 @@
-"""Where text and numbers of the published activation study part: what it says, what it does, and what would follow."""
+"""The claims on the published activation study: its text, its code, and our explanation of the difference."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from lotterylab.studies.verdicts_sigmoid import learning_rate, luck_of_the_strea
 
 
 def _claim(key: str, judge: Callable[[Rows], Judgement], does: str, explanation: str) -> Claim:
-    """Text and expectation come from the predictions, word for word; "7A" takes part A of prediction 7."""
+    """Return a claim with the text and expectation of its prediction; "7A" takes part A of prediction 7."""
     number, part = (key[:-1], key[-1]) if key[-1] in "ABC" else (key, "")
-    prediction = next(one for one in PREDICTIONS if one.key == number)
+    prediction = next(prediction for prediction in PREDICTIONS if prediction.key == number)
     return Claim(
         key=key,
         text=prediction.claim,
@@ -31,7 +31,7 @@ def _claim(key: str, judge: Callable[[Rows], Judgement], does: str, explanation:
 
 
 def _part(expected: str, letter: str) -> str:
-    """The sentences from "A:" or "A (...)" up to the next letter."""
+    """Return the sentences from "A:" or "A (...)" up to the next letter."""
     parts = re.split(r"(?:^|(?<=\. ))(?=[ABC](?::| \())", expected)
     return next(part for part in parts if part.startswith(letter)).strip()
 
@@ -49,8 +49,8 @@ CLAIMS = (
         "1",
         reversed_fraction,
         'A fraction 1 - s is removed: 10 % at "0.9".',
-        "Mask sparsity falls from 0.50 to 0.10 as the target rises: what keeps its accuracy at 0.9 lost a tenth of "
-        "its weights.",
+        "Mask sparsity falls from 0.50 to 0.10 as the target rises: a network that keeps its accuracy at 0.9 lost a "
+        "tenth of its weights.",
     ),
     _claim(
         "2",
@@ -67,20 +67,20 @@ CLAIMS = (
     _claim(
         "4",
         not_grasp,
-        "-w g^2 is a test of the sign of w, and the highest scores are kept; GraSP's score is -w (H g), of which "
-        "the highest go.",
-        "These rows say nothing about GraSP: the mask is no more like GraSP's than chance, and is of one sign.",
+        "-w g^2 has the opposite sign of w, and the highest scores are kept; GraSP's score is -w (H g), and its "
+        "highest scores are removed.",
+        "These rows say nothing about GraSP: the mask agrees with GraSP's no better than chance, and has one sign.",
     ),
     _claim(
         "5",
         not_before_training,
         "The trained network is scored, at its best test epoch.",
-        "The mask is not the one that pruning before training would give.",
+        "The mask differs from the mask that pruning before training would give.",
     ),
     _claim(
         "6",
         selection_on_test,
-        "The test set picks the epoch of the network that is scored, and is what is reported.",
+        "The test set picks the epoch of the network that is scored, and gives the reported accuracy.",
         "Selection on the test set is optimistic, but it reaches the reported accuracy, the last epoch's, only "
         "through the network that is scored: by less than 0.02.",
     ),
@@ -112,8 +112,8 @@ CLAIMS = (
     _claim(
         "9",
         lead_of_the_pruned,
-        "The dense curve begins with six points of abandoned starts; aligned by epoch the pruned runs still lead.",
-        "The lead at epoch 10 is noise of one seed at learning rate 0.1.",
+        "The dense curve begins with six points of abandoned starts; aligned by epoch, the pruned runs still lead.",
+        "The lead at epoch 10 is the noise of one seed at learning rate 0.1.",
     ),
     _claim(
         "10",
@@ -138,6 +138,6 @@ CLAIMS = (
         corrected,
         "In the corrected protocol masks are held, streams are apart, GraSP scores the initial network, and the "
         "learning rate is chosen on validation for each activation.",
-        "What was expected of each contrast, all of them together.",
+        "Each contrast has the expected outcome, all of them together.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The corrected protocol's comparisons: each ticket against its controls, and each method against each other one."""
+"""The corrected protocol's comparisons: tickets against their controls, and methods against each other."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
 from lotterylab.studies.protocols import CORRECTED
 
 ACCURACY = "train.test_accuracy"
-CONTROLS, PAIRS = "controls", "methods"  # the families of what was not planned
+CONTROLS, PAIRS = "controls", "methods"  # the families of unplanned comparisons
 DENSE, DENSE_TOTAL, RANDOM, REINITIALISED = (
-    "dense, as many epochs",  # as the ticket is trained for
-    "dense, total epochs",  # those of finding the ticket included
-    "random mask",  # of the ticket's density in each layer
+    "dense, as many epochs",  # as the ticket's own training
+    "dense, total epochs",  # the epochs of finding the ticket included
+    "random mask",  # with the ticket's density in each layer
     "reinitialised",
 )
 OF_THE_TICKET = tuple(word.replace("-", " ") for word in TICKET_CONTROLS)  # of its method and sparsity
 DENSE_CONTROLS = {DENSE: "pruned epochs", DENSE_TOTAL: "total epochs"}
-# What the prediction speaks of: (method, sparsity, against).  All others are shown with their intervals.
+# the contrasts of the prediction: (method, sparsity, control); all others are shown with their intervals
 PLANNED = (
     ("magnitude", 0.5, DENSE),
     ("magnitude", 0.9, RANDOM),

@@ -1,4 +1,4 @@
-"""What may be asked of the activation study."""
+"""The options of the activation study."""
 
 from __future__ import annotations
 
@@ -34,37 +34,39 @@ def _protocols(options: Any) -> tuple[str, ...]:
 
 
 def _activations(options: Any) -> tuple[str, ...]:
-    """The three of the study; of a user's model that takes none, the word that stands for its own."""
+    """Return the study's activations, or the word for "its own" if a user's model does not take one."""
     as_built = ":" in options.model and not takes(find(options.model), "activation")
     return (ModelSpec.activation,) if as_built else ("relu", "tanh", "sigmoid")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(AnyModel, AnyData):
-    """What may be asked of the study.  Defaults are those of the full study."""
+    """``Options`` holds the options of the study; the defaults are those of the full study."""
 
     preset: Literal["full", "small"] = sizes(
         "full",
         note="preset {}",
-        small="minutes on a laptop; what it leaves out is printed",
+        small="minutes on a laptop",
         full="the study's own numbers",
     )
     protocols: tuple[str, ...] = option(
-        Default(_protocols, "as-published corrected; of other models than the study's own, corrected"),
-        help="Which ways to run it",
+        Default(_protocols, "as-published corrected; with another model than the study's own, corrected"),
+        help="Protocols to run",
         choices=PROTOCOLS,
     )
     activations: tuple[str, ...] = option(
-        Default(_activations, "relu tanh sigmoid"), help="Of lotterylab list activations", choices=ACTIVATIONS
+        Default(_activations, "relu tanh sigmoid"),
+        help="Activation functions (lotterylab list activations)",
+        choices=ACTIVATIONS,
     )
     methods: tuple[str, ...] = option(
         ("magnitude", "grasp", "first-order"),
-        help="Of the corrected protocol: lotterylab list methods, or package.module:Class, a criterion of your own",
+        help="Methods of the corrected protocol: lotterylab list methods, or your own criterion, package.module:Class",
         check=method,
         shown="METHOD",
     )
     controls: tuple[str, ...] = option(
-        ("random-mask", "reinitialised", "dense"), help="Of the corrected protocol", choices=CONTROLS
+        ("random-mask", "reinitialised", "dense"), help="Controls of the corrected protocol", choices=CONTROLS
     )
     seeds: int = number_of_seeds(small=3, full=5)
     sparsities: tuple[float, ...] = sized(
@@ -73,23 +75,25 @@ class Options(AnyModel, AnyData):
     dense_epochs: int = sized(small=25, full=50, help="Epochs of a dense run")
     pruned_epochs: int = sized(small=10, full=20, help="Epochs of a pruned run")
     rates: tuple[float, ...] = sized(
-        small=RATES[1:5], full=RATES, help="Learning rates to choose from on validation; a single one is taken as it is"
+        small=RATES[1:5], full=RATES, help="Learning rates to choose from on validation; a single rate is used as it is"
     )
-    scope: str = option("global", help="What competes, in the corrected protocol: global, layerwise, uniform, erk")
+    scope: str = option(
+        "global", help="Scope of the selection in the corrected protocol: global, layerwise, uniform, erk"
+    )
     granularity: str = option(
         "weight",
-        help="What is removed, in the corrected protocol: weight, filter, block:RxC, N:M",
+        help="Piece that is removed in the corrected protocol: weight, filter, block:RxC, N:M",
         check=granularity_of,
     )
     scoring_images: int = option(
-        SCORING_IMAGES, help="Training images of each class that a criterion sees, where it looks at data"
+        SCORING_IMAGES, help="Training images of each class for a criterion that looks at data"
     )
     init: str = option("", help="The initialisation (lotterylab list inits); default the model's own")
-    ladder_seeds: int = option(2, help="How many of the seeds climb the ladder")
-    first_seed: int = option(FIRST_SEED, help="The first of the seeds; 42 is the published study's", least=0)
+    ladder_seeds: int = option(2, help="Number of seeds that climb the ladder")
+    first_seed: int = option(FIRST_SEED, help="The first seed; 42 is the published study's", least=0)
     crop_padding: int | None = option(
         Default(lambda options: None, "4 for CIFAR, 1 for the digits, else 0"),
-        help="Augmentation: random crops after padding by so many pixels",
+        help="Augmentation: random crops after padding by this number of pixels",
         least=0,
     )
     flip: bool | None = option(
@@ -101,8 +105,8 @@ class Options(AnyModel, AnyData):
         for name in self.protocols:
             if name != "corrected" and self.model != OWN_MODEL:
                 raise UsageError(
-                    f"the protocol {name} is that of the published study and of its shallow CNN. With another model "
-                    "ask for --protocols corrected.",
+                    f"the protocol {name} belongs to the published study and its shallow CNN. With another model "
+                    "use --protocols corrected.",
                     option="protocols",
                 )
         if "none" in self.controls and len(self.controls) > 1:
@@ -111,7 +115,7 @@ class Options(AnyModel, AnyData):
         self._check_protocols()
 
     def _check_cut(self) -> None:
-        """Refuse a sparsity that the granularity cannot have, and rounds of one that has no sparsity in between."""
+        """Refuse a sparsity that the granularity cannot have, and rounds if it has no sparsity in between."""
         with about("scope"):  # the granularity was checked above
             kind = Rule(scope=self.scope, granularity=self.granularity).kind
         with about("sparsities"):
@@ -121,30 +125,30 @@ class Options(AnyModel, AnyData):
         if several and not kind.in_rounds:
             others = [name for name in METHODS if METHODS[name].rounds == 1]
             raise UsageError(
-                f"{', '.join(several)}: in rounds, and granularity '{self.granularity}' has no sparsity in between. "
-                f"Of one cut: {', '.join(others)}.",
+                f"{', '.join(several)}: in rounds, but granularity '{self.granularity}' has no sparsity in between. "
+                f"Methods with one cut: {', '.join(others)}.",
                 option="methods",
             )
 
     def _check_protocols(self) -> None:
-        """An option that no protocol of the request reads would be ignored without a word."""
+        """Refuse an option that no requested protocol reads, since it would be ignored in silence."""
         changed = [name for name in OF_CORRECTED if getattr(self, name) != getattr(type(self), name)]
         if changed and "corrected" not in self.protocols:
             flags = ", ".join(f"--{name}" for name in changed)
             raise UsageError(
-                f"{flags}: of the corrected protocol, and --protocols is {' '.join(self.protocols)}, whose methods are "
-                "those of the published study. Add corrected to --protocols, or leave the option out.",
+                f"{flags} belongs to the corrected protocol, but --protocols is {' '.join(self.protocols)}, with the "
+                "methods of the published study. Add corrected to --protocols, or leave the option out.",
                 option=changed[0],
             )
 
     @property
     def label(self) -> str:
-        """The options in a file name: data, and the model where it is not the study's own."""
+        """Return the options as a part of a file name: the data, and the model if it is not the study's own."""
         parts = (self.data, *([self.model] if self.model != OWN_MODEL else []))
         return "-".join("".join(c if c.isalnum() or c == "-" else "-" for c in part).strip("-") for part in parts)
 
     def augment_for(self, spec: Any) -> Augment:
-        """The data's usual augmentation with what was asked for instead.
+        """Return the data's usual augmentation, changed by the options.
 
         Raises:
             UsageError: a crop could show nothing of its image.
@@ -161,11 +165,11 @@ class Options(AnyModel, AnyData):
 
 
 def check_fit(options: Options, model: Any, spec: Any) -> None:
-    """Refuse what the model and the data cannot give, before anything is trained.
+    """Refuse options that do not fit the model or the data, before anything is trained.
 
     Raises:
-        UsageError: no validation images, a model that takes no such activation, a scope that leaves the first layer
-            with less than it is to keep.
+        UsageError: there are no validation images, the model does not take an activation, or the scope leaves too few
+            weights for the first layer.
     """
     watching = [name for name in ("corrected", "ladder") if name in options.protocols]
     if not spec.validation and watching:
@@ -176,7 +180,7 @@ def check_fit(options: Options, model: Any, spec: Any) -> None:
         )
     if isinstance(model, CustomModel):
         with about("activations"):
-            for word in options.activations:  # a user's own model may take none
+            for word in options.activations:  # a user's own model may not take the word
                 replace(model, activation=word).check()
     if options.scope == "uniform":
         from torch import zeros

@@ -1,8 +1,8 @@
-"""What was expected of the activation study, and how each verdict would be reached, written before the runs.
+"""The predictions for the activation study and the rules of their verdicts, written before the runs.
 
-Known beforehand: the published figures, and one run of the published sigmoid column at seed 42.  Intervals are 95 % t
-intervals over seeds, of paired differences where two arms share a seed.  "Equal" is claimed only when the 90 % interval
-of a difference lies inside the margin (two one-sided tests at 5 %, [schuirmann1987comparison]).
+Two things were known: the published figures, and one run of the published sigmoid column at seed 42.  Intervals are
+95 % t intervals over seeds, of paired differences if two arms share a seed.  "Equal" is claimed only if the 90 %
+interval of a difference lies inside the margin (two one-sided tests at 5 %, [schuirmann1987comparison]).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lotterylab.plan.plan import Prediction
 EQUAL_ACCURACY = 0.02  # margin within which two accuracies count as equal
 EXPLAINED = 0.9  # dead units explain the zero gradients, if the interval of the explained share lies above
 LEFT_CHANCE = 0.2  # a run of ten classes has left chance above this accuracy
-JUMP = 0.02  # what counts as a jump of a curve: mean of three epochs after, minus mean of three before
+JUMP = 0.02  # the least jump of a curve: mean of three epochs after, minus mean of three before
 UNRELATED = 0.1  # two masks are unrelated when Cohen's kappa lies within this of 0
 
 PREDICTIONS = (

@@ -1,4 +1,4 @@
-"""All controls of a ticket, each by one word: those of ``procedures``, and those that need other data or networks."""
+"""All controls of a ticket by their words: those of ``procedures``, and controls with other data or networks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Why are deep networks hard to train from random weights?  Activation by initialisation, on fully connected networks.
+"""The study of Glorot and Bengio: activation by initialisation, on deep fully connected networks.
 
-[glorot2010understanding]: hidden layers of equal width, SGD with batches of 10, no momentum and no decay, biases 0, the
-learning rate chosen on validation.  Activations, gradients and Jacobians are measured at steps of the training.
+[glorot2010understanding]: hidden layers of equal width, SGD with batches of 10, no momentum and no decay, biases 0.
+The learning rate is chosen on validation.  Activations, gradients and Jacobians are measured at steps of the training.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant
 
 INITS = ("glorot-heuristic", "glorot-normalized")  # the paper's "standard" and its own
-TRIAL_SEED = 1_000  # of the trials of the learning rate; no seed of the study
+TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of the study
 SPECS = {
     "digits": Digits(),
     "mnist": Mnist(train=55_000, validation=5_000, test=10_000),
@@ -34,26 +34,26 @@ SPECS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
-    data: str = option("mnist", help="On which images", choices=SPECS, shown="DATA")
+    data: str = option("mnist", help="The data set", choices=SPECS, shown="DATA")
     steps: int = sized(quick=500, standard=20_000, paper=5_000_000, help="Optimizer steps of each run")
     width: int = sized(quick=50, standard=300, paper=1_000, help="Units of each hidden layer")
     seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
     depths: tuple[int, ...] = option((4, 5), help="Numbers of hidden layers")
     activations: tuple[str, ...] = option(
-        ("tanh", "softsign", "sigmoid"), help="Words of lotterylab list activations", choices=ACTIVATIONS
+        ("tanh", "softsign", "sigmoid"), help="Activation functions (lotterylab list activations)", choices=ACTIVATIONS
     )
     rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
     @property
     def label(self) -> str:
-        """The options in a file name."""
+        """Return the options as a part of a file name."""
         return f"{self.data}-{self.size}"
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     on = data.spec.title
     return Plan(
         title=f"Activation by initialisation, {options.width} units a layer on {on}, {options.steps:,} steps a run",
@@ -92,7 +92,7 @@ def _rows(options: Options, data: Data, depth: int, activation: str, init: str, 
 
 
 def _measures(run: Train, activation: str, data: Data) -> dict[str, Node]:
-    """What is looked at: at the beginning, after a tenth of the training, and at its end."""
+    """Return the measures at the start, after a tenth of the training, and at its end."""
     points: dict[str, At] = {"start": run.at("start"), "early": run.at(run.total_steps // 10), "end": run.final}
     nodes: dict[str, Node] = {}
     for name, point in points.items():

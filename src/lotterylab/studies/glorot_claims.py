@@ -1,4 +1,4 @@
-"""What was published of activations and initialisations, and what we expected; written before the runs."""
+"""The published claims on activations and initialisations, and our predictions from before the runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lotterylab.engine.results import Result
 from lotterylab.plan.plan import Prediction
+from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, HistogramChart, LayerChart, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
@@ -14,16 +15,16 @@ from lotterylab.reading.judging import at, less, minus, more, nothing
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, in_common, mean
-from lotterylab.reading.words import interval_text
+from lotterylab.reading.words import capital, interval_text
 from lotterylab.statistics import t_interval
 
 QUESTION = (
-    "How do activation and initialisation change what happens to activations and gradients from layer to layer, and "
-    "the error that a deep fully connected network reaches?"
+    "How do activation and initialisation change the activations and gradients of each layer, and the error of a deep "
+    "fully connected network?"
 )
 ACCURACY, JACOBIAN = "train.test_accuracy", "start_jacobian.average"
 MARGIN = 0.005
-FLOOR = 0.2  # twice chance: below it a network has not left it, and its error says nothing of where it leads
+FLOOR = 0.2  # twice chance; an accuracy below it says nothing about what longer training would reach
 DEPTHS = ("4 hidden layers", "5 hidden layers")
 DEPTH = DEPTHS[-1]
 ACTIVATIONS = ("tanh", "softsign", "sigmoid")
@@ -62,31 +63,46 @@ CLAIMS = (
     ),
     _published(
         "3",
-        "tanh: the mean singular value of a layer's Jacobian at the start is about 0.8 normalized and 0.5 standard: "
-        "judged as larger normalized by 0.2 or more.",
+        "tanh: the mean singular value of a layer's Jacobian at the start is about 0.8 normalized and 0.5 standard "
+        "(judged as a difference of 0.2 or more).",
         more(_deep(NORMALIZED, "tanh"), _deep(STANDARD, "tanh"), JACOBIAN, 0.0, than=0.2, digits=3),
         "about 0.8 and 0.5",
     ),
     Claim(
         key="a",
-        text="softsign, 5 layers: standard and normalized are within 0.01 of each other or standard is better.",
+        text="softsign, 5 layers: the standard initialisation is better, or both are equal within 0.01.",
         judge=less(_deep(NORMALIZED, "softsign"), _deep(STANDARD, "softsign"), ACCURACY, 0.0, than=0.01),
     ),
     Claim(
         key="b",
-        text="sigmoid, 5 layers, is helped by the normalized initialisation too.",
+        text="sigmoid, 5 layers: the normalized initialisation helps too.",
         judge=more(_deep(NORMALIZED, "sigmoid"), _deep(STANDARD, "sigmoid"), ACCURACY, 0.0, floor=FLOOR),
     ),
 )
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.")
-    for one in CLAIMS
-    if not one.source
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.")
+    for claim in CLAIMS
+    if not claim.source
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """Normalized against standard, by activation, at five layers."""
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the effect of the normalized initialisation on tanh: on the gain of a layer, and on the error."""
+    gains = minus(*(at(_deep(line, "tanh"), results, JACOBIAN, 0.0) for line in (NORMALIZED, STANDARD)))
+    if not gains:
+        return in_words(differences[0]) if differences else nothing(results)
+    panel = f"{DEPTH}, tanh"
+    outcome = next((difference.outcome for difference in differences if difference.panel == panel), "open")
+    error = {"more": "is lower", "less": "is higher", "equal": "is equal", "open": "is undecided"}[outcome]
+    size = interval_text(t_interval(gains.values()), sign=True)
+    return (
+        f"With tanh and {DEPTH}, the normalized initialisation changes the mean gain of a layer by {size} "
+        f"(n = {len(gains)}); the test error {error}."
+    )
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the normalized against the standard initialisation, by activation, at five layers."""
     parts = []
     for activation in dict.fromkeys(str(row.labels["activation"]) for row in results):
         sides = in_common(*(at(_deep(line, activation), results, ACCURACY, 0.0) for line in (NORMALIZED, STANDARD)))
@@ -94,14 +110,14 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
         if apart:
             error = 1 - mean(sides[0])
             at_chance = ", at chance" if 1 - error < FLOOR else ""
+            size = interval_text(t_interval(apart.values()), 4, sign=True)
             parts.append(
-                f"{activation} {error:.4f}{at_chance}, the accuracy "
-                f"{interval_text(t_interval(apart.values()), 4, sign=True)} against "
-                f"the standard one's (n = {len(apart)})"
+                f"{capital(activation)} has the error {error:.4f}{at_chance}; its accuracy is {size} against the "
+                f"standard initialisation (n = {len(apart)})."
             )
     if not parts:
         return nothing(results)
-    return f"Test error of 5 hidden layers with the normalized initialisation: {'; '.join(parts)}."
+    return f"These are the test errors of 5 hidden layers with the normalized initialisation. {' '.join(parts)}"
 
 
 def _layers(name: str, title: str, metric: str, axis: str, *, log: bool = False) -> LayerChart:
@@ -181,9 +197,9 @@ OUTLINE = Outline(
         NumberTable(
             name="errors",
             title="Test error by activation, initialisation and depth",
-            how="Fractions, after the last step, at the learning rate that was best on validation. The paper's, with 5 "
-            "hidden layers, standard and normalized: MNIST tanh 0.0176 and 0.0164, softsign 0.0164 and 0.0172, sigmoid "
-            "0.0221; CIFAR-10 tanh 0.559 and 0.529, softsign 0.558 and 0.538, sigmoid 0.573.",
+            how="Errors are fractions after the last step, at the learning rate that was best on validation. The "
+            "paper has, with 5 hidden layers, standard and normalized: MNIST tanh 0.0176 and 0.0164, softsign 0.0164 "
+            "and 0.0172, sigmoid 0.0221; CIFAR-10 tanh 0.559 and 0.529, softsign 0.558 and 0.538, sigmoid 0.573.",
             columns=("activation, initialisation", *DEPTHS),
             rows=tuple(
                 (
@@ -200,12 +216,13 @@ OUTLINE = Outline(
     ),
     comparisons=(Comparison(key="accuracy", a=NORMALIZED, b=STANDARD, read=ACCURACY, what="accuracy", margin=MARGIN),),
     claims=CLAIMS,
+    headline=_headline,
     conclude=_conclude,
-    would_change="5 million updates (--size paper), after which the paper reads its errors; 1,000 units; its Shapeset, "
-    "which is generated without end and is not here.",
+    would_change="The paper's 5 million updates and 1,000 units (--size paper), or its endless Shapeset, which is not "
+    "available here.",
     doubts=(
-        if_below("steps", 5_000_000, "{value} updates a run at most; the paper's networks are trained to the end."),
-        "The learning rate is chosen from six by one trial each.",
-        if_below("images", 40_000, "No set has more than {value} images, the paper's 40,000 and more."),
+        if_below("steps", 5_000_000, "A run has {value} updates at most; the paper trains to the end."),
+        "The learning rate is chosen from six rates, with one trial each.",
+        if_below("images", 40_000, "The training set has {value} images; the paper's have 40,000 and more."),
     ),
 )

@@ -1,8 +1,8 @@
-"""Does the initialisation change how soon a ticket is found, and how good it is?
+"""Tickets by initialisation: question 1 of the activation study.
 
-Question 1 that the activation study left open.  "How soon": how far the mask that magnitude would give after a part of
-the dense run has gone from the one of the untrained weights to the last one, by Cohen's kappa; large initial weights
-agree with themselves, so that the agreement alone says little.  And how good the ticket of that early mask is.
+"How soon" is the way, by Cohen's kappa, that the magnitude mask has gone after a part of the dense run, from the mask
+of the untrained weights to the last mask.  The agreement with the last mask alone says little, because large initial
+weights agree with themselves.  The ticket of that early mask is trained too.
 [frankle2019lottery; glorot2010understanding]
 """
 
@@ -20,6 +20,7 @@ from lotterylab.models.inits import INITS as ALL_INITS
 from lotterylab.plan.nodes import Data, Measure, Prune, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
+from lotterylab.reading.answers import best_of
 from lotterylab.reading.charts import Entry, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Difference
@@ -28,7 +29,7 @@ from lotterylab.reading.judging import at, gains_more, less, level_reached, minu
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, in_common, mean
-from lotterylab.reading.words import interval_text
+from lotterylab.reading.words import capital, interval_text
 from lotterylab.statistics import t_interval
 from lotterylab.studies import small_cnn
 from lotterylab.studies.ticket_lines import (
@@ -49,7 +50,7 @@ QUESTION = "Does the initialisation change how soon a ticket is found, and how g
 ACTIVATION = "tanh"
 STANDARD, NORMALIZED = "pytorch", "glorot-normalized"
 INITS = (STANDARD, NORMALIZED, "he-normal", "orthogonal")
-SOON = (0.0, 0.1, 0.2, 0.4)  # shares of the dense run after which its mask is compared with the last one
+SOON = (0.0, 0.1, 0.2, 0.4)  # shares of the dense run after which its mask is compared with the last mask
 EARLY = 0.2  # the share whose mask is trained
 ROUND = 4  # the level at which tickets are compared
 LOW = small_cnn.RATE.after(ROUND)
@@ -57,13 +58,13 @@ LOW = small_cnn.RATE.after(ROUND)
 
 @dataclass(frozen=True, kw_only=True)
 class Options(small_cnn.Options):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
-    inits: tuple[str, ...] = option(INITS, help="Words of lotterylab list inits", choices=ALL_INITS)
+    inits: tuple[str, ...] = option(INITS, help="Initialisations (lotterylab list inits)", choices=ALL_INITS)
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     rows = [row for seed in options.all_seeds for init in options.inits for row in _rows(options, data, init, seed)]
     on = data.spec.title
     return Plan(
@@ -87,24 +88,24 @@ def _rows(options: Options, data: Data, init: str, seed: int) -> Iterator[Row]:
 
 
 def _cut(dense: Train, share: float, seed: int) -> Prune:
-    """The mask of the smallest weights after that share of the dense run, at the sparsest level."""
+    """Return the magnitude mask after that share of the dense run, at the sparsest level."""
     of = dense.final if share == 1.0 else dense.at(round(share * dense.total_steps))
     return Prune(criterion=Magnitude(), of=of, sparsity=LOW, seed=seed)
 
 
 def part(share: float) -> str:
-    """What the agreement after this share of the training is called in a row."""
+    """Return the name of the agreement after this share of the training."""
     return f"after_{round(100 * share)}_percent"
 
 
 def settled(share: float) -> Callable[[Result], float | None]:
-    """How far the mask has gone after that share, from the untrained one (0) to the last one (1)."""
+    """Return a reader of the way that the mask has gone, from the untrained mask (0) to the last mask (1)."""
 
     def read(row: Result) -> float | None:
-        first, here = (row.metric(f"{part(one)}.kappa") for one in (0.0, share))
+        first, here = (row.metric(f"{part(point)}.kappa") for point in (0.0, share))
         if first is None or here is None:
             return None
-        return (float(here) - float(first)) / (1 - float(first)) if first < 1 else 1.0  # it had no way to go
+        return (float(here) - float(first)) / (1 - float(first)) if first < 1 else 1.0  # both masks are equal
 
     return read
 
@@ -123,19 +124,19 @@ EARLY_TICKET = Line(name="one-shot, mask after 20 % of the training", labels={"m
 OURS = (
     Claim(
         key="1a",
-        text="After 20 % of the training the mask of 6.25 % has gone farther from the untrained one to the last one "
-        "(kappa) from the normalized initialisation than from PyTorch's.",
+        text="After 20 % of the training the mask of 6.25 % has gone more of its way to the last mask (kappa) from the "
+        "normalized initialisation than from PyTorch's.",
         judge=more(_dense(NORMALIZED), _dense(STANDARD), settled(EARLY), 0.0, digits=3),
     ),
     Claim(
         key="1b",
-        text="At 6.25 % of the weights the ticket from the normalized initialisation is more accurate than from "
-        "PyTorch's.",
+        text="At 6.25 % of the weights the ticket from the normalized initialisation is more accurate than the ticket "
+        "from PyTorch's.",
         judge=more(of(TICKET, protocol=NORMALIZED), of(TICKET, protocol=STANDARD), ACCURACY, LOW),
     ),
     Claim(
         key="1c",
-        text="What the ticket gains over a random mask at 6.25 % is more from PyTorch's initialisation than from the "
+        text="The ticket's gain over a random mask at 6.25 % is larger from PyTorch's initialisation than from the "
         "normalized one.",
         judge=gains_more(_gain(STANDARD), _gain(NORMALIZED), ACCURACY, LOW),
     ),
@@ -146,18 +147,25 @@ OURS = (
     ),
     Claim(
         key="1e",
-        text="From PyTorch's initialisation the one-shot ticket (6.25 %) of the mask after 20 % of the training is "
-        "less accurate than that of the last one by no more than 0.01.",
+        text="PyTorch's initialisation: the one-shot ticket (6.25 %) of the mask after 20 % of the training is less "
+        "accurate than the ticket of the last mask by no more than 0.01.",
         judge=more(of(EARLY_TICKET, protocol=STANDARD), of(LATE_TICKET, protocol=STANDARD), ACCURACY, LOW, than=-0.01),
     ),
 )
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.") for one in OURS
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """How soon and how good, by initialisation, the best first."""
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the initialisation with the best tickets, and the others that it beats."""
+    pairs = [one for one in differences if one.comparison in PAIRS and one.planned]
+    names = {of(TICKET, protocol=init).name: init for init in ALL_INITS}
+    return best_of(pairs, names, "initialisation") if pairs else nothing(results)
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return how good a ticket is and how soon it is found, by initialisation, the best first."""
     parts, low = [], level_reached(results, LOW)
     for init in dict.fromkeys(str(row.labels["protocol"]) for row in results):
         sides = (at(of(line, protocol=init), results, ACCURACY, low) for line in (TICKET, RANDOM))
@@ -167,26 +175,26 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
         rates = at(_dense(init), results, "rate.value", 0.0)
         if gains and soon:
             reached, way = mean(ticket), mean(soon)
-            rate = f" at the rate {next(iter(rates.values())):g}" if rates else ""
+            rate = f" at learning rate {next(iter(rates.values())):g}" if rates else ""
             gain = interval_text(t_interval(gains.values()), sign=True)
             text = (
-                f"{init}{rate} {reached:.3f}, {gain} against a random mask; after a "
-                f"fifth of the training the mask has gone {way:.2f} of its way (n = {len(gains)})"
+                f"{init}{rate} reaches {reached:.3f}, which is {gain} against a random mask (n = {len(gains)}). After "
+                f"a fifth of the training its mask has gone {way:.2f} of its way."
             )
-            parts.append((reached, text))
+            parts.append((reached, capital(text)))
     if not parts:
         return nothing(results)
-    best_first = "; ".join(text for _, text in sorted(parts)[::-1])
-    return f"Tickets with {percent(low)} of the weights, test accuracy: {best_first}."
+    best_first = " ".join(text for _, text in sorted(parts)[::-1])
+    return f"These are the test accuracies of tickets with {percent(low)} of the weights, best first. {best_first}"
 
 
 def _how_soon() -> Iterator[tuple[str, tuple[Entry, ...]]]:
-    """The rows of the table: agreement, and the way that it says the mask has gone."""
+    """Yield the rows of the table: the agreement, and the way that the mask has gone."""
     for share in SOON:
         kappa = f"{part(share)}.kappa"
         yield f"kappa, {_when(share)}", tuple(Entry(line=_dense(init), read=kappa) for init in INITS)
     for share in SOON[1:]:
-        yield f"of the way, {_when(share)}", tuple(Entry(line=_dense(init), read=settled(share)) for init in INITS)
+        yield f"way gone, {_when(share)}", tuple(Entry(line=_dense(init), read=settled(share)) for init in INITS)
 
 
 def _when(share: float) -> str:
@@ -195,12 +203,13 @@ def _when(share: float) -> str:
 
 HOW_SOON = NumberTable(
     name="how-soon",
-    title="How soon the mask of 6.25 % is found, by initialisation",
-    how="Cohen's kappa (0 chance, 1 equal) of the mask that magnitude gives then and the last one; and how far it has "
-    "gone from the mask of the untrained weights (0) to the last one (1).",
+    title="Progress of the mask of 6.25 %, by initialisation",
+    how="Kappa is the agreement of the magnitude mask at that time with the last mask (0 chance, 1 equal). The way "
+    "runs from the mask of the untrained weights (0) to the last mask (1).",
     columns=("", *INITS),
     rows=tuple(_how_soon()),
 )
+PAIRS = between(TICKET, "protocol", INITS, LOW)
 OUTLINE = Outline(
     tables=(HOW_SOON,),
     charts=(
@@ -209,15 +218,16 @@ OUTLINE = Outline(
         cost_chart("protocol", (TICKET, LATE_TICKET, EARLY_TICKET)),
         paths_chart("protocol", (TICKET, RANDOM)),
     ),
-    comparisons=(*accuracy_versus(DENSE, REINIT, RANDOM, level=LOW), *between(TICKET, "protocol", INITS, LOW)),
+    comparisons=(*accuracy_versus(DENSE, REINIT, RANDOM, level=LOW), *PAIRS),
     claims=OURS,
+    headline=_headline,
     conclude=_conclude,
-    would_change="More seeds; a deeper network, in which a bad scale of the initial weights does more harm.",
+    would_change="More seeds, or a deeper network, in which a bad scale of the initial weights does more harm.",
     doubts=(
-        "The learning rate of each initialisation is chosen for the dense network, by one trial a rate.",
-        "Kappa counts it as agreement, too, where two masks merely remove as much of each layer.",
+        "The learning rate of each initialisation is chosen for the dense network, with one trial for each rate.",
+        "Kappa is above chance even if two masks only share the density of each layer.",
         "Orthogonal and He weights are larger than the others; tanh saturates with them.",
-        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
+        if_below("images", 45_000, small_cnn.SMALL),
     ),
 )
 STUDY = Study(

@@ -15,7 +15,10 @@ from lotterylab.studies.controls import CONTROLS
 
 @dataclass(frozen=True, kw_only=True)
 class Ladder:
-    """One dense run and what is found from it.  ``protocol``, ``activation``: labels that all its rows share."""
+    """A ``Ladder`` makes the rows of one dense run, its tickets and their controls.
+
+    ``protocol``, ``activation``: labels that all its rows share.
+    """
 
     protocol: str
     activation: str
@@ -24,23 +27,23 @@ class Ladder:
     seed: int
 
     def dense_row(self, **nodes: Node) -> Row:
-        """The dense run, and how much arithmetic its network takes."""
+        """Return the row of the dense run, with the number of its multiply-accumulates."""
         macs = Measure(quantity=Macs(), of={"state": first_of(self.dense.start)}, data=self.dense.data)
         return self.row("dense", {"train": self.dense, "macs": macs, **nodes})
 
     def rows(self, method: str, tickets: Sequence[Ticket], controls: Sequence[str] = ()) -> Iterator[Row]:
-        """Each ticket, and each of its controls."""
+        """Yield each ticket, and each of its controls."""
         for ticket in tickets:
             yield self.ticket_row(method, ticket)
             yield from self.controls(method, [ticket], controls)
 
     def ticket_row(self, method: str, ticket: Ticket, **nodes: Node) -> Row:
-        """One ticket, and what else is to be known of it."""
+        """Return the row of one ticket, with further ``nodes``."""
         parts = {**self.parts(ticket, ticket.run), **nodes}
         return self.row(method, parts, sparsity=self.rate.after(ticket.round), round=ticket.round)
 
     def controls(self, method: str, tickets: Sequence[Ticket], words: Sequence[str]) -> Iterator[Row]:
-        """The controls alone."""
+        """Yield only the controls."""
         for ticket in tickets:
             sparsity = self.rate.after(ticket.round)
             for word in words:
@@ -49,8 +52,10 @@ class Ladder:
                 yield self.row(method, self.parts(ticket, run), control=name, sparsity=sparsity, round=ticket.round)
 
     def other_order(self, method: str, ticket: Ticket, word: str = "", *, barrier: Barrier | None = None) -> Row:
-        """The ticket (or a control of it) trained in another order: its distance from the first one, and what lies
-        on the line between them, if that is asked for."""
+        """Return the row of the ticket (or its control) trained in another data order.
+
+        It has the distance from the first run and, with ``barrier``, the error along the line between them.
+        """
         run = control(word, ticket, self.seed, CONTROLS) if word else ticket.run
         again = self.in_other_order(run)
         apart = Measure(quantity=Distances(), of={"dense": run.final, "ticket": again.final, "mask": run.mask})
@@ -61,7 +66,7 @@ class Ladder:
         return self.row(method, nodes, control=name, sparsity=self.rate.after(ticket.round), round=ticket.round)
 
     def dense_in_other_order(self, barrier: Barrier) -> Row:
-        """The dense network trained in another order: what the stability of a ticket is held against."""
+        """Return the row of the dense network trained in another order, for comparison with a ticket's stability."""
         again = self.in_other_order(self.dense)
         of = {"dense": self.dense.final, "ticket": again.final, "mask": self.dense.mask}
         between = {"a": self.dense.final, "b": again.final}
@@ -73,13 +78,13 @@ class Ladder:
         return self.row("dense", nodes, control="other order")
 
     def in_other_order(self, run: Train) -> Train:
-        """The same training with another order of the data, from the same state."""
+        """Return the same training with another order of the data, from the same state."""
         return replace(run, order_seed=run.order_seed + 1_000_000)
 
     def parts(self, ticket: Ticket, run: Train) -> dict[str, Node]:
-        """What is known of a run: its training, its mask and what it connects, and how far it ended from the dense one.
+        """Return the nodes of a run: its training, mask, paths, and distance from the dense run.
 
-        Of a network of another shape, or one that was not pruned, the training alone.
+        A network of another shape, or one that was not pruned, has only the training.
         """
         if run.model != self.dense.model or isinstance(run.mask, Dense):
             return {"train": run}
@@ -93,8 +98,8 @@ class Ladder:
         }
 
     def row(self, method: str, nodes: dict[str, Node], **labels: Label) -> Row:
-        """A row with this ladder's labels."""
-        own: dict[str, Label] = {
+        """Return a row with this ladder's labels."""
+        usual: dict[str, Label] = {
             "protocol": self.protocol,
             "activation": self.activation,
             "method": method,
@@ -102,4 +107,4 @@ class Ladder:
             "sparsity": 0.0,
             "seed": self.seed,
         }
-        return Row(labels={**own, **labels}, nodes=nodes)
+        return Row(labels={**usual, **labels}, nodes=nodes)

@@ -1,4 +1,4 @@
-"""The rows of the lottery ticket experiments: iterative and one-shot tickets, re-initialised, and random masks."""
+"""The rows of the lottery ticket experiments: iterative and one-shot tickets, and their controls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTROLS = ("reinitialised", "random-mask")
 
 
 def recipe(steps: int, rate: float) -> Recipe:
-    """Adam, batches of 60, the validation loss every 100 steps.   [frankle2019lottery, figure 2]"""
+    """Return the recipe: Adam, batches of 60, validation loss every 100 steps.   [frankle2019lottery, figure 2]"""
     return Recipe(
         epochs=0,
         steps=steps,
@@ -40,29 +40,28 @@ def recipe(steps: int, rate: float) -> Recipe:
 def rows(
     name: str, model: Any, training: Recipe, rate: Rate, data: Data, *, rounds: int, order_round: int, seed: int
 ) -> Iterator[Row]:
-    """One seed: the dense run, tickets of each round with their controls, one-shot tickets of the same counts, and
-    how much more than by chance the two ways choose the same weights.
+    """Yield the rows of one seed: the dense run, tickets of each round with controls, and one-shot tickets.
 
-    ``order_round``: the round whose ticket, and whose random mask, is trained in a second data order, and which has all
-    other controls too.
+    A one-shot ticket has the counts of its round, and the overlap with the iterative ticket.  ``order_round``: the
+    round whose ticket and random mask are trained in a second data order too, and which has all other controls.
     """
     dense = Train(
         start=Init(model=model, seed=seed), mask=Dense(model=model), data=data, recipe=training, order_seed=seed
     )
     ladder = Ladder(protocol=name, activation=model.activation, dense=dense, rate=rate, seed=seed)
     cut = {"criterion": Magnitude(), "scope": "layerwise", "seed": seed}
-    found = iterative(dense, [rate] * rounds, **cut)
+    tickets = iterative(dense, [rate] * rounds, **cut)
     once = [
         Rate(share=rate.share, convolution=rate.convolution, output=rate.output, rounds=round)
         for round in range(1, rounds + 1)
     ]
     yield ladder.dense_row()
-    yield from ladder.rows("iterative", found, CONTROLS)
-    for ticket, other in zip(one_shot(dense, once, **cut), found, strict=True):
+    yield from ladder.rows("iterative", tickets, CONTROLS)
+    for ticket, other in zip(one_shot(dense, once, **cut), tickets, strict=True):
         overlap = Measure(quantity=Overlap(), of={"a": ticket.mask, "b": other.mask})
         yield ladder.ticket_row("one-shot", ticket, overlap=overlap)
     if rounds >= order_round:
-        chosen = found[order_round - 1]
+        chosen = tickets[order_round - 1]
         for word in ("", "random-mask"):
             yield ladder.other_order("iterative", chosen, word)
         yield from ladder.controls("iterative", [chosen], lth_controls.WORDS)

@@ -1,6 +1,6 @@
-"""Does Conv-2 on CIFAR-10 hold winning tickets?  As ``lth-mnist``, with the rates that the paper gives convolutions.
+"""Winning tickets of Conv-2 on CIFAR-10: as ``lth-mnist``, with the paper's rates for convolutions.
 
-[frankle2019lottery, section 3].  At the standard size a quarter of the width and the steps, a tenth of the images.
+[frankle2019lottery, section 3]  The standard size has a quarter of the width and the steps, and a tenth of the images.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from lotterylab.studies.lth_mnist_claims import (
     TICKET,
     WHEN,
     conclude,
+    headline,
     level,
 )
 
-QUESTION = "Do the tickets of a small convolutional network train faster and better than it, and than their controls?"
+QUESTION = "Do tickets of a small convolutional network train faster and better than the dense network and controls?"
 RATE = Rate(share=0.2, convolution=0.1, output=0.1)
 LEVELS = {"8.8 %": level(11), "4.6 %": level(14)}
 ORDER_ROUND = 11
@@ -45,7 +46,7 @@ MARGIN = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
     steps: int = sized(quick=300, standard=5_000, paper=20_000, help="Optimizer steps of each run")
     rounds: int = sized(
@@ -59,7 +60,7 @@ class Options(SizedOptions):
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     model = ConvN(depth=2, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
     on = data.spec.title
@@ -83,12 +84,12 @@ OURS = (
     ),
     Claim(
         key="b",
-        text="At 8.8 % the ticket is more accurate than re-initialised.",
+        text="At 8.8 % the ticket is more accurate than the same mask re-initialised.",
         judge=more(TICKET, REINIT, EARLY, LEVELS["8.8 %"]),
     ),
     Claim(
         key="c",
-        text="At 8.8 % the ticket reaches its lowest validation loss earlier than re-initialised.",
+        text="At 8.8 % the ticket reaches its lowest validation loss earlier than the same mask re-initialised.",
         judge=less(TICKET, REINIT, WHEN, LEVELS["8.8 %"], digits=0),
     ),
     Claim(
@@ -99,8 +100,8 @@ OURS = (
 )
 OURS += lth_controls.claims(TICKET, DENSE, EARLY, FINAL, LEVELS["8.8 %"], percent="8.8 %", margin=MARGIN)
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
-    for one in OURS
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
+    for claim in OURS
 )
 
 
@@ -135,13 +136,14 @@ OUTLINE = Outline(
     )
     + lth_controls.versus(TICKET, EARLY, FINAL, MARGIN, LEVELS["8.8 %"]),
     claims=OURS,
+    headline=headline,
     conclude=conclude,
-    would_change="The whole width, 45,000 images and 20,000 steps (--size paper); more seeds.",
+    would_change="The whole width, 45,000 images and 20,000 steps (--size paper), or more seeds.",
     doubts=(
-        if_below("width", 1, "The network has {value} of the paper's width: the dense network is not the paper's."),
-        if_below("images", 45_000, "It sees {value} training images, the paper's 45,000."),
-        "The same learning rate as the whole network's, not chosen again for the narrow one.",
-        "All levels of a seed share its initial weights and data order, so levels are not independent of each other.",
+        if_below("width", 1, "The network has {value} of the paper's width, so it is not the paper's network."),
+        if_below("images", 45_000, "It has {value} training images; the paper's has 45,000."),
+        "The learning rate is that of the whole network, and was not chosen again for the narrow network.",
+        "All levels of a seed share its initial weights and data order, so they are not independent.",
     ),
 )
 STUDY = Study(name="lth-conv", question=QUESTION, options=Options, data=cifar10, build=build, outline=OUTLINE)

@@ -1,6 +1,6 @@
-"""Does LeNet-300-100 on MNIST hold winning tickets?  One-shot and iterative pruning against re-initialised and random.
+"""Winning tickets of LeNet-300-100 on MNIST: one-shot and iterative pruning against controls.
 
-The first experiment of [frankle2019lottery, section 2], with the stability of [frankle2019stabilizing, table 1].
+It is the first experiment of [frankle2019lottery, section 2], with the stability of [frankle2019stabilizing, table 1].
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ORDER_ROUND = 10  # 10.8 % of the weights are left; the table has 10.7 %
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of the study; the paper trains for 50,000 steps."""
+    """``Options`` holds the options of the study; the paper trains for 50,000 steps."""
 
     steps: int = sized(quick=1_000, standard=10_000, paper=50_000, help="Optimizer steps of each run")
     rounds: int = sized(
@@ -32,22 +32,22 @@ class Options(SizedOptions):
     )
     seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
     pixels: Literal["unit", "standardised"] = option(
-        "unit", help="From 0 to 1 as they are, or to mean 0 and variance 1"
+        "unit", help="Scale of the pixels: from 0 to 1, or mean 0 and variance 1"
     )
 
     @property
     def label(self) -> str:
-        """The options in a file name."""
+        """Return the options as a part of a file name."""
         return self.size if self.pixels == "unit" else f"{self.size}-{self.pixels}"
 
 
 def mnist(options: Options) -> Mnist:
-    """55,000 training, 5,000 validation and 10,000 test images."""
+    """Return MNIST with 55,000 training, 5,000 validation and 10,000 test images."""
     return Mnist(train=55_000, validation=5_000, test=10_000, pixels=options.pixels)
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     model = LeNet300100(shape=data.spec.shape, classes=data.spec.classes)
     training = recipe(options.steps, 1.2e-3)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}

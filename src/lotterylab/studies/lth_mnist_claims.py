@@ -1,16 +1,17 @@
-"""What was published of LeNet's tickets, what we expected, and how the page is read; written before the runs.
+"""The published claims on LeNet's tickets, our predictions, and the reading of the page; written before the runs.
 
-Accuracies are fractions, iterations are optimizer steps; levels are called by what 20 % a round would remove, and the
-masks are measured.  Two accuracies are equal within 0.002 (two one-sided tests at 5 %).
+Accuracies are fractions, iterations are optimizer steps.  A level is named by 20 % a round; the masks themselves are
+measured.  Two accuracies are equal within 0.002 (two one-sided tests at 5 %).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.plan import Prediction
+from lotterylab.reading.answers import in_words
 from lotterylab.reading.caveats import BEST_STEP
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.claims import Claim
@@ -26,8 +27,8 @@ from lotterylab.studies.published import lenet_distances
 from lotterylab.studies.ticket_lines import cost_chart, paths_chart
 
 QUESTION = (
-    "Do the masks that iterative magnitude pruning finds, with the initial weights, train faster and to a better "
-    "accuracy than the same masks with other weights, than other masks, and than the whole network?"
+    "Do tickets of iterative magnitude pruning train faster and to a better accuracy than re-initialised tickets, "
+    "random masks and the dense network?"
 )
 MARGIN = 0.002  # of accuracy
 STEPS_MARGIN = 500.0  # of the early-stopping iteration
@@ -45,7 +46,7 @@ RANDOM_ORDER = Line(
 
 
 def level(rounds: int) -> float:
-    """The name of a level of sparsity."""
+    """Return the name of a level of sparsity."""
     return Rate(share=0.2).after(rounds)
 
 
@@ -83,13 +84,13 @@ PUBLISHED = (
     ),
     _published(
         "5",
-        "At 21.1 % it reaches its lowest validation loss earlier than re-initialised.",
+        "At 21.1 % it reaches its lowest validation loss earlier than the same mask re-initialised.",
         less(TICKET, REINIT, WHEN, level(7), digits=0),
-        "2.51 times as early",
+        "2.51 times earlier",
     ),
     _published(
         "6",
-        "Re-initialised, the network loses accuracy from 21.1 % on.",
+        "From 21.1 % on, the re-initialised network loses accuracy.",
         less(REINIT, DENSE, EARLY, level(7)),
         "no number",
     ),
@@ -136,66 +137,69 @@ OURS = (
     ),
     Claim(
         key="c",
-        text="At 3.6 % a random mask is less accurate than the re-initialised mask: where weights are kept matters "
-        "without their values too.",
+        text="At 3.6 % a random mask is less accurate than the re-initialised mask: the places of kept weights matter "
+        "even without their values.",
         judge=less(RANDOM, REINIT, EARLY, level(15)),
     ),
     Claim(
         key="d",
-        text="At the end of training, at 21.1 %, the ticket is above the dense network too.",
+        text="At the end of training, at 21.1 %, the ticket is more accurate than the dense network too.",
         judge=more(TICKET, DENSE, FINAL, level(7)),
     ),
 )
 OURS += lth_controls.claims(TICKET, DENSE, EARLY, FINAL, level(10), percent="10.8 %", margin=MARGIN)
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
-    for one in OURS
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
+    for claim in OURS
 )
 
 
-def conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """The accuracies at one level, and what the planned comparisons of accuracy say."""
-    planned = [one for one in found if one.planned and one.comparison.what == "accuracy"]
-    parts = [f"{_where(one)} {_said(one)}" for one in planned if one.comparison.key.startswith("accuracy")]
+def headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the ticket against the dense network, at the level that was planned for it."""
+    against_dense = [one for one in differences if one.planned and one.comparison.b == DENSE]
+    return in_words(against_dense[0], "the ticket", "the dense network") if against_dense else nothing(results)
+
+
+def conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the accuracies at one level, and the planned comparisons of accuracy."""
+    planned = [one for one in differences if one.planned and one.comparison.what == "accuracy"]
+    parts = [_against(one) for one in planned if one.comparison.key.startswith("accuracy")]
     if not parts:
         return nothing(results)
     seeds = sorted({one.interval.n for one in planned})
     over = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-    said = f"Planned comparisons of the ticket, corrected for their number, over {over} seeds: {'; '.join(parts)}."
-    return _at_one_level(results) + said
+    begin = f"The planned comparisons of the ticket, corrected for their number, are over {over} seeds."
+    return " ".join([*_at_one_level(results), begin, *parts])
 
 
-def _where(one: Difference) -> str:
-    (_, tickets), _ = one.rows
-    return f"with {100 * kept_share(tickets):.1f} % of the weights"
+def _against(difference: Difference) -> str:
+    """Return a difference with its decision as a sentence."""
+    (_, tickets), _ = difference.rows
+    word = "undecided" if difference.outcome == "open" else difference.says.replace(TICKET.name, "the ticket")
+    size = interval_text(difference.interval, difference.comparison.digits, sign=True)
+    kept = f"{100 * kept_share(tickets):.1f} %"
+    return f"With {kept} of the weights, the difference from {difference.comparison.b.name} is {size}: {word}."
 
 
-def _said(one: Difference) -> str:
-    """The difference, and whether it is resolved."""
-    word = one.says.replace(TICKET.name, "it")
-    return f"against {one.comparison.b.name} {interval_text(one.interval, one.comparison.digits)} ({word})"
-
-
-def _at_one_level(results: Rows) -> str:
-    """The four accuracies where the paper's figure is best."""
+def _at_one_level(results: Rows) -> Iterator[str]:
+    """Yield the four accuracies at the level where the paper's figure is best."""
     sparsity = level(9)
     lines = (TICKET, DENSE, REINIT, RANDOM)
     sides = in_common(*(at(line, results, EARLY, sparsity) for line in lines))
-    if not sides[0]:
-        return ""
-    text = ", ".join(f"{line.name} {mean(side):.4f}" for line, side in zip(lines, sides, strict=True))
-    kept = 100 * kept_share(rows_at(TICKET, results, sparsity))
-    return f"Test accuracy at the early-stopping iteration, {kept:.1f} % of the weights (n = {len(sides[0])}): {text}. "
+    if sides[0]:
+        text = ", ".join(f"{mean(side):.4f} ({line.name})" for line, side in zip(lines, sides, strict=True))
+        kept = 100 * kept_share(rows_at(TICKET, results, sparsity))
+        yield f"At early stopping with {kept:.1f} % of the weights, test accuracies are {text} (n = {len(sides[0])})."
 
 
 def kept_share(rows: Rows) -> float:
-    """The mean share of the weights that the masks of these rows keep."""
+    """Return the mean share of the weights that the masks of these rows keep."""
     reached = rows.per_seed("prune.reached").values()
     return 1 - sum(reached) / len(reached)
 
 
 def _accuracy(other: Line, rounds: int) -> Comparison:
-    """Planned after so many rounds."""
+    """Return a comparison of accuracy that was planned after ``rounds`` rounds."""
     return _versus(other, EARLY, "accuracy", MARGIN, "better", 4, rounds)
 
 
@@ -218,7 +222,7 @@ def _versus(
 COMMON_CHARTS = (
     Chart(
         name="overlap",
-        title="How much more than by chance iterative and one-shot pruning keep the same weights",
+        title="Agreement of iterative and one-shot pruning beyond chance",
         lines=(ONCE,),
         y="overlap.kappa",
         y_axis="Cohen's kappa: 0 chance, 1 equal",
@@ -270,27 +274,25 @@ OUTLINE = Outline(
     claims=(*PUBLISHED, *OURS),
     published=lenet_distances(level(10)),
     published_on="mnist",
+    headline=headline,
     conclude=conclude,
     after_a_look="The default pixels (from 0 to 1) and the levels of the planned comparisons (the paper's) were chosen "
-    "after the first three seeds had been seen with standardised pixels, where two published claims came out the other "
-    "way. Five seeds were planned; the last two were run after a look at three.",
-    would_change="More seeds, where a level is unresolved; the paper's 50,000 steps (--size paper), since the dense "
-    "network overfits later than 10,000 steps can show; another random re-initialisation of each mask.",
+    "after three seeds with standardised pixels had been seen, where two published claims came out the other way. "
+    "Five seeds were planned; the last two were run after a look at three.",
+    would_change="More seeds at undecided levels, the paper's 50,000 steps (--size paper), since the dense network "
+    "overfits later than 10,000 steps can show, or another random re-initialisation of each mask.",
     doubts=(
         of_data(
             "pixels",
             {
-                "unit": "Pixels are from 0 to 1 here; standardised, the dense network is less accurate (--pixels "
-                "standardised).",
-                "standardised": "Pixels are standardised here, which makes the dense network less accurate than those "
-                "from 0 to 1 do, the default.",
+                "unit": "Pixels are from 0 to 1 here; with --pixels standardised the dense network is less accurate.",
+                "standardised": "Pixels are standardised here; with pixels from 0 to 1, the default, the dense network "
+                "is more accurate.",
             },
         ),
-        if_below(
-            "steps", 50_000, "The paper trains for 50,000 steps, here it is {value}: what happens late is missing."
-        ),
-        "The paper re-initialises each mask three times; here it is done once for each seed.",
-        "The initial weights are from Glorot's normal distribution, not truncated; the paper does not say which.",
-        "All levels of a seed share its initial weights and data order, so levels are not independent of each other.",
+        if_below("steps", 50_000, "Runs have {value} steps; the paper's have 50,000, so late effects are missing."),
+        "The paper re-initialises each mask three times; here each seed has one re-initialisation.",
+        "The initial weights are from Glorot's normal distribution, not truncated; the paper does not name its own.",
+        "All levels of a seed share its initial weights and data order, so they are not independent.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The protocols of the activation study: as it was published, the repairs one at a time, and what its text claims."""
+"""The protocols of the activation study: as published, the repairs one at a time, and as its text claims."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ BATCH = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """One way to run the study; each field is one of its quirks or its repair.
+    """A ``Protocol`` is one way to run the study; each field is a quirk of the study or its repair.
 
     ``ties``: the rule of ``select``.  ``hold``: whether masks are held in retraining.  ``biases_scored``: whether the
     first-order score ranks biases too.  ``streams``: one shared stream (torch's global generator) or one for each
     purpose.
-    ``pick``: the split that picks the epoch of the network that is scored and compared.  ``schedule``: when the rate
-    drops.
-    ``rate``: the learning rate, or "chosen" on validation for each activation.  ``compared_at``: the epoch of the
-    networks whose weights are scored and compared, the picked or the last one.
+    ``pick``: the split that picks the epoch of the network that is scored and compared.
+    ``schedule``: the drops of the learning rate.  ``rate``: the learning rate, or "chosen" on validation for each
+    activation.  ``compared_at``: the epoch of the networks that are scored and compared, the picked or the last one.
     """
 
     name: str
@@ -38,13 +37,13 @@ class Protocol:
     compared_at: Literal["best", "final"] = "best"
 
     def stream(self, drawn_before: int, scoring_batch: int) -> Any:
-        """The data stream of a run: the shared one stands where initialisation and scoring have left it."""
+        """Return the data stream of a run; the shared one goes on where initialisation and scoring have left it."""
         if self.streams == "named":
             return NamedStream()
         return TorchGlobalStream(drawn_before=drawn_before, scoring_batch=scoring_batch, evaluations_per_epoch=1)
 
     def recipe(self, *, epochs: int, rate: Any, augment: Augment, stream: Any, hold: bool) -> Recipe:
-        """SGD with momentum 0.9 and weight decay 5e-4 on all parameters, batches of 64."""
+        """Return the recipe: SGD with momentum 0.9 and weight decay 5e-4 on all parameters, batches of 64."""
         return Recipe(
             epochs=epochs,
             optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=5e-4),
@@ -81,7 +80,7 @@ REPAIRS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def ladder() -> tuple[Protocol, ...]:
-    """The repairs, cumulative: rung r has the first r of them."""
+    """Return the protocols of the ladder; rung r has the first r repairs."""
     rungs = [AS_PUBLISHED]
     for number, (name, repair) in enumerate(REPAIRS, start=1):
         rungs.append(replace(rungs[-1], name=f"ladder {number}: {name}", **repair))

@@ -15,7 +15,7 @@ PUBLISHED_SEED = 42
 
 
 def _mask_sparsity(row: Result) -> float | None:
-    """The recorded mask covers all parameters, biases counted as kept where they were not scored."""
+    """Return the removed share of all parameters, as the recorded mask has it; biases that were not scored are kept."""
     removed, parameters = row.metric("prune.removed"), row.metric("prune.parameters")
     return None if removed is None or not parameters else removed / parameters
 
@@ -29,7 +29,7 @@ QUANTITIES: dict[str, tuple[str, Read]] = {
 
 
 def published_values() -> tuple[Published, ...]:
-    """All values of the published figures, in their order."""
+    """Return all values of the published figures, in their order."""
     text = files("lotterylab.studies").joinpath("activation_study_published.csv").read_text(encoding="utf-8")
     return tuple(
         Published(

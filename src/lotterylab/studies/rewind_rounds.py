@@ -1,8 +1,8 @@
-"""Is a different rewind point in each round of pruning better than a fixed one?
+"""Rewind points by round: question 5 of the activation study.
 
-Question 5 that the activation study left open: the same iterative pruning with six ways to choose where it goes back
-to, all within the first 7 % of the training.  Where the last round goes back to may matter alone, so that each way that
-changes is held against the fixed point at which it ends.   [frankle2019stabilizing; frankle2020linear]
+Iterative pruning runs with six ways to choose the rewind point, all within the first 7 % of the training.  Perhaps only
+the point of the last round matters, so each changing way is compared with the fixed point at which it ends.
+[frankle2019stabilizing; frankle2020linear]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from lotterylab.asking.study import Study
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
@@ -29,10 +30,10 @@ from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_ch
 QUESTION = "Is a different rewind point in each round of pruning better than a fixed one?"
 JUDGED = 4  # the round whose tickets are compared
 LOW = small_cnn.RATE.after(JUDGED)
-FARTHEST = 0.07  # of the training: the farthest that [frankle2019stabilizing] needed
+FARTHEST = 0.07  # of the training: the latest point that [frankle2019stabilizing] needed
 INIT = "glorot-normalized"
 
-# (round, of how many until the level that is judged; in later ones it stays) -> share of the training
+# (round, rounds up to the judged level; later rounds keep its point) -> share of the training
 WAYS: Mapping[str, Callable[[int, int], float]] = {
     "reset": lambda round, rounds: 0.0,
     "fixed, 2 %": lambda round, rounds: 0.02,
@@ -42,18 +43,18 @@ WAYS: Mapping[str, Callable[[int, int], float]] = {
     "fixed, where falling ends": lambda round, rounds: FARTHEST / rounds,
 }
 SEVEN, NEAR = "fixed, 7 %", "fixed, where falling ends"
-WITH_RANDOM = ("reset", SEVEN, "rising", "falling")  # random masks of the same starts
+WITH_RANDOM = ("reset", SEVEN, "rising", "falling")  # ways with a random mask from the same start
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(small_cnn.Options):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
-    activation: str = option("relu", help="A word of lotterylab list activations", choices=ACTIVATIONS)
+    activation: str = option("relu", help="The activation function (lotterylab list activations)", choices=ACTIVATIONS)
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     rows = [row for seed in options.all_seeds for row in _rows(options, data, seed)]
     on = data.spec.title
     return Plan(
@@ -73,9 +74,8 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
         def rewind_to(round: int, share: Callable[[int, int], float] = share) -> int:
             return int(share(min(round, last), last) * dense.total_steps + 0.5)
 
-        found = small_cnn.tickets(dense, options, seed, rewind_to=rewind_to)
-        # where it begins matters only together with its values: a random mask of the same start
-        yield from ladder.rows(name, found, ("random-mask",) if name in WITH_RANDOM else ())
+        tickets = small_cnn.tickets(dense, options, seed, rewind_to=rewind_to)
+        yield from ladder.rows(name, tickets, ("random-mask",) if name in WITH_RANDOM else ())
 
 
 LINES = {name: Line(name=name, labels={"method": name, "control": ""}) for name in WAYS}
@@ -85,12 +85,12 @@ RANDOM = {
 OURS = (
     Claim(
         key="5a",
-        text="At 6.25 % of the weights the rising rewind point and the fixed one at 7 % are equally accurate (0.01).",
+        text="The rising rewind point and the fixed point at 7 % are equally accurate at 6.25 % of the weights (0.01).",
         judge=equal(LINES["rising"], LINES["fixed, 7 %"], ACCURACY, LOW, margin=MARGIN),
     ),
     Claim(
         key="5b",
-        text="The falling rewind point and the fixed one at which it ends are equally accurate at 6.25 % (0.01).",
+        text="The falling rewind point and the fixed point at which it ends are equally accurate at 6.25 % (0.01).",
         judge=equal(LINES["falling"], LINES[NEAR], ACCURACY, LOW, margin=MARGIN),
     ),
     Claim(
@@ -105,26 +105,33 @@ OURS = (
     ),
 )
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.") for one in OURS
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """Each way against the fixed point at 7 %, at the sparsest level."""
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the rising rewind point against the fixed point at 7 %."""
+    rising = [one for one in differences if one.comparison.a == LINES["rising"] and one.comparison.b == LINES[SEVEN]]
+    sides = "a rising rewind point", "a fixed one"
+    return next((in_words(pair, *sides) for pair in rising if pair.planned), nothing(results))
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return each way against the fixed point at 7 %, at the sparsest level."""
     fixed, low = LINES["fixed, 7 %"], level_reached(results, LOW)
     parts = apart_from(fixed, LINES.values(), results, ACCURACY, low)
     if not parts:
         return nothing(results)
     reached = mean(at(fixed, results, ACCURACY, low))
-    of = f"With {percent(low)} of the weights"
-    return f"{of}, a fixed rewind to 7 % reaches {reached:.3f}; minus that: {'; '.join(parts)}."
+    begin = f"With {percent(low)} of the weights, a fixed rewind point at 7 % reaches {reached:.3f}."
+    return f"{begin} The differences from it are: {'; '.join(parts)}."
 
 
 OUTLINE = Outline(
     charts=(
         Chart(
             name="accuracy",
-            title="Test accuracy by where each round goes back to",
+            title="Test accuracy by rewind point",
             lines=(*LINES.values(), *RANDOM.values()),
             y=ACCURACY,
             y_axis="test accuracy, fraction",
@@ -160,13 +167,14 @@ OUTLINE = Outline(
         )
     ),
     claims=OURS,
+    headline=_headline,
     conclude=_conclude,
-    would_change="More seeds; a network that cannot be reset to its initial weights (ResNet-20), where rewinding "
-    "matters more; rewind points beyond 7 %.",
+    would_change="More seeds, a network without tickets at its initial weights (ResNet-20), where rewinding matters "
+    "more, or rewind points beyond 7 %.",
     doubts=(
-        "A shallow network has tickets at its initial weights, so that there is little for rewinding to gain.",
-        "A rewound run trains T - k steps: a far point is a shorter training.",
-        if_below("images", 45_000, "{value} training images: at scale it may be otherwise."),
+        "A shallow network has tickets at its initial weights, so rewinding can gain little.",
+        "A run rewound to step k trains T - k steps, so a later point means a shorter training.",
+        if_below("images", 45_000, small_cnn.SMALL),
     ),
 )
 STUDY = Study(

@@ -1,8 +1,8 @@
-"""Does a ResNet that has no tickets at its initial weights have them a little later?
+"""Rewinding of ResNet-20 on CIFAR-10: tickets shortly after initialisation, and their stability.
 
-ResNet-20 on CIFAR-10 at a quarter of its width, as [frankle2019stabilizing, sections 3 and 4] and [renda2020comparing]
-asked it of the whole one: rewind points from 0 to 7 % of the training, learning-rate rewinding, and the stability of
-what they give.  The papers prune 20 % a round; here it is half, so that three rounds reach 12.5 %.
+The study repeats [frankle2019stabilizing, sections 3 and 4] and [renda2020comparing] at a quarter of the width: rewind
+points from 0 to 7 % of the training, learning-rate rewinding, and the stability of the tickets.  The papers prune 20 %
+a round; here a round prunes half, so that three rounds reach 12.5 %.
 """
 
 from __future__ import annotations
@@ -44,17 +44,19 @@ APART = Barrier(points=11, statistics="estimated")
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of the study; the paper's 85 epochs are 29,920 steps."""
+    """``Options`` holds the options of the study; the paper's 85 epochs are 29,920 steps."""
 
     epochs: int = sized(quick=2, standard=40, paper=85, help="Epochs of each run")
     seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
-    width: float = sized(quick=0.25, standard=0.25, paper=1.0, help="Times the channels of ResNet-20")
-    rounds: int = option(LAST, help="Rounds of pruning, half of what is left each")
+    width: float = sized(quick=0.25, standard=0.25, paper=1.0, help="Factor of the channels of ResNet-20")
+    rounds: int = option(LAST, help="Rounds of pruning, each of half the remaining weights")
 
 
 def recipe(epochs: int, *, rate: float = 0.1, warm_up: bool = False) -> Recipe:
-    """SGD 0.1, momentum 0.9, decay 1e-4, batches of 128, drops at 2/3 and 5/6 as 20,000 and 25,000 of 30,000 steps.
-    [frankle2019stabilizing, figure 2, the columns of the drops read as those of this network]
+    """Return SGD 0.1, momentum 0.9, decay 1e-4, batches of 128, drops at 2/3 and 5/6 of the training.
+
+    The paper drops at 20,000 and 25,000 of 30,000 steps.  [frankle2019stabilizing, figure 2, the columns of the drops
+    read as those of this network]
 
     ``warm_up``: the rate rises over the first 2/3 of the training, as over 20,000 of 30,000 steps.
     [frankle2019lottery, figure 8: rates 0.1, 0.01, and 0.03 with warm-up]
@@ -72,7 +74,7 @@ def recipe(epochs: int, *, rate: float = 0.1, warm_up: bool = False) -> Recipe:
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     return Plan(
         title=f"Rewinding, ResNet-20 at width {options.width:g} on {data.spec.title}, {options.epochs} epochs a run",
         rows=tuple(row for seed in options.all_seeds for row in _rows(options, data, seed)),
@@ -89,11 +91,11 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
     yield ladder.dense_in_other_order(APART)
     for name, share in POINTS.items():
         step = int(share * dense.total_steps + 0.5)
-        found = iterative(dense, levels, rewind_to=lambda round, step=step: step, **cut)
-        yield from ladder.rows(name, found)
-        yield from ladder.controls(name, found[-1:], ("random-mask", *(["reinitialised"] if name == START else [])))
+        tickets = iterative(dense, levels, rewind_to=lambda round, step=step: step, **cut)
+        yield from ladder.rows(name, tickets)
+        yield from ladder.controls(name, tickets[-1:], ("random-mask", *(["reinitialised"] if name == START else [])))
         for word in ("", "random-mask"):
-            yield ladder.other_order(name, found[-1], word, barrier=APART)
+            yield ladder.other_order(name, tickets[-1], word, barrier=APART)
     again = int(0.07 * dense.total_steps + 0.5)
     yield from ladder.rows(LEARNING_RATE, learning_rate_rewinding(dense, levels, rewind_to=lambda round: again, **cut))
     yield from ladder.rows(FINE_TUNING, fine_tuning(dense, levels, _tuning(dense.total_steps - again), **cut))
@@ -102,12 +104,12 @@ def _rows(options: Options, data: Data, seed: int) -> Iterator[Row]:
         (WARM_UP, recipe(options.epochs, rate=0.03, warm_up=True)),
     ):
         ladder = _ladder(name, variant, options, data, seed)
-        found = iterative(ladder.dense, levels, **cut)
+        tickets = iterative(ladder.dense, levels, **cut)
         yield ladder.dense_row()
-        yield from ladder.rows(START, found)
-        yield from ladder.controls(START, found[-1:], ("random-mask",))
+        yield from ladder.rows(START, tickets)
+        yield from ladder.controls(START, tickets[-1:], ("random-mask",))
         for word in ("", "random-mask"):
-            yield ladder.other_order(START, found[-1], word, barrier=APART)
+            yield ladder.other_order(START, tickets[-1], word, barrier=APART)
 
 
 def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int) -> Ladder:
@@ -119,7 +121,7 @@ def _ladder(name: str, variant: Recipe, options: Options, data: Data, seed: int)
 
 
 def _tuning(steps: int) -> Recipe:
-    """So many steps, as rewinding trains, at the last rate of the dense run.   [renda2020comparing, section 2]"""
+    """Return ``steps`` steps at the last rate of the dense run, as in rewinding.   [renda2020comparing, section 2]"""
     return replace(recipe(1, rate=0.001), epochs=0, steps=steps, schedule=Constant())
 
 

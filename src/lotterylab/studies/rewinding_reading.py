@@ -1,4 +1,4 @@
-"""How the study ``rewinding`` is read: its lines, what was claimed and predicted before it ran, and its figures."""
+"""The reading of the study ``rewinding``: its lines, its claims and predictions from before the runs, its figures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.plan import Prediction
+from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
@@ -26,8 +27,8 @@ from lotterylab.studies.ticket_lines import (
 )
 
 QUESTION = (
-    "Does a residual network that finds no better tickets at its initial weights than random masks are find them at "
-    "the weights of a little later, and how stable are they?"
+    "At initialisation, this ResNet's tickets are no better than random masks. Does rewinding to slightly later in "
+    "training help, and are those tickets stable?"
 )
 RATE = Rate(share=0.5)
 LAST = 3  # rounds: 12.5 % of the weights are left
@@ -54,7 +55,7 @@ OTHER_RANDOM = {
 
 
 def _control(name: str, word: str, called: str) -> Line:
-    """A control of a rewind point, at the high rate."""
+    """Return a control of a rewind point, at the high rate."""
     return Line(name=called, labels={"method": name, "control": word, "protocol": HIGH})
 
 
@@ -78,7 +79,7 @@ OTHER_RANDOM_ORDERS = {
     )
     for name in OTHERS
 }
-# the same arms in every panel: the panel says which recipe
+# the same arms in every panel; the panel is the recipe
 DRAWN = {name: Line(name=name, labels={"method": name, "control": ""}) for name in LINES}
 DRAWN_RANDOM = {
     name: Line(name=f"random mask, {name}", labels={"method": name, "control": "random mask"}) for name in POINTS
@@ -87,15 +88,15 @@ STABILISING = "frankle2019stabilizing"
 CLAIMS = (
     Claim(
         key="1",
-        text="Rewound to iteration 500 of 30,000 a ticket of 16.7 % is more accurate than reset to 0 (ours: 2 % of the "
-        "training, 12.5 % of the weights).",
+        text="A ticket of 16.7 % is more accurate when rewound to iteration 500 of 30,000 than when reset to 0 (ours: "
+        "2 % of the training, 12.5 % of the weights).",
         judge=more(LINES["rewind to 2 %"], LINES[START], ACCURACY, LOW),
         source=STABILISING,
     ),
     Claim(
         key="2",
-        text="Reset to 0 a ticket is no more stable to the data order than a random mask: judged as less by no more "
-        "than 5 degrees.",
+        text="A ticket that is reset to 0 is no more stable to the data order than a random mask (judged as an angle "
+        "less by no more than 5 degrees).",
         judge=more(ORDERS[START], RANDOM_ORDERS[START], ANGLE, LOW, than=-5.0, digits=1),
         published="angles of 87.7 and 88.0 degrees at 16.7 %",
         source=STABILISING,
@@ -109,8 +110,8 @@ CLAIMS = (
     ),
     Claim(
         key="4",
-        text="Rewinding the weights is at least as accurate as fine-tuning for as many steps (12.5 %; ours: 7 %, and "
-        "the last rate of the dense run), within 0.01.",
+        text="Rewinding the weights is at least as accurate as fine-tuning for the same number of steps (12.5 %; ours: "
+        "7 %, and the last rate of the dense run), within 0.01.",
         judge=more(LINES[LATE], LINES[FINE_TUNING], ACCURACY, LOW, than=-MARGIN),
         source="renda2020comparing",
     ),
@@ -128,37 +129,37 @@ CLAIMS = (
     ),
     Claim(
         key="7",
-        text="Reset to 0 a ticket is unstable: between two data orders the error rises by more than 0.02 above the "
-        "mean of the ends (12.5 %).",
+        text="A ticket that is reset to 0 is unstable: between two data orders the error rises by more than 0.02 above "
+        "the mean of the ends (12.5 %).",
         judge=above(ORDERS[START], INSTABILITY, LOW, than=0.02),
         source="frankle2020linear",
     ),
     Claim(
         key="8",
         text="At the low rate (0.01) a ticket that is reset is more stable to the data order (angle) than at the high "
-        "one.",
+        "rate.",
         judge=less(OTHER_ORDERS[LOW_RATE], ORDERS[START], ANGLE, LOW, digits=1),
         source=STABILISING,
     ),
     Claim(
         key="9",
-        text="At the high rate a ticket that is reset is no more accurate than re-initialised, within 0.01.",
+        text="At the high rate a ticket that is reset is no more accurate than a re-initialised ticket, within 0.01.",
         judge=less(LINES[START], REINIT, ACCURACY, LOW, than=MARGIN),
         source="renda2020comparing",
     ),
     Claim(
         key="a",
-        text="Rewound to 7 % a ticket is more accurate than a random mask of the same start.",
+        text="A ticket rewound to 7 % is more accurate than a random mask from the same start.",
         judge=more(LINES[LATE], RANDOM[LATE], ACCURACY, LOW),
     ),
     Claim(
         key="b",
-        text="Rewound to 7 % a ticket is more stable to the data order (angle) than one that is reset.",
+        text="A ticket rewound to 7 % is more stable to the data order (angle) than a ticket that is reset.",
         judge=less(ORDERS[LATE], ORDERS[START], ANGLE, LOW, digits=1),
     ),
     Claim(
         key="c",
-        text="Rewound to 7 % the error rises less between two data orders (instability) than after a reset.",
+        text="After a rewind to 7 % the error rises less between two data orders (instability) than after a reset.",
         judge=less(ORDERS[LATE], ORDERS[START], INSTABILITY, LOW),
     ),
     Claim(
@@ -168,24 +169,32 @@ CLAIMS = (
     ),
     Claim(
         key="e",
-        text="Reset to 0 a ticket of 12.5 % is no more stable (instability) than the dense network, within 0.02.",
+        text="A ticket of 12.5 % that is reset is no more stable (instability) than the dense network, within 0.02.",
         judge=more(ORDERS[START], DENSE_ORDER, INSTABILITY, LOW, than=-0.02),
     ),
 )
 PREDICTIONS = tuple(
-    Prediction(key=one.key, claim=one.text, expected="Confirmed by an interval over seeds.")
-    for one in CLAIMS
-    if not one.source
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.")
+    for claim in CLAIMS
+    if not claim.source
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """Each way against the reset, at the sparsest level."""
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return rewinding to 7 % against the reset."""
+    pairs = [one for one in differences if (one.comparison.a, one.comparison.b) == (LINES[LATE], LINES[START])]
+    sides = "a ticket rewound to 7 %", "a reset ticket"
+    return next((in_words(pair, *sides) for pair in pairs if pair.planned), nothing(results))
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return each way against the reset, at the sparsest level."""
     parts = apart_from(LINES[START], LINES.values(), results, ACCURACY, LOW)
     if not parts:
         return nothing(results)
     reached = mean(at(LINES[START], results, ACCURACY, LOW))
-    return f"With {percent(LOW)} of the weights, a reset to 0 reaches {reached:.3f}; minus that: {'; '.join(parts)}."
+    begin = f"With {percent(LOW)} of the weights, a reset to 0 reaches {reached:.3f}."
+    return f"{begin} The differences from it are: {'; '.join(parts)}."
 
 
 def _accuracy(a: Line, b: Line, key: str) -> Comparison:
@@ -193,7 +202,7 @@ def _accuracy(a: Line, b: Line, key: str) -> Comparison:
 
 
 def _orders(name: str, read: str, what: str, margin: float, digits: int) -> Comparison:
-    """The ticket against the random mask, each trained in two data orders."""
+    """Return the comparison of ticket and random mask, each trained in two data orders."""
     return Comparison(
         key=f"{what}, {name}",
         a=ORDERS[name],
@@ -214,7 +223,7 @@ STARTS = {name: ((LINES[name], RANDOM[name]), (ORDERS[name], RANDOM_ORDERS[name]
     )
     for name in OTHERS
 }
-MEASURES = (  # the number, whether it is of two orders, its digits, and the paper's of START, LOW_RATE, WARM_UP
+MEASURES = (  # the number, whether it is of two orders, its digits, the paper's values for START, LOW_RATE, WARM_UP
     ("order, L2", "order.masked_l2", True, 1, ("66.4 / 66.7", "7.1 / 28.9", "9.5 / 37.4")),
     ("order, degrees", ANGLE, True, 1, ()),
     ("pruning, L2", L2, False, 1, ("54.4 / 53.4", "19.8 / 26.6", "24.8 / 34.6")),
@@ -225,11 +234,11 @@ MEASURES = (  # the number, whether it is of two orders, its digits, and the pap
 
 
 def _stability() -> Iterator[tuple[str, tuple[Entry | str, ...]]]:
-    """The rows of the table: each number of the ticket and of the random mask, and the paper's."""
+    """Yield the rows of the table: each number of the ticket and of the random mask, and the paper's values."""
     for what, read, of_orders, digits, paper in MEASURES:
         for which, side in enumerate(("ticket", "random mask")):
             lines = (pairs[of_orders][which] for pairs in STARTS.values())
-            yield f"{what}: {side}", tuple(Entry(line=one, read=read, sparsity=LOW, digits=digits) for one in lines)
+            yield f"{what}: {side}", tuple(Entry(line=line, read=read, sparsity=LOW, digits=digits) for line in lines)
         if paper:
             reset, *others = paper
             yield f"{what}: the paper's", (reset, "", "", *others)
@@ -238,9 +247,9 @@ def _stability() -> Iterator[tuple[str, tuple[Entry | str, ...]]]:
 STABILITY = NumberTable(
     name="stability",
     title="Stability to the data order and to pruning, 12.5 % of the weights",
-    how="Distances at the end of training over the kept weights: between two data orders, and between the pruned "
-    "network and the dense one of the same order. Smaller is more stable. The paper's: ticket / random mask, at 16.7 % "
-    "and the whole width.",
+    how="Distances are over the kept weights at the end of training: between two data orders, and between the pruned "
+    "and the dense network of the same order. Smaller is more stable. The paper's values are ticket / random mask, at "
+    "16.7 % and the whole width.",
     columns=("", *STARTS),
     rows=tuple(_stability()),
 )
@@ -249,7 +258,7 @@ OUTLINE = Outline(
     charts=(
         Chart(
             name="accuracy",
-            title="Test accuracy by where the weights go back to",
+            title="Test accuracy by rewind point",
             lines=(*DRAWN.values(), DRAWN_RANDOM[START], DRAWN_RANDOM[LATE]),
             y=ACCURACY,
             y_axis="test accuracy, fraction",
@@ -275,17 +284,16 @@ OUTLINE = Outline(
         *(_orders(name, ANGLE, "angle between two data orders", 5.0, 1) for name in POINTS),
     ),
     claims=CLAIMS,
+    headline=_headline,
     conclude=_conclude,
-    would_change="The whole width, the whole training set and about 30,000 steps (--size paper); 20 % a round; more "
-    "seeds.",
+    would_change="More seeds, 20 % a round, or the whole width, all images and about 30,000 steps (--size paper).",
     doubts=(
-        if_below("width", 1, "The network has {value} of the papers' width: their ResNet-20 reaches 90 %, it cannot."),
-        if_below("images", 45_000, "It sees {value} training images, the papers' at least 45,000."),
-        if_below("steps", 20_000, "It trains for {value} steps, the papers' for 30,000: the low rates do not get far."),
-        "Along the line between two networks the statistics of batch norms are estimated anew; interpolated ones "
-        "would give higher barriers.",
-        "Rewinding trains T - k steps, learning-rate rewinding and fine-tuning as many; the reset trains T.",
-        "Half of the weights go in each of three rounds, at every size; the papers prune 20 % a round.",
+        if_below("width", 1, "The network has {value} of the papers' width; it cannot reach their 90 %."),
+        if_below("images", 45_000, "It has {value} training images; the papers have at least 45,000."),
+        if_below("steps", 20_000, "It trains for {value} steps, the papers' for 30,000, so low rates do not get far."),
+        "Between two networks, batch norms are estimated anew; interpolated statistics would give higher barriers.",
+        "Rewinding, learning-rate rewinding and fine-tuning train T - k steps; the reset trains T.",
+        "Each of three rounds removes half of the weights, at every size; the papers prune 20 % a round.",
         "The last layer, 1 % of the weights, is pruned with all others; the papers leave it whole.",
     ),
 )

@@ -1,7 +1,8 @@
-"""What the open questions share: the activation study's shallow CNN on CIFAR-10@5000, and iterative pruning by halves.
+"""The shallow CNN on CIFAR-10@5000 and iterative pruning by halves, which the open questions share.
 
-The learning rate is chosen for each network on validation, by one dense run a rate of a seed that is not used after;
-the same rates for all.  50 % a round gives few levels that lie far apart: 50, 25, 12.5 and 6.25 % of the weights.
+The learning rate is chosen for each network on validation, by one dense run for each rate with a seed that is not used
+elsewhere; all networks have the same rates to choose from.  50 % a round gives few levels that are far apart: 50, 25,
+12.5 and 6.25 % of the weights.
 """
 
 from __future__ import annotations
@@ -22,24 +23,25 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import FractionDrops
 
 RATE = Rate(share=0.5)
-TRIAL_SEED = 1_000  # of the trials of the learning rate; no seed of the studies
+TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of the studies
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of each of the studies."""
+    """``Options`` holds the options that the studies share."""
 
     epochs: int = sized(quick=4, standard=30, paper=120, help="Epochs of each run, dense and pruned")
-    rounds: int = sized(quick=2, standard=4, paper=5, help="Rounds of pruning, half of what is left each")
+    rounds: int = sized(quick=2, standard=4, paper=5, help="Rounds of pruning, each of half the remaining weights")
     seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
     rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
 
+SMALL = "The network is shallow and has {value} training images: at scale the answer may differ."
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
 
 
 def dense_run(options: Options, data: Data, seed: int, *, activation: str, init: str) -> Train:
-    """The dense run that everything of one seed and one network follows from, at the rate that was best for it."""
+    """Return the dense run of a seed, at the learning rate that was best for its network."""
     model = ShallowCnn(activation=activation, init=init, shape=data.spec.shape, classes=data.spec.classes)
 
     def run(rate: Any, seed: int) -> Train:
@@ -60,17 +62,17 @@ def dense_run(options: Options, data: Data, seed: int, *, activation: str, init:
 
 
 def rate_of(dense: Train) -> dict[str, Node]:
-    """The choice of the learning rate, as a part of a row."""
+    """Return the choice of the learning rate, as a part of a row."""
     return {"rate": dense.recipe.optimizer.lr}
 
 
 def ladder(protocol: str, dense: Train, seed: int) -> Ladder:
-    """The rows of one dense run; ``protocol``: what the panels of the page tell apart."""
+    """Return the ladder of one dense run; ``protocol``: the label of its panel on the page."""
     return Ladder(protocol=protocol, activation=dense.model.activation, dense=dense, rate=RATE, seed=seed)
 
 
 def tickets(dense: Train, options: Options, seed: int, *, rewind_to: RewindTo = reset) -> list[Ticket]:
-    """Iterative magnitude pruning, all layers together."""
+    """Return the tickets of iterative magnitude pruning, all layers together."""
     return iterative(
         dense, [RATE] * options.rounds, criterion=Magnitude(), scope="global", seed=seed, rewind_to=rewind_to
     )

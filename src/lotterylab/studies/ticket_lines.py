@@ -1,4 +1,4 @@
-"""The lines, charts and comparisons that ticket studies have in common."""
+"""Lines, charts and comparisons that ticket studies share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lotterylab.reading.lines import Line, of
 
 ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
 INSTABILITY = "barrier.instability"
-MARGIN = 0.01  # of accuracy on CIFAR-10@5000: what counts as equal
+MARGIN = 0.01  # accuracies on CIFAR-10@5000 are equal within it
 
 DENSE = Line(name="dense", labels={"method": "dense", "control": ""})
 TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
@@ -25,7 +25,7 @@ RANDOM_ORDER = Line(
 
 
 def accuracy_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDOM)) -> Chart:
-    """Test accuracy over what is kept, one panel for each value of a label."""
+    """Return the chart of test accuracy over the kept weights, with one panel for each value of a label."""
     return Chart(
         name="accuracy",
         title="Test accuracy of tickets and controls",
@@ -38,7 +38,7 @@ def accuracy_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDO
 
 
 def pruning_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDOM)) -> Chart:
-    """Stability to pruning over what is kept.   [frankle2019stabilizing]"""
+    """Return the chart of stability to pruning over the kept weights.   [frankle2019stabilizing]"""
     return Chart(
         name="pruning-stability",
         title="Stability to pruning: distance from the dense network over the kept weights",
@@ -50,7 +50,7 @@ def pruning_chart(panels: str, lines: tuple[Line, ...] = (TICKET, REINIT, RANDOM
 
 
 def order_chart(panels: str) -> Chart:
-    """Stability to the data order over what is kept.   [frankle2019stabilizing]"""
+    """Return the chart of stability to the data order over the kept weights.   [frankle2019stabilizing]"""
     return Chart(
         name="order-stability",
         title="Stability to the data order: angle between two trainings of one network",
@@ -63,10 +63,10 @@ def order_chart(panels: str) -> Chart:
 
 
 def instability_chart(panels: str) -> Chart:
-    """Instability over what is kept.   [frankle2020linear]"""
+    """Return the chart of instability over the kept weights.   [frankle2020linear]"""
     return Chart(
         name="instability",
-        title="Instability: how far the error rises between two trainings in two data orders",
+        title="Instability: rise of the error between two trainings in two data orders",
         lines=(ORDER, RANDOM_ORDER),
         levels=(DENSE_ORDER,),
         y=INSTABILITY,
@@ -76,10 +76,10 @@ def instability_chart(panels: str) -> Chart:
 
 
 def cost_chart(panels: str, lines: tuple[Line, ...], y: str = ACCURACY) -> Chart:
-    """Test accuracy over what it took to find the ticket and train it."""
+    """Return the chart of test accuracy over the cost of finding and training the ticket."""
     return Chart(
         name="cost",
-        title="Test accuracy against what it cost to find the ticket and to train it",
+        title="Test accuracy against the cost of finding and training the ticket",
         lines=lines,
         y=y,
         y_axis="test accuracy, fraction",
@@ -91,19 +91,19 @@ def cost_chart(panels: str, lines: tuple[Line, ...], y: str = ACCURACY) -> Chart
 
 
 def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
-    """The kept weights that no path uses.   [vysogorets2023connectivity]"""
+    """Return the chart of the kept weights that no path uses.   [vysogorets2023connectivity]"""
     return Chart(
         name="paths",
-        title="Weights that are kept and lie on no path from input to output",
+        title="Kept weights on no path from input to output",
         lines=lines,
         y="paths.idle",
-        y_axis="of all weights, fraction",
+        y_axis="fraction of all weights",
         panels=panels,
     )
 
 
 def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:
-    """The ticket's accuracy against each of the others, planned at one level."""
+    """Return the comparisons of the ticket's accuracy with each of the others, planned at one level."""
     return tuple(
         Comparison(
             key=f"accuracy, {other.name}",
@@ -119,16 +119,16 @@ def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:
 
 
 def between(line: Line, label: str, values: Sequence[str], level: float) -> tuple[Comparison, ...]:
-    """The accuracy of one line at two values of a label, each pair of them, planned at one level."""
+    """Return the comparisons of one line's accuracy between each pair of values of a label, planned at one level."""
     return tuple(
         Comparison(
-            key=f"accuracy, {one} and {other}",
-            a=of(line, **{label: one}),
-            b=of(line, **{label: other}),
+            key=f"accuracy, {first} and {second}",
+            a=of(line, **{label: first}),
+            b=of(line, **{label: second}),
             read=ACCURACY,
             what="accuracy",
             margin=MARGIN,
             planned=(level,),
         )
-        for one, other in combinations(values, 2)
+        for first, second in combinations(values, 2)
     )

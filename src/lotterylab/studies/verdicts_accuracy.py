@@ -1,4 +1,4 @@
-"""Rows 6 and 11: accuracies on the test set, by what picked the epoch and by activation."""
+"""Rows 6 and 11: accuracies on the test set, by the split that picked the epoch and by activation."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ TANH_BELOW_RELU = (-0.06, -0.02)  # "lower than ReLU by 0.02 to 0.06, dense"
 
 
 def selection_on_test(results: Rows) -> Judgement:
-    """Row 6: last-epoch accuracy of the pruned runs, the epoch picked on test (rung 4) or on validation (rung 5)."""
-    rungs = ladder()[3:5]  # rung r stands at r - 1
-    on_test, on_validation = (results.where(protocol=one.name, method=PRUNED).per_seed(ACCURACY) for one in rungs)
+    """Judge row 6: last-epoch accuracy of the pruned runs, the epoch picked on test (rung 4) or validation (rung 5)."""
+    rungs = ladder()[3:5]  # rung r has the index r - 1
+    on_test, on_validation = (results.where(protocol=rung.name, method=PRUNED).per_seed(ACCURACY) for rung in rungs)
     change = differences(on_test, on_validation)
     if len(change) < 2:
         return unanswered("pruned runs of rungs 4 and 5 of the ladder", len(change))
     word, interval = is_equal(change, EQUAL_ACCURACY), t_interval(change)
     published = results.where(protocol=AS_PUBLISHED.name)
     optimism = {
-        activation: t_interval(found.values())
+        activation: t_interval(values.values())
         for activation in ("relu", "tanh")
-        if (found := published.where(activation=activation).per_seed(_best_minus_last))
+        if (values := published.where(activation=activation).per_seed(_best_minus_last))
     }
-    told = ", ".join(f"{activation} {interval_text(one)}" for activation, one in optimism.items()) or "not run"
-    as_said = all(OPTIMISM[0] <= one.mean <= OPTIMISM[1] for one in optimism.values())
+    each = ", ".join(f"{activation} {interval_text(interval)}" for activation, interval in optimism.items())
+    as_predicted = all(OPTIMISM[0] <= interval.mean <= OPTIMISM[1] for interval in optimism.values())
     note = f" {power_note(interval, EQUAL_ACCURACY)}" if word == "cannot be said" else ""
     return Judgement(
         word=word,
         measured=f"Picked on test minus picked on validation, last epoch: {interval_text(interval)} (equal "
         f"within {EQUAL_ACCURACY:g}: "
-        f"{word}). Best test epoch minus the last, as published: {told}.{note}",
+        f"{word}). Best test epoch minus the last, as published: {each or 'not run'}.{note}",
         n=len(change),
         interval=interval,
-        came_true=both(holds(word), as_said if len(optimism) == 2 else None),
+        came_true=both(holds(word), as_predicted if len(optimism) == 2 else None),
     )
 
 
@@ -52,7 +52,7 @@ def _best_minus_last(row: Result) -> float | None:
 
 
 def tanh_against_relu(results: Rows) -> Judgement:
-    """Row 11: tanh minus ReLU for each method and target, paired by seed, as published; and dense, corrected.
+    """Judge row 11: tanh minus ReLU for each method and target, paired by seed, as published; and dense, corrected.
 
     "Tanh is lower than both ReLU's" is false if tanh is higher in some arm (Holm over the arms), true if lower in all.
     """
@@ -62,11 +62,11 @@ def tanh_against_relu(results: Rows) -> Judgement:
     if len(change) < 2:
         return unanswered("all its as-published pruned runs of tanh and ReLU", len(change))
     arms = {
-        arm: differences(*(own.where(activation=activation).per_seed(ACCURACY) for activation in ("tanh", "relu")))
-        for arm, own in rows.by("method", "sparsity").items()
+        arm: differences(*(of_arm.where(activation=name).per_seed(ACCURACY) for name in ("tanh", "relu")))
+        for arm, of_arm in rows.by("method", "sparsity").items()
     }
-    adjusted = holm({arm: p for arm, found in arms.items() if (p := p_value(found)) is not None})
-    means = {arm: t_interval(found) for arm, found in arms.items()}
+    adjusted = holm({arm: p for arm, values in arms.items() if (p := p_value(values)) is not None})
+    means = {arm: t_interval(values) for arm, values in arms.items()}
     higher = [arm for arm, p in adjusted.items() if p < LEVEL and means[arm].mean > 0]
     word: Word = "cannot be said"
     if higher:
@@ -75,10 +75,10 @@ def tanh_against_relu(results: Rows) -> Judgement:
         word = "refuted"
     interval, spread = t_interval(change), t_interval([relu[seed] for seed in relu if seed in tanh])
     dense = _corrected_dense(results)
-    below = [arm for arm, one in means.items() if one.below(0.0)]
+    below = [arm for arm, interval in means.items() if interval.below(0.0)]
     return Judgement(
         word=word,
-        measured=f"Tanh minus ReLU as published: {interval_text(interval)} over all arms, surely higher in "
+        measured=f"Tanh minus ReLU as published: {interval_text(interval)} over all arms, decidedly higher in "
         f"{len(higher)} of {len(arms)} "
         f"and lower in {len(below)}; ReLU's sd over seeds is {spread.sd:.3f}. Dense at the chosen rates: "
         f"{interval_text(dense) if dense else 'not run'}.{_without_diverged(rows, tanh, relu)}",
@@ -92,14 +92,14 @@ def tanh_against_relu(results: Rows) -> Judgement:
 
 
 def _without_diverged(rows: Rows, tanh: PerSeed, relu: PerSeed) -> str:
-    """How many runs diverged, and what is left of the difference without their seeds."""
-    fallen = rows.diverged
-    seeds = fallen.seeds
+    """Return how many runs diverged, and the difference without their seeds."""
+    lost = rows.diverged
+    seeds = lost.seeds
     others = differences(*({seed: side[seed] for seed in side if seed not in seeds} for side in (tanh, relu)))
-    if not fallen or not others:
+    if not lost or not others:
         return ""
     left = interval_text(t_interval(others))
-    return f" {len(fallen)} of {len(rows)} runs diverged; without their seeds it is {left}."
+    return f" {len(lost)} of {len(rows)} runs diverged; without their seeds it is {left}."
 
 
 def _corrected_dense(results: Rows):

@@ -1,4 +1,4 @@
-"""Rows 2, 7 and 12: what grew back, and what the published distance is made of."""
+"""Rows 2, 7 and 12: weights that grew back, and the parts of the published distance."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ D = "distances.mean_relative_distance"
 
 
 def grown_back(results: Rows) -> Judgement:
-    """Row 2: the share of removed entries that are not zero after retraining."""
+    """Judge row 2: the share of removed entries that are not zero after retraining."""
     rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED).having("distances.regrown")
     n = len(rows.seeds)
     if n < 2:
         return unanswered("all its as-published pruned runs", n)
     share = t_interval(rows.per_seed("distances.regrown").values())
     arms = {
-        arm: t_interval(own.per_seed("distances.regrown").values()).mean
-        for arm, own in rows.by("activation", "method").items()
+        arm: t_interval(of_arm.per_seed("distances.regrown").values()).mean
+        for arm, of_arm in rows.by("activation", "method").items()
     }
     least = min(arms, key=lambda arm: arms[arm])
     return Judgement(
         word=is_above(share, REGROWN),
-        measured=f"Of the removed entries {interval_text(share)} are not 0 at the end; least in {' '.join(least)}: "
+        measured=f"At the end {interval_text(share)} of the removed entries are not 0; least in {' '.join(least)}: "
         f"{percent(arms[least])}.",
         n=n,
         interval=share,
@@ -44,21 +44,20 @@ def grown_back(results: Rows) -> Judgement:
 
 
 def biases_dominate(results: Rows) -> Judgement:
-    """Row 7, hypothesis A: the biases' share of the sum that D is the mean of."""
+    """Judge row 7, hypothesis A: the biases' share of D."""
     rows = results.where(protocol=AS_PUBLISHED.name, method=PRUNED).having(_share_of_biases)
     n = len(rows.seeds)
     if n < 2:
         return unanswered("all its as-published distances", n)
     share = t_interval(rows.per_seed(_share_of_biases).values())
     each = (
-        f"{activation} {percent(t_interval(own.per_seed(_share_of_biases).values()).mean)}"
-        for activation, own in rows.by("activation").items()
+        f"{activation} {percent(t_interval(of_activation.per_seed(_share_of_biases).values()).mean)}"
+        for activation, of_activation in rows.by("activation").items()
     )
     word = is_above(share, MOST_OF_D)
     return Judgement(
         word=word,
-        measured=f"The biases carry {interval_text(share)} of D, where equal tensors would carry 0.5 "
-        f"({', '.join(each)}).",
+        measured=f"The biases carry {interval_text(share)} of D; equal tensors would carry 0.5 ({', '.join(each)}).",
         n=n,
         interval=share,
         came_true=holds(word),
@@ -73,12 +72,11 @@ def _share_of_biases(row: Result) -> float | None:
 
 
 def small_norms(results: Rows) -> Judgement:
-    """Row 7, hypothesis B: what is left of a large D over other norms, the ticket's and a network's that learned.
+    """Judge row 7, hypothesis B: a large D, taken over the ticket's norms and over those of a network that learned.
 
-    The prediction names the ticket's norms alone.  For one tensor that test is bound to succeed: where
-    ||d - p|| / ||d|| > 3, ||p|| is above 2 ||d||, and so ||d - p|| / ||p|| below 1.5.  What can refute the hypothesis
-    are the norms of the dense tanh network of the same seed, which learned: if D stays large over them, the distance
-    itself is large, and not the norms small.
+    The prediction names only the ticket's norms.  For one tensor that test must succeed: if ||d - p|| / ||d|| > 3,
+    then ||p|| is above 2 ||d||, so ||d - p|| / ||p|| is below 1.5.  The norms of the dense tanh network of the same
+    seed, which learned, can refute the hypothesis: if D stays large over them, the distance itself is large.
     """
     rows = results.where(protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order")
     rows = rows.having(D, "distances.relative_to_ticket")
@@ -96,7 +94,7 @@ def small_norms(results: Rows) -> Judgement:
     mean = sum(row.metric(D) for row in large) / len(large)
     return Judgement(
         word=all_of([is_below(ratio, SMALL_RATIO), is_below(learned, SMALL_RATIO) if learned else "cannot be said"]),
-        measured=f"Where D is above {LARGE_D:g} ({len(large)} of {len(rows)} runs; mean {mean:.2f}), the same "
+        measured=f"D is above {LARGE_D:g} in {len(large)} of {len(rows)} runs (mean {mean:.2f}); the same "
         f"distances are "
         f"{interval_text(ratio, 2)} over the ticket's norms and "
         f"{interval_text(learned, 2) if learned else 'not known'} over those of "
@@ -108,34 +106,34 @@ def small_norms(results: Rows) -> Judgement:
 
 
 def _over_norms_of(results: Rows, activation: str) -> Callable[[Result], float | None]:
-    """D of a row with the dense norms of another activation's network below the line, of the same seed."""
+    """Return a reader of D with the dense norms of another activation's network, of the same seed, below the line."""
     others = results.where(protocol=AS_PUBLISHED.name, activation=activation, method="first-order")
     norms = {row.labels["seed"]: row.metric("distances.dense_norms") for row in others}
 
     def read(row: Result) -> float | None:
-        ratios, own = row.metric("distances.by_tensor"), row.metric("distances.dense_norms")
+        ratios, mine = row.metric("distances.by_tensor"), row.metric("distances.dense_norms")
         other = norms.get(row.labels["seed"])
-        if not ratios or not own or not other or None in (*ratios.values(), *own.values(), *other.values()):
+        if not ratios or not mine or not other or None in (*ratios.values(), *mine.values(), *other.values()):
             return None
-        return sum(ratios[name] * own[name] / other[name] for name in ratios) / len(ratios)
+        return sum(ratios[name] * mine[name] / other[name] for name in ratios) / len(ratios)
 
     return read
 
 
 def one_seeds_spike(results: Rows) -> Judgement:
-    """Row 12: D at the middle targets minus the mean of the lowest and the highest, for sigmoid and first-order."""
+    """Judge row 12: D at the middle targets minus the mean of the lowest and the highest, sigmoid and first-order."""
     rows = results.where(protocol=AS_PUBLISHED.name, activation="sigmoid", method="first-order").having(D)
     n, targets = len(rows.seeds), rows.levels
     if n < 2:
         return unanswered("all its as-published sigmoid first-order distances", n)
     if len(targets) < 3:
-        return Judgement(word="cannot be said", measured=f"A spike needs three targets; these are {len(targets)}.", n=n)
+        return Judgement(word="cannot be said", measured=f"A spike needs three targets; there are {len(targets)}.", n=n)
     middle = rows.where(sparsity=tuple(targets[1:-1])).per_seed(D)
     ends = rows.where(sparsity=(targets[0], targets[-1])).per_seed(D)
     spike = t_interval([middle[seed] - ends[seed] for seed in middle])
     means = (
-        f"{t_interval(own.per_seed(D).values()).mean:.2f} at {target:g}"
-        for target, own in sorted(rows.by("sparsity").items())
+        f"{t_interval(at_target.per_seed(D).values()).mean:.2f} at {target:g}"
+        for target, at_target in sorted(rows.by("sparsity").items())
     )
     positive = sum(middle[seed] > ends[seed] for seed in middle)
     return Judgement(

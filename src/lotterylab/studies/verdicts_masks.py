@@ -1,4 +1,4 @@
-"""Rows 1, 3, 4 and 5: what the published rule removes, and what its score has to do with GraSP."""
+"""Rows 1, 3, 4 and 5: the weights that the published rule removes, and the relation of its score to GraSP."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ DIFFERENT_MASK = 0.5  # "kappa below 0.5"
 
 
 def reversed_fraction(results: Rows) -> Judgement:
-    """Row 1: as published, magnitude removes int((1 - s) * n) - 1 weights in every seed, fewer only by ties."""
+    """Judge row 1: as published, magnitude removes int((1 - s) * n) - 1 weights in every seed, fewer only by ties."""
     both_methods = results.where(protocol=AS_PUBLISHED.name, method=("magnitude", "first-order")).having(
         "prune.removed"
     )
     magnitude, n = both_methods.where(method="magnitude"), len(both_methods.seeds)
     if n < 2:
         return unanswered("all its as-published masks", n)
-    as_said = all(0 <= _short_of_published(row) <= row.metric("prune.entries") // 10_000 for row in magnitude)
+    as_predicted = all(0 <= _short_of_published(row) <= row.metric("prune.entries") // 10_000 for row in magnitude)
     alarms = sum(map(_alarmed, both_methods))
     counts = [
         f"{_span(row.metric('prune.removed') for row in rows)} at {sparsity:g}"
         for sparsity, rows in sorted(magnitude.by("sparsity").items())
     ]
     return Judgement(
-        word="confirmed" if as_said else "refuted",
-        measured=f"Of {_span(row.metric('prune.entries') for row in magnitude)} weights magnitude removed "
+        word="confirmed" if as_predicted else "refuted",
+        measured=f"From {_span(row.metric('prune.entries') for row in magnitude)} weights, magnitude removed "
         f"{'; '.join(counts)} "
-        f"in {n} seeds. The alarm that the sparsity reached is not the one asked for is raised in {alarms} of "
+        f"in {n} seeds. The alarm for a sparsity that was not requested is raised in {alarms} of "
         f"{len(both_methods)} pruned runs.",
         n=n,
         interval=t_interval(magnitude.where(sparsity=magnitude.levels[-1]).per_seed("prune.reached").values()),
-        came_true=as_said and alarms == len(both_methods),
+        came_true=as_predicted and alarms == len(both_methods),
     )
 
 
 def _short_of_published(row: Result) -> int:
-    """How many fewer than int((1 - s) * n) - 1 went: those that tie with the threshold, which stay."""
+    """Return int((1 - s) * n) - 1 minus the number of removed weights: the ties with the threshold, which stay."""
     return int((1 - float(row.labels["sparsity"])) * row.metric("prune.entries")) - 1 - row.metric("prune.removed")
 
 
@@ -57,7 +57,7 @@ def _alarmed(row: Result) -> bool:
 
 
 def dead_units(results: Rows) -> Judgement:
-    """Row 3: which of the zero gradients of the dense ReLU network enter or leave a dead unit."""
+    """Judge row 3: the share of zero gradients of the dense ReLU network that enter or leave a dead unit."""
     dense = results.where(protocol=AS_PUBLISHED.name, activation="relu", method="dense")
     explained, touched = (dense.per_seed(f"dead_units.{part}_share") for part in ("explained", "expected"))
     if len(explained) < 2:
@@ -83,10 +83,10 @@ def dead_units(results: Rows) -> Judgement:
 
 
 def not_grasp(results: Rows) -> Judgement:
-    """Row 4: at initialisation, the score's mask against exact GraSP's, and the signs of what it removes.
+    """Judge row 4: at initialisation, the score's mask against exact GraSP's, and the signs of the removed weights.
 
     The text is refuted if the two masks are different (kappa below 0.5) in every arm; our sharper explanation, that
-    they are unrelated, has a verdict of its own.
+    they are unrelated, has its own verdict.
     """
     rows = results.where(protocol=CORRECTED.name, method="first-order", control="")
     rows = rows.having("overlap_grasp.kappa", "prune.removed_negative")
@@ -97,7 +97,7 @@ def not_grasp(results: Rows) -> Judgement:
     with_positive = [row for row in rows if row.metric("prune.kept_positive") and row.metric("prune.removed")]
     negative = [row.metric("prune.removed_negative") / row.metric("prune.removed") for row in with_positive]
     one_sign: Word = "cannot be said" if not negative else "confirmed" if max(negative) <= NEGATIVE else "refuted"
-    signs = f"at most {percent(max(negative))} of what is removed is negative" if negative else "no mask tells"
+    signs = f"at most {percent(max(negative))} of the removed weights are negative" if negative else "no mask is left"
     word = all_of([*(is_within(interval, UNRELATED) for interval in arms.values()), one_sign])
     return Judgement(
         word=word,
@@ -112,9 +112,9 @@ def not_grasp(results: Rows) -> Judgement:
 
 
 def not_before_training(results: Rows) -> Judgement:
-    """Row 5: the same score on the trained and on the initial network.
+    """Judge row 5: the same score on the trained and on the initial network.
 
-    The text is refuted if the masks are not the same one (kappa below 1) in every arm; our sharper explanation says
+    The text is refuted if the masks differ (kappa below 1) in every arm; our sharper explanation says
     that kappa is below 0.5.
     """
     rows = results.where(protocol=AS_PUBLISHED.name, method="first-order")
@@ -135,9 +135,9 @@ def not_before_training(results: Rows) -> Judgement:
 
 
 def _by_arm(rows: Rows, read: str) -> dict[tuple[str, float], Interval]:
-    """An interval for each activation and sparsity: a mean over arms could hide two that differ both ways."""
+    """Return an interval for each activation and sparsity: a mean over arms could hide opposite differences."""
     arms = rows.by("activation", "sparsity")
-    return {arm: t_interval(own.per_seed(read).values()) for arm, own in arms.items()}
+    return {arm: t_interval(of_arm.per_seed(read).values()) for arm, of_arm in arms.items()}
 
 
 def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
@@ -147,12 +147,12 @@ def _arms_shown(arms: dict[tuple[str, float], Interval]) -> str:
 
 
 def _range(rows: Rows, read: str) -> str:
-    found = [row.metric(read) for row in rows]
-    if not found:
+    shares = [row.metric(read) for row in rows]
+    if not shares:
         return "not measured"
-    return " to ".join(dict.fromkeys((percent(min(found)), percent(max(found)))))
+    return " to ".join(dict.fromkeys((percent(min(shares)), percent(max(shares)))))
 
 
 def _span(counts: Iterable[int]) -> str:
-    found = sorted(set(counts))
-    return f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
+    different = sorted(set(counts))
+    return f"{different[0]:,}" if len(different) == 1 else f"{different[0]:,} to {different[-1]:,}"

@@ -1,4 +1,4 @@
-"""Row 8: why sigmoid leaves chance with the first-order score and not with magnitude, as published."""
+"""Row 8: the reasons why sigmoid leaves chance with the first-order score and not with magnitude, as published."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from lotterylab.studies.activations_predictions import EQUAL_ACCURACY, LEFT_CHAN
 from lotterylab.studies.protocols import AS_PUBLISHED, CORRECTED, ladder
 
 ACCURACY = "train.test_accuracy"
-# The probes' names of the two streams: that of the dense and magnitude runs, and that after a scoring batch.
+# the probes' names of the two streams: of the dense and magnitude runs, and after a scoring batch
 DENSES, SCORINGS = "own stream", "other stream"
-BEFORE_RATE = ladder()[5]  # rung 6: everything is repaired but the learning rate
+BEFORE_RATE = ladder()[5]  # rung 6: all repairs except the learning rate
 
 Cells: TypeAlias = dict[tuple[str, str], Rows]
 
 
 def luck_of_the_stream(results: Rows) -> Judgement:
-    """Row 8, hypothesis A: each method with both streams.
+    """Judge row 8, hypothesis A: each method with both streams.
 
-    Where the published contrast is there at all (magnitude at chance, first-order not), what the other stream changes
-    of magnitude's accuracy decides, by its interval: a count of seeds has no error bar.  First-order with the dense
-    run's stream tells beside it whether that stream was needed.
+    If the published contrast exists (magnitude at chance, first-order not), the interval of the other stream's effect
+    on magnitude's accuracy decides, since a count of seeds has no error bar.  First-order with the dense run's stream
+    also shows whether the other stream was needed.
     """
     probes, published = results.where(protocol="probes"), _published(results)
     cells, n = _balanced(
@@ -51,7 +51,7 @@ def luck_of_the_stream(results: Rows) -> Judgement:
             word = "refuted"
     return Judgement(
         word=word,
-        measured=f"Runs above {LEFT_CHANCE:g} ('own' is the dense run's stream): {_told(cells)}. The other "
+        measured=f"Runs above {LEFT_CHANCE:g} ('own' is the dense run's stream): {_counts(cells)}. The other "
         f"stream changes "
         f"magnitude's accuracy by {interval_text(effect)}.",
         n=n,
@@ -61,9 +61,9 @@ def luck_of_the_stream(results: Rows) -> Judgement:
 
 
 def one_sided_mask(results: Rows) -> Judgement:
-    """Row 8, hypothesis B: random masks of one sign with both streams, against random masks of both signs.
+    """Judge row 8, hypothesis B: random masks of one sign with both streams, against random masks of both signs.
 
-    At the lowest target, where most is removed: as published, a fraction 1 - s.
+    The target is the lowest, at which most is removed: as published, a fraction 1 - s.
     """
     probes = results.where(protocol="probes", method=("random of one sign", "random"))
     target = min(probes.levels, default=0.0)
@@ -80,7 +80,7 @@ def one_sided_mask(results: Rows) -> Judgement:
         [_leave_in_most_seeds(cells[method, stream]) for stream in (DENSES, SCORINGS)]
         for method in ("random of one sign", "random")
     )
-    rows = Rows(row for own in cells.values() for row in own)
+    rows = Rows(row for cell in cells.values() for row in cell)
     of_one, of_both = (rows.where(method=method).per_seed(ACCURACY) for method in ("random of one sign", "random"))
     lead = paired(of_one, of_both)
     word: Word = "cannot be said"
@@ -90,7 +90,7 @@ def one_sided_mask(results: Rows) -> Judgement:
         word = "confirmed"
     return Judgement(
         word=word,
-        measured=f"Runs above {LEFT_CHANCE:g} at {target:g} ('own' is the dense run's stream): {_told(cells)}. "
+        measured=f"Runs above {LEFT_CHANCE:g} at {target:g} ('own' is the dense run's stream): {_counts(cells)}. "
         f"One sign minus "
         f"both: {interval_text(lead)}.",
         n=n,
@@ -100,7 +100,7 @@ def one_sided_mask(results: Rows) -> Judgement:
 
 
 def learning_rate(results: Rows) -> Judgement:
-    """Row 8, hypothesis C: every arm at the chosen rate, and dense at 0.1, also with all else repaired (rung 6)."""
+    """Judge row 8, hypothesis C: every arm at the chosen rate, and dense at 0.1, also with all else repaired."""
     cells, n = _balanced(
         {
             ("all", "corrected"): results.where(protocol=CORRECTED.name, activation="sigmoid", control=""),
@@ -138,7 +138,7 @@ def _published(results: Rows) -> Rows:
 
 
 def _balanced(cells: Cells) -> tuple[Cells, int]:
-    """The rows of the seeds in which every cell is complete, and how many seeds those are."""
+    """Return the rows of the seeds in which every cell is complete, and the number of these seeds."""
     seeds = set.intersection(*(set(rows.per_seed(ACCURACY)) for rows in cells.values()))
     return {cell: rows.where(seed=tuple(seeds)) for cell, rows in cells.items()}, len(seeds)
 
@@ -149,8 +149,7 @@ def _has_left(row: Result) -> float | None:
 
 
 def _leave_in_most_seeds(rows: Rows) -> bool | None:
-    """Whether more than half of a seed's runs leave chance, in more than half of the seeds; None where in half of
-    them."""
+    """Return whether more than half of a seed's runs leave chance, in more than half of the seeds; None for half."""
     shares = rows.per_seed(_has_left).values()
     twice = 2 * sum(share > 0.5 for share in shares)
     return None if twice == len(shares) else twice > len(shares)
@@ -160,6 +159,6 @@ def _count(rows: Rows) -> str:
     return f"{sum(row.metric(ACCURACY) > LEFT_CHANCE for row in rows)} of {len(rows)}"
 
 
-def _told(cells: Cells) -> str:
+def _counts(cells: Cells) -> str:
     means = {cell: t_interval(rows.per_seed(ACCURACY).values()).mean for cell, rows in cells.items()}
     return "; ".join(f"{', '.join(cell)} {_count(rows)} (mean {means[cell]:.3f})" for cell, rows in cells.items())
