@@ -23,6 +23,7 @@ AXES = {
     "validation_accuracy": "validation accuracy, fraction",
 }
 ACCURACY, EPOCHS = "train.train_accuracy", "train.epochs"
+FEW = 10  # epochs that each have a tick of their own
 TRIAL = Look(colour=style.GREY, marker="o", line="", size=3.5, alpha=0.8)
 CHOSEN = Look(colour=style.BLACK, marker="D", line="", hollow=True, size=11.0)
 
@@ -45,6 +46,7 @@ def curve_chart(sources: Sources, wanted: CurveChart) -> Drawn:
                 x_label="epoch" if by_epoch else "look, in the order of training",
                 y_label=AXES[curve],
                 series=tuple(_series(sources, wanted, own, curve)),
+                ticks=_each_epoch(own, curve),
                 marks=tuple(sorted({epoch for at in drops.values() for epoch in at})),
             )
             for activation, own in shown.by("activation").items()
@@ -127,6 +129,12 @@ def _curve(rows: Rows, name: str, look: Look, label: str) -> list[Series]:
 
 def _epochs(count: int) -> tuple[float, ...]:
     return tuple(float(epoch) for epoch in range(1, count + 1))
+
+
+def _each_epoch(rows: Rows, name: str) -> tuple[tuple[float, str], ...]:
+    """A tick at each epoch of a short training; nothing for a long one."""
+    longest = max(len((row.metric("train.curves") or {}).get(name) or ()) for row in rows)
+    return tuple((float(epoch), str(epoch)) for epoch in range(1, longest + 1)) if longest <= FEW else ()
 
 
 def _best_and_worst(sources: Sources, shown: Rows) -> str:
