@@ -2,6 +2,7 @@
 """The front door: one command sets lotterylab up and uses it.
 
     python3 dev.py study      the small activation study on the embedded digits, and its report
+    python3 dev.py pages      the pages, CSV files and figures of results/, from the ledgers
     python3 dev.py test       the tests, without the long ones      (more for pytest: test -- -k select)
     python3 dev.py nightly    the tests, with the long ones         (more for pytest: nightly -- -x)
     python3 dev.py check      ruff, the format, pyright
@@ -35,7 +36,7 @@ STUDY = (
     ("run", "activations", "--data", "digits", "--preset", "small"),
     ("report", "activations", "--data", "digits", "--preset", "small"),
 )
-COMMANDS = ("study", "test", "nightly", "check", "setup")
+COMMANDS = ("study", "pages", "test", "nightly", "check", "setup")
 PYTEST = ("test", "nightly")
 
 LOCK = "requirements.lock"
@@ -51,11 +52,9 @@ NETWORK = (
 SOURCES = ("pyproject.toml", "constraints.txt", LOCK)  # what the .venv is made from
 
 # What `--here` asks of the running Python before it starts: modules, by the name that is imported.
-TESTED = ("torch", "pytest", "xdist", "hypothesis")
 NEEDS = {
-    "study": ("torch", "numpy", "scipy", "safetensors", "rich", "matplotlib", "PIL"),
-    "test": TESTED,
-    "nightly": TESTED,
+    **dict.fromkeys(("study", "pages"), ("torch", "numpy", "scipy", "safetensors", "rich", "matplotlib", "PIL")),
+    **dict.fromkeys(PYTEST, ("torch", "pytest", "xdist", "hypothesis")),
     "check": ("ruff", "pyright"),
 }
 
@@ -222,6 +221,7 @@ def steps(call: Call, python: str) -> "list[list[str]]":
     extras = [python, "-m", "pip", "install", "-q", "-c", "constraints.txt", "-e", ".[test,wandb,mlflow]"]
     return {
         "study": [[python, "-m", "lotterylab", *words] for words in STUDY],
+        "pages": [[python, "-m", "lotterylab", "report", "--all"]],
         "test": [[*tests, "-m", "not nightly", *call.extra]],
         "nightly": [*([] if call.here else [extras]), [*tests, *call.extra]],
         "check": [

@@ -188,6 +188,10 @@ def test_a_study_runs_and_then_reports_the_same_study():
     assert run[4:] == report[4:]
 
 
+def test_pages_builds_every_report_of_the_results():
+    assert dev.steps(dev.Call("pages", False, ()), "py") == [["py", "-m", "lotterylab", "report", "--all"]]
+
+
 def test_two_workers_of_pytest_get_one_thread_each_and_a_study_chooses_its_own(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert dev.environment(dev.Call("test", False, ()), ROOT)["OMP_NUM_THREADS"] == "1"

@@ -213,7 +213,7 @@ def test_a_key_is_found_however_it_is_spelled(tmp_path):
 
 
 def test_the_command_that_a_page_shows_gives_the_same_options():
-    from lotterylab.commands.study import command_line
+    from lotterylab.commands.pages import command_line
 
     words = "--model conv-2 --data mnist --seeds 2 --sparsities 0.5 0.9 --flip True --model.width 0.25 --methods snip"
     first = table(*words.split())

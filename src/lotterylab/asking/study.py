@@ -74,17 +74,17 @@ class Study:
         all_notes = (*plan.notes, *size, *notes)
         return dataclasses.replace(plan, name=self.name, question=self.question, notes=all_notes)
 
-    def resolve(self, options: Any) -> Resolved:
-        """Read the fingerprint of the data, and build the plan.
+    def resolve(self, options: Any, fingerprint: Fingerprint | None = None) -> Resolved:
+        """Read the fingerprint of the data, unless it is given, and build the plan.
 
         Raises:
             UsageError: data are missing or damaged, options do not fit them, or a user's own study fails.
         """
         folder = data_dir(options.data_dir)
         spec = self._own(self.data, options) if callable(self.data) else self.data
-        fingerprint = spec.fingerprint(folder)
-        data = Data(spec=spec, content=fingerprint.content)
-        plan = self._own(self.plan, options, data, notes=fingerprint.warnings)
+        found: Fingerprint = fingerprint or spec.fingerprint(folder)
+        data = Data(spec=spec, content=found.content)
+        plan = self._own(self.plan, options, data, notes=found.warnings)
         given = {name: value for name, value in dataclasses.asdict(options).items() if value not in (None, {})}
         settings = {name: value for name, value in given.items() if name != "data_dir"}
         settings = {**settings, "data": spec.title, **{part: getattr(spec, part) for part in PARTS}}
@@ -92,7 +92,7 @@ class Study:
             study=self,
             plan=plan,
             data_title=spec.title,
-            fingerprint=fingerprint,
+            fingerprint=found,
             data_dir=folder,
             settings=settings,
         )

@@ -8,7 +8,7 @@ from typing import Literal, get_args, get_origin
 
 from lotterylab.asking.catalogue import STUDIES, study_named
 from lotterylab.asking.options import Declared, all_lines, lines, option
-from lotterylab.commands.table import COMMANDS, OF_A_STUDY, kind_of
+from lotterylab.commands.table import COMMANDS, FORMS, OF_A_STUDY, kind_of
 from lotterylab.own_code.options import Option
 
 
@@ -22,7 +22,7 @@ class Completion(Declared):
         """Print the script."""
         of_studies = [line for name in STUDIES for line in lines(study_named(name).options) if not line.hidden]
         of = {name: [*all_lines(kind_of(name)), *(of_studies if name in OF_A_STUDY else ())] for name in COMMANDS}
-        flags = {name: list(dict.fromkeys(_flags(options))) for name, options in of.items()}
+        flags = {name: list(dict.fromkeys([*_flags(own), *_flags_of_forms(name)])) for name, own in of.items()}
         words = {name: choices for name, options in of.items() if (choices := _words(options))}
         words |= dict.fromkeys(OF_A_STUDY, tuple(STUDIES))
         print(SCRIPTS[self.shell](flags, words), end="")
@@ -31,6 +31,13 @@ class Completion(Declared):
 
 def _flags(options: Iterable[Option]) -> Iterator[str]:
     return (option.flag for option in options if not option.positional)
+
+
+def _flags_of_forms(command: str) -> Iterator[str]:
+    """Yield the flags that ask for another form of a command, and the flags of that form."""
+    for form in FORMS.get(command, ()):
+        if form.startswith("-"):
+            yield from (form, *_flags(all_lines(kind_of(command, form))))
 
 
 def _words(options: Iterable[Option]) -> tuple[str, ...]:

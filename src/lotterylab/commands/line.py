@@ -49,6 +49,8 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
     typed = [_hyphens(word) for word in typed if word != PRINT]
     in_file = parameters.read(Path(file)) if file is not None else {}
     study = study_named(reference) if issubclass(kind, OfAStudy) else None
+    if study is not None and file is not None:
+        parameters.check_study(Path(file), in_file.pop("study", reference), reference)
     headed = _groups(kind, study, typed, in_file)
     known = {option.name: option for _, group in headed for option in group}
     values = _parsed(_parser(kind, headed, program), typed, known)
@@ -61,7 +63,8 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
         options = made(study.options, {**values, **inner})
         chosen = made(kind, values, study=study, reference=reference, options=options)
     if show:
-        print(parameters.toml(_shown(chosen, known, values), unset=known.keys() - values.keys()), end="")
+        named = [("study", reference)] if study is not None else []
+        print(parameters.toml([*named, *_shown(chosen, known, values)], unset=known.keys() - values.keys()), end="")
         raise SystemExit(0)
     return chosen
 

@@ -14,7 +14,7 @@ from textwrap import fill
 from typing import Any
 
 from lotterylab.asking.catalogue import STUDIES, check_study
-from lotterylab.commands.table import COMMANDS, OF_A_STUDY, TELL, THAT_LOOK, kind_of
+from lotterylab.commands.table import COMMANDS, FORMS, OF_A_STUDY, TELL, THAT_LOOK, kind_of
 from lotterylab.errors import LotteryError, UsageError, unknown
 from lotterylab.system import ending, streams
 from lotterylab.system.interrupts import Hearing
@@ -29,6 +29,7 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab status STUDY       the runs that are done, begun, failed and left
   lotterylab table STUDY        the results as a table
   lotterylab report STUDY       the results as an offline page, figures and CSV
+  lotterylab report --all       the reports of all folders below results/
   lotterylab checkpoints STUDY  the runs as a folder of checkpoints
   lotterylab cite STUDY         BibTeX of the works behind it
   lotterylab diff A B           two results side by side
@@ -185,14 +186,16 @@ def _dispatch(given: list[str]) -> int:
     command, rest = given[0], given[1:]
     if command not in COMMANDS:
         raise unknown("command", command, COMMANDS)
-    program, study, kind = f"lotterylab {command}", "", kind_of(command)
-    if command == "store" and rest[:1] == ["export"]:
-        from lotterylab.commands.store import Export
-
-        program, rest, kind = f"{program} export", rest[1:], Export
-    if command in OF_A_STUDY or program.endswith(" export"):
+    forms = FORMS.get(command, {})
+    form = next((word for word in forms if word in (rest if word.startswith("-") else rest[:1])), "")
+    program, study, kind = f"lotterylab {command}", "", kind_of(command, form)
+    if form:
+        rest.remove(form)
+        program = f"{program} {form}"
+    if form == "export" or (command in OF_A_STUDY and not form):
         if not rest or rest[0] in ("-h", "--help"):
-            print(f"usage: {program} STUDY [options]\n\n{_studies()}")
+            others = [f"       {program} {word} [options]\n" for word in forms if word.startswith("-")]
+            print(f"usage: {program} STUDY [options]\n{''.join(others)}\n{_studies()}")
             return 0 if rest else 2
         if rest[0].startswith("-"):
             raise _study_first(program, rest)

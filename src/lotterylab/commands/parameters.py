@@ -89,6 +89,17 @@ def fitted(
     return checked
 
 
+def check_study(path: Path, named: Any, asked: str) -> None:
+    """Refuse a file whose key ``study`` names another study than the one that was asked for.
+
+    Raises:
+        UsageError: with the file, the line and both names.
+    """
+    if named != asked:
+        where = f"{path}, line {line_of(path, 'study')}"
+        raise UsageError(f"{where}: the file is for the study {_quoted(named)}; '{asked}' was asked for. Use one name.")
+
+
 def _no_value(value: Any) -> str:
     """Return the reason why a value cannot stand on a command line, or ""."""
     for item in value if isinstance(value, list) else [value]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lotterylab.asking.options import lines, option
+from lotterylab.asking.options import option
 from lotterylab.asking.study import Resolved
 from lotterylab.commands.copies import Copies
+from lotterylab.commands.pages import write_report
 from lotterylab.commands.shared import How, OfAStudy, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
 from lotterylab.engine.results import Snapshot, results
@@ -188,10 +187,6 @@ class Report(OfAStudy):
 
     def __call__(self) -> int:
         """Write the page and print its path."""
-        from lotterylab.reading.alarms import alarms_of
-        from lotterylab.report.context import ReportContext
-        from lotterylab.report.page import report
-
         resolved, store = self.resolve(), self.place.open(to_read=True)
         rows = _rows(resolved, store)
         ending.hold(resolved)
@@ -199,14 +194,7 @@ class Report(OfAStudy):
         if out is None:
             out = store.path / "report" / f"{resolved.plan.name}-{self.options.label}"
             store.files.inside(out / "figures" / "any")  # a link in a foreign store may lead elsewhere
-        context = ReportContext(
-            data_title=resolved.data_title,
-            data=resolved.fingerprint,
-            settings=resolved.settings,
-            facts=_versions(),
-            command=command_line("run", self),
-        )
-        print(report(resolved.plan, rows, alarms_of(rows), out, context, self.study.outline))
+        print(write_report(self, resolved, rows, out))
         return 0
 
 
@@ -249,35 +237,3 @@ def _table(resolved: Resolved, store: Store) -> str:
 
     rows = _rows(resolved, store)
     return render(resolved.plan.title, rows, alarms_of(rows))
-
-
-def _versions() -> dict[str, str]:
-    """Return the installed versions from the packages' metadata, so that nothing is imported."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("lotterylab", "torch", "numpy", "scipy", "matplotlib", "safetensors")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def command_line(name: str, chosen: OfAStudy) -> str:
-    """Return the command line that makes these results."""
-    options, place = chosen.options, chosen.place
-    words = ["lotterylab", name, chosen.reference]
-    for line in lines(type(options)):
-        value = getattr(options, line.name)
-        if not line.hidden and line.name != "data_dir" and value != line.default_for(options):
-            words += _spelled(line.flag, value)
-        for inner, inside in getattr(options, f"{line.name}_options").items() if line.own else ():
-            words += _spelled(f"{line.flag}.{inner.replace('_', '-')}", inside)
-    words += ["--ledger", str(place.ledger)] if place.ledger else []
-    words += ["--known", *map(str, place.known)] if place.known else []
-    return shlex.join(words)
-
-
-def _spelled(flag: str, value: Any) -> list[str]:
-    """Return an option as words; a switch belongs to a model or to data."""
-    before, dot, last = flag.rpartition(".")
-    if dot and isinstance(value, bool):
-        return [flag if value else f"{before}.no-{last}"]
-    return [flag, *map(str, value if isinstance(value, tuple) else (value,))]

@@ -20,13 +20,17 @@ HOMES = {  # command -> module of commands and class
     "list": ("listing", "List"),
     "completion": ("completion", "Completion"),
 }
+FORMS = {  # command -> another form of it, by the word that asks for it: module of commands and class
+    "report": {"--all": ("reports", "Reports")},
+    "store": {"export": ("store", "Export")},
+}
 COMMANDS = tuple(HOMES)
 TELL = ("run", "report", "checkpoints", "store", "data")  # their output only reports their work
 OF_A_STUDY = ("plan", "run", "status", "table", "report", "checkpoints", "cite")
 THAT_LOOK = ("plan", "status", "table", "report", "cite", "diff")
 
 
-def kind_of(command: str) -> type:
-    """Return the class of a command."""
-    module, name = HOMES[command]
+def kind_of(command: str, form: str = "") -> type:
+    """Return the class of a command, or of another form of it."""
+    module, name = FORMS[command][form] if form else HOMES[command]
     return getattr(import_module(f"lotterylab.commands.{module}"), name)

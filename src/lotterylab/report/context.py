@@ -15,7 +15,8 @@ class ReportContext:
 
     ``settings``: the options of the study, by name.  ``data_title``, ``data``: which data, and what was really read.
     ``facts``: versions and machine of the process that writes the report; those of each run are in its record.
-    ``command``: the line that makes this report again.
+    ``command``: the line that makes the results.  ``rebuild``: the line that writes this report again; empty for the
+    same options with ``report`` and ``--out``.
     """
 
     data_title: str
@@ -23,3 +24,4 @@ class ReportContext:
     settings: Mapping[str, Any]
     facts: Mapping[str, Any]
     command: str
+    rebuild: str = ""

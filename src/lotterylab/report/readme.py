@@ -41,8 +41,13 @@ def _lines(material: Material) -> Iterator[str]:
         yield from (shown(text, most=None), "")
     yield f"{rows_text(material.results)}. This page is written by the program."
     yield from ("", f"    {command}")
-    yield from (f"    {command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>", "")
-    yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
+    rebuild = shown(material.context.rebuild, most=None)
+    if rebuild:  # the folder may be kept without the page
+        yield from (f"    {rebuild}", "")
+        yield f"The second command builds the page index.html (it needs no network), its figures, {_numbers(material)}."
+    else:
+        yield from (f"    {command.replace('lotterylab run', 'lotterylab report', 1)} --out <this folder>", "")
+        yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
     if lost := without_diverged(material):
         yield from ("", lost)
     for note in study.notes:
@@ -61,6 +66,12 @@ def _lines(material: Material) -> Iterator[str]:
         yield from ("", f"What would change it: {outline.would_change}")
     if doubts := held(outline.doubts, material.results):
         yield from ("", "Doubts:", "", *(f"- {doubt}" for doubt in doubts))
+
+
+def _numbers(material: Material) -> str:
+    """Return the names of the CSV files in words."""
+    *names, last = material.tables
+    return f"{', '.join(names)} and {last}"
 
 
 def _claims(material: Material) -> Iterator[str]:
