@@ -3,16 +3,15 @@
     python benchmarks/same_numbers.py build FOLDER            builds each report into FOLDER/NAME
     python benchmarks/same_numbers.py compare BEFORE AFTER    lists every number that differs
 
-``build`` reads the command of each report from its README and uses the package that Python imports, so that an older
-tree is measured with ``PYTHONPATH``.  The data sets are found through ``LOTTERYLAB_DATA``.  ``compare`` knows a line
-of a table by all its columns that hold no number; it ends with exit code 1 if anything differs.
+``build`` is ``lotterylab report --all`` of the package that Python imports, so that another tree is measured with
+``PYTHONPATH``.  ``compare`` knows a line of a table by all its columns that hold no number; it ends with exit code 1 if
+anything differs.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -30,27 +29,15 @@ KEYS = {  # the columns that say which number a line holds
 SHOWN = 12  # differing lines of one table that are printed in full
 
 
-def commands() -> dict[str, list[str]]:
-    """The words after ``lotterylab`` of each committed report, by its folder below ``results``."""
-    found = {}
-    for readme in sorted((ROOT / "results").rglob("README.md")):
-        line = re.search(r"^    lotterylab (report .*) --out <", readme.read_text(encoding="utf-8"), re.MULTILINE)
-        if line:
-            found[str(readme.parent.relative_to(ROOT / "results"))] = shlex.split(line[1])
-    return found
+def studies() -> list[str]:
+    """The study folders below ``results``."""
+    return sorted(str(file.parent.relative_to(ROOT / "results")) for file in (ROOT / "results").rglob("study.toml"))
 
 
 def build(folder: Path) -> int:
-    """Build every report; returns how many failed."""
-    failed = 0
-    for name, words in commands().items():
-        out = folder / name
-        command = [sys.executable, "-m", "lotterylab", *words, "--out", str(out)]
-        command += ["--store", str(folder / "no-store")]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        failed += done.returncode != 0
-        print(f"{name}: {'built' if not done.returncode else done.stderr.strip()[-1500:]}", flush=True)
-    return failed
+    """Build every report; returns the exit code of the command."""
+    command = [sys.executable, "-m", "lotterylab", "report", "--all", "results", "--out", str(folder)]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def differing(before: Path, after: Path, table: str) -> Iterator[str]:
@@ -82,7 +69,7 @@ def _lines(file: Path, keys: tuple[str, ...]) -> dict[tuple[str, ...], dict[str,
 def compare(before: Path, after: Path) -> int:
     """Print what differs in each table of each report; returns how many lines do."""
     total = 0
-    for name in commands():
+    for name in studies():
         for table in TABLES:
             lines = sorted(differing(before / name, after / name, table))
             total += len(lines)
@@ -98,7 +85,7 @@ def compare(before: Path, after: Path) -> int:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["build", folder]:
-            sys.exit(bool(build(Path(folder).resolve())))
+            sys.exit(build(Path(folder).resolve()))
         case ["compare", before, after]:
             sys.exit(bool(compare(Path(before), Path(after))))
         case _:
