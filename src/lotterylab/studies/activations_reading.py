@@ -41,7 +41,7 @@ def _headline(results: Rows, differences: Sequence[Difference]) -> str:
         return nothing(results)
     arm = max(known, key=lambda arm: known[arm].mean)
     reached = interval_text(known[arm])
-    return f"No comparison is decided; the best accuracy is {reached}, by {' '.join(map(str, arm))}."
+    return f"No comparison above chance is decided; the best accuracy is {reached}, by {' '.join(map(str, arm))}."
 
 
 def _undecided_at_chance(difference: Difference) -> Difference:
