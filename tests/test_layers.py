@@ -39,6 +39,8 @@ OF_TENSORS = {
     "data.normalise",
     "models.dropout",
     "training.attach",
+    "training.attach_checks",
+    "training.attached",
     "training.during",
     "training.held",
     "training.loop",

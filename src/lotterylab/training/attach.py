@@ -6,7 +6,7 @@ before the mask still move a pruned weight.  With masked weights alone, a gradie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -14,11 +14,32 @@ from torch import Tensor, nn
 
 from lotterylab.errors import LotteryError, UsageError
 from lotterylab.masks import algebra
+from lotterylab.training.attach_checks import (
+    count_nonzero_bits,
+    refuse_disagreement,
+    refuse_optimizer,
+    refuse_sparse,
+    walk,
+)
+from lotterylab.training.attached import Attached, refuse_options
 from lotterylab.training.held import Pruned
-from lotterylab.types import Mask
+from lotterylab.types import Mask, State
+from lotterylab.views import Intervention
+
+DURING = "during/"  # before the names of what interventions carry, in a state dict
 
 
-def attach(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> Held:
+def attach(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    mask: Mask,
+    *,
+    during: Sequence[Intervention] = (),
+    seed: int = 0,
+    steps_per_epoch: int | None = None,
+    total_steps: int | None = None,
+    fresh: Callable[..., State] | None = None,
+) -> Held:
     """Hold ``mask`` on the parameters of ``module`` while ``optimizer`` trains them.
 
     Every pruned weight and its optimizer state are +0.0 at once and after each ``optimizer.step()``.  They are set and
@@ -35,11 +56,19 @@ def attach(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> H
         module: the module itself, not the ``DistributedDataParallel`` around it, whose names begin with "module.".
         optimizer: the optimizer whose ``step()`` moves the weights, not a wrapper of it.
         mask: bool tensors by parameter name, True = kept, in the parameters' shapes; any name of a tied parameter.
+        during: interventions (``lotterylab.interventions``), called after each ``optimizer.step()`` in this order.
+            Gradients of pruned weights are those that ``backward()`` made, so a ``GradScaler`` must not scale them.
+        seed: of what the interventions draw.
+        steps_per_epoch: updates in an epoch, for interventions that act once an epoch.
+        total_steps: updates of the training, for interventions that depend on its length.
+        fresh: ``fresh(*names)`` returns initial weights drawn anew, by parameter name; by default as each layer's
+            ``reset_parameters`` draws them.
 
     Raises:
         UsageError: the mask does not fit the module, the ranks' masks differ, a masked parameter is in none of the
             optimizer's groups, or the optimizer cannot be held (LBFGS, SparseAdam, state of another shape); nothing
-            was changed.  Sparse gradients and state that the first step makes are refused when they appear.
+            was changed.  An intervention that does not fit is refused by its name.  Sparse gradients and state that the
+            first step makes are refused when they appear.
 
     Examples:
         >>> import torch
@@ -51,7 +80,18 @@ def attach(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> H
         >>> module.weight[0, 1].item()
         0.0
     """
-    return Held(module, optimizer, mask)
+    options = {"steps_per_epoch": steps_per_epoch, "total_steps": total_steps, "fresh": fresh}
+    if not during:
+        refuse_options(options)
+        return Held(module, optimizer, mask)
+    held = Held(module, optimizer, mask)
+    try:
+        held.attached = Attached(held, module, optimizer, during, seed=seed, **options)
+        held._watchers.append(held.attached.see)
+    except BaseException:
+        held.detach()
+        raise
+    return held
 
 
 class Held:
@@ -63,22 +103,61 @@ class Held:
     """
 
     def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> None:
-        _refuse_optimizer(optimizer)
+        refuse_optimizer(optimizer)
         self._module = module
         self._optimizer = optimizer
+        self.attached: Attached | None = None  # the interventions
+        self._watchers: list[Callable[[str, Tensor, Tensor], None]] = []  # see gradients before they are masked
         self._parameters = self._find(mask)
-        _refuse_disagreement(mask)
+        refuse_disagreement(mask)
         self._pruned = {name: Pruned(kept) for name, kept in mask.items()}
         self.hold()
         self._handles = [
             optimizer.register_step_post_hook(self._after_step),
-            *(_on_gradient(parameter, self._pruned[name], name) for name, parameter in self._parameters.items()),
+            *(
+                _on_gradient(parameter, self._pruned[name], name, self._watchers)
+                for name, parameter in self._parameters.items()
+            ),
         ]
 
     @property
     def mask(self) -> Mask:
         """The mask, copied, on the device where it was used last."""
         return cast(Mask, {name: ~pruned.tensor for name, pruned in self._pruned.items()})
+
+    @property
+    def stopped(self) -> bool:
+        """Whether an intervention has asked the training to end; the loop has to look."""
+        return self.attached is not None and self.attached.stopped
+
+    @property
+    def found(self) -> dict[str, Mask]:
+        """The masks that interventions found, by name."""
+        return (
+            {} if self.attached is None else {name: mask for name, mask in self.attached.during.masks.items() if name}
+        )
+
+    @property
+    def kept(self) -> dict[str, State]:
+        """The states that interventions kept, by name."""
+        return {} if self.attached is None else dict(self.attached.during.kept)
+
+    def change(self, mask: Mask) -> None:
+        """Hold another mask of the same names and shapes, at once.
+
+        Raises:
+            UsageError: names or shapes differ, or the ranks' masks differ.
+        """
+        if mask.keys() != self._pruned.keys():
+            raise UsageError(
+                f"the held mask and the other one differ in {sorted(mask.keys() ^ self._pruned.keys())}. "
+                "To hold a mask of other tensors, detach and attach again."
+            )
+        algebra.check(mask, self._parameters)
+        refuse_disagreement(mask)
+        for name, kept in mask.items():
+            self._pruned[name].set(kept)
+        self.hold()
 
     @torch.no_grad()
     def hold(self) -> None:
@@ -89,7 +168,7 @@ class Held:
         """
         gradients = {name: p.grad for name, p in self._parameters.items() if p.grad is not None}
         for name, gradient in gradients.items():
-            _refuse_sparse(gradient, name)
+            refuse_sparse(gradient, name)
         self._set_to_zero()
         for name, gradient in gradients.items():
             self._pruned[name].zero_(gradient)
@@ -107,7 +186,7 @@ class Held:
                 raise LotteryError(f"'{name}' is no longer the parameter that was attached. Attach again.")
             for label, tensor in self._tensors(name):
                 pruned = tensor[self._pruned[name].like(tensor)]
-                nonzero = _count_nonzero_bits(pruned)
+                nonzero = count_nonzero_bits(pruned)
                 if nonzero:
                     raise LotteryError(
                         f"{nonzero} of {len(pruned)} pruned entries of {label} are not +0.0. They were written after "
@@ -115,8 +194,12 @@ class Held:
                     )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the mask as bool tensors by parameter name, for ``torch.save`` or safetensors."""
-        return dict(self.mask)
+        """Return the mask as bool tensors by parameter name, for ``torch.save`` or safetensors.
+
+        With interventions, what they carry is there too, under names that begin with "during/".
+        """
+        more = {} if self.attached is None else self.attached.state_dict()
+        return {**self.mask, **{f"{DURING}{name}": tensor for name, tensor in more.items()}}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the held mask at once by ``state``, a mask of the same names and shapes.
@@ -124,16 +207,12 @@ class Held:
         Raises:
             UsageError: names or shapes differ, or the ranks' masks differ.
         """
-        if state.keys() != self._pruned.keys():
-            raise UsageError(
-                f"the held mask and the loaded one differ in {sorted(state.keys() ^ self._pruned.keys())}. "
-                "To hold a mask of other tensors, detach and attach again."
-            )
-        algebra.check(cast(Mask, dict(state)), self._parameters)
-        _refuse_disagreement(cast(Mask, dict(state)))
-        for name, kept in state.items():
-            self._pruned[name].set(kept)
-        self.hold()
+        self.change(Mask({name: tensor for name, tensor in state.items() if not name.startswith(DURING)}))
+        if self.attached is not None:
+            more = {name: tensor for name, tensor in state.items() if name.startswith(DURING)}
+            if not more:
+                raise UsageError("the state holds a mask and nothing of the interventions. Save held.state_dict().")
+            self.attached.load_state_dict({name.removeprefix(DURING): tensor for name, tensor in more.items()})
 
     def detach(self) -> None:
         """Remove all hooks; the weights stay as they are, and the next step may move them."""
@@ -175,7 +254,7 @@ class Held:
         parameter = self._parameters[name]
         yield f"'{name}'", parameter
         optimizer = type(self._optimizer).__name__
-        for path, tensor in _walk(self._optimizer.state.get(parameter, {})):
+        for path, tensor in walk(self._optimizer.state.get(parameter, {})):
             number = tensor.layout == torch.strided and (tensor.is_floating_point() or tensor.is_complex())
             if number and tensor.shape == parameter.shape:
                 yield f"the state {path} of '{name}'", tensor
@@ -195,15 +274,21 @@ class Held:
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         self._set_to_zero()
+        if self.attached is not None:
+            self.attached.after_step()
 
 
-def _on_gradient(parameter: nn.Parameter, pruned: Pruned, name: str) -> torch.utils.hooks.RemovableHandle:
+def _on_gradient(
+    parameter: nn.Parameter, pruned: Pruned, name: str, watchers: Sequence[Callable[[str, Tensor, Tensor], None]]
+) -> torch.utils.hooks.RemovableHandle:
     """Mask the gradient as soon as it is accumulated; the hook holds neither the module nor the optimizer."""
 
     def hook(parameter: Tensor) -> None:
         if parameter.grad is not None:
-            _refuse_sparse(parameter.grad, name)
+            refuse_sparse(parameter.grad, name)
             with torch.no_grad():
+                for see in watchers:
+                    see(name, parameter.grad, pruned.like(parameter.grad))
                 pruned.zero_(parameter.grad)
 
     frozen = not parameter.requires_grad  # torch puts hooks on trainable parameters only, and this may become trainable
@@ -211,56 +296,3 @@ def _on_gradient(parameter: nn.Parameter, pruned: Pruned, name: str) -> torch.ut
     handle = parameter.register_post_accumulate_grad_hook(hook)
     parameter.requires_grad_(not frozen)
     return handle
-
-
-def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield (path, tensor) for all tensors inside dicts, lists and tuples."""
-    if isinstance(value, Tensor):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _walk(inner, f"{path}[{key!r}]")
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _walk(inner, f"{path}[{index}]")
-
-
-def _count_nonzero_bits(values: Tensor) -> int:
-    """Count the entries of ``values``, ``(entries,)``, with any bit set, such as -0.0."""
-    return int((values.view(torch.uint8) != 0).view(len(values), -1).any(dim=1).sum()) if len(values) else 0
-
-
-def _refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise UsageError(f"{type(optimizer).__name__} is not a torch.optim.Optimizer, so it cannot be attached to.")
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise UsageError(
-            f"{type(optimizer).__name__} keeps one flat history of all parameters and moves them many times in a step, "
-            "so a mask cannot be held. Use SGD or Adam, or optimize a module of the kept weights alone."
-        )
-    if isinstance(optimizer, torch.optim.SparseAdam):
-        raise UsageError(
-            f"{type(optimizer).__name__} works on sparse gradients, which cannot be masked in place. Use Adam with "
-            "dense gradients (Embedding(sparse=False))."
-        )
-
-
-def _refuse_disagreement(mask: Mask) -> None:
-    """Refuse masks that differ between the ranks of a distributed training."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return
-    digests: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(digests, algebra.digest(mask))
-    if len(set(digests)) > 1:
-        raise UsageError(
-            f"the ranks have different masks: {', '.join(str(digest)[:8] for digest in digests)}. Prune on one rank "
-            "and broadcast the mask (torch.distributed.broadcast_object_list), or prune with one seed and batch on all."
-        )
-
-
-def _refuse_sparse(gradient: Tensor, name: str) -> None:
-    if gradient.layout != torch.strided:
-        raise UsageError(
-            f"the gradient of '{name}' is {gradient.layout}, which cannot be masked in place. Use dense gradients "
-            "(Embedding(sparse=False))."
-        )
