@@ -42,6 +42,7 @@ def example(word: str) -> str:
 
 MEASURED = {
     "criterion": lambda: lines_of(example("class Taylor")),
+    "intervention": lambda: lines_of(example("class Brush")),
     "activation": lambda: lines_of(example("ACTIVATIONS[")),
     "model": lambda: lines_of(example("class TwoLayers")),
     "study": lambda: lines_of(example("STUDY = Study(")),

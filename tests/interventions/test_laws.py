@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from lotterylab.criteria import Magnitude, Random
 from lotterylab.engine.local import run
 from lotterylab.engine.store import Store
-from lotterylab.interventions import ALL, EarlyBird, Gradual, RandomOut, RigL, SameResets, Set
+from lotterylab.interventions import ALL, EarlyBird, Gradual, RandomOut, RigL, SameResets, Set, random_out
 from lotterylab.models import ConvN, Vgg
 from lotterylab.plan.nodes import Dense, Init, MaskOf, Node, Prune, ResetsOf, Train
 from lotterylab.training.optim import Adam, Sgd
@@ -158,3 +159,9 @@ def test_magnitude_of_a_kept_state_can_be_scored(tmp_path):
         changed = (tensor != initial[name]).flatten(1).any(1) if tensor.dim() == 4 else torch.zeros(1, dtype=torch.bool)
         drawn = set(log[f"0/log/{name}"][:, 1].tolist()) if f"0/log/{name}" in log else set()
         assert set(changed.nonzero().flatten().tolist()) == drawn
+
+
+def test_an_intervention_is_one_short_file():
+    """CONTRIBUTING says how long: RandomOut's is counted."""
+    lines = Path(random_out.__file__).read_text().splitlines()
+    assert len(lines) <= 60

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 from interventions.some_moments import moment
 from lotterylab.errors import UsageError
 from lotterylab.interventions import RandomOut, SameResets
-from lotterylab.interventions.random_out import cgn
+from lotterylab.interventions.filters import cgn
 from lotterylab.models import ConvN
 from some_views import conv, mlp
 

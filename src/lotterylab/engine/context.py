@@ -13,7 +13,7 @@ from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.interventions.random_out import logs
+from lotterylab.interventions.filters import logs
 from lotterylab.masks import algebra
 from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode

@@ -1,8 +1,9 @@
 """Interventions change a training from within, one paper a file; the law tests run over ``ALL``."""
 
 from lotterylab.interventions.early_bird import EarlyBird
+from lotterylab.interventions.filters import SameResets
 from lotterylab.interventions.gradual import Gradual
-from lotterylab.interventions.random_out import RandomOut, SameResets
+from lotterylab.interventions.random_out import RandomOut
 from lotterylab.interventions.sparse import RigL, Set
 
 ALL = {

@@ -18,9 +18,12 @@ class Intervening:
     """Abstract: an intervention that keeps no state, carries nothing and says nothing at the end."""
 
     version: ClassVar[int] = 1
+    least: ClassVar[Mapping[str, float]] = {}  # the smallest allowed value of a setting, by name
 
     def __post_init__(self) -> None:
         check_words(self)
+        for name, least in self.least.items():
+            self.count(name, getattr(self, name), least)
 
     @property
     def keeps(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class Intervening:
             wanted = "from 0 to 1" if ends else "between 0 and 1"
             raise self.refuse(f"{name}={value}. Give a number {wanted}.")
 
-    def count(self, name: str, value: int, least: int = 1) -> None:
+    def count(self, name: str, value: float, least: float = 1) -> None:
         """Refuse a setting that is below the least count."""
         if value < least:
             raise self.refuse(f"{name}={value}. Give at least {least}.")
