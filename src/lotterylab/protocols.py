@@ -24,7 +24,7 @@ class Spec(Protocol):
 
 
 class Intervening(Spec, Protocol):
-    """What changes a training from within; ``views.Intervention`` says how."""
+    """An ``Intervening`` spec changes a training from within, as ``views.Intervention`` describes."""
 
     @property
     def keeps(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ WRONG = [
     ("--model vgg-12", "Did you mean 'vgg-11' or"),
     ("--data folder:pictres", "no folder"),
     ("--data minst", "Did you mean 'mnist'"),
-    ("--model conv-2 --protocols ladder", "ask for --protocols corrected"),
+    ("--model conv-2 --protocols ladder", "use --protocols corrected"),
     ("--model conv-2 --methods synfow", "Did you mean 'synflow'"),
     ("--model conv-2 --scope globl", "Did you mean 'global'"),
     ("--model conv-2 --granularity filtr", "Did you mean 'filter'"),

@@ -46,7 +46,7 @@ def test_the_table_and_the_plan_as_json(call):
 
 
 def test_status_tells_done_begun_and_failed(call, ran):
-    assert "3 of 3 trainings finished; nobody computes" in call("status", *TINY)[1]
+    assert "3 of 3 trainings finished; no process computes" in call("status", *TINY)[1]
     more = [*TINY, "--first-seed", "50"]
     store = Store(ran)
     digests = [run["digest"] for run in json.loads(call("plan", *more, "--json")[1])["runs"]]
@@ -184,7 +184,7 @@ WRONG = {
     ),
     "a pattern in rounds": (
         ["plan", *TINY, "--granularity", "2:4", "--sparsities", "0.5", "--methods", "synflow"],
-        "Of one cut: magnitude",
+        "Methods with one cut: magnitude",
     ),
     "a scope that cannot": (
         ["plan", *TINY, "--scope", "uniform", "--sparsities", "0.9999"],

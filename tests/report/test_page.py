@@ -168,7 +168,7 @@ def test_every_run_of_the_table_has_the_numbers_of_the_file(page, folder):
         method = str(cells["method"][0])
         labels = (cells["protocol"][1], cells["activation"][0], called.get(method, method), cells["control"][0])
         for column, (part, metric) in wanted.items():
-            expected = numbers.get((*labels, cells["asked"][1], cells["seed"][1], part, metric))
+            expected = numbers.get((*labels, cells["requested"][1], cells["seed"][1], part, metric))
             assert cells[column][1] == expected, (labels, column)
             if expected is not None:
                 decimals = len(str(cells[column][0]).partition(".")[2])
@@ -231,7 +231,7 @@ def test_predictions_stand_as_they_were_written(page, study):
 
 def test_values_of_cifar_are_not_compared_with_other_data(page):
     assert "values" not in page.sections
-    assert "Hollow: published" not in page.sections["as-published"]
+    assert "Hollow markers are published" not in page.sections["as-published"]
 
 
 def test_a_second_report_writes_the_same_page_and_draws_nothing(page, folder, study):

@@ -1,4 +1,4 @@
-"""What interventions share: defaults for those that keep, carry or sum up nothing, and the checks of their settings."""
+"""Defaults and checks that interventions share: for those that keep, carry or sum up nothing, and of settings."""
 
 from __future__ import annotations
 

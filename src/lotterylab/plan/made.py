@@ -1,4 +1,4 @@
-"""What the interventions of a run made: its masks, and the filters that were drawn anew."""
+"""Results of a run's interventions: its masks, and the filters that were drawn anew."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Chart(Figure):
     y: str
     y_axis: str
     x: str = "kept"
-    x_axis: str = "weights that are kept, fraction"
+    x_axis: str = "kept weights, fraction"
     panels: str = "protocol"
     rows: str = ""
     controls: bool = True

@@ -1,1 +1,1 @@
-"""What a person sees: tables, figures, pages, progress."""
+"""Output for a person: tables, figures, pages, progress."""

@@ -1,4 +1,4 @@
-"""Links from a number to the runs that it was made of, and from a run to its settings."""
+"""Links from a number to the runs behind it, and from a run to its settings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ OTHER = re.compile(r"[^a-z0-9.]+")
 
 
 def run_anchor(labels: Mapping[str, Any]) -> str:
-    """The id of a run's line in "All runs"."""
+    """Return the id of a run's line in "All runs"."""
     return "run-" + OTHER.sub("-", "_".join(str(labels[name]) for name in LABELS).lower().replace("_", " "))
 
 
 def run_links(rows: Rows) -> Html:
-    """The seeds of finished rows, each a link to its line."""
+    """Return the seeds of finished rows, each as a link to its line."""
     by_seed = {int(row.labels["seed"]): row.labels for row in rows.trained}
     lost = rows.diverged.seeds
     links = [
@@ -35,10 +35,10 @@ def run_links(rows: Rows) -> Html:
 
 
 def settings_of(run: Train) -> dict[str, Any]:
-    """What runs that differ in their seed, their mask and their weights alone have in common."""
+    """Return the settings of a run that do not depend on its seed, mask and weights."""
     return {"model": run.model, "data": run.data.spec, "recipe": run.recipe, "first step": run.first_step}
 
 
 def settings_anchor(run: Train) -> str:
-    """The id of a run's settings."""
+    """Return the id of a run's settings."""
     return f"settings-{digest(list(settings_of(run).values()))[:12]}"

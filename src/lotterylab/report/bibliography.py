@@ -1,4 +1,4 @@
-"""References in plain words, from the BibTeX that lies beside the code."""
+"""References in plain words, from the package's BibTeX."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ VENUES = ("booktitle", "journal", "institution", "publisher")
 
 
 def references(keys: Iterable[str]) -> list[tuple[str, str]]:
-    """(key, text) of each: authors, title, where, year, where to find it.
+    """Return (key, text) of each reference: authors, title, venue, year, and where to find it.
 
     Raises:
-        UsageError: for a key that is not in references.bib.
+        UsageError: a key is not in references.bib.
     """
     known = entries()
     chosen = list(keys)
@@ -30,14 +30,14 @@ def references(keys: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def plain(entry: str) -> str:
-    """A BibTeX entry as one line of text."""
+    """Return a BibTeX entry as one line of text."""
     fields = {name: _words(value) for name, value in FIELD.findall(entry)}
     venue = next((fields[name] for name in VENUES if name in fields), "")
     issue = f"({fields['number']})" if "number" in fields else ""
     place = ", ".join(filter(None, (f"{venue} {fields.get('volume', '')}{issue}".strip(), fields.get("pages", ""))))
-    found = f" doi:{fields['doi']}" if "doi" in fields else f" arXiv:{fields['eprint']}" if "eprint" in fields else ""
+    link = f" doi:{fields['doi']}" if "doi" in fields else f" arXiv:{fields['eprint']}" if "eprint" in fields else ""
     when = f"{place}, {fields['year']}." if place else f"{fields['year']}."
-    return f"{_authors(fields['author'])}. {_sentence(fields['title'])} {when}{found}"
+    return f"{_authors(fields['author'])}. {_sentence(fields['title'])} {when}{link}"
 
 
 def _sentence(title: str) -> str:
@@ -45,7 +45,7 @@ def _sentence(title: str) -> str:
 
 
 def _authors(names: str) -> str:
-    """Initials and last names, as "J. Frankle, M. Carbin"."""
+    """Return initials and last names, such as "J. Frankle, M. Carbin"."""
     written = []
     for name in names.split(" and "):
         last, _, first = name.partition(", ")
@@ -54,7 +54,7 @@ def _authors(names: str) -> str:
 
 
 def _words(value: str) -> str:
-    """A field without BibTeX's braces, accents, quotes, dashes and line breaks."""
+    """Return a field without BibTeX's braces, accents, quotes, dashes and line breaks."""
     accented = re.sub(r"""\\(['"])(\w)""", lambda m: unicodedata.normalize("NFC", m[2] + ACCENTS[m[1]]), value)
     text = " ".join(accented.split()).replace("{", "").replace("}", "")
     return text.replace("``", '"').replace("''", '"').replace("--", "-")

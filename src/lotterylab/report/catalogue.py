@@ -1,4 +1,4 @@
-"""What can be asked for by name, from the tables themselves: what the docstring says, its paper, an example."""
+"""Lists of everything that has a name: its docstring, its paper and an example, from the tables themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Entry = Mapping[str, str]  # name, says, paper (keys of references.bib), example
 
 
 def methods() -> list[Entry]:
-    """The pruning methods of a study."""
+    """Return the pruning methods of a study."""
     from lotterylab.asking.methods import METHODS
 
     named = [
@@ -28,11 +28,12 @@ def methods() -> list[Entry]:
         }
         for name, method in METHODS.items()
     ]
-    return [*named, _own("Class", "A criterion", "lotterylab run activations --methods my_criteria:Taylor")]
+    example = "lotterylab run activations --methods my_criteria:Taylor"
+    return [*named, _by_reference("Class", "Your own criterion", example)]
 
 
 def models() -> list[Entry]:
-    """The models."""
+    """Return the models."""
     from lotterylab.models import SPECS
 
     return [
@@ -47,7 +48,7 @@ def models() -> list[Entry]:
 
 
 def data() -> list[Entry]:
-    """The data sets."""
+    """Return the data sets."""
     from lotterylab.data import SPECS
 
     return [
@@ -60,7 +61,7 @@ def data() -> list[Entry]:
         },
         {
             "name": "package.module:function",
-            "says": "A function of your own that gives images and labels (docs/data.md).",
+            "says": "Your own function that gives images and labels (docs/data.md).",
             "paper": "",
             "example": "lotterylab run activations --data my_data:load",
         },
@@ -68,38 +69,38 @@ def data() -> list[Entry]:
 
 
 def activations() -> list[Entry]:
-    """The activation functions."""
+    """Return the activation functions."""
     from lotterylab.models.activations import ACTIVATIONS
 
     return [
         {
             "name": name,
-            "says": f"{'Monotone' if one.monotone else 'Not monotone'}.",
-            "paper": ", ".join(one.papers),
+            "says": f"{'Monotone' if activation.monotone else 'Not monotone'}.",
+            "paper": ", ".join(activation.papers),
             "example": f"lotterylab run activations --activations {name}",
         }
-        for name, one in ACTIVATIONS.items()
+        for name, activation in ACTIVATIONS.items()
     ]
 
 
 def inits() -> list[Entry]:
-    """The initialisations."""
+    """Return the initialisations."""
     from lotterylab.models.inits import INITS
 
     return [
         {
             "name": name,
-            "says": f"Weights {DRAWN[one.draw.__name__]} {one.scale(100, 50):.3g} for 100 inputs and 50 outputs; "
-            f"biases {f'uniform to {one.bias(100, 50):.3g}' if one.bias(100, 50) else '0'}.",
-            "paper": ", ".join(one.papers),
+            "says": f"Weights {DRAWN[init.draw.__name__]} {init.scale(100, 50):.3g} for 100 inputs and 50 outputs; "
+            f"biases {f'uniform to {init.bias(100, 50):.3g}' if init.bias(100, 50) else '0'}.",
+            "paper": ", ".join(init.papers),
             "example": f"lotterylab run activations --init {name}",
         }
-        for name, one in INITS.items()
+        for name, init in INITS.items()
     ]
 
 
 def studies() -> list[Entry]:
-    """The studies."""
+    """Return the studies."""
     from lotterylab.asking.catalogue import STUDIES
 
     example = {"activations": "--preset small"}
@@ -112,16 +113,16 @@ def studies() -> list[Entry]:
         }
         for name, (home, says) in STUDIES.items()
     ]
-    return [*named, _own("NAME", "A study", "lotterylab run my_package.my_study:STUDY")]
+    return [*named, _by_reference("NAME", "Your own study", "lotterylab run my_package.my_study:STUDY")]
 
 
-def _own(name: str, what: str, example: str) -> Entry:
-    """What a user may name by a reference."""
-    says = f"{what} of your own (docs/extending.md)."
+def _by_reference(name: str, what: str, example: str) -> Entry:
+    """Return the entry for something that a user names by a reference."""
+    says = f"{what} (docs/extending.md)."
     return {"name": f"package.module:{name}", "says": says, "paper": "", "example": example}
 
 
-IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, which have a place of their own
+IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, which the entry lists apart
 DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "orthogonal": "orthogonal, gain"}
 LISTS: dict[str, Callable[[], list[Entry]]] = {
     "methods": methods,
@@ -134,7 +135,7 @@ LISTS: dict[str, Callable[[], list[Entry]]] = {
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
-    """For a person: the name, what it is and the example below it, as wide as the terminal."""
+    """Yield lines for a person: the name, its description and an example, as wide as the terminal."""
     width = min(get_terminal_size((100, 24)).columns, 120)
     for entry in entries:
         paper = f"  [{entry['paper']}]" if entry["paper"] else ""
@@ -148,7 +149,7 @@ def _rounds(rounds: int) -> str:
 
 
 def _set_by_name(fixed: Mapping[str, Any]) -> str:
-    """What a model's name says: "depth 16, batch norm"."""
+    """Return the fields that a model's name sets: "depth 16, batch norm"."""
     return ", ".join(
         name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
         for name, value in fixed.items()
@@ -163,6 +164,6 @@ def _entry(name: str, thing: Any, example: str, note: str = "") -> Entry:
 
 
 def _first_sentence(thing: Any) -> str:
-    """The first paragraph of its docstring, in one line, without the marks of code."""
+    """Return the first paragraph of its docstring, in one line, without the marks of code."""
     text = inspect.getdoc(thing if isinstance(thing, type) or inspect.ismodule(thing) else type(thing)) or ""
     return " ".join(text.partition("\n\n")[0].replace("``", "").split())

@@ -1,8 +1,8 @@
-"""What to cite: the works behind the specs that a plan is made of, from their docstrings.
+"""Citations: the works behind the specs of a plan, from their docstrings.
 
-A docstring names its source in brackets, ``[wang2020picking, eq. 8]``: the key is that of references.bib, which lies
-beside the code (``lotterylab/references.bib``) where the package is installed.  What a field names by a word (a scope,
-an initialisation, an activation, a pattern) brings the works that are named where the word is.
+A docstring names its source in brackets, ``[wang2020picking, eq. 8]``, by its key in ``lotterylab/references.bib``.  A
+word in a field (a scope, an initialisation, an activation, a pattern) adds the works that are named where the word is
+defined.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENTRY = re.compile(r"^@\w+\{([^,\s]+),.*?^\}", re.MULTILINE | re.DOTALL)
 
 
 def keys_of(nodes: Iterable[Node]) -> list[str]:
-    """The keys that the docstrings of all specs behind the nodes name, in the order in which they are met."""
+    """Return the keys in the docstrings of all specs behind the nodes, in the order of appearance."""
     seen: set[Any] = set()
     keys: dict[str, None] = {}
     for node in nodes:
@@ -30,17 +30,17 @@ def keys_of(nodes: Iterable[Node]) -> list[str]:
 
 
 def keys_of_kind(kind: type) -> list[str]:
-    """The keys in the docstrings of the file that a class is in and of the class: one paper, one file."""
+    """Return the keys in the docstrings of a class and of its file: one paper, one file."""
     return keys_in(f"{sys.modules[kind.__module__].__doc__ or ''}\n{kind.__doc__ or ''}")
 
 
 def keys_in(text: str) -> list[str]:
-    """The keys that stand in brackets in a text, in order, each once."""
+    """Return the keys in the brackets of a text, in order, each once."""
     return list(dict.fromkeys(key for part in text.split("[")[1:] for key in KEY.findall(part.partition("]")[0])))
 
 
 def entries() -> dict[str, str]:
-    """The BibTeX entries by key."""
+    """Return the BibTeX entries by key."""
     from importlib.resources import files
 
     text = files("lotterylab").joinpath("references.bib").read_text(encoding="utf-8")
@@ -48,10 +48,10 @@ def entries() -> dict[str, str]:
 
 
 def bibtex(keys: Iterable[str], known: Mapping[str, str]) -> str:
-    """The entries of these keys.
+    """Return the entries of these keys.
 
     Raises:
-        UsageError: for a key without an entry.
+        UsageError: a key has no entry.
     """
     chosen = []
     for key in keys:
@@ -62,13 +62,13 @@ def bibtex(keys: Iterable[str], known: Mapping[str, str]) -> str:
 
 
 def _behind(value: Any, seen: set[Any]) -> Iterator[str]:
-    """The keys of what is met for the first time; ``seen``: identities of values, kinds, and words of fields."""
+    """Yield the keys of values that are not in ``seen``: identities of values, kinds, and words of fields."""
     if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _behind(one, seen)
+        for item in value.values():
+            yield from _behind(item, seen)
     elif isinstance(value, tuple | list):
-        for one in value:
-            yield from _behind(one, seen)
+        for item in value:
+            yield from _behind(item, seen)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type) and id(value) not in seen:
         seen.add(id(value))
         if type(value) not in seen:

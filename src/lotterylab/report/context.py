@@ -1,4 +1,4 @@
-"""What a report has to know beside the results."""
+"""The context of a report: everything that it needs beside the results."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lotterylab.types import Fingerprint
 
 @dataclass(frozen=True, kw_only=True)
 class ReportContext:
-    """Where the results come from.
+    """A ``ReportContext`` describes the origin of the results.
 
-    ``settings``: the options of the study, by name.  ``data_title``, ``data``: which data, and what was really read.
-    ``facts``: versions and machine of the process that writes the report; those of each run are in its record.
-    ``command``: the line that makes the results.  ``rebuild``: the line that writes this report again; empty for the
-    same options with ``report`` and ``--out``.
+    ``settings``: the options of the study, by name.  ``data_title``, ``data``: the name of the data, and the content
+    that was read.  ``facts``: versions and machine of the process that writes the report; each run's record has its
+    own.  ``command``: the command line that makes the results.  ``rebuild``: the command line that writes this report
+    again; empty for the same options with ``report`` and ``--out``.
     """
 
     data_title: str

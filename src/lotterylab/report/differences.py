@@ -1,4 +1,4 @@
-"""In what two results differ: the settings they were made with, their numbers, their facts."""
+"""The differences between two results: their settings, their numbers, their facts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ ABSENT = "-"
 
 
 def differences(a: Record, b: Record, store: Store) -> dict[str, Pairs]:
-    """ "settings", "numbers" and "facts": by dotted name, the values of a and b where they are not the same.
+    """Return, under "settings", "numbers" and "facts", the values of a and b that differ, by dotted name.
 
-    Settings are those of the whole history: of the runs and masks that the result was made from too, as far as the
-    store knows them.
+    Settings include those of the runs and masks behind the results, as far as the store has them.
     """
     return {
         "settings": _unequal(settings(a, store), settings(b, store)),
@@ -27,44 +26,44 @@ def differences(a: Record, b: Record, store: Store) -> dict[str, Pairs]:
 
 
 def settings(record: Record, store: Store) -> dict[str, Any]:
-    """The fields of the node and of those inside it, by dotted name."""
+    """Return the fields of the node and of the nodes inside it, by dotted name."""
     return flat(_opened(record.spec, store))
 
 
-def lines(a: Record, b: Record, found: Mapping[str, Pairs]) -> Iterator[str]:
-    """For a person: one line a difference."""
+def lines(a: Record, b: Record, different: Mapping[str, Pairs]) -> Iterator[str]:
+    """Yield lines for a person, one for each difference."""
     for name, record in (("a", a), ("b", b)):
         epoch = record.metrics.get("diverged_epoch")
         yield f"{name}: {shown(record.kind)} {record.digest[:12]}" + (f" *: diverged in epoch {epoch}" if epoch else "")
     if not (a.spec and b.spec):
         yield "The settings of one of them were not recorded: it was made by an earlier version."
-    for part, pairs in found.items():
+    for part, pairs in different.items():
         yield ""
         yield f"{part}: {'no difference' if not pairs else ''}".rstrip()
         named = {shown(name): pair for name, pair in pairs.items()}
         wide = max(map(len, named), default=0)
-        for name, (one, other) in named.items():
-            yield f"  {name:{wide}}  {_spell(one)}  |  {_spell(other)}"
+        for name, (of_a, of_b) in named.items():
+            yield f"  {name:{wide}}  {_spell(of_a)}  |  {_spell(of_b)}"
 
 
 def _opened(value: Any, store: Store) -> Any:
-    """A spec with the specs of the nodes inside it in place of their digests."""
+    """Return a spec with the specs of the nodes inside it in place of their digests."""
     if isinstance(value, dict):
         if value.keys() == {"node"}:
             inner = store.record(value["node"])
             return _opened(inner.spec, store) if inner and inner.spec else value["node"][:12]
-        return {name: _opened(one, store) for name, one in value.items()}
+        return {name: _opened(item, store) for name, item in value.items()}
     if isinstance(value, list):
-        return [_opened(one, store) for one in value]
+        return [_opened(item, store) for item in value]
     return value
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Nested values by dotted name; a list of plain values stays one value."""
+    """Return nested values by dotted name; a list of plain values stays one value."""
     if isinstance(value, dict):
-        return {key: one for part, inner in value.items() for key, one in flat(inner, _join(name, part)).items()}
-    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
-        return {key: one for number, inner in enumerate(value) for key, one in flat(inner, _join(name, number)).items()}
+        return {key: leaf for part, item in value.items() for key, leaf in flat(item, _join(name, part)).items()}
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        return {key: leaf for place, item in enumerate(value) for key, leaf in flat(item, _join(name, place)).items()}
     return {name: value}
 
 

@@ -1,4 +1,4 @@
-"""A ``Grid`` drawn: SVG and PNG, the same bytes for the same grid and version of matplotlib."""
+"""Drawing of a ``Grid`` as SVG and PNG, with the same bytes for the same grid and version of matplotlib."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 160
-WIDE, NARROW = 4.6, 3.8  # inches: the least of a figure, and all that a telephone shows without making letters smaller
+WIDE, NARROW = 4.6, 3.8  # inches: the least width of a figure, and the width of a phone
 LEGEND_HEIGHT = 0.26  # inches for one line of the legend
 LEGEND_KEY = 0.75  # inches for an entry's line and the gaps about it
 LETTER = 0.072  # inches, of the legend's font on average
 
 
 def draw(grid: Grid) -> tuple[bytes, ...]:
-    """SVG and PNG of the grid; of a wide one also the SVG of its panels below each other."""
+    """Return SVG and PNG of the grid; a wide grid also has an SVG with its panels below each other."""
     import matplotlib
 
     with matplotlib.rc_context(cast(Any, RC)):
@@ -64,7 +64,7 @@ def _figure(grid: Grid, *, narrow: bool = False) -> Figure:
 
 
 def _panel(axes: Axes, panel: Panel, letters: int) -> None:
-    """``letters``: how many fit below the axes in one line."""
+    """Draw a panel; ``letters``: the number that fits below the axes in one line."""
     axes.set_title(panel.title, loc="left", fontweight="bold")
     axes.set_xlabel(fill(panel.x_label, letters))
     axes.set_ylabel(panel.y_label)
@@ -129,20 +129,22 @@ def _level(axes: Axes, level: Level) -> None:
 
 
 def _legend_entries(grid: Grid) -> dict[str, Look]:
-    """Each label once, in the order of its first appearance, series before levels."""
+    """Return the look of each label, in the order of first appearance, series before levels."""
     panels = [panel for row in grid.rows for panel in row]
     labelled = [series for panel in panels for series in panel.series]
     labelled += [level for panel in panels for level in panel.levels]
     entries: dict[str, Look] = {}
-    for one in labelled:
-        if one.label:
-            entries.setdefault(one.label, one.look)
+    for item in labelled:
+        if item.label:
+            entries.setdefault(item.label, item.look)
     return entries
 
 
 def _legend_columns(labels: Sequence[str], width: float) -> int:
-    """The most columns, each as wide as its longest entry, that fit; filled from the top, the first ones longer by
-    one."""
+    """Return the largest number of columns that fit, each as wide as its longest entry.
+
+    Columns are filled from the top; the first ones may be longer by one.
+    """
     for count in range(len(labels), 1, -1):
         short, longer = divmod(len(labels), count)
         ends = list(accumulate(short + (column < longer) for column in range(count)))

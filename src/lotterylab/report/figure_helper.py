@@ -1,4 +1,4 @@
-"""Figures drawn by a second process while this one makes the page: half the time of a large report is drawing."""
+"""Figures are drawn by a second process while this one makes the page: drawing is half the time of a large report."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 
 from lotterylab.report.grid import Grid
 
-Files = tuple[bytes, ...]  # SVG, PNG, and SVG for a narrow screen if it is wide
-# the path of this process, so that the helper imports the same packages; an interrupt of both is for this one
+Files = tuple[bytes, ...]  # SVG, PNG, and for a wide figure an SVG for a narrow screen
+# the path of this process, so that the helper imports the same packages; the helper ignores interrupts
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "
     "from lotterylab.report.figure_helper import serve; serve()"
@@ -22,10 +22,10 @@ PROGRAM = (
 
 
 class Drawings:
-    """Grids on their way to files: drawn by a helper as they come, and here once ``finish`` is called.
+    """``Drawings`` draws grids in a helper process as they come, and the rest here when ``finish`` is called.
 
-    All is drawn here on a machine of one core, and where matplotlib has been imported: its settings may have been
-    changed here, and the helper has those of a new process.
+    Everything is drawn here on a machine with one core, or if matplotlib has been imported: its settings may have been
+    changed here, and the helper would have those of a new process.
     """
 
     def __init__(self) -> None:
@@ -36,14 +36,14 @@ class Drawings:
         self._thread: threading.Thread | None = None
 
     def add(self, grid: Grid) -> None:
-        """Have a grid drawn until ``finish``."""
+        """Queue a grid, which is drawn when ``finish`` returns."""
         if not self._left and _is_of_use():
             self._start()
         self._left[grid.name] = grid
         self._waiting.put(grid)
 
     def finish(self) -> Mapping[str, Files]:
-        """The files of all grids by name; what the helper has not begun, or failed at, is drawn here."""
+        """Return the files of all grids by name; grids that the helper has not drawn are drawn here."""
         try:
             with suppress(Empty):
                 while grid := self._waiting.get_nowait():
@@ -59,7 +59,7 @@ class Drawings:
         return self._files
 
     def stop(self) -> None:
-        """End the helper, whatever it does."""
+        """End the helper, even while it draws."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -67,7 +67,7 @@ class Drawings:
         if self._thread:
             self._thread.join()
         for pipe in (self._process.stdin, self._process.stdout) if self._process else ():
-            with suppress(OSError):  # what was not sent is not needed
+            with suppress(OSError):  # unsent grids are not needed
                 pipe.close()  # type: ignore[union-attr]
         self._process = self._thread = None
 
@@ -78,13 +78,13 @@ class Drawings:
 
     def _start(self) -> None:
         words = [sys.executable, "-c", PROGRAM.format(path=sys.path)]
-        with suppress(OSError, ValueError):  # no process can be started: all is drawn here
+        with suppress(OSError, ValueError):  # no process can be started, so everything is drawn here
             self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self._thread = threading.Thread(target=self._feed, args=(self._process,), daemon=True)
             self._thread.start()
 
     def _feed(self, process: subprocess.Popen[bytes]) -> None:
-        """Send the helper one grid after the other, until it ends or nothing waits."""
+        """Send the helper one grid after the other, until it ends or no grid waits."""
         assert process.stdin is not None
         assert process.stdout is not None
         while grid := self._waiting.get():
@@ -92,7 +92,7 @@ class Drawings:
                 pickle.dump(grid, process.stdin)
                 process.stdin.flush()
                 self._files[grid.name] = pickle.load(process.stdout)
-            except (OSError, EOFError, pickle.UnpicklingError):  # it has ended
+            except (OSError, EOFError, pickle.UnpicklingError):  # the helper has ended
                 return
 
 
@@ -101,7 +101,7 @@ def serve() -> None:
     from lotterylab.report.figure_draw import draw
 
     answers = sys.stdout.buffer
-    sys.stdout = sys.stderr  # a library's words are no answer
+    sys.stdout = sys.stderr  # a library's output is not an answer
     with suppress(EOFError, BrokenPipeError):
         while True:
             pickle.dump(draw(pickle.load(sys.stdin.buffer)), answers)

@@ -1,4 +1,4 @@
-"""What figures of several arms share: a mean with its seeds, limits that hold everything, and how n is said."""
+"""Parts that figures of several arms share: a mean with its seeds, limits of axes, and n in words."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lotterylab.report.grid import Grid, Look, Panel, Series
 from lotterylab.report.markup import Child, Html
 from lotterylab.statistics import t_interval
 
-Drawn: TypeAlias = "tuple[Grid, Child] | None"  # a figure, and what stands below it; None if nothing is finished
-WIDEST_GAP = 0.1  # between targets: series of targets further apart stand no further from each other
+Drawn: TypeAlias = "tuple[Grid, Child] | None"  # a figure, and the part below it; None if nothing is finished
+WIDEST_GAP = 0.1  # between targets; targets further apart do not move their series further apart
 READABLE_GAP = 0.06  # between the labels of an axis as wide as a panel
 LOG_SCALE = 0.5  # so that the targets of a study fill an axis as long as the plain one
 Reads: TypeAlias = Callable[[Result], dict[str, "float | None"]]  # a number for each layer
-FAR_APART = 1e5  # the largest over the smallest value of a panel, from which its scale is logarithmic
-LONGEST_BAR = 0.6  # of the range of the points: what an interval of two seeds may add to the frame
+FAR_APART = 1e5  # ratio of the largest to the smallest value of a panel from which its scale is logarithmic
+LONGEST_BAR = 0.6  # of the range of the points: the most that an interval may add to the frame
 
 
 def mean_and_seeds(
@@ -36,9 +36,9 @@ def mean_and_seeds(
     bars: bool = True,
     seeds: Collection[int] | None = None,
 ) -> tuple[Series, ...]:
-    """Two series over x: the mean with its 95 % t interval, and a small dot for each seed.
+    """Return two series over x: the mean with its 95 % t interval, and a small dot for each seed.
 
-    ``of``: (x, rows of an arm); arms of which nothing is known are left out.  ``seeds``: only these, or all.
+    ``of``: (x, rows of an arm); arms without the number are left out.  ``seeds``: only these, or all.
     """
     values = ((x, arm.per_seed(metric)) for x, arm in of)
     chosen = ((x, {seed: y for seed, y in each.items() if seeds is None or seed in seeds}) for x, each in values)
@@ -50,8 +50,8 @@ def mean_and_seeds(
         y=tuple(interval.mean for _, interval, _ in known),
         look=look,
         label=label,
-        low=tuple(one.mean if one.low is None else one.low for _, one, _ in known) if bars else (),
-        high=tuple(one.mean if one.high is None else one.high for _, one, _ in known) if bars else (),
+        low=tuple(each.mean if each.low is None else each.low for _, each, _ in known) if bars else (),
+        high=tuple(each.mean if each.high is None else each.high for _, each, _ in known) if bars else (),
     )
     dots = [(x, value) for x, interval, values in known if interval.n > 1 for value in values.values()]
     if not dots:
@@ -60,7 +60,7 @@ def mean_and_seeds(
 
 
 def published_points(points: Sequence[tuple[float, float, float]], look: Look, label: str) -> Series:
-    """Hollow markers with the error of reading them off, from (x, value, error)."""
+    """Return hollow markers with their reading error, from (x, value, error)."""
     return Series(
         x=tuple(x for x, _, _ in points),
         y=tuple(y for _, y, _ in points),
@@ -72,8 +72,11 @@ def published_points(points: Sequence[tuple[float, float, float]], look: Look, l
 
 
 def places(targets: Sequence[float]) -> dict[float, float]:
-    """Where each target stands on the axis: at itself, or, where some are too close to be read apart, by the logarithm
-    of what is kept, on which 0.9, 0.95 and 0.98 are as far apart as 0.5 and 0.75."""
+    """Return the place of each target on the axis.
+
+    It is the target itself or, if some targets are too close to be read apart, the logarithm of the kept share, on
+    which 0.9, 0.95 and 0.98 are as far apart as 0.5 and 0.75.
+    """
     if min((b - a for a, b in pairwise(targets)), default=WIDEST_GAP) >= READABLE_GAP:
         return {target: target for target in targets}
     return {target: -LOG_SCALE * math.log10(1 - target) for target in targets}
@@ -82,10 +85,10 @@ def places(targets: Sequence[float]) -> dict[float, float]:
 def fit(
     rows: Sequence[Sequence[Panel]], *, bounds: tuple[float, float], shared: bool
 ) -> tuple[tuple[tuple[Panel, ...], ...], str]:
-    """The panels with limits that hold every point, and as much of the intervals as leaves the points readable.
+    """Return the panels with limits that hold every point, and as much of the intervals as leaves the points readable.
 
-    ``bounds``: what the quantity can be.  ``shared``: one limit for all panels, or one for each.  The text is for the
-    caption: empty, or that some bar goes on beyond the frame.
+    ``bounds``: the possible values of the quantity.  ``shared``: one limit for all panels, or one for each.  The text,
+    for the caption, names bars beyond the frame and logarithmic scales.
     """
     panels = [panel for row in rows for panel in row]
     common = _limits(panels, bounds) if shared else None
@@ -93,24 +96,22 @@ def fit(
         tuple(_logarithmic(panel) or replace(panel, y_limits=common or _limits([panel], bounds)) for panel in row)
         for row in rows
     )
-    said = []
+    notes = []
     if any(_is_cut(panel, bounds) for row in fitted for panel in row):
-        said.append("A bar that reaches the frame goes on beyond it.")
+        notes.append("A bar that reaches the frame goes on beyond it.")
     if any(panel.log_y for row in fitted for panel in row):
-        said.append(
-            "A logarithmic scale where values lie more than a hundred thousandfold apart, as of a run that diverged."
-        )
-    return fitted, " ".join(said)
+        notes.append("The scale is logarithmic if values differ by a factor above 100,000, as after a divergence.")
+    return fitted, " ".join(notes)
 
 
 def _logarithmic(panel: Panel) -> Panel | None:
-    """The panel with a logarithmic scale, if its points are positive and so far apart that it needs one."""
+    """Return the panel with a logarithmic scale, if its points are positive and far apart; else None."""
     points = [y for series in panel.series for y in series.y]
     if not points or min(points) <= 0 or max(points) < FAR_APART * min(points):
         return None
     series = tuple(
-        replace(one, low=tuple(max(low, y / 10) for low, y in zip(one.low, one.y, strict=False)))
-        for one in panel.series
+        replace(line, low=tuple(max(low, y / 10) for low, y in zip(line.low, line.y, strict=False)))
+        for line in panel.series
     )
     return replace(panel, series=series, log_y=True, y_limits=(min(points) / 3, max(points) * 3))
 
@@ -127,7 +128,7 @@ def _limits(panels: Sequence[Panel], bounds: tuple[float, float]) -> tuple[float
     high = max(high, min(max(bars, default=high), high + LONGEST_BAR * span))
     low, high = max(low, bounds[0]), min(high, bounds[1])
     pad = 0.06 * max(high - low, span)
-    # nothing lies below the least value that there can be, so of nearly equal ones it is near the edge, not the middle
+    # nothing lies below the least possible value, so it is drawn near the edge and not in the middle
     return low - (pad if low > bounds[0] else min(pad, 0.06 * (high + pad - low))), high + pad
 
 
@@ -139,19 +140,19 @@ def _is_cut(panel: Panel, bounds: tuple[float, float]) -> bool:
     return any(a < low or b > high for a, b in ends)
 
 
-def spell_count(found: Sequence[Collection[int]]) -> str:
-    """ "n = 5 seeds (42 to 46)", or the range of n where the arms differ in it."""
-    counts = sorted({len(seeds) for seeds in found if seeds})
+def spell_count(arms: Sequence[Collection[int]]) -> str:
+    """Return "n = 5 seeds (42 to 46)", or the range of n if it differs between the arms."""
+    counts = sorted({len(seeds) for seeds in arms if seeds})
     if not counts:
         return "n = 0 seeds"
-    seeds = sorted(set().union(*found))
+    seeds = sorted(set().union(*arms))
     spelled = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"n = {n} seed{'s' * (counts[-1] > 1)} ({spelled})"
 
 
 def interval_note(count: str) -> str:
-    """What dots and bars mean; nothing about an interval where no arm has two seeds."""
+    """Return the meaning of dots and bars; no interval is named if no arm has two seeds."""
     if count.startswith(("n = 1 seed ", "n = 0")):
         return f"{count}: no interval."
     return f"Small dots: single seeds. Bars: 95 % t interval of the mean over seeds, {count}."
@@ -160,17 +161,17 @@ def interval_note(count: str) -> str:
 def layers_behind(
     results: Rows, wanted: LayerChart | HistogramChart, metric: str, read: str | Reads, title: str
 ) -> Html:
-    """Return a row for each layer of each line and activation: what ``read`` finds in the rows that have the metric."""
+    """Return a table with a row for each layer of each line and activation: the mean of ``read``, and its runs."""
     within = Rows(row for row in results.where(**wanted.within) if isinstance(row.metric(metric), dict))
     rows: list[list[Child]] = []
     for line in wanted.lines:
-        for activation, own in line.rows(within).by("activation").items():
-            layers = list(own[0].metric(metric))
-            for layer, values in own.by_layer(read).items():
+        for activation, of_line in line.rows(within).by("activation").items():
+            layers = list(of_line[0].metric(metric))
+            for layer, values in of_line.by_layer(read).items():
                 place, interval = layers.index(layer) + 1, t_interval(values)
                 mean = cell(f"{interval.mean:.4g}", value=repr(interval.mean), kind="number")
                 rows.append(
-                    [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(own)]
+                    [activation, line.name, number(place), cell(layer), mean, number(interval.n), run_links(of_line)]
                 )
     head = ["activation", "line", heading("layer"), "weight", heading(title), heading("n"), "runs"]
     return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))

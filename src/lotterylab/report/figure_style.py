@@ -1,7 +1,7 @@
-"""How things look: one colour and one marker for each thing, on every figure.
+"""Looks: one colour and one marker for each thing, on every figure.
 
-Colours are those of Okabe and Ito ("Color Universal Design", 2008), told apart by the colour-blind; markers and line
-styles tell the same things apart without any colour.
+Colours are those of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can distinguish; markers
+and line styles distinguish the same things without colour.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lotterylab.report.grid import Look
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#767676"
-WINE = "#882255"  # of Tol's muted scheme, for what a ninth colour is needed
+WINE = "#882255"  # from Tol's muted scheme, as a ninth colour
 
 METHODS = {
     "dense": Look(colour=BLACK, marker="P"),
@@ -77,24 +77,24 @@ RC = {
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for each name, no two alike: its own if it has one, else by its place among the names."""
+    """Return a look for each name, no two alike: its fixed look, or a look by its place among the names."""
     every = list(dict.fromkeys(names))
     known = {**{called(name): look for name, look in METHODS.items()}, **METHODS, **CONTROLS, **DENSE}
-    found = {name: known[name] for name in every if name in known}
-    taken = {(look.colour, mark) for look in found.values() for mark in (look.marker, look.line)}
-    few = len(COLOURS) * len(STROKES)  # so many lines differ without their markers, as training curves are drawn
+    fixed = {name: known[name] for name in every if name in known}
+    taken = {(look.colour, mark) for look in fixed.values() for mark in (look.marker, look.line)}
+    few = len(COLOURS) * len(STROKES)  # the number of lines that differ without markers, as training curves are drawn
     first = (look for look in map(line, range(few)) if (look.colour, look.line) not in taken)
     free = (look for look in chain(first, map(line, count(few))) if (look.colour, look.marker) not in taken)
-    return {name: found[name] if name in found else next(free) for name in every}
+    return {name: fixed[name] if name in fixed else next(free) for name in every}
 
 
 def target(number: int) -> Look:
-    """The look of the number-th target sparsity of a study."""
+    """Return the look of the number-th target sparsity of a study."""
     return TARGETS[number % len(TARGETS)]
 
 
 def line(number: int) -> Look:
-    """The look of the number-th line of a figure: colours change first, then markers, so that no two are alike."""
+    """Return the look of the number-th line of a figure: colours change first, then markers."""
     colour, again = number % len(COLOURS), number // len(COLOURS)
     return Look(
         colour=COLOURS[colour],
@@ -106,20 +106,20 @@ def line(number: int) -> Look:
 
 
 def seed_dot(look: Look) -> Look:
-    """A small pale point of the same colour: one seed."""
+    """Return the look of one seed: a small pale point of the same colour."""
     return replace(look, marker="o", line="", hollow=False, size=2.6, alpha=0.55)
 
 
 def published(look: Look) -> Look:
-    """Large and hollow: a value read off a published figure."""
+    """Return the look of a published value: large and hollow."""
     return replace(look, line="", hollow=True, size=9.0, width=1.1)
 
 
 def faint(look: Look) -> Look:
-    """The thin pale line of one seed."""
+    """Return the thin pale line of one seed."""
     return replace(look, marker="", line="-", width=0.6, alpha=0.35)
 
 
 def plain(look: Look) -> Look:
-    """Without markers."""
+    """Return the look without markers."""
     return replace(look, marker="")

@@ -1,4 +1,4 @@
-"""Figures in files: drawn where what they show has changed, left alone where it has not."""
+"""Files of figures, which are drawn again only if their content has changed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from lotterylab.report.grid import Grid
 
 INDEX = ".figures.json"
 MOST_OF_AN_INDEX, MOST_OF_A_FIGURE = 2**24, 2**28  # bytes
-KINDS = ("svg", "png", "narrow.svg")  # the last only of a wide one
-WORDS = ("title", "sentence", "caption")  # of a grid, which stand on the page and not in the drawing
+KINDS = ("svg", "png", "narrow.svg")  # the last is for wide figures only
+WORDS = ("title", "sentence", "caption")  # texts of a grid that are on the page and not in the drawing
 
 
 class FigureFolder:
-    """<folder>/figures/NAME.svg and .png of each grid that is added, and NAME.narrow.svg if it is wide.
+    """A ``FigureFolder`` writes <folder>/figures/NAME.svg and .png of each grid, and NAME.narrow.svg of a wide grid.
 
-    ``<folder>/.figures.json`` keeps, by name, the hash of what was drawn and of the files.  A figure is drawn again
-    when either differs.  As a context manager: on a good end all figures are drawn, the index is written and the files
-    of figures that were not added this time are removed.
+    ``<folder>/.figures.json`` keeps, by name, the hash of the content and of the files.  A figure is drawn again if
+    either differs.  At a successful end of the ``with`` block, all figures are drawn, the index is written, and the
+    files of figures that were not added are removed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.index_file = folder / INDEX
         self.files = folder / "figures"
         self.drawn: list[str] = []  # names of the figures that had to be drawn
-        self.grids: dict[str, Grid] = {}  # all that were added, by name
+        self.grids: dict[str, Grid] = {}  # all added grids, by name
 
     def __enter__(self) -> FigureFolder:
         if self.files.is_symlink():
@@ -63,7 +63,7 @@ class FigureFolder:
         write_atomically(self.index_file, json.dumps(index, indent=1, sort_keys=True).encode())
 
     def add(self, grid: Grid) -> None:
-        """Have the grid's files drawn, unless they are as they were; they are there when the ``with`` has ended."""
+        """Draw the grid's files, unless they are unchanged; they exist when the ``with`` block has ended."""
         content = _content(grid)
         if self._before.get(grid.name) != {"content": content, **self._hashes(grid)}:
             self._drawings.add(grid)
@@ -72,14 +72,14 @@ class FigureFolder:
         self.grids[grid.name] = grid
 
     def svgs(self, grid: Grid) -> list[str]:
-        """The SVG of a figure, and that for a narrow screen if it is another; to be asked for after the ``with``."""
+        """Return the SVG of a figure, and its SVG for a narrow screen if it differs, after the ``with`` block."""
         return [self._path(grid.name, kind).read_text(encoding="utf-8") for kind in _kinds(grid) if kind != "png"]
 
     def _path(self, name: str, suffix: str) -> Path:
         return self.files / f"{name}.{suffix}"
 
     def _hashes(self, grid: Grid) -> dict[str, str]:
-        """SHA-256 of the figure's files; empty where one is missing."""
+        """Return the SHA-256 of the figure's files; {} if a file is missing."""
         try:
             files = {kind: content(self._path(grid.name, kind), most=MOST_OF_A_FIGURE) for kind in _kinds(grid)}
         except UsageError:  # it is missing, or something else stands in its place
@@ -87,9 +87,9 @@ class FigureFolder:
         return {kind: hashlib.sha256(data).hexdigest() for kind, data in files.items()}
 
     def _read_index(self) -> dict[str, dict[str, str]]:
-        """The index of the last report; empty if there is none or it cannot be read: then all is drawn again.
+        """Return the index of the last report; {} if it cannot be read, so that everything is drawn again.
 
-        Files are removed by its names, so that a name which would lead out of the folder does not count.
+        Files are removed by its names, so a name that leads out of the folder is ignored.
         """
         try:
             index = json.loads(text(self.index_file, most=MOST_OF_AN_INDEX))
@@ -101,12 +101,12 @@ class FigureFolder:
 
 
 def _kinds(grid: Grid) -> tuple[str, ...]:
-    """The files of a figure."""
+    """Return the kinds of files of a figure."""
     return KINDS if grid.is_wide else KINDS[:2]
 
 
 def _content(grid: Grid) -> str:
-    """Hash of all that decides the drawing: panels, our drawing code and its settings, matplotlib's version."""
+    """Return the hash of all that decides the drawing: panels, drawing code and settings, matplotlib's version."""
     drawing = {name: value for name, value in asdict(grid).items() if name not in WORDS}
     code = (Path(__file__).parent / "figure_draw.py").read_text(encoding="utf-8")
     parts = [drawing, code, figure_style.RC, version("matplotlib")]

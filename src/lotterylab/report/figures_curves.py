@@ -29,7 +29,7 @@ CHOSEN = Look(colour=style.BLACK, marker="D", line="", hollow=True, size=11.0)
 
 
 def curve_chart(sources: Sources, wanted: CurveChart) -> Drawn:
-    """Return the curves, a row of panels for each accuracy that was watched; None if no run has any."""
+    """Return the curves, a row of panels for each accuracy that was watched; None if no run has curves."""
     results = sources.results.where(**wanted.within).where(control="").trained
     target = middle(results.levels, wanted.sparsity)
     shown = results.where(sparsity=(0.0, target))
@@ -45,11 +45,11 @@ def curve_chart(sources: Sources, wanted: CurveChart) -> Drawn:
                 title=str(activation),
                 x_label="epoch" if by_epoch else "look, in the order of training",
                 y_label=AXES[curve],
-                series=tuple(_series(sources, wanted, own, curve)),
-                ticks=_each_epoch(own, curve),
+                series=tuple(_series(sources, wanted, of_panel, curve)),
+                ticks=_each_epoch(of_panel, curve),
                 marks=tuple(sorted({epoch for at in drops.values() for epoch in at})),
             )
-            for activation, own in shown.by("activation").items()
+            for activation, of_panel in shown.by("activation").items()
         ]
         for curve in watched
     ]
@@ -80,13 +80,13 @@ def middle(levels: Sequence[float], wanted: float) -> float:
 
 
 def drops_of(results: Rows) -> dict[str, tuple[float, ...]]:
-    """Return after how many epochs the learning rate falls, of dense and of pruned runs."""
-    found: dict[str, tuple[float, ...]] = {}
+    """Return the epochs after which the learning rate falls, of dense and of pruned runs."""
+    drops: dict[str, tuple[float, ...]] = {}
     for row in results:
         run, kind = row.nodes.get("train"), "dense" if row.labels["method"] == "dense" else "pruned"
-        if isinstance(run, Train) and kind not in found:
-            found[kind] = _drops(run.recipe)
-    return {kind: epochs for kind, epochs in found.items() if epochs}
+        if isinstance(run, Train) and kind not in drops:
+            drops[kind] = _drops(run.recipe)
+    return {kind: epochs for kind, epochs in drops.items() if epochs}
 
 
 def _drops(recipe: object) -> tuple[float, ...]:
@@ -98,9 +98,9 @@ def _drops(recipe: object) -> tuple[float, ...]:
     return ()
 
 
-def _series(sources: Sources, wanted: CurveChart, own: Rows, curve: str) -> Iterator[Series]:
-    """The curves of each method, and over the training accuracies those that were published."""
-    for rows in own.by("method").values():
+def _series(sources: Sources, wanted: CurveChart, of_panel: Rows, curve: str) -> Iterator[Series]:
+    """Yield the curves of each method, and the published training accuracies."""
+    for rows in of_panel.by("method").values():
         name = sources.name(rows[0].labels)
         look = replace(sources.looks[name], marker="", width=1.8)
         yield from _curve(rows, curve, look, name)
@@ -115,9 +115,9 @@ def _series(sources: Sources, wanted: CurveChart, own: Rows, curve: str) -> Iter
 
 
 def _curve(rows: Rows, name: str, look: Look, label: str) -> list[Series]:
-    """The mean at each epoch over the seeds that have reached it, and each seed."""
-    found = ((row.metric("train.curves") or {}).get(name) for row in rows)
-    each = [[value for value in curve if value is not None] for curve in found if isinstance(curve, list)]
+    """Return the mean at each epoch over the seeds that have reached it, and the curve of each seed."""
+    curves = ((row.metric("train.curves") or {}).get(name) for row in rows)
+    each = [[value for value in curve if value is not None] for curve in curves if isinstance(curve, list)]
     each = [curve for curve in each if curve]
     if not each:
         return []
@@ -141,7 +141,7 @@ def _best_and_worst(sources: Sources, shown: Rows) -> str:
     arms = shown.by("activation", "method").values()
     finals = [(interval.mean, arm[0].labels) for arm in arms if (interval := arm.interval(ACCURACY))]
     if not finals:
-        return "No run of it is finished."
+        return "No run of this figure is finished."
     low, high = (of(finals, key=lambda pair: pair[0]) for of in (min, max))
     worst, best = (f"{labels['activation']}, {sources.name(labels)} ({plain(mean)})" for mean, labels in (low, high))
     return f"In the last epoch the mean training accuracy is highest for {best} and lowest for {worst}."
@@ -151,7 +151,9 @@ def rate_chart(sources: Sources, wanted: RateChart) -> Drawn:
     """Return validation accuracy against the learning rate, the chosen rate marked; None if none was chosen."""
     if not sources.trials:
         return None
-    by_activation = {name: [one for one in sources.trials if one.activation == name] for name in _activations(sources)}
+    by_activation: dict[str, list[Trial]] = {}
+    for trial in sources.trials:
+        by_activation.setdefault(trial.activation, []).append(trial)
     panels = [_rate_panel(sources, name, trials) for name, trials in by_activation.items()]
     fitted, _ = fit([panels], bounds=(0.0, 1.0), shared=True)
     n = max(trial.trial for trial in sources.trials)
@@ -166,15 +168,11 @@ def rate_chart(sources: Sources, wanted: RateChart) -> Drawn:
     return grid, None
 
 
-def _activations(sources: Sources) -> list[str]:
-    return list(dict.fromkeys(trial.activation for trial in sources.trials))
-
-
 def _rate_panel(sources: Sources, activation: str, trials: Sequence[Trial]) -> Panel:
     means = mean_by_rate(trials)
-    known = [(one.rate, one.value) for one in trials if one.value is not None]
-    chosen = next(one.rate for one in trials if one.chosen)
-    rates, values = (tuple(one[side] for one in known) for side in (0, 1))
+    known = [(trial.rate, trial.value) for trial in trials if trial.value is not None]
+    chosen = next(trial.rate for trial in trials if trial.chosen)
+    rates, values = (tuple(pair[side] for pair in known) for side in (0, 1))
     return Panel(
         title=activation,
         x_label="learning rate",
@@ -191,23 +189,23 @@ def _rate_panel(sources: Sources, activation: str, trials: Sequence[Trial]) -> P
 
 
 def mean_by_rate(trials: Sequence[Trial]) -> dict[float, float]:
-    """Return the mean over the trials of each rate, in the order tried, without rates of which a trial diverged."""
+    """Return the mean over the trials of each rate, in the order tried; rates with a diverged trial are left out."""
     by_rate: dict[float, list[float | None]] = {}
-    for one in trials:
-        by_rate.setdefault(one.rate, []).append(one.value)
+    for trial in trials:
+        by_rate.setdefault(trial.rate, []).append(trial.value)
     known = {rate: [value for value in values if value is not None] for rate, values in by_rate.items()}
     return {rate: fmean(values) for rate, values in known.items() if len(values) == len(by_rate[rate])}
 
 
 def at_edge(trials: Sequence[Trial]) -> bool:
-    """Return whether the chosen rate is the smallest or the largest that was tried: a better one may lie beyond."""
-    tried = [one.rate for one in trials]
-    return any(one.chosen and one.rate in (min(tried), max(tried)) for one in trials)
+    """Return whether the chosen rate is the smallest or the largest tried, so that a better rate may lie beyond."""
+    tried = [trial.rate for trial in trials]
+    return any(trial.chosen and trial.rate in (min(tried), max(tried)) for trial in trials)
 
 
 def _choice(activation: str, trials: Sequence[Trial]) -> str:
-    chosen = next(one.rate for one in trials if one.chosen)
+    chosen = next(trial.rate for trial in trials if trial.chosen)
     text = f"{activation}: {chosen:g} was chosen, mean validation accuracy {plain(mean_by_rate(trials)[chosen])}"
     if at_edge(trials):
-        return f"{text}. Warning: this is an edge of what was tried, and a better rate may lie beyond it."
+        return f"{text}. Warning: this is an edge of the rates tried, and a better rate may lie beyond it."
     return f"{text}."

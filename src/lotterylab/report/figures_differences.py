@@ -1,4 +1,4 @@
-"""Charts of paired differences with their intervals, lying beside 0; and of single seeds, group by group."""
+"""Charts of paired differences with their intervals, and of single seeds, group by group."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lotterylab.report.figure_parts import Drawn, spell_count
 from lotterylab.report.grid import Grid, Panel, Series
 from lotterylab.report.sources import Sources
 
-FRAME = 1.5  # of the range of the means: how far intervals widen the frame
-SMALLEST_RANGE = 0.3  # of the axis of accuracy, so that noise about chance does not fill the panel
+FRAME = 1.5  # of the range of the means: the most that intervals widen the frame
+SMALLEST_RANGE = 0.3  # of the accuracy axis, so that noise about chance does not fill the panel
 
 
 def difference_chart(sources: Sources, wanted: DifferenceChart) -> Drawn:
-    """Return one panel for each place where both sides agree; None if no comparison of the family has run."""
+    """Return one panel for each set of labels that both sides share; None if no comparison of the family has run."""
     found = [one for one in sources.differences if one.comparison.family == wanted.family]
     if not found:
         return None
@@ -98,7 +98,7 @@ def _summary(found: Sequence[Difference]) -> str:
 
 
 def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
-    """Return one marker for each seed, in groups below each other; None where nothing of it is finished."""
+    """Return one marker for each seed, in groups below each other; None if no run of it is finished."""
     groups = list(dict.fromkeys(name for name, _ in wanted.groups))[::-1]
     names = list(dict.fromkeys(line.name for _, line in wanted.groups))
     levels = sources.results.where(**wanted.within).trained.levels

@@ -14,17 +14,17 @@ from lotterylab.report.sources import Sources
 
 
 def histogram_chart(sources: Sources, wanted: HistogramChart) -> Drawn:
-    """Return the figure and how much lies in the outermost bins; None where nothing of it is finished.
+    """Return the figure and the share of the outermost bins; None if no run of it is finished.
 
-    Of an activation with two ends all seeds have the same bins and are taken together; of another the first seed
-    is drawn, since its bins are its own.
+    For an activation with two ends, all seeds have the same bins and are drawn together.  For any other, each seed has
+    its own bins, and the first seed is drawn.
     """
     rows = []
-    for activation, own in sources.results.where(**wanted.within).by("activation").items():
+    for activation, of_row in sources.results.where(**wanted.within).by("activation").items():
         panels = tuple(
             panel
             for line in wanted.lines
-            if (panel := _panel(f"{activation}, {line.name}", line.rows(own), wanted)) is not None
+            if (panel := _panel(f"{activation}, {line.name}", line.rows(of_row), wanted)) is not None
         )
         if len(panels) == len(wanted.lines):
             rows.append(panels)
@@ -34,9 +34,9 @@ def histogram_chart(sources: Sources, wanted: HistogramChart) -> Drawn:
         name=wanted.name,
         title=wanted.title,
         sentence="",
-        caption="Share of the units' values in each of the bins, layers from the input on. Seeds are taken "
-        "together where their bins are the same, as between the two ends of tanh, softsign and sigmoid; else the first "
-        "is drawn.",
+        caption="Each curve is the share of the units' values in each bin; layers count from the input. Seeds are "
+        "drawn together if their bins are the same, as for tanh, softsign and sigmoid; otherwise the first seed is "
+        "drawn.",
         rows=tuple(rows),
         panel_width=4.2,
     )
@@ -48,8 +48,8 @@ def histogram_chart(sources: Sources, wanted: HistogramChart) -> Drawn:
     return grid, layers_behind(sources.results, wanted, metric, outermost, "in the outermost bins")
 
 
-def _panel(title: str, own: Rows, wanted: HistogramChart) -> Panel | None:
-    known = Rows(row for row in own if _known(row, wanted))
+def _panel(title: str, rows: Rows, wanted: HistogramChart) -> Panel | None:
+    known = Rows(row for row in rows if _known(row, wanted))
     if not known:
         return None
     return Panel(
@@ -78,9 +78,9 @@ def _curve(known: Rows, wanted: HistogramChart, layer: str, number: int) -> Seri
 
 
 def _known(row: Result, wanted: HistogramChart) -> bool:
-    """Whether it is finished, and the network had not diverged."""
-    found = _read(row, wanted, "histogram")
-    return isinstance(found, dict) and all(bins and sum(bins) for bins in found.values())
+    """Return whether the row is finished, and its network had not diverged."""
+    by_layer = _read(row, wanted, "histogram")
+    return isinstance(by_layer, dict) and all(bins and sum(bins) for bins in by_layer.values())
 
 
 def _read(row: Result, wanted: HistogramChart, name: str) -> Any:

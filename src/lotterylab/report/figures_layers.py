@@ -12,22 +12,22 @@ from lotterylab.report.grid import Grid, Look, Panel, Series
 from lotterylab.report.sources import Sources
 from lotterylab.statistics import t_interval
 
-SHORTEST = 0.1  # of the mean: where the bar of a logarithmic axis ends that would reach 0
+SHORTEST = 0.1  # of the mean: the lower end of a bar that would reach 0 on a logarithmic axis
 
 
 def layer_chart(sources: Sources, wanted: LayerChart) -> Drawn:
-    """Return the figure and the numbers behind it; None where nothing of it is finished."""
+    """Return the figure and the numbers behind it; None if no run of it is finished."""
     rows = Rows(row for row in sources.results.where(**wanted.within) if isinstance(row.metric(wanted.metric), dict))
     panels, seeds = [], set()
     for activation in dict.fromkeys(str(row.labels["activation"]) for row in rows):
         series = []
         for line in wanted.lines:
-            own = line.rows(rows).where(activation=activation)
-            seeds |= {int(row.labels["seed"]) for row in own}
-            found = own.by_layer(wanted.metric)
-            if found:
-                layers = list(own[0].metric(wanted.metric))
-                series.append(_series(found, layers, line, sources.looks[line.name], log=wanted.log))
+            of_line = line.rows(rows).where(activation=activation)
+            seeds |= {int(row.labels["seed"]) for row in of_line}
+            by_layer = of_line.by_layer(wanted.metric)
+            if by_layer:
+                layers = list(of_line[0].metric(wanted.metric))
+                series.append(_series(by_layer, layers, line, sources.looks[line.name], log=wanted.log))
         if not series:  # every network diverged
             continue
         places = range(1, int(max(one.x[-1] for one in series)) + 1)
@@ -56,21 +56,21 @@ def layer_chart(sources: Sources, wanted: LayerChart) -> Drawn:
 
 
 def _series(
-    found: Mapping[str, Sequence[float]], layers: Sequence[str], line: Line, look: Look, *, log: bool
+    by_layer: Mapping[str, Sequence[float]], layers: Sequence[str], line: Line, look: Look, *, log: bool
 ) -> Series:
-    means = [t_interval(values) for values in found.values()]
+    means = [t_interval(values) for values in by_layer.values()]
     return Series(
-        x=tuple(float(layers.index(layer) + 1) for layer in found),
-        y=tuple(one.mean for one in means),
+        x=tuple(float(layers.index(layer) + 1) for layer in by_layer),
+        y=tuple(interval.mean for interval in means),
         look=look,
         label=line.name,
-        low=tuple(_bar(one.low, one.mean, log=log) for one in means),
-        high=tuple(one.mean if one.high is None else one.high for one in means),
+        low=tuple(_bar(interval.low, interval.mean, log=log) for interval in means),
+        high=tuple(interval.mean if interval.high is None else interval.high for interval in means),
     )
 
 
 def _bar(low: float | None, mean: float, *, log: bool) -> float:
-    """The lower end of a bar; on a logarithmic axis, which has no 0, it ends at ``SHORTEST`` of the mean."""
+    """Return the lower end of a bar; on a logarithmic axis, which has no 0, it is at least ``SHORTEST`` of the mean."""
     if low is None:
         return mean
     return max(low, mean * SHORTEST) if log else low

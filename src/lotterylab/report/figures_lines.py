@@ -1,4 +1,4 @@
-"""Charts of lines: a number over the weights that are kept, the sparsity asked for, or another number."""
+"""Charts of lines: a number over the kept weights, the requested sparsity, or another number."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from lotterylab.report.sources import Sources
 
 SHARES = ("accuracy", "kappa", "reached")  # metrics that end at 1
 KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-MOST_ASIDE = 0.5  # of a logarithm: a gap between levels that is wider counts as this
-WIDEST_GAP = 0.1  # the same on the axis of the sparsity that was asked for
-FEW = 6  # places that each have a tick of their own
+MOST_ASIDE = 0.5  # of a logarithm: the most that a gap between levels counts
+WIDEST_GAP = 0.1  # the same on the axis of the requested sparsity
+FEW = 6  # places with a tick each
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Point:
 
 
 def line_chart(sources: Sources, wanted: Chart) -> Drawn:
-    """Return the figure and the numbers behind it; None where nothing of it is finished."""
+    """Return the figure and the numbers behind it; None if no run of it is finished."""
     results = sources.results.where(**wanted.within)
     lines = wanted.lines or tuple(_every_line(sources, wanted, results))
     rows, points = [], []
@@ -69,9 +69,9 @@ def line_chart(sources: Sources, wanted: Chart) -> Drawn:
     hollow = any(series.look.hollow and series.look.line == "" for row in rows for one in row for series in one.series)
     notes = (
         interval_note(spell_count([point.rows.per_seed(wanted.y).keys() for point in points])),
-        "Horizontal: dense networks, the band being their interval." if wanted.levels else "",
-        "Hollow: published, with the error of reading it off." if hollow else "",
-        "Dotted below: " + wanted.floor_name + "." if wanted.floor else "",
+        "Horizontal lines are dense networks, bands their intervals." if wanted.levels else "",
+        "Hollow markers are published values, with their reading error." if hollow else "",
+        "Dotted lines are " + wanted.floor_name + "." if wanted.floor else "",
         "" if wanted.shared else "Each panel has its own scale.",
         cut,
     )
@@ -88,7 +88,7 @@ def line_chart(sources: Sources, wanted: Chart) -> Drawn:
 
 
 def _every_line(sources: Sources, wanted: Chart, results: Rows) -> Iterator[Line]:
-    """Each method that prunes, and its controls: one line for a control of all methods if these have panels apart."""
+    """Yield each method that prunes, and its controls; methods with own panels share one line for each control."""
     pruned = [line for line in sources.arms if line.rows(results).levels]
     yield from (line for line in pruned if not line.labels["control"])
     others = [line for line in pruned if line.labels["control"]] if wanted.controls else []
@@ -99,7 +99,7 @@ def _every_line(sources: Sources, wanted: Chart, results: Rows) -> Iterator[Line
 
 
 def _values(label: str, lines: Iterable[Line], results: Rows) -> list[dict[str, str | float]]:
-    """The labels that tell rows of panels apart: those of the lines that are drawn, or nothing."""
+    """Return the labels of each row of panels, from the lines that are drawn."""
     if not label:
         return [{}]
     drawn = Rows(row for line in lines for row in line.rows(results) if row.labels["sparsity"])
@@ -107,14 +107,14 @@ def _values(label: str, lines: Iterable[Line], results: Rows) -> list[dict[str, 
 
 
 def _points(wanted: Chart, line: Line, panel: str, rows: Rows) -> list[Point]:
-    """The arms of a line of which the number is known, from the left."""
+    """Return the arms of a line with a known number, from the left."""
     arms = (arm for arm in line.rows(rows).by(*ARM).values() if arm.per_seed(wanted.y))
     found = [Point(x, line, panel, arm) for arm in arms if (x := _place(arm, wanted.x)) is not None]
     return sorted(found, key=lambda point: point.x)
 
 
 def _place(arm: Rows, x: str) -> float | None:
-    """Where an arm stands on the axis: at its target, or at the mean over its seeds."""
+    """Return the place of an arm on the axis: its target, or the mean over its seeds."""
     if x == "sparsity":
         return arm[0].labels["sparsity"] or None  # type: ignore[return-value]
     interval = arm.interval("prune.reached" if x == "kept" else x)
@@ -131,7 +131,7 @@ def _panel(
     own: Rows,
     beside: Rows,
 ) -> Panel:
-    """``own``: the rows of the panel; ``beside``: with those of the other rows of panels, for the levels."""
+    """Return a panel of the rows ``own``; ``beside``: these and the other rows of panels, for the levels."""
     axis = _axis(wanted, [point.x for _, found in there for point in found], own.levels)
     series: list[Series] = []
     for place, (line, found) in enumerate(there):
@@ -142,10 +142,10 @@ def _panel(
         series += _floors(sources, wanted, there, axis)
     if wanted.asked and axis.targets:
         x, y = tuple(axis.targets.values()), tuple(axis.targets)
-        series.append(Series(x=x, y=y, look=style.REFERENCE, label="as asked for"))
+        series.append(Series(x=x, y=y, look=style.REFERENCE, label="requested"))
     return Panel(
         title=title,
-        x_label=wanted.x_axis + (" (log of what is kept)" if axis.stretched else ""),
+        x_label=wanted.x_axis + (" (log of the kept share)" if axis.stretched else ""),
         y_label=wanted.y_axis,
         series=tuple(series),
         levels=tuple(_levels(sources, wanted, beside)),
@@ -157,7 +157,7 @@ def _panel(
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where places stand on the axis; ``gap`` is what lines of one place share, in logarithms if ``log``."""
+    """An ``_Axis`` has the places on the axis; lines of one place share ``gap``, in logarithms if ``log``."""
 
     gap: float = 0.0
     log: bool = False
@@ -170,7 +170,7 @@ class _Axis:
         return bool(self.targets) and any(place != target for target, place in self.targets.items())
 
     def beside(self, x: float, number: int, count: int) -> float:
-        """The place of the number-th of ``count`` lines, aside so that bars do not hide each other."""
+        """Return the place of the number-th of ``count`` lines, moved so that bars do not hide each other."""
         shift = self.gap * (number - (count - 1) / 2)
         if self.log:
             return x * math.exp(-shift / max(count - 1, 1))
@@ -192,18 +192,18 @@ def _axis(wanted: Chart, found: Sequence[float], targets: Sequence[float]) -> _A
     round_ones = tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= levels[-1] * 0.7)
     third = min(gap, MOST_ASIDE) / 3
     edge = 1.15 * math.exp(third / 2)
-    limits = max(found) * edge, min(found) / edge  # from much that is kept to little, as the papers draw it
+    limits = max(found) * edge, min(found) / edge  # from many kept weights to few, as papers draw it
     return _Axis(gap=third, log=True, ticks=few if len(levels) <= FEW else round_ones, limits=limits)
 
 
 def _apart(found: Iterable[float]) -> list[float]:
-    """The different places, from much to little: one-shot and iterative pruning round their counts differently."""
+    """Return the different places, largest first; one-shot and iterative pruning round their counts differently."""
     each = sorted(set(found), reverse=True)
     return [x for before, x in zip([math.inf, *each], each, strict=False) if x < before * 0.95]
 
 
 def _published(sources: Sources, wanted: Chart, line: Line, own: Rows, at) -> Iterator[Series]:
-    """The published values of a line in a panel, where the outline asks for them."""
+    """Yield the published values of a line in a panel, if the outline asks for them."""
     rows = line.rows(own)
     points = []
     for one in (beside.published for beside in sources.published):
@@ -236,13 +236,13 @@ def _levels(sources: Sources, wanted: Chart, rows: Rows) -> Iterator[Level]:
 
 
 def _bounds(wanted: Chart, points: Sequence[Point]) -> tuple[float, float]:
-    """What the number can be: below 0 only where some point is (a logarithm, an agreement worse than chance)."""
+    """Return the possible range: below 0 only if a point is (a logarithm, an agreement worse than chance)."""
     below = any(value < 0 for point in points for value in point.rows.per_seed(wanted.y).values())
     return -math.inf if below else 0.0, 1.0 if wanted.y.endswith(SHARES) else math.inf
 
 
 def _extremes(wanted: Chart, points: Sequence[Point]) -> str:
-    """One sentence: the smallest and the largest mean."""
+    """Return a sentence with the smallest and the largest mean."""
     means = [(interval.mean, point) for point in points if (interval := point.rows.interval(wanted.y))]
     low, high = (of(means, key=lambda pair: pair[0]) for of in (min, max))
     if low[0] == high[0]:
@@ -254,7 +254,7 @@ def _extremes(wanted: Chart, points: Sequence[Point]) -> str:
 
 
 def _numbers(wanted: Chart, results: Rows, points: Sequence[Point]) -> Html:
-    """A folded table: panel, line, place on the axis, mean and interval, seeds as links."""
+    """Return a folded table: panel, line, place on the axis, mean and interval, seeds as links."""
     rows: list[list[Child]] = []
     for point in (*points, *_level_points(wanted, results)):
         interval = point.rows.interval(wanted.y)

@@ -1,4 +1,4 @@
-"""Charts of rungs: protocols that each change one thing more, and the paired difference that each step makes."""
+"""Charts of rungs: protocols that each make one further change, and the paired difference of each step."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from lotterylab.report.sources import Sources
 BOUNDS = (0.0, 1.0)
 LEVEL = 0.95
 Arm: TypeAlias = tuple[str, str, float]  # activation, method, sparsity
-Steps: TypeAlias = dict[Arm, dict[int, "Difference | None"]]  # of each rung; None if no seed's number has changed
+Steps: TypeAlias = dict[Arm, dict[int, "Difference | None"]]  # None if no seed's number has changed
 
 
 def rung_chart(sources: Sources, wanted: RungChart) -> Drawn:
-    """Return the figure and what each step changed; None where no rung but the first is finished."""
+    """Return the figure and the change of each step; None if only the first rung is finished."""
     there = {
         number: rung
         for number, rung in enumerate(wanted.rungs)
@@ -50,11 +50,11 @@ def rung_chart(sources: Sources, wanted: RungChart) -> Drawn:
         title=wanted.title,
         sentence=_summary(found, there),
         caption=f"Line: mean over the seeds that all rungs have, so that no step is a change of seeds; small dots: "
-        f"these seeds, {spell_count(seeds)}. Each rung has the changes of those before it; their names stand below.",
+        f"these seeds, {spell_count(seeds)}. Each rung has the changes of earlier rungs; their names are below.",
         rows=fit(rows, bounds=BOUNDS, shared=True)[0],
         panel_height=2.1,
     )
-    title, steps_table = f"What each step changed: {wanted.y_axis}", _table(found, there, f"steps-{wanted.name}")
+    title, steps_table = f"Change of each step: {wanted.y_axis}", _table(found, there, f"steps-{wanted.name}")
     below = [note(_how_to_read(found)), note(_processors(of_rungs, there)), steps_table]
     return grid, folded(title, names, below) if wanted.folded else [names, tag("h3", title), below]
 
@@ -68,7 +68,7 @@ def _panel(
     own: Rows,
     counted: list[set[int]],
 ) -> Panel:
-    """``counted`` gets the seeds of each series."""
+    """Return a panel, and append the seeds of each series to ``counted``."""
     series: list[Series] = []
     by_level = own.by("sparsity")
     for place, (sparsity, rows) in enumerate(by_level.items()):
@@ -95,7 +95,7 @@ def _panel(
 
 
 def steps(results: Rows, rungs: dict[int, tuple[str, str]], read: str) -> Steps:
-    """Return each rung minus the one before, over the seeds that both have, arm by arm."""
+    """Return each rung minus the rung before, over the seeds that both have, arm by arm."""
     found: Steps = {}
     for number in (number for number in rungs if number - 1 in rungs):
         (here, name), (last, name_of_last) = rungs[number], rungs[number - 1]
@@ -118,7 +118,7 @@ def resolved(step: Difference) -> bool:
 
 
 def _tested(found: Steps) -> list[tuple[Arm, int, Difference]]:
-    """The steps that have an interval: two seeds or more, not all of them unchanged."""
+    """Return the steps with an interval: two seeds or more, not all of them unchanged."""
     each = [(arm, number, step) for arm, of in found.items() for number, step in of.items() if step is not None]
     return [(arm, number, step) for arm, number, step in each if step.interval.low is not None]
 
@@ -140,16 +140,17 @@ def _summary(found: Steps, rungs: dict[int, tuple[str, str]]) -> str:
 
 def _how_to_read(found: Steps) -> str:
     tested = len(_tested(found))
-    chance = f" Of {tested} intervals about {(1 - LEVEL) * tested:.0f} leave 0 out by chance alone." if tested else ""
+    expected = f"about {(1 - LEVEL) * tested:.0f} of {tested} intervals leave 0 out"
+    chance = f" By chance alone, {expected}." if tested else ""
     return (
-        "Paired difference of a rung and the one before, mean over the seeds that both have, with its "
+        "Each cell is the paired difference from the rung before, mean over the seeds that both have, with its "
         f"{100 * LEVEL:.0f} % t interval. Unresolved: the interval contains 0, or there is one seed. No change: the "
         f"same number in every seed.{chance}"
     )
 
 
 def _processors(results: Rows, rungs: dict[int, tuple[str, str]]) -> str:
-    """Whether a step is a change of the processor too, on which the bits of a training depend."""
+    """Return a warning if the runs are from several processors, on which the bits of a training depend."""
     first = next(iter(rungs.values()))[0]
     climbed = {row.labels["seed"] for row in results.trained if row.labels["protocol"] != first}
     rows = results.trained.where(seed=tuple(climbed))

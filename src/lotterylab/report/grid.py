@@ -1,6 +1,6 @@
-"""A figure as a value: panels in rows and columns.  Whatever is drawn is in here, so that its hash says when to redraw.
+"""A figure as a value: panels in rows and columns.  Its hash decides about redrawing, so it has everything drawn.
 
-Coordinates are plain floats.  Drawing is ``figure_draw``; how a series looks is said by a ``Look`` of ``figure_style``.
+Coordinates are plain floats.  ``figure_draw`` draws; a ``Look`` of ``figure_style`` is the look of a series.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Floats = tuple[float, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Colour, marker and line of a series; a hollow marker is an outline."""
+    """A ``Look`` is the colour, marker and line of a series; a hollow marker is an outline."""
 
     colour: str
     marker: str = ""
@@ -25,9 +25,9 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Points, joined or not.  ``label`` puts it into the legend, once for all panels.
+    """A ``Series`` is points, joined or not.  ``label`` puts it into the legend, once for all panels.
 
-    ``low``, ``high``: ends of the error bar of each point, equal to y where there is none; of x if ``across``.
+    ``low``, ``high``: ends of the error bar of each point, equal to y without a bar; of x if ``across``.
     """
 
     x: Floats
@@ -41,7 +41,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """A horizontal line over the whole panel, with its interval as a band where it has one."""
+    """A ``Level`` is a horizontal line over the whole panel, with its interval, if any, as a band."""
 
     y: float
     look: Look
@@ -52,7 +52,7 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One pair of axes.  ``ticks``: where the x axis is labelled, and with what."""
+    """A ``Panel`` is one pair of axes.  ``ticks``: the places and texts of the labels of the x axis."""
 
     title: str
     x_label: str
@@ -70,10 +70,10 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A whole figure, every panel of which has all its labels; drawing leaves out those that neighbours share.
+    """A ``Grid`` is a whole figure whose panels have all labels; drawing leaves out those that neighbours share.
 
-    ``name``: of its files.  ``title``: what it shows.  ``sentence``: what is to be seen, from the data.
-    ``caption``: how to read it, with n and the kind of interval.  ``rows``: panels, one tuple a row, all of one length.
+    ``name``: the name of its files.  ``title``: its subject.  ``sentence``: its result, from the data.  ``caption``:
+    how to read it, with n and the kind of interval.  ``rows``: panels, one tuple a row, all of one length.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Grid:
 
     @property
     def is_wide(self) -> bool:
-        """Whether a telephone would have to make its letters smaller."""
+        """Return whether it is too wide for a phone at its size."""
         return len(self.rows[0]) > 1 or self.panel_width > 4.0
 
 
@@ -96,7 +96,7 @@ def stacked(grid: Grid) -> Grid:
 
 
 def beside(grid: Grid) -> Grid:
-    """Return the same panels without the labels that the panel to the left, above or below has already."""
+    """Return the same panels without the labels that a panel to the left, above or below shares."""
     rows = grid.rows
 
     def alone(row: int, column: int) -> Panel:

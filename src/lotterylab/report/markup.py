@@ -1,4 +1,4 @@
-"""HTML from Python values: everything is escaped unless it is ``Html`` already."""
+"""HTML from Python values: every value is escaped unless it is ``Html`` already."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ VOID = ("meta", "input", "br")
 
 
 class Html(str):
-    """Text that is HTML already; plain strings are escaped when they become part of it."""
+    """``Html`` is text that is HTML already; plain strings are escaped when they become part of it."""
 
 
 Child: TypeAlias = "Html | str | int | float | Iterable[Child] | None"
 
 
 def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Html:
-    """``<name attributes>children</name>``.
+    """Return ``<name attributes>children</name>``.
 
     A trailing underscore of an attribute is dropped and others become hyphens (``class_``, ``data_value``); True
     stands without a value, False and None are left out.
@@ -29,7 +29,7 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
 
 
 def join(children: Child, between: str = "") -> Html:
-    """Children in a row; numbers and strings are escaped, iterables are gone through."""
+    """Return the children in a row; numbers and strings are escaped, iterables are flattened."""
     kind = type(children)
     if kind is Html:
         return children  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Everything that the sections of the page draw from, gathered once."""
+"""The material of the page's sections, gathered once."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from lotterylab.report.tidy import DIFFERENCE, Number, Point, Trial, numbers, pa
 
 @dataclass(frozen=True, kw_only=True)
 class Material(Sources):
-    """A study's results in all the forms that a section asks for.
+    """``Material`` holds a study's results in all the forms that a section needs.
 
     Args:
         judged: each claim with its judgement.
-        shown: the names of the figures that stand on the page already.
+        shown: the names of the figures that are on the page already.
     """
 
     study: Plan
@@ -44,7 +44,7 @@ class Material(Sources):
 
     @property
     def tables(self) -> dict[str, tuple[Sequence[str], Sequence[Any]]]:
-        """The files of numbers beside the page: the fields of each, and its lines."""
+        """Return the files of numbers beside the page: the fields of each, and its lines."""
         return {
             "results.csv": (Number._fields, self.numbers),
             "curves.csv": (Point._fields, self.points),
@@ -61,16 +61,16 @@ class Material(Sources):
             write(folder / name, lines, fields)
 
     def planned(self, protocol: str) -> bool:
-        """Whether the study has rows of a protocol."""
+        """Return whether the study has rows of a protocol."""
         return any(row.labels["protocol"] == protocol for row in self.study.rows)
 
     @property
     def at_scale(self) -> bool:
-        """Whether the study ran at the scale of the papers that it quotes."""
+        """Return whether the study ran at the scale of the papers that it quotes."""
         return is_at_scale(self.outline.doubts, self.results)
 
     def show(self, grid: Grid, *below: Child) -> Html:
-        """A figure of the page, with a place for its drawing, which ``made`` puts there."""
+        """Return a figure of the page, with a place for its drawing, which ``made`` fills."""
         if grid.name in self.shown:
             link = tag("a", grid.title, href=f"#figure-{grid.name}")
             return tag("div", note(["The figure at the top of this page: ", link, "."]), *below)
@@ -79,7 +79,7 @@ class Material(Sources):
         return figure(grid, *below)
 
     def made(self, folder: Path, makers: Iterable[Callable[[], Html]]) -> list[Html]:
-        """The sections of the page; all figures and tables are in their files then.
+        """Return the sections of the page, and write all figures and tables.
 
         The tables are written while another process draws the figures.
         """
@@ -87,13 +87,13 @@ class Material(Sources):
             sections = [make() for make in makers]
             self.write_tables(folder)
         drawings = {name: inline(grid, self.figures.svgs(grid)) for name, grid in self.figures.grids.items()}
-        return [with_drawings(one, drawings) for one in sections]
+        return [with_drawings(section, drawings) for section in sections]
 
 
 def gather(
     study: Plan, results: Rows, alarms: Sequence[Alarm], folder: Path, context: ReportContext, outline: Outline
 ) -> Material:
-    """All that a page needs, from the results; reads nothing from any store."""
+    """Return the material of a page from the results; no store is read."""
     results = priced(results)
     spec: Any = study.rows[0].nodes["train"].data.spec  # type: ignore[attr-defined]
     judged, differences = read(outline.claims, outline.comparisons, results)
@@ -115,5 +115,5 @@ def gather(
 
 
 def _is_published(outline: Outline, data: str, results: Rows) -> bool:
-    """Whether the published values are about these data, and about some of these rows."""
-    return data == outline.published_on and any(results.where(**one.labels) for one in outline.published)
+    """Return whether the published values are about these data, and about some of these rows."""
+    return data == outline.published_on and any(results.where(**value.labels) for value in outline.published)

@@ -30,7 +30,7 @@ from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.tables import tables
 from lotterylab.report.shell import page_html
 
-Section = tuple[str, str, Callable[[], Html]]  # anchor, title in the contents, what makes it
+Section = tuple[str, str, Callable[[], Html]]  # anchor, title in the contents, maker
 
 
 def report(
@@ -41,18 +41,18 @@ def report(
     context: ReportContext,
     outline: Outline,
 ) -> Path:
-    """Write index.html, README.md, the numbers as CSV and figures/; returns the page's path.
+    """Write index.html, README.md, the numbers as CSV and figures/, and return the page's path.
 
-    ``results.csv`` and ``curves.csv`` are always there, ``rates.csv`` if a learning rate was chosen,
-    ``differences.csv`` if the outline compares.  Unfinished studies have a report too: what is missing is said, and
-    each number carries its n.  A figure is drawn again only if what it shows has changed; all else is written each
-    time.
+    ``results.csv`` and ``curves.csv`` are always written, ``rates.csv`` if a learning rate was chosen,
+    ``differences.csv`` if the outline has comparisons.  Unfinished studies have a report too, which names the missing
+    parts; each number has its n.  A figure is drawn again only if its content has changed; everything else is written
+    each time.
 
     Args:
-        study: the plan; ``results``: its rows as they are in the store; ``alarms``: those of the rows.
-        folder: where the report goes; it is made if it is missing.
-        context: where the results come from.
-        outline: how the study is read.
+        study: the plan; ``results``: its rows as they are in the store; ``alarms``: the alarms of the rows.
+        folder: the folder of the report; it is made if it is missing.
+        context: the origin of the results.
+        outline: the reading of the study.
     """
     folder.mkdir(parents=True, exist_ok=True)
     material = gather(study, Rows(results), alarms, folder, context, outline)
@@ -68,13 +68,13 @@ def report(
 
 
 def _sections(material: Material) -> Iterator[Section]:
-    """The sections that this study has something for, in their order."""
+    """Yield the sections for which the study has content, in their order."""
     outline = material.outline
     if concludes(material):
         yield "answer", "Conclusion", partial(answer, material)
     for kind, (anchor, title, _) in KINDS.items():
-        found = of_kind(material.judged, kind)
-        if found and (kind != "explanation" or any(one.word != "not run" for _, one in found)):
+        of_this_kind = of_kind(material.judged, kind)
+        if of_this_kind and (kind != "explanation" or any(one.word != "not run" for _, one in of_this_kind)):
             yield anchor, title, partial(claims, material, kind)
     for title, wanted in by_section(material).items():
         yield name_of(title), title, partial(figures, material, title, wanted)

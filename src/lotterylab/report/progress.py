@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PLAIN_EVERY_SECONDS = 10.0
 
 
 class Progress(Protocol):
-    """Listens to the engine's events, as a context manager."""
+    """A ``Progress`` is a context manager that receives the engine's events."""
 
     def __enter__(self) -> Callable[[Event], None]:
-        """Begin; what is returned takes the events."""
+        """Begin, and return the function that takes the events."""
         ...
 
     def __exit__(self, *_: object) -> None:
@@ -29,7 +29,7 @@ class Progress(Protocol):
 
 
 class Meter:
-    """Work done and left, and the time that the rest will take at the pace so far."""
+    """A ``Meter`` counts the work done and left, and estimates the time left from the pace so far."""
 
     def __init__(self, tasks: list[Node], names: dict[str, str]) -> None:
         self.total = sum(map(work, tasks)) or 1.0
@@ -39,7 +39,7 @@ class Meter:
         self.names = names
         self.partial: dict[str, float] = {}
         self.began = time.monotonic()
-        self.first: dict[str, tuple[float, float]] = {}  # when this process first heard of a run, and how far it was
+        self.first: dict[str, tuple[float, float]] = {}  # run -> time and progress at its first event
         self.trained = 0.0
 
     def take(self, event: Event) -> None:
@@ -61,18 +61,18 @@ class Meter:
 
     @property
     def share(self) -> float:
-        """Of the work, how much is done."""
+        """Return the share of the work that is done."""
         return min(1.0, (self.done + sum(self.partial.values())) / self.total)
 
     def left(self) -> str:
-        """Time left for the whole, in words."""
+        """Return the time left for all runs, in words."""
         if not self.trained:
             return "time left unknown"
         rest = self.total * (1 - self.share)
         return f"{spell_seconds(rest * (time.monotonic() - self.began) / self.trained)} left"
 
     def run_left(self, node: Node) -> str:
-        """Time left for one run, in words."""
+        """Return the time left for one run, in words."""
         if node.digest not in self.first or node.digest not in self.partial:
             return ""
         since, start = self.first[node.digest]
@@ -82,12 +82,12 @@ class Meter:
         return spell_seconds((work(node) - self.partial[node.digest]) * (time.monotonic() - since) / moved) + " left"
 
     def name(self, node: Node) -> str:
-        """What a run is, in words."""
+        """Return the name of a run, in words."""
         return shown(self.names.get(node.digest, type(node).__name__))
 
 
 def news(event: Event, meter: Meter) -> tuple[str, ...]:
-    """What is told of an event at once, in parts: a failure, a worker that stands still, workers that are missing."""
+    """Return the parts of a message that cannot wait: a failure, a silent worker, missing workers; else ()."""
     match event.word:
         case "failed":
             return "failed", meter.name(event.node), shown(str(event.detail[0]), most=1000)
@@ -101,7 +101,7 @@ def news(event: Event, meter: Meter) -> tuple[str, ...]:
 
 
 class Plain:
-    """One line at most every ten seconds, whole lines only: for logs and pipes.  What failed is told at once."""
+    """``Plain`` prints at most one line every ten seconds, for logs and pipes, and failures at once."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class Plain:
 
 
 class Bars:
-    """A bar for the whole study and one for each run in progress."""
+    """``Bars`` shows a bar for the whole study and a bar for each run in progress."""
 
     def __init__(self, meter: Meter) -> None:
         from rich.console import Console
@@ -166,7 +166,7 @@ class Bars:
             from rich.markup import escape
 
             kind, *rest = words
-            text = escape(": ".join(rest))  # a path in brackets is no markup
+            text = escape(": ".join(rest))  # a path in brackets is not markup
             self.bars.console.print(f"[{'red' if kind == 'failed' else 'yellow'}]{kind}[/]: {text}")
         if isinstance(node, Train):
             if event.word == "progress":
@@ -197,7 +197,7 @@ def _narrow() -> Any:
 
 
 def progress(kind: str, meter: Meter) -> Progress:
-    """ "auto" is bars on a terminal and plain lines elsewhere; "none" tells what failed, and nothing else."""
+    """Return bars or lines: "auto" is bars on a terminal and plain lines elsewhere, "none" prints only failures."""
     if kind == "bars" or (kind == "auto" and sys.stderr.isatty()):
         return Bars(meter)
     return Plain(meter, every=math.inf if kind == "none" else PLAIN_EVERY_SECONDS)

@@ -20,11 +20,11 @@ from lotterylab.report.sections.published import outside, summary
 from lotterylab.report.sections.tables import in_markdown as table_in_markdown
 
 ACCURACY = "train.test_accuracy"
-MOST_LEVELS = 6  # sparsities of the table of accuracies, which a page of text can show side by side
+MOST_LEVELS = 6  # sparsities that a page of text can show side by side
 
 
 def readme(material: Material) -> str:
-    """README.md of a report's folder: the answer, its picture, the claims, the tables and the doubts."""
+    """Return README.md of a report's folder: the answer, its picture, the claims, the tables and the doubts."""
     return "\n".join(_lines(material)) + "\n"
 
 
@@ -58,9 +58,9 @@ def _lines(material: Material) -> Iterator[str]:
     if material.differences:
         yield from ("", "## Differences", "", " ".join(summaries(material.differences)))
     yield from _accuracies(material)
-    for one in outline.tables:
+    for wanted in outline.tables:
         yield ""
-        yield from table_in_markdown(one, material.results)
+        yield from table_in_markdown(wanted, material.results)
     yield from _published(material)
     if outline.would_change:
         yield from ("", f"What would change it: {outline.would_change}")
@@ -76,32 +76,31 @@ def _numbers(material: Material) -> str:
 
 def _claims(material: Material) -> Iterator[str]:
     for kind, (_, title, how) in KINDS.items():
-        found, said = of_kind(material.judged, kind), words(kind, at_scale=material.at_scale)
-        if not found or (kind == "explanation" and all(one.word == "not run" for _, one in found)):
+        judged, verdicts = of_kind(material.judged, kind), words(kind, at_scale=material.at_scale)
+        if not judged or (kind == "explanation" and all(judgement.word == "not run" for _, judgement in judged)):
             continue
-        yield from ("", f"## {title}", "", how or material.outline.predicted, "", counted(found, said), "")
+        yield from ("", f"## {title}", "", how or material.outline.predicted, "", counted(judged, verdicts), "")
         yield _row(("", "claim", "measured", "n", "interval", "p, Holm", "verdict"))
         yield "|---|---|---|---|---|---|---|"
-        yield from map(_row, claims_in_markdown(found, said))
+        yield from map(_row, claims_in_markdown(judged, verdicts))
 
 
 def _accuracies(material: Material) -> Iterator[str]:
-    """The first figure as a table, if it is test accuracy over the sparsity that was asked for; a mark if a run
-    diverged."""
+    """Yield the first figure as a table, if it is test accuracy over the requested sparsity."""
     first = material.charts[0]
     if not isinstance(first, Chart) or (first.y, first.x) != (ACCURACY, "sparsity"):
         return
     rows = material.results.where(**first.within).where(control="")
-    for activation, own in rows.by("activation").items():
-        dense, levels = own.where(method="dense").interval(ACCURACY), own.levels
-        if not own.trained or len(levels) > MOST_LEVELS:
+    for activation, of_table in rows.by("activation").items():
+        dense, levels = of_table.where(method="dense").interval(ACCURACY), of_table.levels
+        if not of_table.trained or len(levels) > MOST_LEVELS:
             continue
-        mark = f" {DIVERGED_LEGEND}" if diverged_mark(own) else ""
+        mark = f" {DIVERGED_LEGEND}" if diverged_mark(of_table) else ""
         text = f"; dense {interval_text(dense)}" if dense else ""
         yield from ("", f"Test accuracy, {in_markdown(str(activation))}, means with 95 % t intervals{text}.{mark}", "")
         yield _row(["method", *(f"{level:g}" for level in levels)])
         yield "|---|" + "---|" * len(levels)
-        for method, of_method in own.by("method").items():
+        for method, of_method in of_table.by("method").items():
             if method != "dense":
                 cells = (_accuracy(of_method.where(sparsity=level)) for level in levels)
                 yield _row([in_markdown(called(str(method))), *cells])
@@ -118,26 +117,26 @@ def _published(material: Material) -> Iterator[str]:
     yield from ("", "## Published values", "", summary(material.published), "", outside(material), "")
     yield _row(("quantity", "activation", "method", "target", "published", "ours, other seeds", "published seed"))
     yield "|---|---|---|---|---|---|---|"
-    for one in material.published:
-        told, ours = one.published, one.ours
+    for pair in material.published:
+        value, ours = pair.published, pair.ours
         spread = f" ± {ours.sd:.3f}" if ours is not None and ours.sd is not None else ""
         yield _row(
             (
-                told.quantity,
-                told.label("activation"),
-                material.name(told.labels),
-                f"{told.target:g}",
-                f"{told.value:g}",
-                f"{ours.mean:.3f}{spread} ({ours.n}){'' if one.within in (True, None) else ', outside'}"
+                value.quantity,
+                value.label("activation"),
+                material.name(value.labels),
+                f"{value.target:g}",
+                f"{value.value:g}",
+                f"{ours.mean:.3f}{spread} ({ours.n}){'' if pair.within in (True, None) else ', outside'}"
                 if ours
                 else "not run",
-                "" if one.at_seed is None else f"{one.at_seed:.3f}{'' if one.within_at_seed else ', outside'}",
+                "" if pair.at_seed is None else f"{pair.at_seed:.3f}{'' if pair.within_at_seed else ', outside'}",
             )
         )
 
 
 def _cell(text: str) -> str:
-    """Markdown for a cell; a bar that is escaped already stays so."""
+    """Return Markdown for a cell; a bar that is escaped already stays so."""
     return re.sub(r"(?<!\\)\|", r"\|", shown(text.replace("\n", " "), most=None))
 
 

@@ -1,4 +1,4 @@
-"""The HTML around a page's sections: everything it needs is inside."""
+"""The HTML around a page's sections, with everything that the page needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lotterylab.report.markup import Html, tag
 
 
 def page_html(title: str, head: Html, sections: Sequence[Html]) -> str:
-    """A whole page that loads nothing."""
+    """Return a whole page that loads nothing."""
     page = tag(
         "html",
         tag(

@@ -20,7 +20,7 @@ from lotterylab.report.tidy import Trial
 
 BY_DEFAULT = Chart(
     name="accuracy",
-    title="Test accuracy over the weights that are kept",
+    title="Test accuracy over the kept weights",
     y="train.test_accuracy",
     y_axis="test accuracy, fraction",
     levels=(Line(name="dense", labels={"method": "dense", "control": ""}),),
@@ -29,10 +29,10 @@ BY_DEFAULT = Chart(
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """``Sources`` are what every chart is drawn from.
+    """``Sources`` are the data of every chart.
 
     Args:
-        results: the rows, each with what it cost.
+        results: the rows, each with its cost.
         classes: the number of classes of the data, for the accuracy of a guess.
         published: each published value beside ours; none if the data are not those of the paper.
         differences: each comparison at each level.
@@ -48,12 +48,12 @@ class Sources:
 
     @property
     def charts(self) -> tuple[Figure, ...]:
-        """The figures of the outline, or the one that every study has."""
+        """Return the figures of the outline, or the default figure."""
         return self.outline.charts or (BY_DEFAULT,)
 
     @cached_property
     def arms(self) -> tuple[Line, ...]:
-        """A line for each method and each of its controls, named as the outline names it."""
+        """Return a line for each method and each of its controls, with the outline's names."""
         names: dict[tuple[Any, Any], str] = {}
         for line in (line for chart in self.charts for line in (*chart.lines, *chart.levels)):
             if set(line.labels) == {"method", "control"}:
@@ -77,7 +77,7 @@ class Sources:
 
     @cached_property
     def looks(self) -> dict[str, Look]:
-        """One look for each name of the page, no two alike."""
+        """Return one look for each name of the page, no two alike."""
         lines = (line.name for chart in self.charts for line in (*chart.lines, *chart.levels))
         sides = (one.comparison.b.name for one in self.differences)
         controls = filter(None, self.results.labels("control"))

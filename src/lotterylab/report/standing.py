@@ -1,4 +1,4 @@
-"""How far a study is: what is done, running, waiting and failed, from the store alone."""
+"""The state of a study, from the store alone: runs that are done, running, waiting and failed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from lotterylab.plan.nodes import Node, Train
 from lotterylab.plan.plan import Plan
 from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work
 
-MOST_LETTERS = 1000  # of a message
+MOST_LETTERS = 1000  # letters of a message
 BEHIND = "behind them"  # trials of learning rates, and runs that others begin from or are compared with
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """``runs``: trainings of the study and behind it, each once.  ``groups``: (done, all) of those in its rows, by
-    (protocol, seed), and of the others.  ``begun``: digest -> share done, of unfinished runs with a
-    checkpoint.  ``failed``: digest -> message, of missing tasks that failed.  ``holder``: who computes now, or "".
-    ``seconds``: of one thread, for what is left; None where no finished run says how fast it is here.
+    """A ``Standing`` is the state of a study.
+
+    ``runs``: trainings of the study and behind it, each once.  ``groups``: (done, all) of the trainings in its rows, by
+    (protocol, seed), and of the others.  ``begun``: digest -> share done, of unfinished runs with a checkpoint.
+    ``failed``: digest -> message, of missing tasks that failed.  ``holder``: the process that computes now, or "".
+    ``seconds``: of one thread, for the rest; None if no finished run shows the pace here.
     """
 
     groups: Mapping[tuple[str, int | None], tuple[int, int]]
@@ -35,7 +37,7 @@ class Standing:
     seconds: float | None
 
     def as_json(self, names: Mapping[str, str]) -> dict[str, Any]:
-        """As plain values; ``names``: what each run is called."""
+        """Return plain values; ``names``: the name of each run."""
         return {
             "runs": self.runs,
             "done": self.done,
@@ -43,17 +45,18 @@ class Standing:
                 {"protocol": protocol, "seed": seed, "done": done, "runs": runs}
                 for (protocol, seed), (done, runs) in self.groups.items()
             ],
-            "begun": [{"digest": one, "name": names.get(one, ""), "share": share} for one, share in self.begun.items()],
+            "begun": [{"digest": run, "name": names.get(run, ""), "share": share} for run, share in self.begun.items()],
             "failed": [
-                {"digest": one, "name": names.get(one, ""), "message": message} for one, message in self.failed.items()
+                {"digest": task, "name": names.get(task, ""), "message": message}
+                for task, message in self.failed.items()
             ],
             "computing": self.holder,
             "seconds_left": self.seconds,
         }
 
     def lines(self, names: Mapping[str, str], workers: int) -> Iterator[str]:
-        """As lines for a person."""
-        holder = shown(self.holder) or "nobody"
+        """Yield lines for a person."""
+        holder = shown(self.holder) or "no process"
         yield f"{self.done} of {self.runs} trainings finished; {holder} computes in this store now."
         width = max((len(protocol) for protocol, _ in self.groups), default=0)
         for (protocol, seed), (done, runs) in self.groups.items():
@@ -72,7 +75,7 @@ class Standing:
 
 
 def standing(study: Plan, store: Store) -> Standing:
-    """The state of a study; reads the store and needs no lock."""
+    """Return the state of a study; it is read from the store without a lock."""
     store = Snapshot(store)
     todo = {node.digest: node for node in missing(study, store)}
     pace = seconds_per_image(study.targets(), store, exactly=bool(todo))
@@ -94,7 +97,7 @@ def standing(study: Plan, store: Store) -> Standing:
 def _groups(
     study: Plan, trainings: set[str], todo: Mapping[str, Node]
 ) -> dict[tuple[str, int | None], tuple[int, int]]:
-    """Each training once: where its first row is, else with those that choose a rate or that others begin from."""
+    """Return (done, all) by group; a training counts in the group of its first row, or "behind them"."""
     members: dict[tuple[str, int | None], set[str]] = {}
     left = set(trainings)
     for row in study.rows:
@@ -108,7 +111,7 @@ def _groups(
 
 
 def _share(node: Train, store: Store) -> float:
-    """Of an unfinished run, how much its last checkpoint has done."""
+    """Return the share of an unfinished run that its last checkpoint has done."""
     notes = store.partial_notes(node.digest)
     if not notes:
         return 0.0

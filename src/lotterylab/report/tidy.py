@@ -1,4 +1,4 @@
-"""All numbers of a study as long tables: one line a number, ready for a group-by in any language."""
+"""All numbers of a study as long tables: one line for each number, ready for a group-by in any language."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lotterylab.reading.differences import Difference
 
 
 class Number(NamedTuple):
-    """One number of one row.  ``value`` is None where a run has diverged or the quantity is undefined there."""
+    """A ``Number`` is one number of one row; ``value`` is None if the run diverged or the number is undefined."""
 
     protocol: str
     activation: str
@@ -30,7 +30,7 @@ class Number(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One point of one curve; ``epoch`` counts finished epochs, from 1."""
+    """A ``Point`` is one point of one curve; ``epoch`` counts finished epochs, from 1."""
 
     protocol: str
     activation: str
@@ -44,7 +44,7 @@ class Point(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One trial of a learning rate; ``trial`` numbers the seeds of the trials from 1."""
+    """A ``Trial`` is one trial of a learning rate; ``trial`` numbers the seeds of the trials from 1."""
 
     activation: str
     rate: float
@@ -54,16 +54,16 @@ class Trial(NamedTuple):
     chosen: bool
 
 
-DIFFERENCE = (  # the fields of differences.csv; p_holm, p_equal: adjusted for their family; says: at 5 % for it
+DIFFERENCE = (  # the fields of differences.csv; p_holm and p_equal are adjusted for their family, says is at 5 % for it
     *("what", "a", "b", "where", "sparsity", "n", "mean", "low", "high", "p_holm", "p_equal", "planned", "says"),
     "caveat",
 )
 
 
 def numbers(results: Iterable[Result]) -> list[Number]:
-    """The scalar metrics of every finished part, and the seconds it took (0 where an equal run had finished before).
+    """Return the scalar metrics of every finished part, and its seconds (0 if an equal run had finished before).
 
-    Of the part "cost" of ``priced`` rows: what the training cost, the runs behind it included.
+    The part "cost" of ``priced`` rows has the costs of the training, the runs behind it included.
     """
     lines = []
     for result in results:
@@ -80,7 +80,7 @@ def numbers(results: Iterable[Result]) -> list[Number]:
 
 
 def points(results: Iterable[Result]) -> list[Point]:
-    """The curves of every finished training."""
+    """Return the curves of every finished training."""
     lines = []
     for result in results:
         labels = _labels(result)
@@ -91,25 +91,25 @@ def points(results: Iterable[Result]) -> list[Point]:
 
 
 def trials(results: Iterable[Result]) -> list[Trial]:
-    """The trials behind each choice of a learning rate, each choice once however many rows rest on it."""
+    """Return the trials behind each choice of a learning rate, each choice once."""
     choices = {result.records["rate"].digest: result for result in results if "rate" in result.records}
     return [trial for result in choices.values() for trial in _trials(result)]
 
 
-def paired(found: Iterable[Difference]) -> list[tuple[Any, ...]]:
-    """The comparisons of a study with an outline, a line for each with the fields ``DIFFERENCE``."""
+def paired(differences: Iterable[Difference]) -> list[tuple[Any, ...]]:
+    """Return a line with the fields ``DIFFERENCE`` for each difference."""
     return [
         (
             *(one.comparison.what, one.comparison.a.name, one.comparison.b.name, one.panel, one.sparsity),
             *(one.interval.n, one.interval.mean, one.interval.low, one.interval.high, one.p_holm, one.p_equal),
             *(one.planned, one.says, one.caveat),
         )
-        for one in found
+        for one in differences
     ]
 
 
 def write(path: Path, lines: Sequence[tuple[Any, ...]], fields: Sequence[str]) -> None:
-    """A CSV file with ``fields`` as its header; None is an empty field, and no text is a formula."""
+    """Write a CSV file with the header ``fields``; None is an empty field, and no text is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(fields)
@@ -119,7 +119,7 @@ def write(path: Path, lines: Sequence[tuple[Any, ...]], fields: Sequence[str]) -
 
 
 class _Cells(dict[str, Any]):
-    """Texts as cells, each made once: a million lines have a few hundred of them."""
+    """``_Cells`` holds texts as cells, each made once: a million lines have a few hundred texts."""
 
     def __missing__(self, text: str) -> Any:
         self[text] = in_csv(text)
@@ -127,7 +127,7 @@ class _Cells(dict[str, Any]):
 
 
 def _labels(result: Result) -> tuple[str, str, str, str, float, int]:
-    """The first six fields of a number and of a point."""
+    """Return the first six fields of a number and of a point."""
     labels: Mapping[str, Any] = result.labels
     protocol, activation, method, control = (str(labels[name]) for name in WHAT)
     return protocol, activation, method, control, float(labels["sparsity"]), int(labels["seed"])

@@ -46,7 +46,7 @@ class During:
 
     @property
     def stopped(self) -> bool:
-        """Whether an intervention ended the training."""
+        """Return whether an intervention ended the training."""
         return STOPPED in self.metrics
 
     def begin(self, view: View) -> None:

@@ -1,1 +1,1 @@
-"""The sections of the page: each a function from the material to its HTML."""
+"""The sections of the page: each is a function from the material to its HTML."""

@@ -1,4 +1,4 @@
-"""Alarms by their code: how often, and the first of them."""
+"""The alarms by their code, with their number and the first of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEVERITY = {"fault": ("!", "bad"), "caution": ("?", "open")}
 
 
 def alarm_list(material: Material) -> Html:
-    """One folded part for each code, faults first."""
+    """Return one folded part for each code, faults first."""
     groups: dict[tuple[str, str], list[Alarm]] = {}
     for alarm in material.alarms:
         groups.setdefault((alarm.severity, alarm.code), []).append(alarm)
@@ -32,10 +32,10 @@ def _summary(alarms: Sequence[Alarm], *, published: bool) -> str:
         return "No alarm was raised."
     faults = [alarm for alarm in alarms if alarm.severity == "fault"]
     cautions = len(alarms) - len(faults)
-    why = " Many belong to the published protocol, which is run as it was." if published else ""
+    why = " Many belong to the published protocol, which is run without repairs." if published else ""
     return (
-        f"{len(faults):,} faults of {len({alarm.code for alarm in faults})} kinds (a number does not mean what it is "
-        f"taken for) and {cautions:,} cautions (it may not).{why}"
+        f"{len(faults):,} faults of {len({alarm.code for alarm in faults})} kinds (a number does not mean what it "
+        f"seems to) and {cautions:,} cautions (a number may not).{why}"
     )
 
 

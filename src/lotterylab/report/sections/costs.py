@@ -11,7 +11,7 @@ from lotterylab.report.blocks import folded, heading, note, number, section, sen
 from lotterylab.report.markup import Child, Html
 from lotterylab.report.material import Material
 
-COSTS = (  # metric, heading, what to divide by, decimals
+COSTS = (  # metric, heading, divisor, decimals
     ("cost.epochs_to_find", "epochs to find", 1, 1),
     ("cost.epochs", "epochs in all", 1, 1),
     ("cost.macs", "MACs, 1e12", 1e12, 2),
@@ -21,7 +21,7 @@ COSTS = (  # metric, heading, what to divide by, decimals
 
 
 def costs(material: Material) -> Html:
-    """What each dense network and each ticket cost, the runs behind it included."""
+    """Return the costs of each dense network and each ticket, the runs behind it included."""
     head = [
         "where",
         "method",
@@ -35,13 +35,13 @@ def costs(material: Material) -> Html:
         "costs",
         "Costs",
         sentence(
-            "Finding a ticket takes the dense run and every round before it; each ticket carries that cost alone, as "
-            "if nobody else had paid for it."
+            "Finding a ticket takes the dense run and every round before it; each ticket carries that whole cost, also "
+            "if several tickets share the runs."
         ),
         note(
             "Means over seeds. MACs: multiply-accumulates of convolutions and linear layers, forward and backward "
-            "(three times a forward pass), as they are done here, where a zero is multiplied too; without zeros: what "
-            "hardware that skips them would do. Seconds: of one thread, where all runs behind were timed."
+            "(three times a forward pass), as they are done here, with zeros multiplied; without zeros: the work of "
+            "hardware that skips them. Seconds: of one thread, if all runs behind were timed."
         ),
         folded(f"{len(rows)} arms", table(head, rows, kind="sortable", name="costs-table")),
     )

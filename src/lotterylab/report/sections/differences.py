@@ -14,48 +14,50 @@ from lotterylab.report.sections.claims import sides
 
 
 def differences(material: Material) -> Html:
-    """Each comparison with its interval and what can be said."""
+    """Return the section with each comparison, its interval and its decision."""
     groups: dict[str, list[Difference]] = {}
-    for one in material.differences:
-        comparison = one.comparison
-        groups.setdefault(f"{comparison.what}: {comparison.a.name} minus {comparison.b.name}", []).append(one)
+    for difference in material.differences:
+        comparison = difference.comparison
+        title = f"{comparison.what}: {comparison.a.name} minus {comparison.b.name}"
+        groups.setdefault(title, []).append(difference)
     return section(
         "differences",
         "Differences",
         sentence(" ".join(summaries(material.differences))),
         note(
-            "Paired by seed, with 95 % t intervals. Equal: two one-sided tests. Both p are adjusted by Holm: planned "
-            "comparisons in one family with the claims of the page, others among themselves. Power: how many seeds "
-            "would resolve the margin in this comparison on its own. Comparisons that include a diverged run, or in "
-            "which no side is above chance, are left undecided."
+            "Differences are paired by seed, with 95 % t intervals. Equal: two one-sided tests. Both p are adjusted by "
+            "Holm: planned comparisons in one family with the claims of the page, others among themselves. Power: the "
+            "number of seeds that would resolve the margin in this comparison alone. Comparisons that include "
+            "a diverged run, or in which no side is above chance, are left undecided."
         ),
-        [folded(_summary(title, own), _table(own)) for title, own in groups.items()],
+        [folded(_summary(title, group), _table(group)) for title, group in groups.items()],
     )
 
 
-def summaries(found: Sequence[Difference]) -> Iterator[str]:
-    """One sentence for the planned comparisons, and one for each family of others."""
+def summaries(differences: Sequence[Difference]) -> Iterator[str]:
+    """Yield one sentence for the planned comparisons, and one for each family of others."""
     groups: dict[str, list[Difference]] = {}
-    for one in found:
-        groups.setdefault("planned" if one.planned else one.comparison.family or "other", []).append(one)
-    for name, own in groups.items():
-        outcomes = Counter(one.outcome for one in own)
-        better = Counter(one.better.name for one in own if one.better is not None)
+    for difference in differences:
+        family = "planned" if difference.planned else difference.comparison.family or "other"
+        groups.setdefault(family, []).append(difference)
+    for name, group in groups.items():
+        outcomes = Counter(difference.outcome for difference in group)
+        better = Counter(difference.better.name for difference in group if difference.better is not None)
         each = "; ".join(f"{side} is better in {count}" for side, count in better.most_common())
         kind = {"planned": "planned comparisons", "other": "other comparisons", "methods": "pairs of methods"}
         yield (
-            f"{outcomes['more'] + outcomes['less']} of {len(own)} {kind.get(name, f'comparisons with {name}')} are "
+            f"{outcomes['more'] + outcomes['less']} of {len(group)} {kind.get(name, f'comparisons with {name}')} are "
             f"decided{f' ({each})' if each else ''}, {outcomes['equal']} are equal within their margin, "
             f"{outcomes['open']} cannot be said."
         )
 
 
-def _summary(title: str, own: Sequence[Difference]) -> str:
-    counts = Counter(one.says for one in own)
+def _summary(title: str, group: Sequence[Difference]) -> str:
+    counts = Counter(difference.says for difference in group)
     return f"{title} ({', '.join(f'{count} {says}' for says, count in counts.items())})"
 
 
-def _table(own: Sequence[Difference]) -> Html:
+def _table(group: Sequence[Difference]) -> Html:
     head = ["where", heading("kept"), heading("n"), heading("difference"), heading("p, Holm"), heading("p, equal")]
     rows = [
         [
@@ -73,7 +75,7 @@ def _table(own: Sequence[Difference]) -> Html:
             one.power,
             cell(sides(one)),
         ]
-        for one in own
+        for one in group
     ]
-    name = f"differences-{own[0].comparison.key.replace(' ', '-').replace(',', '')}"
+    name = f"differences-{group[0].comparison.key.replace(' ', '-').replace(',', '')}"
     return table([*head, "says", "power", "runs"], rows, kind="sortable", name=name)

@@ -1,4 +1,4 @@
-"""The figures of a study: the first beside its answer, then all that its outline asks for, then its training."""
+"""The figures of a study: the first beside its answer, then those of its outline, then its training."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ TRAINING = "Training"
 
 
 def drawn(sources: Sources, wanted: Figure) -> Drawn:
-    """Return a figure of any kind, and what stands below it; None where nothing of it is finished."""
+    """Return a figure of any kind, and the part below it; None if no run of it is finished."""
     return KINDS[type(wanted)](sources, wanted)
 
 
 def opening_figure(material: Material) -> Html | None:
-    """Return the picture that belongs to the answer: the first that the outline asks for and that can be drawn."""
-    found = (drawn(material, wanted) for wanted in material.charts)
-    first = next((one for one in found if one is not None), None)
+    """Return the picture beside the answer: the first figure of the outline that can be drawn."""
+    figures = (drawn(material, wanted) for wanted in material.charts)
+    first = next((figure for figure in figures if figure is not None), None)
     return None if first is None else material.show(first[0])
 
 
 def by_section(material: Material) -> dict[str, list[Figure]]:
     """Return the figures of each section for which the study has rows, in the order of the outline."""
-    found: dict[str, list[Figure]] = {}
+    sections: dict[str, list[Figure]] = {}
     for wanted in (*material.charts, *_of_training(material)):
         if material.results.where(**wanted.within):
-            found.setdefault(wanted.section, []).append(wanted)
-    return found
+            sections.setdefault(wanted.section, []).append(wanted)
+    return sections
 
 
 def figures(material: Material, title: str, wanted: Sequence[Figure]) -> Html:
@@ -75,7 +75,7 @@ def name_of(title: str) -> str:
 
 
 def _of_training(material: Material) -> Iterator[Figure]:
-    """The training curves of each protocol and the choice of the rate, if the outline does not place them."""
+    """Yield the training curves of each protocol and the choice of the rate, unless the outline places them."""
     kinds = {type(wanted) for wanted in material.charts}
     for protocol in material.results.labels("protocol") if CurveChart not in kinds else ():
         name = f"{str(protocol).lower().replace(' ', '-').replace(',', '')}-curves"

@@ -1,4 +1,4 @@
-"""Title, reductions, and how far the study is."""
+"""The opening of the page: the answer, its picture, the question and the state of the study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lotterylab.report.material import Material
 
 
 def opening(material: Material, contents: list[tuple[str, str]], picture: Html | None) -> Html:
-    """The head of the page: the answer and its ``picture``; ``contents``: (anchor, title) of the sections below."""
+    """Return the head of the page: the answer and its ``picture``; ``contents``: (anchor, title) of the sections."""
     study = material.study
     return tag(
         "header",

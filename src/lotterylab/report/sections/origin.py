@@ -1,4 +1,4 @@
-"""Where the numbers come from: settings, data, versions, and what was predicted."""
+"""The origin of the numbers: settings, data, versions and predictions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 from lotterylab.words import PLACE
 
-OF_ONE_RUN = ("earlier_seconds",)  # facts that differ from run to run and say nothing about its bits
+OF_ONE_RUN = ("earlier_seconds",)  # facts that differ between runs and do not affect their bits
 
 
 def origin(material: Material) -> Html:
-    """Folded parts: settings, data, facts of this report and of the runs, predictions."""
+    """Return folded parts: settings, data, facts of this report and of the runs, predictions."""
     context = material.context
     runs = _facts_of_runs(material)
     return section(
@@ -58,8 +58,9 @@ def _facts(facts: Mapping[str, Any]) -> Html:
 
 
 def _facts_of_runs(material: Material) -> list[Html]:
-    """One list for each set of facts, the most frequent first, each finished training counted once."""
-    records = {one.records["train"].digest: one.records["train"] for one in material.results if "train" in one.records}
+    """Return one list for each set of facts, the most frequent first, each finished training counted once."""
+    trained = material.results.trained
+    records = {row.records["train"].digest: row.records["train"] for row in trained}
     sets = Counter(
         tuple(sorted((name, spell(value)) for name, value in record.facts.items() if name not in OF_ONE_RUN))
         for record in records.values()
@@ -71,13 +72,13 @@ def _facts_of_runs(material: Material) -> list[Html]:
 
 
 def _settings_of_runs(material: Material) -> list[Html]:
-    """One part for each recipe on each network and data, with an id that the lines of "All runs" link to."""
-    found: dict[str, Train] = {}
+    """Return one part for each recipe on each network and data, with an id for links from "All runs"."""
+    runs: dict[str, Train] = {}
     counts: Counter[str] = Counter()
     for result in material.results:
         run = result.nodes.get("train")
         if isinstance(run, Train) and "train" in result.records:
-            found.setdefault(settings_anchor(run), run)
+            runs.setdefault(settings_anchor(run), run)
             counts[settings_anchor(run)] += 1
     return [
         folded(
@@ -86,14 +87,15 @@ def _settings_of_runs(material: Material) -> list[Html]:
             pairs(flat(settings_of(run))),
             anchor=anchor,
         )
-        for anchor, run in found.items()
+        for anchor, run in runs.items()
     ]
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Fields of fields as (path of names, value); a spec within is called by its kind."""
+    """Yield nested fields as (path of names, value); an inner spec is named by its kind."""
     if isinstance(value, Choose):
-        yield name, f"chosen by {value.by.replace('_', ' ')} from {spell([one for one, _ in value.candidates])}"
+        rates = spell([rate for rate, _ in value.candidates])
+        yield name, f"chosen by {value.by.replace('_', ' ')} from {rates}"
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from flat(item, f"{name} {key}".strip())
@@ -116,7 +118,7 @@ def _predictions(material: Material) -> Html:
 
 
 def spell(value: Any) -> str:
-    """A setting or a fact for a reader."""
+    """Return a setting or a fact as text."""
     match value:
         case bool():
             return "yes" if value else "no"

@@ -14,24 +14,24 @@ NUMBERS = ("target", "published", "error", "our mean", "our sd", "n")
 
 
 def published_values(material: Material) -> Html:
-    """The table, with whether the published value is within the spread of our other seeds and that of its own."""
-    found = material.published
+    """Return the table of published values beside our other seeds and our run of the published seed."""
+    values = material.published
     return section(
         "values",
         "Published values",
-        sentence(summary(found)),
+        sentence(summary(values)),
         note(outside(material)),
         note(
-            "Published values are read off figures and tables, with the error of doing so. Our mean leaves the "
-            "published seed out, since that run would agree with itself. Within: the value lies within the reading "
-            "error and two standard deviations of that mean. The same mean and spread of equal counts, as of masks, "
-            "say little."
+            "Published values are read off figures and tables, with a reading error. Our mean leaves the published "
+            "seed out, since that run would agree with itself. Within: the value lies within the reading error and two "
+            "standard deviations of that mean. Agreement of counts that are equal by design, such as those of masks, "
+            "says little."
         ),
         folded(
-            f"{len(found)} values",
+            f"{len(values)} values",
             table(
                 [*TEXTS, *map(heading, NUMBERS), "within?", heading("published seed"), "within?"],
-                [_row(one, material) for one in found],
+                [_row(pair, material) for pair in values],
                 kind="sortable",
                 name="published-values",
             ),
@@ -39,10 +39,10 @@ def published_values(material: Material) -> Html:
     )
 
 
-def summary(found: Sequence[Beside]) -> str:
-    """How many values lie within the spread of the other seeds, and how many the published seed gives again."""
-    judged = [one.within for one in found if one.within is not None]
-    exact = [one.within_at_seed for one in found if one.within_at_seed is not None]
+def summary(pairs: Sequence[Beside]) -> str:
+    """Return the numbers of values within the spread of the other seeds, and within that of the published seed."""
+    judged = [pair.within for pair in pairs if pair.within is not None]
+    exact = [pair.within_at_seed for pair in pairs if pair.within_at_seed is not None]
     text = (
         f"{sum(judged)} of {len(judged)} published values lie within their reading error and two standard deviations "
         f"of our {'other ' * bool(exact)}seeds"
@@ -52,44 +52,44 @@ def summary(found: Sequence[Beside]) -> str:
 
 
 def outside(material: Material) -> str:
-    """The values that the other seeds do not reach, in words; nothing if there are none."""
-    lost = [one for one in material.published if one.within is False]
+    """Return the values that the other seeds do not reach, in words; "" if there are none."""
+    lost = [pair for pair in material.published if pair.within is False]
     if not lost:
         return ""
     each = "; ".join(
-        f"{_named(one, material)} {one.published.value:g} (ours {one.ours.mean:.3f})" for one in lost if one.ours
+        f"{_named(pair, material)} {pair.published.value:g} (ours {pair.ours.mean:.3f})" for pair in lost if pair.ours
     )
-    bad = [one for one in lost if one.within_at_seed]
+    bad = [pair for pair in lost if pair.within_at_seed]
     alone = (
-        f" {len(bad)} of them are given again by the published seed alone: they are that seed's, not the method's."
+        f" Only the published seed gives {len(bad)} of them again: they belong to that seed, not to the method."
         if bad
         else ""
     )
     return f"Outside: {each}.{alone}"
 
 
-def _named(one: Beside, material: Material) -> str:
-    told = one.published
-    parts = (told.quantity, told.label("activation"), material.name(told.labels), f"{told.target:g}")
+def _named(pair: Beside, material: Material) -> str:
+    value = pair.published
+    parts = (value.quantity, value.label("activation"), material.name(value.labels), f"{value.target:g}")
     return f"{', '.join(filter(None, parts))}:"
 
 
-def _row(one: Beside, material: Material) -> list[Html | str]:
-    told, ours = one.published, one.ours
+def _row(pair: Beside, material: Material) -> list[Html | str]:
+    value, ours = pair.published, pair.ours
     return [
-        told.figure,
-        told.quantity,
-        told.label("activation"),
-        material.name(told.labels),
-        number(told.target, 2) if told.target else cell("dense", value=0.0, kind="number"),
-        number(told.value, 3),
-        number(told.error, 3),
+        value.figure,
+        value.quantity,
+        value.label("activation"),
+        material.name(value.labels),
+        number(value.target, 2) if value.target else cell("dense", value=0.0, kind="number"),
+        number(value.value, 3),
+        number(value.error, 3),
         number(ours.mean if ours else None, 3),
         number(ours.sd if ours else None, 3),
         number(ours.n if ours else 0),
-        _answer(one.within),
-        number(one.at_seed, 3),
-        _answer(one.within_at_seed),
+        _answer(pair.within),
+        number(pair.at_seed, 3),
+        _answer(pair.within_at_seed),
     ]
 
 

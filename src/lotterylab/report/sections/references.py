@@ -1,4 +1,4 @@
-"""The works that the study rests on."""
+"""The works behind the study."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lotterylab.report.material import Material
 
 
 def bibliography(material: Material) -> Html:
-    """Of what ran, and of the analysis: keys and plain text; nothing here is a link."""
+    """Return the works behind the runs and the analysis as keys and plain text, without links."""
     keys = dict.fromkeys((*keys_of(material.study.targets()), *BEHIND_EVERY_REPORT))
     items = [tag("li", tag("code", key), f" {text}", id=f"reference-{key}") for key, text in references(keys)]
     return section("references", "References", tag("ul", items, class_="references"))

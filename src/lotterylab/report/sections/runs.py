@@ -1,4 +1,4 @@
-"""All runs: one line each, to sort and to filter."""
+"""The table of all runs, with one line each, to sort and to filter."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lotterylab.report.blocks import cell, heading, note, number, section, sente
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 
-NUMBERS = ("asked", "reached", "seed", "test acc.", "exact acc.", "D", "seconds")
-METRICS = (  # the numbers of a line, as they stand in results.csv
+NUMBERS = ("requested", "reached", "seed", "test acc.", "exact acc.", "D", "seconds")
+METRICS = (  # the numbers of a line, with their names in results.csv
     "train.test_accuracy",
     "train.test_accuracy_exact",
     "distances.mean_relative_distance",
@@ -23,7 +23,7 @@ METRICS = (  # the numbers of a line, as they stand in results.csv
 
 
 def runs(material: Material) -> Html:
-    """The table of every finished training of the study."""
+    """Return the table of every finished training of the study."""
     finished = material.results.trained
     shared = sum(bool(result.records["train"].same_as) for result in finished)
     seconds = {result.records["train"].digest: result.records["train"].seconds for result in finished}
@@ -38,9 +38,9 @@ def runs(material: Material) -> Html:
         "All runs",
         sentence(text),
         note(
-            "Asked and reached: fraction removed, over the entries that the method may remove. Exact acc.: on the test "
-            "images that are exactly those of the canonical data. D: mean over tensors of the relative distance from "
-            "the dense network. The digest names the run in the store; it leads to the settings."
+            "Requested and reached: fraction removed of the entries that the method may remove. Exact acc.: on the "
+            "test images that are exactly those of the canonical data. D: mean over tensors of the relative distance "
+            "from the dense network. The digest names the run in the store; it leads to the settings."
             + (f" {DIVERGED_LEGEND}" if diverged_mark(finished) else "")
         ),
         tag("div", class_="tools", data_for="all-runs"),

@@ -1,4 +1,4 @@
-"""The tables of an outline: on the page each number with its runs, in the README the number alone."""
+"""The tables of an outline: numbers with their runs on the page, and without them in the README."""
 
 from __future__ import annotations
 
@@ -19,43 +19,47 @@ HOW = "Means over seeds with their 95 % t intervals."
 
 
 def tables(material: Material) -> Html:
-    """All of them in one section."""
+    """Return all tables in one section."""
     drawn = [
         [
-            tag("h3", one.title),
-            note(_how(one, material.results)),
-            table([one.columns[0], *map(heading, one.columns[1:])], _rows(one, material), name=f"table-{one.name}"),
+            tag("h3", wanted.title),
+            note(_how(wanted, material.results)),
+            table(
+                [wanted.columns[0], *map(heading, wanted.columns[1:])],
+                _rows(wanted, material),
+                name=f"table-{wanted.name}",
+            ),
         ]
-        for one in material.outline.tables
+        for wanted in material.outline.tables
     ]
     return section("tables", "Tables", drawn)
 
 
 def in_markdown(wanted: NumberTable, results: Rows) -> Iterator[str]:
-    """The lines of a table for a README."""
+    """Yield the lines of a table for a README."""
     yield from (f"## {wanted.title}", "", _how(wanted, results), "")
     yield "| " + " | ".join(wanted.columns) + " |"
     yield "|" + "---|" * len(wanted.columns)
     for name, entries in wanted.rows:
-        yield "| " + " | ".join([name, *(_text(one, results) for one in entries)]) + " |"
+        yield "| " + " | ".join([name, *(_text(entry, results) for entry in entries)]) + " |"
 
 
 def _how(wanted: NumberTable, results: Rows) -> str:
-    """How the numbers are made, and what the mark means if one of them has it."""
+    """Return how to read the numbers, and the meaning of the mark if a number has it."""
     entries = [entry for _, several in wanted.rows for entry in several]
     marked = any(isinstance(entry, Entry) and diverged_mark(_behind(entry, results)) for entry in entries)
     return f"{wanted.how} {HOW}" + (f" {DIVERGED_LEGEND}" if marked else "")
 
 
 def _behind(entry: Entry, results: Rows) -> Rows:
-    """The rows that a number comes from."""
-    found = at(entry.line, results, entry.read, entry.sparsity)
-    return rows_at(entry.line, results, entry.sparsity).where(seed=tuple(found))
+    """Return the rows behind a number."""
+    per_seed = at(entry.line, results, entry.read, entry.sparsity)
+    return rows_at(entry.line, results, entry.sparsity).where(seed=tuple(per_seed))
 
 
 def _rows(wanted: NumberTable, material: Material) -> Iterator[list[Child]]:
     for name, entries in wanted.rows:
-        yield [tag("th", name, scope="row"), *(_cell(one, material.results) for one in entries)]
+        yield [tag("th", name, scope="row"), *(_cell(entry, material.results) for entry in entries)]
 
 
 def _cell(entry: Entry | str, results: Rows) -> Html:
@@ -68,7 +72,7 @@ def _cell(entry: Entry | str, results: Rows) -> Html:
 def _text(entry: Entry | str, results: Rows) -> str:
     if isinstance(entry, str):
         return entry
-    found = at(entry.line, results, entry.read, entry.sparsity)
-    if not found:
+    per_seed = at(entry.line, results, entry.read, entry.sparsity)
+    if not per_seed:
         return "not run"
-    return interval_text(t_interval(found.values()), entry.digits) + diverged_mark(_behind(entry, results))
+    return interval_text(t_interval(per_seed.values()), entry.digits) + diverged_mark(_behind(entry, results))
