@@ -1,8 +1,8 @@
-"""Do winning tickets gain from RandomOut, which draws filters that hardly learn anew while the dense network trains?
+"""Tickets with RandomOut: question 2 of the activation study.
 
-Question 2 that the activation study left open.  A filter that was drawn anew has another initial value than the one
-that a ticket is reset to, so that the two methods meet in the reset: to the initial weights as they were drawn first,
-or as they were amended.   [cohen2016randomout; frankle2019lottery]
+RandomOut draws filters that hardly learn anew while the dense network trains.  A filter that was drawn anew has another
+initial value than the first draw, so the study resets tickets in two ways: to the initial weights as they were first
+drawn, and as they were amended.   [cohen2016randomout; frankle2019lottery]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Prune, ResetsOf, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
+from lotterylab.reading.answers import in_words
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
@@ -29,6 +30,7 @@ from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
 from lotterylab.studies.levels import Ladder
+from lotterylab.studies.small_cnn import SMALL
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, cost_chart
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
@@ -39,7 +41,7 @@ RATE = Rate(share=0.75)  # two rounds: 25 and 6.25 % of the weights
 LOW = RATE.after(2)
 CHOSEN, HIGH = "chosen rate", "three times the rate"
 TRIAL_SEED = 1_000
-FAILED = 0.2  # an accuracy up to twice that of guessing: the network did not train
+FAILED = 0.2  # twice the accuracy of a guess; a network up to it did not train
 
 PLAIN, DRAWN, AMENDED = "iterative", "RandomOut, reset as first drawn", "RandomOut, reset as amended"
 EVERY, RANDOM_FILTERS, DEAD = "RandomOut in every round", "random filters, as amended", "RandomOut of dead filters"
@@ -47,7 +49,7 @@ EVERY, RANDOM_FILTERS, DEAD = "RandomOut in every round", "random filters, as am
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
     epochs: int = sized(quick=4, standard=20, paper=120, help="Epochs of each run, dense and pruned")
     seeds: int = number_of_seeds(quick=2, standard=10, paper=10)
@@ -55,7 +57,7 @@ class Options(SizedOptions):
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     rows = [row for seed in options.all_seeds for name in (CHOSEN, HIGH) for row in _rows(options, data, seed, name)]
     on = data.spec.title
     return Plan(
@@ -66,7 +68,7 @@ def build(options: Options, data: Data) -> Plan:
 
 
 def dense_run(options: Options, data: Data, seed: int, protocol: str) -> Train:
-    """The dense run of a seed, at the rate that was best on validation for another seed, or at three times that."""
+    """Return the dense run of a seed, at the rate that was best on validation for another seed, or at three times."""
     model = ShallowCnn(
         activation="relu",
         init="glorot-normalized",
@@ -122,15 +124,15 @@ def _rows(options: Options, data: Data, seed: int, protocol: str) -> Iterator[Ro
 
 
 def _tickets(first: Train, recipe: Recipe, start: Callable[[list[Train]], Node], seed: int) -> list[Ticket]:
-    """Iterative magnitude pruning from a first run; ``start``: from the runs so far to where the next one begins."""
-    runs, found = [first], []
+    """Return the tickets of iterative magnitude pruning; ``start``: from the runs so far to the next run's start."""
+    runs, tickets = [first], []
     for round in (1, 2):
         earlier = runs[-1].mask if round > 1 else None
         mask = Prune(criterion=Magnitude(), of=runs[-1].final, mask=earlier, sparsity=RATE, seed=seed)
         run = replace(first, start=start(runs), mask=mask, recipe=recipe)
-        found.append(Ticket(round=round, run=run, found_by=tuple(runs)))
+        tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
         runs.append(run)
-    return found
+    return tickets
 
 
 LINES = {
@@ -146,13 +148,13 @@ RANDOM = {
 
 
 def failed(row: Any) -> float | None:
-    """1 for a network that did not train, 0 for one that did."""
+    """Return 1 for a network that did not train, 0 for a network that did."""
     accuracy = read_from(row, ACCURACY)
     return None if accuracy is None else float(accuracy <= FAILED)
 
 
 def line(name: str, protocol: str = CHOSEN) -> Line:
-    """The tickets of a method at a rate."""
+    """Return the line of a method's tickets at a rate."""
     return of(LINES[name], protocol=protocol)
 
 
@@ -191,14 +193,23 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """The plain ticket's accuracy at the chosen rate, and each other way minus it."""
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return RandomOut's ticket, reset as amended, against the plain ticket at the chosen rate."""
+    sides = LINES[AMENDED], LINES[PLAIN]
+    pairs = [one for one in differences if one.planned and (one.comparison.a, one.comparison.b) == sides]
+    chosen = (in_words(pair, "a RandomOut ticket", "a plain one") for pair in pairs if CHOSEN in pair.panel)
+    return next(chosen, nothing(results))
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the plain ticket's accuracy at the chosen rate, and each other way minus it."""
     low, chosen = level_reached(results, LOW), results.where(protocol=CHOSEN)
     parts = apart_from(LINES[PLAIN], LINES.values(), chosen, ACCURACY, low)
     if not parts:
         return nothing(results)
     reached = mean(at(LINES[PLAIN], chosen, ACCURACY, low))
-    return f"With {percent(low)} of the weights the plain ticket reaches {reached:.3f}; minus that: {'; '.join(parts)}."
+    begin = f"With {percent(low)} of the weights, the plain ticket reaches {reached:.3f}."
+    return f"{begin} The differences from it are: {'; '.join(parts)}."
 
 
 OUTLINE = Outline(
@@ -226,12 +237,13 @@ OUTLINE = Outline(
         )
     ),
     claims=OURS,
+    headline=_headline,
     conclude=_conclude,
-    would_change="More seeds; a network in which more seeds fail to train; another threshold.",
+    would_change="More seeds, a network in which more seeds fail to train, or another threshold.",
     doubts=(
-        "The threshold is a tenth of the median of a layer; the paper's is absolute, and depends on the batch.",
-        "The learning rate is chosen for the dense network without RandomOut, by one trial a rate.",
-        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
+        "The threshold is a tenth of a layer's median; the paper's is absolute and depends on the batch.",
+        "The learning rate is chosen for the dense network without RandomOut, with one trial for each rate.",
+        if_below("images", 45_000, SMALL),
     ),
 )
 STUDY = Study(

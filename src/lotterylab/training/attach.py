@@ -127,7 +127,7 @@ class Held:
 
     @property
     def stopped(self) -> bool:
-        """Whether an intervention has asked the training to end; the loop has to look."""
+        """Return whether an intervention has asked the training to end; the loop has to check it."""
         return self.attached is not None and self.attached.stopped
 
     @property

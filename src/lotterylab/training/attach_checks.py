@@ -1,4 +1,4 @@
-"""What ``attach`` refuses: optimizers and gradients that cannot be held, and ranks that disagree."""
+"""The refusals of ``attach``: optimizers and gradients that cannot be held, and ranks that disagree."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Attached:
 
     @property
     def stopped(self) -> bool:
-        """Whether an intervention has asked the training to end."""
+        """Return whether an intervention has asked the training to end."""
         return self.during.stopped
 
     def see(self, name: str, gradient: Tensor, pruned: Tensor) -> None:
