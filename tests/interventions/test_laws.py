@@ -11,10 +11,13 @@ import torch
 
 from lotterylab.criteria import Magnitude, Random
 from lotterylab.engine.local import run
+from lotterylab.engine.results import Result
 from lotterylab.engine.store import Store
 from lotterylab.interventions import ALL, EarlyBird, Gradual, RandomOut, RigL, SameResets, Set, random_out
 from lotterylab.models import ConvN, Vgg
 from lotterylab.plan.nodes import Dense, Init, MaskOf, Node, Prune, ResetsOf, Train
+from lotterylab.reading.costs import costs
+from lotterylab.reading.rows import Rows
 from lotterylab.training.optim import Adam, Sgd
 from some_plans import DATA, RECIPE, compute
 
@@ -165,3 +168,25 @@ def test_an_intervention_is_one_short_file():
     """CONTRIBUTING says how long: RandomOut's is counted."""
     lines = Path(random_out.__file__).read_text().splitlines()
     assert len(lines) <= 60
+
+
+def test_the_record_has_the_density_over_the_steps_and_the_cost_uses_it(tmp_path):
+    """Gradual pruning's mean density from its schedule, and the cost of a run that an intervention ended."""
+    store = Store(tmp_path)
+    gradual, bird = training(ACTIVE["gradual"]), training(ACTIVE["early-bird"])
+    compute([gradual, bird], store)
+    masks = [store.get(record.blobs["mask"]) for record in _records([gradual.at(step) for step in (8, 13)], store)]
+    mean_kept = result(gradual, store)[1]["mean_kept"]
+    for name, entry in mean_kept.items():
+        first, second = (float(mask[name].double().mean()) for mask in masks)
+        # dense until the change after step 7, which the next five steps see, and four steps with the mask of step 12
+        assert entry == pytest.approx((7 + 5 * first + 4 * second) / 16)
+    stopped = result(bird, store)[1]["stopped_step"]
+    row = Result(labels={}, records={"train": store.record(bird.digest)}, nodes={"train": bird})
+    (cost,) = costs(Rows([row]))
+    assert cost is not None and cost.epochs == stopped / 4 < 4
+
+
+def _records(nodes: list[Node], store: Store) -> list[Any]:
+    compute(nodes, store)
+    return [store.record(node.digest) for node in nodes]

@@ -191,7 +191,9 @@ def _finals(net: Network, last: Checkpoint, loader: Loader, recipe: Recipe) -> d
     }
     if len(loader.dataset.validation):
         finals["validation_accuracy"] = evaluate(net, last.state, loader, "validation").accuracy
-    finals |= {name: curves[name] for name in ("best_epoch", "best_step", "diverged_epoch") if name in curves}
+    finals |= {
+        name: curves[name] for name in ("best_epoch", "best_step", "diverged_epoch", "stopped_step") if name in curves
+    }
     if recipe.pick == "validation-loss":  # the early-stopping iteration has its own test accuracy
         finals["best_test_accuracy"] = evaluate(net, last.kept["best"], loader, "test").accuracy
         finals["test_reads"] += 1

@@ -104,6 +104,8 @@ class _Part:
 def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[str, int] | None) -> _Part:
     kept, record = _densities(run.mask, records), records.get(run.digest)
     record = records.get(record.same_as, record) if record else None
+    if record and (mean_kept := record.metrics.get("mean_kept")):  # of a mask that changed while it trained
+        kept = mean_kept
     whole = _made(run, record)
     steps = min(steps, whole)
     images = steps * run.data.spec.train / run.steps_per_epoch
@@ -119,11 +121,15 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
 
 
 def _made(run: Train, record: Record | None) -> int:
-    """Return the number of steps that a run made: a run that diverged made fewer than planned."""
+    """Return the number of steps that a run made: one that diverged or was stopped made fewer than planned."""
     planned = run.total_steps - run.first_step
-    if record is None or record.metrics.get("diverged_epoch") is None:
+    if record is None:
         return planned
-    return min(planned, int(record.metrics["diverged_epoch"]) * run.steps_per_epoch)
+    if (stopped := record.metrics.get("stopped_step")) is not None:
+        return min(planned, int(stopped) - run.first_step)
+    if (diverged := record.metrics.get("diverged_epoch")) is not None:
+        return min(planned, int(diverged) * run.steps_per_epoch)
+    return planned
 
 
 def _densities(mask: Node, records: Mapping[str, Record]) -> Mapping[str, float] | None:

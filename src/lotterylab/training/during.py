@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HELD = ""  # the name of the mask that is held
+# carried: the steps so far, a layer's weights, and how many of them were kept, summed over the steps
+STEPS, ENTRIES, KEPT = "density/steps", "density/entries/", "density/kept/"
 EVENTS = "events"  # metric: [step, intervention, what it says] for each event
 STOPPED = "stopped_step"  # metric: the step at which an intervention ended the training
 
@@ -40,6 +42,7 @@ class During:
         self.interventions = tuple(interventions)
         self.carry, self.masks, self.metrics = dict(carry), dict(masks), metrics
         self.kept: dict[str, State] = {}
+        self._counts: tuple[Mask | None, dict[str, int]] = (None, {})  # of a mask, which seldom changes
 
     def __bool__(self) -> bool:
         return bool(self.interventions)
@@ -58,6 +61,9 @@ class During:
         begun = {}
         for number, intervention in enumerate(self.interventions):
             begun |= _named(number, intervention.begin(_seen_by(view, number)))
+        begun[STEPS] = torch.tensor(0)
+        for name, kept in (view.mask or {}).items():
+            begun |= {f"{ENTRIES}{name}": torch.tensor(kept.numel()), f"{KEPT}{name}": torch.tensor(0)}
         if not self.carry:
             self.carry = {name: tensor.clone() for name, tensor in begun.items()}
         elif differing := sorted(_form(self.carry).items() ^ _form(begun).items()):
@@ -77,6 +83,7 @@ class During:
         Raises:
             UsageError: a change does not fit the training; nothing of it was applied.
         """
+        self._add_density(view.mask)
         for number, intervention in enumerate(self.interventions):
             with torch.no_grad():
                 change = intervention(_seen_by(view, number), self._carry_of(number))
@@ -97,19 +104,31 @@ class During:
                 self.metrics.setdefault(STOPPED, view.step)
 
     def summary(self) -> dict[str, Any]:
-        """Return what the interventions say of their last carry."""
+        """Return what the interventions say at the end, and "mean_kept": each layer's density over the steps."""
         found: dict[str, Any] = {}
+        if steps := int(self.carry.get(STEPS, 0)):
+            layers = [name.removeprefix(KEPT) for name in self.carry if name.startswith(KEPT)]
+            entries = {name: int(self.carry[f"{ENTRIES}{name}"]) for name in layers}
+            found["mean_kept"] = {name: int(self.carry[f"{KEPT}{name}"]) / steps / entries[name] for name in layers}
         for number, intervention in enumerate(self.interventions):
             found |= intervention.summary(self._carry_of(number))
         return found
+
+    def _add_density(self, mask: Mask | None) -> None:
+        if mask is not self._counts[0]:
+            self._counts = mask, {name: int(kept.sum()) for name, kept in (mask or {}).items()}
+        self.carry[STEPS] = self.carry[STEPS] + 1
+        for name, count in self._counts[1].items():
+            self.carry[f"{KEPT}{name}"] = self.carry[f"{KEPT}{name}"] + count
 
     def _carry_of(self, number: int) -> dict[str, Tensor]:
         prefix = f"{number}/"
         return {name.removeprefix(prefix): tensor for name, tensor in self.carry.items() if name.startswith(prefix)}
 
     def _name(self, key: str) -> str:
-        number = int(key.partition("/")[0])
-        return type(self.interventions[number]).__name__ if number < len(self.interventions) else "an intervention"
+        number = key.partition("/")[0]
+        known = number.isdigit() and int(number) < len(self.interventions)
+        return type(self.interventions[int(number)]).__name__ if known else "an intervention"
 
 
 def problems(
