@@ -44,6 +44,17 @@ def test_the_declared_number_of_parameters_is_that_of_the_module(shape, classes,
     assert module(torch.zeros(2, *shape)).shape == (2, classes)
 
 
+@pytest.mark.parametrize(("shape", "classes", "widths"), SHAPES)
+def test_with_norms_the_convolutions_have_no_bias_and_pooling_first_is_the_same(shape, classes, widths):
+    spec = ShallowCnn(activation="tanh", shape=shape, classes=classes, widths=widths, batch_norm=True)
+    plain, fast = spec.build().double(), spec.build(pool_first=True).double()
+    assert spec.parameters == sum(sizes(plain).values())
+    assert {name for name in sizes(plain) if name.startswith("conv")} == {"conv1.weight", "conv2.weight"}
+    fast.load_state_dict(plain.state_dict())
+    inputs = torch.randn(4, *shape, dtype=torch.float64)
+    assert torch.allclose(plain(inputs), fast(inputs), rtol=0, atol=1e-12)
+
+
 def layers(spec: ShallowCnn) -> nn.Sequential:
     """The network again, written as a list of layers."""
     act = {

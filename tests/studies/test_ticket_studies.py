@@ -38,6 +38,7 @@ TINY: dict[str, dict[str, Any]] = {
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
     "grasp-activations": {"dense_epochs": 2, "pruned_epochs": 1, "rates": (0.1,), "scoring_images": 2},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
+    "sparse-training": {"lengths": (8,), "rates": (0.03,)},
     "default": {"epochs": 1, "rounds": 2},
 }
 

@@ -19,6 +19,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "rewind-rounds": ("rewind_rounds:STUDY", "a rewind point for each round against a fixed one"),
     "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
+    "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
     "random-out-tickets": ("random_out_tickets:STUDY", "RandomOut and winning tickets"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }

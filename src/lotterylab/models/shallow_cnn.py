@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.models.activations import function, with_pool
 from lotterylab.models.base import ModelSpec, check_counts
+from lotterylab.words import ADDED_LATER
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,6 +28,8 @@ class ShallowCnn(ModelSpec):
         shape: (C, H, W) of the inputs.
         classes: K, the number of logits.
         widths: channels of the two convolutions, units of the hidden layer.
+        batch_norm: whether each convolution is normalised before its activation; it then has no bias, which a norm
+            would take out again.  The study's network has no norms.
 
     Raises:
         UsageError: a word is not known, or a size does not fit.
@@ -41,6 +44,7 @@ class ShallowCnn(ModelSpec):
     init: str = "pytorch"
     shape: tuple[int, int, int] = (3, 32, 32)
     widths: tuple[int, int, int] = (32, 64, 128)
+    batch_norm: bool = field(default=False, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,7 +64,8 @@ class ShallowCnn(ModelSpec):
         """Return the number of parameters, biases included."""
         (channels, height, width), (first, second, hidden) = self.shape, self.widths
         flat = second * (height // 4) * (width // 4)
-        return sum(
+        of_norms = (first + second) if self.batch_norm else 0  # scale and shift in place of a bias
+        return of_norms + sum(
             (inputs + 1) * outputs
             for inputs, outputs in ((9 * channels, first), (9 * first, second), (flat, hidden), (hidden, self.classes))
         )
@@ -80,14 +85,16 @@ def _build(spec: ShallowCnn, act: Callable, pool_first: bool) -> nn.Module:
     class Module(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv1 = nn.Conv2d(channels, first, 3, padding=1)
-            self.conv2 = nn.Conv2d(first, second, 3, padding=1)
+            bias, norm = not spec.batch_norm, nn.BatchNorm2d if spec.batch_norm else nn.Identity
+            self.conv1 = nn.Conv2d(channels, first, 3, padding=1, bias=bias)
+            self.conv2 = nn.Conv2d(first, second, 3, padding=1, bias=bias)
+            self.norm1, self.norm2 = norm(first), norm(second)
             self.fc1 = nn.Linear(second * (height // 4) * (width // 4), hidden)
             self.fc2 = nn.Linear(hidden, spec.classes)
 
         def forward(self, x):
-            x = block(self.conv1(x))
-            x = block(self.conv2(x))
+            x = block(self.norm1(self.conv1(x)))
+            x = block(self.norm2(self.conv2(x)))
             return self.fc2(act(self.fc1(x.flatten(1))))
 
     return Module()
