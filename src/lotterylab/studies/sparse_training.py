@@ -31,6 +31,7 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
+from lotterylab.studies.small_cnn import SMALL
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, cost_chart
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
@@ -60,7 +61,7 @@ MOVING, UNIFORM = ("static", "set", "rigl", "gradual"), ("static uniform", "rigl
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
-    """What may be asked of the study."""
+    """``Options`` holds the options of the study."""
 
     lengths: tuple[int, ...] = sized(
         quick=(3,), standard=(30, 90), paper=(30, 90, 270), help="Epochs of each run, one panel a length"
@@ -70,7 +71,7 @@ class Options(SizedOptions):
 
 
 def build(options: Options, data: Data) -> Plan:
-    """The plan; seed by seed."""
+    """Return the plan, seed by seed."""
     rows = [
         row for seed in options.all_seeds for epochs in options.lengths for row in _rows(options, data, seed, epochs)
     ]
@@ -108,7 +109,7 @@ def _cut(run: Train) -> dict[str, Node]:
 
 
 def _chosen(options: Options, data: Data, seed: int, epochs: int, arm: str, sparsity: float) -> Train:
-    """The run of an arm, at the rate that was best for it on validation for a seed of its own."""
+    """Return the run of an arm, at the rate that was best for it on validation for a seed of its own."""
     trials = tuple((rate, (_run(data, TRIAL_SEED, epochs, arm, sparsity, rate),)) for rate in options.rates)
     return _run(data, seed, epochs, arm, sparsity, Choose(candidates=trials, by="validation_accuracy"))
 
@@ -152,7 +153,7 @@ def _run(data: Data, seed: int, epochs: int, arm: str, sparsity: float, rate: An
 
 
 def line(arm: str, epochs: int) -> Line:
-    """An arm at a length of training."""
+    """Return the line of an arm at a length of training."""
     return of(LINES[arm], protocol=f"{epochs} epochs")
 
 
@@ -198,8 +199,8 @@ PREDICTIONS = tuple(
 )
 
 
-def _conclude(results: Rows, found: Sequence[Difference]) -> str:
-    """RigL's accuracy with the fewest weights at the shortest length, and each other arm minus it."""
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return RigL's accuracy with the fewest weights at the shortest length, and each other arm minus it."""
     if not results:
         return nothing(results)
     low, length = level_reached(results, LOW), results.labels("protocol")[0]
@@ -208,9 +209,8 @@ def _conclude(results: Rows, found: Sequence[Difference]) -> str:
     if not parts:
         return nothing(results)
     reached = mean(at(LINES["rigl"], rows, ACCURACY, low))
-    return (
-        f"With {percent(low)} of the weights and {length} RigL reaches {reached:.3f}; minus that: {'; '.join(parts)}."
-    )
+    begin = f"With {percent(low)} of the weights and {length}, RigL reaches {reached:.3f}."
+    return f"{begin} The differences from it are: {'; '.join(parts)}."
 
 
 OUTLINE = Outline(
@@ -247,11 +247,11 @@ OUTLINE = Outline(
     ),
     claims=OURS,
     conclude=_conclude,
-    would_change="More seeds; a deeper network with norms; longer training, which moving masks are said to need.",
+    would_change="More seeds, a deeper network with norms, or longer training, which moving masks are said to need.",
     doubts=(
         "The learning rate is chosen for each arm and length by one trial a rate.",
         "Iterative pruning trains four networks for one ticket; the chart of costs shows it.",
-        if_below("images", 45_000, "{value} training images and a shallow network: at scale it may be otherwise."),
+        if_below("images", 45_000, SMALL),
     ),
 )
 STUDY = Study(
