@@ -45,7 +45,7 @@ class Checkpoint:
     (``"momentum/conv1.weight"``, see ``training.slots``).  ``kept`` holds the states that the recipe asked to keep
     (``"best"``), each a whole ``State``.  ``carry`` holds what the recipe's interventions carry from step to step
     (``"0/ages"``: of the first one).  ``masks`` holds the masks that they made: by its name one that was found, and
-    under ``""`` the one that is held, where it is no longer the mask that the training began with.
+    under ``""`` the held mask, if it is no longer the mask that the training began with.
     """
 
     step: int

@@ -31,8 +31,8 @@ class View:
         shape: of one input, (C, H, W) or (features,).
         train: the mode the module is scored in; None leaves each layer in the mode it has.
         step: the updates so far.  This and the following fields are filled for interventions alone.
-        steps_per_epoch: batches in a pass over the training images; None where nobody knows.
-        total_steps: updates of the whole training; None where nobody knows.
+        steps_per_epoch: batches in a pass over the training images; None if it is not known.
+        total_steps: updates of the whole training; None if it is not known.
         gradients: of the update just made, by parameter, pruned entries included.
         optimizer: its state by slot and parameter, such as "momentum/conv1.weight".
         fresh: ``fresh(*names)`` draws the initial state anew, for a purpose.
@@ -79,7 +79,7 @@ class Change:
         state: parameters and buffers that replace those of the same names.
         optimizer: optimizer state that replaces that of the same names, such as "momentum/conv1.weight".
         mask: the mask that is held from here on, with the names and shapes of the present one.
-        found: masks to keep by name, held by nobody; a later one of a name replaces the earlier.
+        found: masks to keep by name, which are not held; a later mask replaces an earlier one of its name.
         kept: states to keep by name, as points of the run; a later one of a name replaces the earlier.
         carry: tensors that the next call is given, under the names that ``begin`` gave.
         events: what happened, as plain values for the record.

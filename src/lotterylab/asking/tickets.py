@@ -201,9 +201,9 @@ class Tickets:
         return render(self.study.title, self.rows, self.alarms, messages=True)
 
 
-def _interval(values: Collection[float], metric: str, nobody: str) -> Interval:
+def _interval(values: Collection[float], metric: str, nothing: str) -> Interval:
     if not values:
-        raise UsageError(f"{nobody} has a number '{metric}'; print the tickets.")
+        raise UsageError(f"{nothing} has a number '{metric}'; print the tickets.")
     return t_interval(values)
 
 

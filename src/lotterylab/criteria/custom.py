@@ -67,8 +67,8 @@ class CustomCriterion:
             raise UsageError(f"'{self.source}' failed: {described(error)}.") from error
         if isinstance(criterion, type) or not callable(criterion):
             raise UsageError(
-                f"'{self.source}' made a {type(criterion).__name__}, which is no criterion: it has no __call__(view). "
-                "See docs/extending.md."
+                f"'{self.source}' made a {type(criterion).__name__}, which is not a criterion: it has no "
+                "__call__(view). See docs/extending.md."
             )
         return criterion
 

@@ -133,7 +133,7 @@ def report(event: Event) -> None:
 
 
 def say(*sentences: str) -> None:
-    """Print sentences on stderr, even if nobody reads it."""
+    """Print sentences on stderr, even if it has no reader."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         for sentence in sentences:
             print(f"lotterylab: {sentence}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What interventions share that draw filters anew: the draws, their log, and the amended initial state."""
+"""Parts of interventions that draw filters anew: the draws, their log, and the amended initial state."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class SameResets(Redrawing):
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the carry, for a network that has the layers of the log."""
         if unknown := sorted(set(self.log) - set(convolutions(view))):
-            raise self.refuse(f"the log names '{unknown[0]}', which is no convolution of the network.")
+            raise self.refuse(f"the log names '{unknown[0]}', which is not a convolution of the network.")
         return super().begin(view)
 
     def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:

@@ -44,7 +44,7 @@ class Chart(Figure):
         chance: whether the accuracy of a guess is drawn.
         asked: whether the line is drawn on which a mask has the sparsity that was asked for.
         published: the ``quantity`` of the published values that are laid over.
-        floor: a second metric of the lines that are no controls, drawn below the first; ``floor_name``: its name.
+        floor: a second metric of the lines that are not controls, drawn below the first; ``floor_name``: its name.
         shared: whether all panels have one scale.
     """
 

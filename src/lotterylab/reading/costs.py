@@ -1,7 +1,7 @@
 """The cost of a result: its own training and every training that had to be done before it.
 
 Costs are counted from the plan; a run that ended early counts with the steps that it made.  A dense run that many
-tickets share counts for each of them, because whoever wants one ticket has to train it.
+tickets share counts for each of them, because every ticket needs it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Comparison:
     control if neither line fixes that label.
 
     Args:
-        key: a name of its own.
+        key: a unique name.
         read: the number that is compared; ``what``: its name.
         margin: the largest difference that counts as equal.
         more_is: whether the side with the larger value is the better one.
