@@ -34,12 +34,12 @@ def test_a_size_fills_in_what_is_not_given(size, epochs):
     assert replace(Options(size=size), size="quick").epochs == epochs  # it was filled in when it was made
 
 
-def test_the_note_says_what_the_size_leaves_out_and_not_what_was_asked_for():
-    short = "Size quick is smaller than size paper: epochs 2 instead of 85"
+def test_the_note_says_what_differs_from_the_largest_size_however_it_was_set():
+    differs = "The study differs from size paper: "
     assert Options(size="paper").note == ""
-    assert Options(size="quick").note == f"{short}; seeds 2 instead of 5."
-    assert Options(size="paper", seeds=4).note == "" and Options(size="quick", seeds=4, epochs=3).note == ""
-    assert Options(size="quick", seeds=4).note == f"{short}."
+    assert Options(size="quick").note == f"{differs}epochs 2 instead of 85; seeds 2 instead of 5."
+    assert Options(size="paper", seeds=4).note == f"{differs}seeds 4 instead of 5."
+    assert Options(size="quick", seeds=5, epochs=3).note == f"{differs}epochs 3 instead of 85."
     assert StudyOptions(seeds=9).note == ""
 
 

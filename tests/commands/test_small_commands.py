@@ -222,4 +222,4 @@ def test_a_file_in_the_place_of_the_store_is_named(tmp_path, capsys):
 def test_the_small_preset_is_for_other_models_too(tmp_path, capsys):
     words = ["plan", "activations", "--preset", "small", "--model", "lenet-300-100", "--store", str(tmp_path / "none")]
     assert main(words) == 0
-    assert "Preset small is smaller than preset full: seeds 3 instead of 5" in capsys.readouterr().out
+    assert "The study differs from preset full: seeds 3 instead of 5" in capsys.readouterr().out

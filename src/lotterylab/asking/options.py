@@ -184,21 +184,17 @@ class StudyOptions(Declared):
 
     @property
     def note(self) -> str:
-        """Return a sentence on the values in which this size differs from the largest, or "".
-
-        Options that were set one by one are left out: the command and the settings show them.
-        """
+        """Return a sentence on the options that differ from those of the largest size, however they were set, or ""."""
         named = next((line for line in lines(type(self)) if line.note), None)
         if named is None:
             return ""
-        size, largest = _size(self), tuple(named.choices)[-1]
+        largest = tuple(named.choices)[-1]
         changes = [
-            f"{line.name.replace('_', ' ')} {_spelled(line.sizes[size])} instead of {_spelled(line.sizes[largest])}"
+            f"{line.name.replace('_', ' ')} {_spelled(value)} instead of {_spelled(line.sizes[largest])}"
             for line in lines(type(self))
-            if line.sizes and getattr(self, line.name) == line.sizes[size] != line.sizes[largest]
+            if line.sizes and (value := getattr(self, line.name)) != line.sizes[largest]
         ]
-        here, full = named.note.format(size), named.note.format(largest)
-        return f"{here.capitalize()} is smaller than {full}: {'; '.join(changes)}." if changes else ""
+        return f"The study differs from {named.note.format(largest)}: {'; '.join(changes)}." if changes else ""
 
 
 def sizes(default: str, *, note: str = "size {}", **meanings: str) -> Any:
