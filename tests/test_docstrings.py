@@ -15,7 +15,7 @@ import pytest
 
 FACES = (
     *("lotterylab", "lotterylab.plan", "lotterylab.statistics", "lotterylab.criteria", "lotterylab.masks"),
-    *("lotterylab.models", "lotterylab.data", "lotterylab.analysis", "lotterylab.procedures"),
+    *("lotterylab.models", "lotterylab.data", "lotterylab.analysis", "lotterylab.procedures", "lotterylab.structure"),
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 OF_TENSORS = re.compile(r"\b(Tensor|State|Mask|Scores|Batch)\b")

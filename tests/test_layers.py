@@ -23,7 +23,10 @@ LAYERS: tuple[set[str], ...] = (
         *("version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks", "statistics"),
         *("homes", "network", "views", "protocols"),
     },
-    {"data", "models", "criteria", "interventions", "training", "analysis", "auditing", "plan", "procedures"},
+    {
+        *("data", "models", "criteria", "interventions", "training", "structure", "analysis", "auditing"),
+        *("plan", "procedures"),
+    },
     {"engine", "library"},
     {"reading"},
     {"asking", "studies"},

@@ -13,7 +13,7 @@ from lotterylab.homes import offered
 from lotterylab.version import __version__
 
 if TYPE_CHECKING:
-    from lotterylab import analysis, criteria, data, interventions, masks, models, plan, statistics
+    from lotterylab import analysis, criteria, data, interventions, masks, models, plan, statistics, structure
     from lotterylab.asking.notebook import run_study
     from lotterylab.asking.tickets import tickets
     from lotterylab.auditing import audit
@@ -44,6 +44,7 @@ __all__ = [
     "select",
     "sparsity",
     "statistics",
+    "structure",
     "tickets",
 ]
 
@@ -59,7 +60,7 @@ __getattr__, _ = offered(
         "lotterylab.asking.notebook": ("run_study",),
         "lotterylab.asking.tickets": ("tickets",),
     },
-    rooms=("analysis", "criteria", "data", "interventions", "masks", "models", "plan", "statistics"),
+    rooms=("analysis", "criteria", "data", "interventions", "masks", "models", "plan", "statistics", "structure"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from lotterylab.errors import UsageError
 from lotterylab.models.activations import function
@@ -103,7 +103,7 @@ def _build(spec: PreResNet) -> nn.Module:
             changes = stride > 1 or inputs != outputs
             self.shares = first or changes  # one activation for both paths
             self.project = conv(inputs, outputs, 1) if changes and spec.shortcut == "projection" else None
-            self.stride, self.outputs = stride, outputs
+            self.stride = stride
 
         def forward(self, x):
             residual = act(self.norm[0](x))
@@ -115,7 +115,7 @@ def _build(spec: PreResNet) -> nn.Module:
 
         def around(self, x):
             if self.project is None:
-                return zero_padded(x, self.outputs, self.stride)
+                return zero_padded(x, cast(int, self.conv[-1].out_channels), self.stride)
             return self.project(every(x, self.stride))
 
     class Module(nn.Module):

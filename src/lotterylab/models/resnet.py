@@ -124,7 +124,7 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
             self.norm1 = nn.BatchNorm2d(outputs)
             self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
             self.norm2 = nn.BatchNorm2d(outputs)
-            self.stride, self.outputs = stride, outputs
+            self.stride = stride
             self.project = None
             if shortcut == "projection" and (stride > 1 or inputs != outputs):
                 conv = nn.Conv2d(inputs, outputs, 1, bias=False)  # stride 1, since ``every`` drops the pixels
@@ -136,7 +136,7 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
 
         def around(self, x):
             if self.project is None:
-                return zero_padded(x, self.outputs, self.stride)
+                return zero_padded(x, self.conv2.out_channels, self.stride)
             return self.project(every(x, self.stride))
 
     class Module(nn.Module):
