@@ -113,13 +113,14 @@ def test_cite_prints_the_papers_of_what_is_planned(capsys):
     assert out.count("{") == out.count("}")
 
 
-@pytest.mark.parametrize("what", ["methods", "models", "data", "studies"])
+@pytest.mark.parametrize("what", ["methods", "interventions", "models", "data", "studies"])
 def test_list_says_what_there_is(what, capsys):
     assert main(["list", what]) == 0
     text = capsys.readouterr().out
     assert main(["list", what, "--json"]) == 0
     for entry in json.loads(capsys.readouterr().out):
-        assert entry["name"] in text and len(entry["says"]) > 20 and entry["example"].startswith("lotterylab")
+        assert entry["name"] in text and len(entry["says"]) > 20
+        assert entry["example"].startswith("Recipe(during=" if what == "interventions" else "lotterylab")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

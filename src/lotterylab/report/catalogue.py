@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,17 @@ def methods() -> list[Entry]:
     ]
     example = "lotterylab run activations --methods my_criteria:Taylor"
     return [*named, _by_reference("Class", "Your own criterion", example)]
+
+
+def interventions() -> list[Entry]:
+    """Return the interventions, each with the settings that it needs."""
+    from lotterylab.interventions import ALL
+
+    def made(kind: Any) -> str:
+        fields = [field for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+        return f"Recipe(during=({kind.__name__}({', '.join(f'{field.name}=...' for field in fields)}),), ...)"
+
+    return [_entry(name, kind, made(kind)) for name, kind in ALL.items()]
 
 
 def models() -> list[Entry]:
@@ -126,6 +138,7 @@ IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, whi
 DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "orthogonal": "orthogonal, gain"}
 LISTS: dict[str, Callable[[], list[Entry]]] = {
     "methods": methods,
+    "interventions": interventions,
     "models": models,
     "data": data,
     "studies": studies,
