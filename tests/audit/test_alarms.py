@@ -242,3 +242,10 @@ def test_the_best_of_several_at_their_end_is_a_caution():
     assert run_alarms.choice_at_edge(value=0.1, values=(0.1,)) == [], "there was no choice"
     alarm = only(run_alarms.choice_at_edge(value=0.1, values=rates))
     assert alarm.severity == "caution" and "0.1 was chosen, the largest of 0.01, 0.03, 0.1" in alarm.message
+
+
+@pytest.mark.parametrize(("p", "doubted"), [(0.05, True), (0.1, True), (0.3, False), (0.5, False), (0.9, True)])
+def test_an_early_bird_rule_is_doubted_where_random_masks_settle_too(p, doubted):
+    """The paper's distance of 0.1 against 2p(1-p)."""
+    found = run_alarms.drawn_by_chance(name=f"early-bird-{p:g}", limit=0.1, chance=2 * p * (1 - p))
+    assert [alarm.code for alarm in found] == ["drawn-by-chance"] * doubted

@@ -16,6 +16,7 @@ from lotterylab.engine.store import Store
 from lotterylab.interventions import ALL, EarlyBird, Gradual, RandomOut, RigL, SameResets, Set, random_out
 from lotterylab.models import ConvN, Vgg
 from lotterylab.plan.nodes import Dense, Init, MaskOf, Node, Prune, ResetsOf, Train
+from lotterylab.reading.alarms import alarms_of
 from lotterylab.reading.costs import costs
 from lotterylab.reading.rows import Rows
 from lotterylab.training.optim import Adam, Sgd
@@ -190,3 +191,11 @@ def test_the_record_has_the_density_over_the_steps_and_the_cost_uses_it(tmp_path
 def _records(nodes: list[Node], store: Store) -> list[Any]:
     compute(nodes, store)
     return [store.record(node.digest) for node in nodes]
+
+
+def test_the_row_of_a_doubtful_early_bird_has_an_alarm(tmp_path):
+    store, node = Store(tmp_path), training(EarlyBird(sparsity=0.05, masks=2))
+    compute([node], store)
+    labels = {"protocol": "x", "activation": "relu", "method": "early-bird", "control": "", "sparsity": 0.0, "seed": 0}
+    rows = Rows([Result(labels=labels, records={"train": store.record(node.digest)}, nodes={"train": node})])
+    assert "drawn-by-chance" in [alarm.code for alarm in alarms_of(rows)]

@@ -193,3 +193,18 @@ def choice_at_edge(*, value: float, values: Sequence[float], where: str = "") ->
     end = "smallest" if value == min(values) else "largest"
     message = f"{value:g} was chosen, the {end} of {', '.join(f'{other:g}' for other in values)}: widen the choice"
     return one("choice-at-edge", message, where, "caution")
+
+
+def drawn_by_chance(*, name: str, limit: float, chance: float, where: str = "") -> list[Alarm]:
+    """Raise a caution if an Early-Bird rule would take random masks for settled ones.
+
+    ``limit``: the largest distance of two masks that it takes for settled; ``chance``: the expected distance of two
+    random masks of the same size.  The caution begins at half of the chance.
+    """
+    if limit < chance / 2:
+        return []
+    message = (
+        f"{name} takes masks for settled that differ in {limit:g} of the channels; two random masks of this size differ "
+        f"in {chance:.3g}. Use relative=True, or a smaller distance."
+    )
+    return one("drawn-by-chance", message, where, "caution")

@@ -109,10 +109,11 @@ class EarlyBird(Intervening):
         )
 
     def summary(self, carry: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Return the distances by epoch, and the step of the emergence, None for never."""
+        """Return the distances by epoch, the step of the emergence (None for never), the limit, and chance."""
         step = int(carry["emerged"])
-        found = {"distances": carry["distances"].tolist(), "step": step if step >= 0 else None, "chance": self.chance}
-        return {self.name: found}
+        limit = self.distance * (self.chance if self.relative else 1.0)
+        of_rule = {"step": step if step >= 0 else None, "limit": limit, "chance": self.chance}
+        return {self.name: {"distances": carry["distances"].tolist(), **of_rule}}
 
     def _scores(self, view: View) -> dict[str, Tensor]:
         if self.scores == "filters":

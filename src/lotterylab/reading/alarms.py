@@ -23,6 +23,7 @@ from lotterylab.auditing.run_alarms import (
     choice_at_edge,
     different_order,
     diverged,
+    drawn_by_chance,
     forgetful,
     moved,
     never_left_chance,
@@ -96,6 +97,9 @@ def _of_train(result: Result, place: str) -> Iterator[Alarm]:
     m = result.records["train"].metrics
     yield from diverged(epoch=m.get("diverged_epoch"), where=place)
     yield from selection_on_test(picked=m["picked"], test_reads=m["test_reads"], where=place)
+    for name, rule in m.items():
+        if name.startswith("early-bird-"):
+            yield from drawn_by_chance(name=name, limit=rule["limit"], chance=rule["chance"], where=place)
     node = result.nodes["train"]
     yield from broken_promises(m.get("broken_promises", ()), where=place)
     if isinstance(node, Train) and node.data is not None and "diverged_epoch" not in m:
