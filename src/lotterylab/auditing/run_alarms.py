@@ -204,7 +204,7 @@ def drawn_by_chance(*, name: str, limit: float, chance: float, where: str = "") 
     if limit < chance / 2:
         return []
     message = (
-        f"{name} takes masks for settled that differ in {limit:g} of the channels; two random masks of this size differ "
-        f"in {chance:.3g}. Use relative=True, or a smaller distance."
+        f"{name} takes masks for settled that differ in {limit:g} of the channels; two random masks of this size "
+        f"differ in {chance:.3g}. Use relative=True, or a smaller distance."
     )
     return one("drawn-by-chance", message, where, "caution")
