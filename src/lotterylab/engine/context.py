@@ -19,6 +19,7 @@ from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import (
     At,
+    Channels,
     Choose,
     Data,
     Dense,
@@ -100,7 +101,7 @@ class Context:
 
     def value(self, node: Node) -> State | Mask:
         """Return the value of a node that is a state or a mask."""
-        return self.mask(node) if isinstance(node, Dense | Prune | Shuffle | MaskOf) else self.state(node)
+        return self.mask(node) if isinstance(node, Dense | Prune | Shuffle | Channels | MaskOf) else self.state(node)
 
     def models(self, of: Mapping[str, Node]) -> dict[str, Model]:
         """Return the model spec of each named node."""

@@ -21,12 +21,27 @@ from lotterylab.engine.trainings import (
     train_whole,
 )
 from lotterylab.engine.user_training import check_promises, train_by_user, train_to_step_by_user
+from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.masks.controls import permute, shuffle
 from lotterylab.network import network, prunable_names
 from lotterylab.plan.digest import canonical, encode
-from lotterylab.plan.nodes import At, Choose, Dense, Init, Measure, Node, Permute, Prune, Shuffle, Train, model_of
+from lotterylab.plan.nodes import (
+    At,
+    Channels,
+    Choose,
+    Dense,
+    Init,
+    Measure,
+    Node,
+    Permute,
+    Prune,
+    Shuffle,
+    Train,
+    model_of,
+)
 from lotterylab.plan.user_nodes import Promises, UserTrain
+from lotterylab.structure import channels, never_emptied
 
 __all__ = ["Stopped", "execute"]
 
@@ -105,6 +120,24 @@ def _shuffle(node: Shuffle, context: Context) -> Outcome:
     return Outcome(tensors={"mask": mask}, metrics={"mask_digest": algebra.digest(mask)})
 
 
+def _channels(node: Channels, context: Context) -> Outcome:
+    model = model_of(node)
+    shape = getattr(model, "shape", None)
+    if shape is None:
+        raise UsageError(f"channels of a {type(model).__name__} cannot be followed: it has no shape of an input.")
+    chosen, emptied = never_emptied(context.mask(node.of), context.state(node.state) if node.state else None)
+    mask = channels(model.build(), chosen, shape=shape)
+    metrics = {
+        "mask_digest": algebra.digest(mask),
+        "channels": {name: int(entries.sum()) for name, entries in chosen.items()},
+        "emptied": list(emptied),
+        "entries": algebra.entries(mask),
+        "removed": algebra.entries(mask) - algebra.kept(mask),
+        "layers": {name: float(entries.double().mean()) for name, entries in mask.items()},
+    }
+    return Outcome(tensors={"mask": mask}, metrics=metrics)
+
+
 def _permute(node: Permute, context: Context) -> Outcome:
     state = context.state(node.of)
     names = network(model_of(node).build()).prunable
@@ -144,6 +177,7 @@ RULES: dict[type[Node], Callable[[Any, Context], Outcome]] = {
     Init: _init,
     Dense: _dense,
     Shuffle: _shuffle,
+    Channels: _channels,
     Permute: _permute,
     Prune: _prune,
     Train: train_whole,

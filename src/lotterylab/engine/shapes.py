@@ -38,6 +38,12 @@ BY_KIND: Mapping[str, Mapping[str, str]] = {
         "emptied": TEXTS,
         "mask_digest": TEXT,
     },
+    "Channels": {
+        **dict.fromkeys(("channels", "layers"), BY_NAME),
+        **dict.fromkeys(("entries", "removed"), NUMBER),
+        "emptied": TEXTS,
+        "mask_digest": TEXT,
+    },
     "Shuffle": {"mask_digest": TEXT},
     "Choose": {"by": TEXT, "value": NUMBER, "values": NUMBERS, "means": NUMBERS, "each": TABLE},
     "At": {"step": NUMBER},

@@ -100,6 +100,37 @@ class Shuffle(Node):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Channels(Node):
+    """The mask of all parameters that removes whole channels, from a mask of channels.  Its value is a ``Mask``.
+
+    A training with it continues an Early-Bird ticket, from the state at its emergence or from another one.
+
+    Args:
+        of: the mask of channels, one entry for each scale of a norm or for each filter: ``MaskOf(of=run, name=...)`` of
+            an ``EarlyBird``, or ``Shuffle`` of one, the control with random channels in the same numbers.
+        state: by which the best channel of a layer stays, if the mask would remove all of them; None keeps the first.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> import lotterylab as ll
+        >>> data, bird = ll.plan.pinned(ll.data.Digits()), ll.interventions.EarlyBird(sparsity=0.5)
+        >>> recipe = ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1), during=(bird,))
+        >>> run = ll.plan.dense_run(ll.models.Vgg(depth=11, shape=(1, 8, 8)), data, recipe, seed=0)
+        >>> found, state = ll.plan.MaskOf(of=run, name=bird.name), run.at(bird.name)
+        >>> kept = Channels(of=found, state=state)
+        >>> ticket = ll.plan.Train(
+        ...     start=state, mask=kept, data=data, recipe=replace(recipe, during=()), order_seed=0
+        ... )
+        >>> control = replace(ticket, mask=Channels(of=ll.plan.Shuffle(mask=found, seed=0)))
+        >>> ticket == control
+        False
+    """
+
+    of: Node
+    state: Node | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Measure(Node):
     """A quantity of named states and masks.  It has no value; its metrics are the result.
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.plan.cuts import Choose, Measure, Prune, Shuffle, Target
+from lotterylab.plan.cuts import Channels, Choose, Measure, Prune, Shuffle, Target
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.plan.made import MaskOf, ResetsOf, kept_by
 from lotterylab.plan.node import Data, Node, nodes_in
@@ -19,6 +19,7 @@ from lotterylab.protocols import Model, Recipe
 
 __all__ = [
     "At",
+    "Channels",
     "Choose",
     "Data",
     "Dense",
@@ -264,7 +265,7 @@ def model_of(node: Node) -> Model:
             return model_of(start)
         case At(run=run) | MaskOf(run=run):
             return run.model
-        case Prune(of=of) | Permute(of=of):
+        case Prune(of=of) | Permute(of=of) | Channels(of=of):
             return model_of(of)
         case Shuffle(mask=mask):
             return model_of(mask)

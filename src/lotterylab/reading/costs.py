@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.plan.nodes import At, Dense, Node, Prune, Shuffle, Train, nodes_in
+from lotterylab.plan.nodes import At, Channels, Dense, MaskOf, Node, Prune, Shuffle, Train, nodes_in
 from lotterylab.reading.rows import Rows
 
 THROUGH = ("start", "mask", "of", "run")  # a learning rate that was chosen, and its trials, belong to no ticket
@@ -85,6 +85,8 @@ def trainings(run: Train) -> dict[Train, int]:
                 steps[node.run] = max(needed, steps.get(node.run, 0))
             else:
                 node = node.run.start  # nothing of the run itself is needed
+        if isinstance(node, MaskOf) and isinstance(node.of, Train):
+            todo.append(node.of.final)  # the mask is known when the run has ended
         if node not in seen:
             seen.add(node)
             for name in THROUGH:
@@ -136,7 +138,7 @@ def _densities(mask: Node, records: Mapping[str, Record]) -> Mapping[str, float]
     """Return the share of each layer's weights that a mask keeps, by the record of the cut that made it."""
     if isinstance(mask, Shuffle):
         return _densities(mask.mask, records)
-    if isinstance(mask, Prune):
+    if isinstance(mask, Prune | Channels):
         return records[mask.digest].metrics["layers"] if mask.digest in records else None
     return {} if isinstance(mask, Dense) else None
 

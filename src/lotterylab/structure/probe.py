@@ -30,7 +30,7 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Probed:
-    """What a probe found.
+    """The result of a probe.
 
     Args:
         layers: in the order of their calls.

@@ -1,0 +1,104 @@
+"""Early-Bird tickets go on in a plan: with their weights, re-initialised, and with random channels as a control."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from lotterylab.engine.store import Store
+from lotterylab.interventions import EarlyBird
+from lotterylab.models import Vgg
+from lotterylab.network import network
+from lotterylab.plan.nodes import Channels, Dense, Init, MaskOf, Shuffle, Train, model_of
+from lotterylab.reading.costs import trainings
+from lotterylab.structure import channels
+from some_plans import DATA, RECIPE, compute
+
+MODEL = Vgg(depth=11, width=0.05, shape=(1, 8, 8))
+BIRD = EarlyBird(sparsity=0.5, masks=2, distance=1.0)
+FINDING = replace(RECIPE, during=(BIRD,))
+RUN = Train(start=Init(model=MODEL, seed=0), mask=Dense(model=MODEL), data=DATA, recipe=FINDING, order_seed=0)
+FOUND, STATE = MaskOf(of=RUN, name=BIRD.name), RUN.at(BIRD.name)
+TICKET = replace(RUN, start=STATE, mask=Channels(of=FOUND, state=STATE), recipe=RECIPE)
+REINIT = replace(TICKET, start=Init(model=MODEL, seed=0, purpose="reinit"))
+CONTROL = replace(TICKET, mask=Channels(of=Shuffle(mask=FOUND, seed=3)))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    store = Store(tmp_path_factory.mktemp("channels"))
+    compute([TICKET, REINIT, CONTROL], store)
+    return store
+
+
+def value(store: Store, node: Any, part: str) -> dict[str, torch.Tensor]:
+    record = store.record(node.digest)
+    assert record
+    return store.get(record.blobs[part])
+
+
+def metrics(store: Store, node: Any) -> Any:
+    record = store.record(node.digest)
+    assert record
+    return record.metrics
+
+
+def test_the_mask_is_that_of_its_channels_and_its_record_counts_them(store):
+    found, mask, record = (
+        value(store, RUN, f"mask:{BIRD.name}"),
+        value(store, TICKET.mask, "mask"),
+        metrics(store, TICKET.mask),
+    )
+    for name, entries in found.items():
+        if name not in record["emptied"]:
+            assert torch.equal(mask[name], entries) and record["channels"][name] == int(entries.sum())
+    assert mask.keys() == dict(MODEL.build().named_parameters()).keys()
+    assert record["removed"] == sum(int((~entries).sum()) for entries in mask.values())
+    assert record["layers"]["fc.bias"] == 1.0
+    assert min(record["channels"].values()) >= 1
+
+
+def test_a_layer_that_would_be_emptied_keeps_its_best_channel_and_the_record_says_so(store):
+    everything = replace(BIRD, sparsity=0.9)
+    run = replace(RUN, recipe=replace(RECIPE, during=(everything,)))
+    node = Channels(of=MaskOf(of=run, name=everything.name), state=run.at(everything.name))
+    compute([node], store)
+    emptied, mask = metrics(store, node)["emptied"], value(store, node, "mask")
+    found, state = value(store, run, f"mask:{everything.name}"), value(store, run, everything.name)
+    assert emptied == [name for name in found if not found[name].any()] != []
+    for name in emptied:
+        assert mask[name].nonzero().tolist() == [[int(state[name].abs().argmax())]]
+
+
+def test_the_control_has_other_channels_in_the_same_numbers(store):
+    ticket, control = metrics(store, TICKET.mask), metrics(store, CONTROL.mask)
+    assert ticket["channels"] == control["channels"] and ticket["mask_digest"] != control["mask_digest"]
+    assert ticket["removed"] == control["removed"]
+
+
+def test_a_ticket_goes_on_from_its_own_weights(store):
+    """The published code continues from weights that were never copied."""
+    state, mask = value(store, RUN, BIRD.name), value(store, TICKET.mask, "mask")
+    finals = [value(store, node, "final") for node in (TICKET, REINIT, CONTROL)]
+    for final, node in zip(finals, (TICKET, REINIT, CONTROL), strict=True):
+        held = value(store, node.mask, "mask")
+        assert all(not final[name][~kept].any() for name, kept in held.items())
+    one = replace(TICKET, recipe=replace(RECIPE, epochs=0, steps=1, optimizer=replace(RECIPE.optimizer, lr=1e-9)))
+    compute([one], store)
+    after = value(store, one, "final")
+    assert all(torch.allclose(after[name], state[name] * kept, atol=1e-6) for name, kept in mask.items())
+
+
+def test_the_cost_of_a_ticket_counts_the_run_that_found_it():
+    for node in (TICKET, REINIT, CONTROL):
+        assert trainings(node) == {RUN: RUN.total_steps, node: node.total_steps}
+
+
+def test_the_mask_has_the_model_of_its_run_and_fits_its_network():
+    assert model_of(TICKET.mask) == MODEL
+    names = network(MODEL.build()).scales
+    mask: Any = {name: torch.ones(MODEL.build().get_parameter(name).shape, dtype=torch.bool) for name in names}
+    assert all(bool(entries.all()) for entries in channels(MODEL.build(), mask, shape=MODEL.shape).values())
