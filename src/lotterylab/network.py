@@ -13,7 +13,7 @@ from lotterylab.types import Inputs, State
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    LookAtCall: TypeAlias = Callable[[str, nn.Module, tuple, Tensor], None]
+    LookAtCall: TypeAlias = Callable[[str, nn.Module, tuple, Tensor], Tensor | None]
 
 NARROWEST_BLOCK = 16  # channels in one block of a convolution's kernel under AVX-512; 8 under AVX2
 PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear")
@@ -29,7 +29,8 @@ class Network:
             tuple of inputs are the module's arguments, a dict its arguments by name.
         layer_outputs: ``layer_outputs(state, inputs, names, look)``, a forward pass in evaluation mode that calls
             ``look(name, output)`` at each call of a layer whose weight is among ``names``.
-        layer_calls: like ``layer_outputs``, with ``look(name, layer, positional arguments, output)``.
+        layer_calls: like ``layer_outputs``, with ``look(name, layer, positional arguments, output)``, which may return
+            another output.  It returns the logits.
         prunable: the names of the weights of Conv and Linear layers, tied weights once.
         parameters: the names of all parameters.
         trainable: the names of the parameters that are not frozen (``requires_grad``).
@@ -41,7 +42,7 @@ class Network:
 
     forward: Callable[[State, Inputs, bool | None], tuple[Tensor, State]]
     layer_outputs: Callable[[State, Tensor, tuple[str, ...], Callable[[str, Tensor], None]], None]
-    layer_calls: Callable[[State, Tensor, tuple[str, ...], LookAtCall], None]
+    layer_calls: Callable[[State, Tensor, tuple[str, ...], LookAtCall], Tensor]
     prunable: tuple[str, ...]
     parameters: tuple[str, ...]
     trainable: tuple[str, ...]
@@ -139,15 +140,15 @@ def network(module: nn.Module) -> Network:
     ) -> None:
         layer_calls(state, inputs, names, lambda name, _, __, output: look(name, output))
 
-    def layer_calls(state: State, inputs: Tensor, names: tuple[str, ...], look: LookAtCall) -> None:
+    def layer_calls(state: State, inputs: Tensor, names: tuple[str, ...], look: LookAtCall) -> Tensor:
         layers = layers_of_weights(module)
 
-        def hook_of(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
+        def hook_of(name: str) -> Callable[[nn.Module, tuple, Tensor], Tensor | None]:
             return lambda layer, arguments, output: look(name, layer, arguments, output)
 
         hooks = [layer.register_forward_hook(hook_of(name)) for name in names for layer in layers[name]]
         try:
-            forward(state, inputs, False)
+            return forward(state, inputs, False)[0]
         finally:
             for hook in hooks:
                 hook.remove()

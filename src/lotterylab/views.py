@@ -36,6 +36,7 @@ class View:
         gradients: of the update just made, by parameter, pruned entries included.
         optimizer: its state by slot and parameter, such as "momentum/conv1.weight".
         fresh: ``fresh(*names)`` draws the initial state anew, for a purpose.
+        lr: the learning rate of the update just made; None where parameters have different rates.
     """
 
     net: Network
@@ -54,6 +55,7 @@ class View:
     gradients: Mapping[str, Tensor] = field(default_factory=dict)
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
     fresh: Callable[..., State] | None = None
+    lr: float | None = None
 
 
 class Criterion(Protocol):

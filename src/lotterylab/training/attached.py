@@ -132,6 +132,7 @@ class Attached:
     def _view(self) -> View:
         gradients = {name: p.grad.detach() for name, p in self._module.named_parameters() if p.grad is not None}
         mask = self._held.mask
+        rates = {float(group["lr"]) for group in self._optimizer.param_groups if "lr" in group}
         return View(
             net=self._net,
             loss=cross_entropy,
@@ -147,6 +148,7 @@ class Attached:
             fresh=self._fresh,
             steps_per_epoch=self._steps_per_epoch,
             total_steps=self._total_steps,
+            lr=rates.pop() if len(rates) == 1 else None,
         )
 
     def _put(self, change: Change) -> View:

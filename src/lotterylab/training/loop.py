@@ -76,7 +76,11 @@ def train(
     end = total if until is None else min(until, total)
     step = begin.step
 
-    def view(batch: Batch | None) -> View:
+    def rate(step: int) -> float:
+        factor = recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
+        return recipe.optimizer.lr * factor
+
+    def view(batch: Batch) -> View:
         return View(
             net=net,
             loss=cross_entropy,
@@ -92,6 +96,7 @@ def train(
             gradients=update.gradients,
             optimizer=flat(update.slots),
             fresh=fresh,
+            lr=rate(max(step - 1, 0)),
         )
 
     def put(change: Change) -> View:
@@ -99,13 +104,13 @@ def train(
         return view(batch)
 
     if during:
-        during.begin(view(None))
+        epoch, within = divmod(step, per_epoch)
+        during.begin(view(next(loader.batches(epoch, start=within))))
     while step < end and "diverged_epoch" not in watch.metrics and not during.stopped:
         epoch, within = divmod(step, per_epoch)
         means = Means(watch.metrics.pop(UNFINISHED, None), device)
         for batch in loader.batches(epoch, start=within):
-            factor = recipe.schedule.factor(step, steps_per_epoch=per_epoch, total_steps=total)
-            loss, logits = update(batch, step=step, lr=recipe.optimizer.lr * factor)
+            loss, logits = update(batch, step=step, lr=rate(step))
             step += 1
             means.add(loss, logits, batch.targets)
             if during and math.isfinite(float(loss)):  # a run that diverged is left as it is
