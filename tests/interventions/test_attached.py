@@ -14,7 +14,7 @@ from lotterylab.criteria import Random
 from lotterylab.data.loader import Loader
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.interventions import EarlyBird, Gradual, RandomOut, RigL, Set
+from lotterylab.interventions import DeepR, Dsr, EarlyBird, Gradual, RandomOut, RigL, Set, TopK
 from lotterylab.models import Vgg
 from lotterylab.plan.nodes import Init, Prune, Train
 from lotterylab.training.optim import Sgd
@@ -29,6 +29,9 @@ CASES: dict[str, Any] = {
     "set": Set(every=3, fraction=0.4),
     "gradual": Gradual(sparsity=0.9, begin_step=2, end_step=12, every=5),
     "early-bird": EarlyBird(sparsity=0.5, masks=2, distance=0.3, stop=False),
+    "dsr": Dsr(every=3, fraction=0.2, threshold=0.02),
+    "deep-r": DeepR(alpha=0.02, temperature=1e-5),
+    "top-k": TopK(sparsity=0.8, begin_step=2, end_step=9, per_unit=2),
 }
 
 
@@ -168,6 +171,9 @@ def test_settings_without_interventions_and_interventions_that_do_not_fit_are_re
         attach(module, optimizer, mask, during=[RandomOut()])
     with pytest.raises(UsageError, match="Give total_steps"):
         attach(module, optimizer, mask, during=[RigL()])
+    mask["weight"][0, 0], groups = False, [{"params": module.weight, "lr": 0.1}, {"params": module.bias, "lr": 0.2}]
+    with pytest.raises(UsageError, match="DeepR: it needs the learning rate"):
+        attach(module, torch.optim.SGD(groups), mask, during=[DeepR()], total_steps=5)
     module(torch.ones(2, 3)).sum().backward()
     optimizer.step()  # no hook of a refused call is left
     assert not optimizer._optimizer_step_post_hooks

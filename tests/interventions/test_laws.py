@@ -13,7 +13,19 @@ from lotterylab.criteria import Magnitude, Random
 from lotterylab.engine.local import run
 from lotterylab.engine.results import Result
 from lotterylab.engine.store import Store
-from lotterylab.interventions import ALL, EarlyBird, Gradual, RandomOut, RigL, SameResets, Set, random_out
+from lotterylab.interventions import (
+    ALL,
+    DeepR,
+    Dsr,
+    EarlyBird,
+    Gradual,
+    RandomOut,
+    RigL,
+    SameResets,
+    Set,
+    TopK,
+    random_out,
+)
 from lotterylab.models import ConvN, Vgg
 from lotterylab.plan.nodes import Dense, Init, MaskOf, Node, Prune, ResetsOf, Train
 from lotterylab.reading.alarms import alarms_of
@@ -36,6 +48,9 @@ ACTIVE: dict[str, Any] = {
     "gradual": Gradual(sparsity=0.8, begin_step=2, end_step=12, every=5),
     "set": Set(every=3, fraction=0.4),
     "rigl": RigL(every=3, fraction=0.4),
+    "dsr": Dsr(every=3, fraction=0.2, threshold=0.02),
+    "deep-r": DeepR(alpha=0.02, temperature=1e-5),
+    "top-k": TopK(sparsity=0.8, begin_step=2, end_step=9, per_unit=2),
 }
 NEUTRAL: dict[str, Any] = {
     "random-out": RandomOut(threshold=0.0),
@@ -43,6 +58,9 @@ NEUTRAL: dict[str, Any] = {
     "gradual": Gradual(sparsity=0.0, begin_step=2, end_step=12, every=5),
     "set": Set(fraction=0.0),
     "rigl": RigL(fraction=0.0),
+    "dsr": Dsr(every=3, threshold=0.0),
+    "deep-r": DeepR(until=0.0),
+    "top-k": TopK(sparsity=0.0, end_step=9),
 }
 NAMES = pytest.mark.parametrize("name", ALL)
 
@@ -116,6 +134,37 @@ def test_held_weights_stay_zero_and_the_mask_is_a_node_of_the_plan(name, tmp_pat
         final = store.get(result(run_of, store)[0]["final"])
         for weight, kept in mask.items():
             assert not final[weight][~kept].view(torch.int32).any()
+
+
+@pytest.mark.parametrize("name", ["set", "rigl", "dsr", "deep-r"])
+def test_the_number_of_active_weights_is_constant(name, tmp_path):
+    """SET and RigL keep it in each layer, DSR and Deep-R over all layers; the mask moves."""
+    store, node = Store(tmp_path), training(ACTIVE[name])
+    counts, digests = [], set()
+    for record in _records([node.at(step) for step in (3, 6, 10, 15)], store):
+        mask = store.get(record.blobs["mask"])
+        layers = [int(kept.sum()) for kept in mask.values()]
+        counts.append(layers if name in ("set", "rigl") else sum(layers))
+        digests.add(record.blobs["mask"])
+    start = store.get(store.record(node.mask.digest).blobs["mask"])
+    layers = [int(start[weight].sum()) for weight in mask]
+    assert counts == [layers if name in ("set", "rigl") else sum(layers)] * 4
+    assert len(digests) >= 3, "SET and RigL end at step 12"
+
+
+def test_the_mask_of_top_k_is_found_and_every_weight_outside_it_is_zero(tmp_path):
+    store, node = Store(tmp_path), training(ACTIVE["top-k"])
+    later = replace(training(None), mask=MaskOf(of=node, name="top-k"))
+    compute([later], store)
+    blobs = result(node, store)[0]
+    assert "mask" not in blobs, "no mask is held"
+    mask, final = store.get(blobs["mask:top-k"]), store.get(blobs["final"])
+    after = store.get(result(later, store)[0]["final"])
+    for weight, kept in mask.items():
+        rows = len(kept)
+        most = kept.numel() - int(0.8 * kept.numel() + 0.5)
+        assert int(kept.sum()) <= max(most, 2 * rows) and int(kept.sum()) < kept.numel() / 2
+        assert not final[weight][~kept].view(torch.int32).any() and not after[weight][~kept].any()
 
 
 def test_one_and_two_workers_give_the_same_bits(tmp_path):

@@ -10,24 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interventions.some_moments import moment
+from interventions.some_moments import moment, sparse_moment
 from lotterylab.errors import UsageError
 from lotterylab.interventions import Gradual, RigL, Set
 from lotterylab.masks.select import select
 from some_views import conv, mlp
-
-
-def sparse_moment(step: int, density: float = 0.5, seed: int = 0, **fields):
-    """A view whose pruned weights are 0, as they are held."""
-    module = mlp("tanh", seed)
-    names = ("0.weight", "2.weight")
-    draw = torch.Generator().manual_seed(seed)
-    state = dict(module.named_parameters())
-    mask = {name: torch.rand(state[name].shape, generator=draw) < density for name in names}
-    with torch.no_grad():
-        for name in names:
-            state[name].mul_(mask[name])
-    return moment(module, mask=mask, step=step, **fields)
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,6 +11,7 @@ from lotterylab.views import Change, View
 from lotterylab.words import check_words
 
 if TYPE_CHECKING:
+    import numpy
     from torch import Tensor
 
 
@@ -19,11 +20,14 @@ class Intervening:
 
     version: ClassVar[int] = 1
     least: ClassVar[Mapping[str, float]] = {}  # the smallest allowed value of a setting, by name
+    shares: ClassVar[tuple[str, ...]] = ()  # the settings that are numbers from 0 to 1
 
     def __post_init__(self) -> None:
         check_words(self)
         for name, least in self.least.items():
             self.count(name, getattr(self, name), least)
+        for name in self.shares:
+            self.share(name, getattr(self, name))
 
     @property
     def keeps(self) -> tuple[str, ...]:
@@ -69,12 +73,43 @@ class Intervening:
             raise self.refuse("it depends on the length of the training, which is not known. Give total_steps.")
         return view.total_steps
 
+    def rate_known(self, view: View) -> float:
+        """Return the learning rate of the update."""
+        if view.lr is None:
+            raise self.refuse("it needs the learning rate. Give all parameters the same rate.")
+        return view.lr
+
+    def check_end(self, view: View, end_step: int) -> None:
+        """Refuse a schedule that ends after the training."""
+        if view.total_steps and end_step > view.total_steps:
+            raise self.refuse(f"end_step={end_step}, but the training has {view.total_steps} steps.")
+
+    def check_sparse(self, view: View) -> None:
+        """Refuse a mask that is dense or empty, in which no weight can take another's place."""
+        mask = held_mask(view)
+        entries = sum(kept.numel() for kept in mask.values())
+        active = sum(int(kept.sum()) for kept in mask.values())
+        if not 0 < active < entries:
+            raise self.refuse(
+                f"the training begins with {active} of {entries} weights active, so none can take another's place. "
+                "Give it a sparse mask, such as Prune(criterion=Random(), scope='erk', sparsity=0.9, ...)."
+            )
+
 
 def held_mask(view: View) -> Mask:
     """Return the mask that is held, all ones for each name of the view where there is none."""
     import torch
 
     return view.mask or Mask({name: torch.ones_like(view.state[name], dtype=torch.bool) for name in view.names})
+
+
+def random_places(generator: numpy.random.Generator, among: Tensor, count: int) -> Tensor:
+    """Return ``count`` random places among those that a bool tensor marks, as a bool tensor of its shape."""
+    import torch
+
+    marked = among.flatten().nonzero().flatten()
+    order = torch.from_numpy(generator.permutation(len(marked))[:count]).to(marked.device)
+    return torch.zeros_like(among).flatten().index_fill(0, marked[order], True).view(among.shape)
 
 
 def zeroed(view: View, places: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -64,8 +64,7 @@ class Gradual(Intervening):
 
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that the schedule ends within the training."""
-        if view.total_steps and self.end_step > view.total_steps:
-            raise self.refuse(f"end_step={self.end_step}, but the training has {view.total_steps} steps.")
+        self.check_end(view, self.end_step)
         return {}
 
     def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:

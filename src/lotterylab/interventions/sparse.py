@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from lotterylab.interventions.base import Intervening, held_mask, zeroed
 from lotterylab.types import Mask
@@ -36,14 +36,11 @@ class Set(Intervening):
         (0.3, 0.0)
     """
 
+    least: ClassVar[Mapping[str, float]] = {"every": 1}
+    shares: ClassVar[tuple[str, ...]] = ("fraction", "until")
     every: int = 100
     fraction: float = 0.3
     until: float = 0.75
-
-    def __post_init__(self) -> None:
-        self.count("every", self.every)
-        self.share("fraction", self.fraction)
-        self.share("until", self.until)
 
     def share_at(self, step: int, total: int) -> float:
         """Return the share of active weights that leave at a step; 0 from T_end on."""
@@ -53,14 +50,8 @@ class Set(Intervening):
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that there is something to move: a mask that keeps some weights and not all."""
         self.end_known(view)
-        mask = held_mask(view)
-        entries = sum(kept.numel() for kept in mask.values())
-        active = sum(int(kept.sum()) for kept in mask.values())
-        if self.fraction and not 0 < active < entries:
-            raise self.refuse(
-                f"the training begins with {active} of {entries} weights active, so none can take another's place. "
-                "Give it a sparse mask, such as Prune(criterion=Random(), scope='erk', sparsity=0.9, ...)."
-            )
+        if self.fraction:
+            self.check_sparse(view)
         return {}
 
     def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:

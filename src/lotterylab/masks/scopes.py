@@ -45,7 +45,7 @@ def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fracti
             f"scope 'uniform' leaves the first tensor, '{first}', as it is: {layers[first].alive} units, more than the "
             f"{_to_keep(sparsity, layers)} that sparsity {float(sparsity):g} leaves in all. Use scope='erk'."
         )
-    kept = _filled(keep, {name: Fraction(layers[name].units) for name in others}, layers)
+    kept = filled(keep, {name: Fraction(layers[name].units) for name in others}, _alive(layers))
     return _as_shares({first: layers[first].alive, **kept}, layers)
 
 
@@ -61,7 +61,7 @@ def erk(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
         {'a': Fraction(1, 1), 'b': Fraction(1, 2)}
     """
     weights = {name: layer.units * Fraction(sum(layer.shape), math.prod(layer.shape)) for name, layer in layers.items()}
-    return _as_shares(_filled(_to_keep(sparsity, layers), weights, layers), layers)
+    return _as_shares(filled(_to_keep(sparsity, layers), weights, _alive(layers)), layers)
 
 
 SCOPES: dict[str, Shares | None] = {"global": None, "layerwise": layerwise, "uniform": uniform, "erk": erk}
@@ -75,26 +75,34 @@ def _to_keep(sparsity: Fraction, layers: Mapping[str, Layer]) -> int:
     return keep
 
 
-def _filled(keep: int, weights: Mapping[str, Fraction], layers: Mapping[str, Layer]) -> dict[str, int]:
-    """Distribute ``keep`` units in proportion to ``weights``, at most the alive units of each tensor.
+def filled(keep: int, weights: Mapping[str, Fraction], room: Mapping[str, int]) -> dict[str, int]:
+    """Distribute ``keep`` units in proportion to ``weights``, at most ``room`` of each tensor.
 
     The excess of a full tensor goes to the others.  Counts are rounded by largest remainder, the first of equals.
+
+    Examples:
+        >>> filled(5, {"a": Fraction(1), "b": Fraction(2)}, {"a": 9, "b": 3})
+        {'b': 3, 'a': 2}
     """
     full: dict[str, int] = {}
     rest = dict(weights)
     while True:
         left, total = keep - sum(full.values()), sum(rest.values())
         quotas = {name: left * weight / total for name, weight in rest.items()} if total else {}
-        over = [name for name, quota in quotas.items() if quota >= layers[name].alive]
+        over = [name for name, quota in quotas.items() if quota >= room[name]]
         if not over:
             break
-        full |= {name: layers[name].alive for name in over}
+        full |= {name: room[name] for name in over}
         rest = {name: weight for name, weight in rest.items() if name not in full}
     kept = full | {name: math.floor(quota) for name, quota in quotas.items()}
     by_remainder = sorted(quotas, key=lambda name: kept[name] - quotas[name])
     for name in by_remainder[: keep - sum(kept.values())]:
         kept[name] += 1
     return kept
+
+
+def _alive(layers: Mapping[str, Layer]) -> dict[str, int]:
+    return {name: layer.alive for name, layer in layers.items()}
 
 
 def _as_shares(kept: Mapping[str, int], layers: Mapping[str, Layer]) -> dict[str, Fraction]:
