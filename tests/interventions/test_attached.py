@@ -14,7 +14,7 @@ from lotterylab.criteria import Random
 from lotterylab.data.loader import Loader
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.interventions import DeepR, Dsr, EarlyBird, Gradual, RandomOut, RigL, Set, TopK
+from lotterylab.interventions import DeepR, Dsr, EarlyBird, Gradual, RandomOut, ReDo, RigL, Set, TopK
 from lotterylab.models import Vgg
 from lotterylab.plan.nodes import Init, Prune, Train
 from lotterylab.training.optim import Sgd
@@ -171,6 +171,8 @@ def test_settings_without_interventions_and_interventions_that_do_not_fit_are_re
         attach(module, optimizer, mask, during=[RandomOut()])
     with pytest.raises(UsageError, match="Give total_steps"):
         attach(module, optimizer, mask, during=[RigL()])
+    with pytest.raises(UsageError, match="ReDo: it needs the batch of each step, which attach"):
+        attach(module, optimizer, mask, during=[ReDo()])
     mask["weight"][0, 0], groups = False, [{"params": module.weight, "lr": 0.1}, {"params": module.bias, "lr": 0.2}]
     with pytest.raises(UsageError, match="DeepR: it needs the learning rate"):
         attach(module, torch.optim.SGD(groups), mask, during=[DeepR()], total_steps=5)

@@ -20,6 +20,7 @@ from lotterylab.interventions import (
     EarlyBird,
     Gradual,
     RandomOut,
+    ReDo,
     RigL,
     SameResets,
     Set,
@@ -51,6 +52,7 @@ ACTIVE: dict[str, Any] = {
     "dsr": Dsr(every=3, fraction=0.2, threshold=0.02),
     "deep-r": DeepR(alpha=0.02, temperature=1e-5),
     "top-k": TopK(sparsity=0.8, begin_step=2, end_step=9, per_unit=2),
+    "redo": ReDo(threshold=0.7, every=3),
 }
 NEUTRAL: dict[str, Any] = {
     "random-out": RandomOut(threshold=0.0),
@@ -61,6 +63,7 @@ NEUTRAL: dict[str, Any] = {
     "dsr": Dsr(every=3, threshold=0.0),
     "deep-r": DeepR(until=0.0),
     "top-k": TopK(sparsity=0.0, end_step=9),
+    "redo": ReDo(every=99),
 }
 NAMES = pytest.mark.parametrize("name", ALL)
 

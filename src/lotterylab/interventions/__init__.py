@@ -6,6 +6,7 @@ from lotterylab.interventions.early_bird import EarlyBird
 from lotterylab.interventions.filters import SameResets
 from lotterylab.interventions.gradual import Gradual
 from lotterylab.interventions.random_out import RandomOut
+from lotterylab.interventions.redo import ReDo
 from lotterylab.interventions.sparse import RigL, Set
 from lotterylab.interventions.top_k import TopK
 
@@ -18,6 +19,7 @@ ALL = {
     "dsr": Dsr,
     "deep-r": DeepR,
     "top-k": TopK,
+    "redo": ReDo,
 }
 
-__all__ = ["ALL", "DeepR", "Dsr", "EarlyBird", "Gradual", "RandomOut", "RigL", "SameResets", "Set", "TopK"]
+__all__ = ["ALL", "DeepR", "Dsr", "EarlyBird", "Gradual", "RandomOut", "ReDo", "RigL", "SameResets", "Set", "TopK"]
