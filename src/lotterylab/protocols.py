@@ -28,7 +28,7 @@ class Intervening(Spec, Protocol):
 
     @property
     def keeps(self) -> tuple[str, ...]:
-        """The names of the states and masks that it keeps."""
+        """Return the names of the states and masks that it keeps."""
         ...
 
 
@@ -156,7 +156,7 @@ class Recipe(Spec, Protocol):
 
     @property
     def during(self) -> tuple[Intervening, ...]:
-        """The interventions, in the order in which they are called."""
+        """Return the interventions, in the order in which they are called."""
         ...
 
     @property

@@ -111,7 +111,7 @@ class Intervention(Protocol):
 
     @property
     def keeps(self) -> tuple[str, ...]:
-        """The names of the states and masks that it keeps."""
+        """Return the names of the states and masks that it keeps."""
         ...
 
     def begin(self, view: View) -> Mapping[str, Tensor]:

@@ -22,7 +22,7 @@ class Completion(Declared):
         """Print the script."""
         of_studies = [line for name in STUDIES for line in lines(study_named(name).options) if not line.hidden]
         of = {name: [*all_lines(kind_of(name)), *(of_studies if name in OF_A_STUDY else ())] for name in COMMANDS}
-        flags = {name: list(dict.fromkeys([*_flags(own), *_flags_of_forms(name)])) for name, own in of.items()}
+        flags = {name: list(dict.fromkeys([*_flags(options), *_flags_of_forms(name)])) for name, options in of.items()}
         words = {name: choices for name, options in of.items() if (choices := _words(options))}
         words |= dict.fromkeys(OF_A_STUDY, tuple(STUDIES))
         print(SCRIPTS[self.shell](flags, words), end="")

@@ -74,8 +74,8 @@ def study_folders(folder: Path) -> Iterator[Path]:
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
     for path in inside:
         if not path.name.startswith("."):
-            found = list(study_folders(path))
-            yield from found if any((one / STUDY).exists() for one in found) else [path]
+            folders = list(study_folders(path))
+            yield from folders if any((folder / STUDY).exists() for folder in folders) else [path]
 
 
 def _built(folder: Path, out: Path) -> Path:
@@ -117,6 +117,6 @@ def _study(file: Path) -> str:
             raise UsageError(f"{where}: '{key}' has no place here, where {LEDGER} beside it is read. Remove the line.")
     name = values.get("study")
     if not isinstance(name, str):
-        found = "is missing" if name is None else f"is {name!r}"
-        raise UsageError(f'{file}: the key study {found}. Name the study: study = "lth-mnist".')
+        problem = "is missing" if name is None else f"is {name!r}"
+        raise UsageError(f'{file}: the key study {problem}. Name the study: study = "lth-mnist".')
     return name

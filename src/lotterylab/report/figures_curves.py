@@ -132,7 +132,7 @@ def _epochs(count: int) -> tuple[float, ...]:
 
 
 def _each_epoch(rows: Rows, name: str) -> tuple[tuple[float, str], ...]:
-    """A tick at each epoch of a short training; nothing for a long one."""
+    """Return a tick at each epoch of a short training, and nothing for a long one."""
     longest = max(len((row.metric("train.curves") or {}).get(name) or ()) for row in rows)
     return tuple((float(epoch), str(epoch)) for epoch in range(1, longest + 1)) if longest <= FEW else ()
 

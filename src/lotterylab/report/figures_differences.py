@@ -19,12 +19,12 @@ SMALLEST_RANGE = 0.3  # of the accuracy axis, so that noise about chance does no
 
 def difference_chart(sources: Sources, wanted: DifferenceChart) -> Drawn:
     """Return one panel for each set of labels that both sides share; None if no comparison of the family has run."""
-    found = [one for one in sources.differences if one.comparison.family == wanted.family]
-    if not found:
+    differences = [difference for difference in sources.differences if difference.comparison.family == wanted.family]
+    if not differences:
         return None
-    places = list(dict.fromkeys((one.comparison.a.name, one.sparsity) for one in found))[::-1]
-    limits = _limits(found)
-    ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
+    places = list(dict.fromkeys(_place(difference) for difference in differences))[::-1]
+    limits = _limits(differences)
+    ends = _ends(differences)
     cut = any(not limits[0] <= end <= limits[1] for end in ends)
     names = [f"{name}, {sparsity:g}" if sparsity else name for name, sparsity in places]
     panels = tuple(
@@ -32,15 +32,15 @@ def difference_chart(sources: Sources, wanted: DifferenceChart) -> Drawn:
             title=panel,
             x_label=wanted.x_axis,
             y_label="",
-            series=_series(sources, [one for one in found if one.panel == panel], places),
+            series=_series(sources, [difference for difference in differences if difference.panel == panel], places),
             y_ticks=tuple((float(number), name) for number, name in enumerate(names)),
             x_limits=limits,
             y_limits=(-0.6, len(places) - 0.4),
             marks=(0.0,),
         )
-        for panel in dict.fromkeys(one.panel for one in found)
+        for panel in dict.fromkeys(difference.panel for difference in differences)
     )
-    counts = sorted({one.interval.n for one in found})
+    counts = sorted({difference.interval.n for difference in differences})
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     caption = f"Mean of the paired differences and its 95 % t interval over seeds, n = {n}. Right of the line: the "
     caption += f"first is larger.{' A bar that reaches the frame goes on beyond it.' if cut else ''}"
@@ -48,48 +48,64 @@ def difference_chart(sources: Sources, wanted: DifferenceChart) -> Drawn:
     return Grid(
         name=wanted.name,
         title=wanted.title,
-        sentence=_summary(found),
+        sentence=_summary(differences),
         caption=caption,
         rows=rows,
         panel_height=height,
     ), None
 
 
-def _series(sources: Sources, found: Sequence[Difference], places: Sequence[tuple[str, float]]) -> tuple[Series, ...]:
+def _series(
+    sources: Sources, differences: Sequence[Difference], places: Sequence[tuple[str, float]]
+) -> tuple[Series, ...]:
     series = []
-    sides = list(dict.fromkeys(one.comparison.b.name for one in found))
+    sides = list(dict.fromkeys(difference.comparison.b.name for difference in differences))
     for number, against in enumerate(sides):
-        own = [one for one in found if one.comparison.b.name == against]
+        shown = [difference for difference in differences if difference.comparison.b.name == against]
+        intervals = [difference.interval for difference in shown]
         aside = 0.19 * ((len(sides) - 1) / 2 - number)
         series.append(
             Series(
-                x=tuple(one.interval.mean for one in own),
-                y=tuple(places.index((one.comparison.a.name, one.sparsity)) + aside for one in own),
+                x=tuple(interval.mean for interval in intervals),
+                y=tuple(places.index(_place(difference)) + aside for difference in shown),
                 look=replace(sources.looks[against], line="", size=4.5),
                 label=f"minus {against}",
-                low=tuple(one.interval.mean if one.interval.low is None else one.interval.low for one in own),
-                high=tuple(one.interval.mean if one.interval.high is None else one.interval.high for one in own),
+                low=tuple(interval.mean if interval.low is None else interval.low for interval in intervals),
+                high=tuple(interval.mean if interval.high is None else interval.high for interval in intervals),
                 across=True,
             )
         )
     return tuple(series)
 
 
-def _limits(found: Sequence[Difference]) -> tuple[float, float]:
-    means = [0.0, *(one.interval.mean for one in found)]
+def _place(difference: Difference) -> tuple[str, float]:
+    """Return the first arm and the sparsity, which share one row of a panel."""
+    return difference.comparison.a.name, difference.sparsity
+
+
+def _ends(differences: Sequence[Difference]) -> list[float]:
+    """Return the known ends of all intervals."""
+    intervals = [difference.interval for difference in differences]
+    return [end for interval in intervals for end in (interval.low, interval.high) if end is not None]
+
+
+def _limits(differences: Sequence[Difference]) -> tuple[float, float]:
+    means = [0.0, *(difference.interval.mean for difference in differences)]
     span = max(means) - min(means) or 1.0
-    ends = [end for one in found for end in (one.interval.low, one.interval.high) if end is not None]
+    ends = _ends(differences)
     low = max(min([*means, *ends]), min(means) - FRAME * span / 2)
     high = min(max([*means, *ends]), max(means) + FRAME * span / 2)
     return low - 0.04 * span, high + 0.04 * span
 
 
-def _summary(found: Sequence[Difference]) -> str:
-    resolved = [one for one in found if one.interval.above(0) or one.interval.below(0)]
-    text = f"{len(resolved)} of {len(found)} differences are resolved: their interval leaves 0 out."
+def _summary(differences: Sequence[Difference]) -> str:
+    resolved = [
+        difference for difference in differences if difference.interval.above(0) or difference.interval.below(0)
+    ]
+    text = f"{len(resolved)} of {len(differences)} differences are resolved: their interval leaves 0 out."
     if not resolved:
         return text
-    largest = max(resolved, key=lambda one: abs(one.interval.mean))
+    largest = max(resolved, key=lambda difference: abs(difference.interval.mean))
     place = ", ".join(filter(None, (largest.panel, largest.comparison.a.name)))
     return (
         f"{text} The largest: {place}, {largest.sparsity:g} minus {largest.comparison.b.name}: "

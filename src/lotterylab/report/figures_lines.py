@@ -54,19 +54,21 @@ def line_chart(sources: Sources, wanted: Chart) -> Drawn:
         of_row = results.where(**row)
         panels = []
         for column in results.labels(wanted.panels):
-            own = of_row.where(**{wanted.panels: column})
+            shown = of_row.where(**{wanted.panels: column})
             title = ", ".join((str(column), *(called(str(value)) for value in row.values())))
-            there = [(line, found) for line in lines if (found := _points(wanted, line, title, own))]
-            if there or wanted.rows:
+            drawn = [(line, arms) for line in lines if (arms := _points(wanted, line, title, shown))]
+            if drawn or wanted.rows:
                 beside = results.where(**{wanted.panels: column})
-                panels.append(_panel(sources, wanted, there, title, own, beside))
-            points += [point for _, found in there for point in found]
+                panels.append(_panel(sources, wanted, drawn, title, shown, beside))
+            points += [point for _, arms in drawn for point in arms]
         if any(panel.series for panel in panels):
             rows.append(panels)
     if not points:
         return None
     fitted, cut = fit(rows, bounds=_bounds(wanted, points), shared=wanted.shared)
-    hollow = any(series.look.hollow and series.look.line == "" for row in rows for one in row for series in one.series)
+    hollow = any(
+        series.look.hollow and series.look.line == "" for row in rows for panel in row for series in panel.series
+    )
     notes = (
         interval_note(spell_count([point.rows.per_seed(wanted.y).keys() for point in points])),
         "Horizontal lines are dense networks, bands their intervals." if wanted.levels else "",
@@ -109,8 +111,8 @@ def _values(label: str, lines: Iterable[Line], results: Rows) -> list[dict[str, 
 def _points(wanted: Chart, line: Line, panel: str, rows: Rows) -> list[Point]:
     """Return the arms of a line with a known number, from the left."""
     arms = (arm for arm in line.rows(rows).by(*ARM).values() if arm.per_seed(wanted.y))
-    found = [Point(x, line, panel, arm) for arm in arms if (x := _place(arm, wanted.x)) is not None]
-    return sorted(found, key=lambda point: point.x)
+    points = [Point(x, line, panel, arm) for arm in arms if (x := _place(arm, wanted.x)) is not None]
+    return sorted(points, key=lambda point: point.x)
 
 
 def _place(arm: Rows, x: str) -> float | None:
@@ -126,20 +128,20 @@ def _place(arm: Rows, x: str) -> float | None:
 def _panel(
     sources: Sources,
     wanted: Chart,
-    there: Sequence[tuple[Line, list[Point]]],
+    drawn: Sequence[tuple[Line, list[Point]]],
     title: str,
-    own: Rows,
+    shown: Rows,
     beside: Rows,
 ) -> Panel:
-    """Return a panel of the rows ``own``; ``beside``: these and the other rows of panels, for the levels."""
-    axis = _axis(wanted, [point.x for _, found in there for point in found], own.levels)
+    """Return a panel of the rows ``shown``; ``beside``: these and the other rows of panels, for the levels."""
+    axis = _axis(wanted, [point.x for _, arms in drawn for point in arms], shown.levels)
     series: list[Series] = []
-    for place, (line, found) in enumerate(there):
-        look, at = sources.looks[line.name], [axis.beside(point.x, place, len(there)) for point in found]
-        series += mean_and_seeds(zip(at, (point.rows for point in found), strict=True), wanted.y, look, line.name)
-        series += _published(sources, wanted, line, own, lambda x, place=place: axis.beside(x, place, len(there)))
+    for place, (line, points) in enumerate(drawn):
+        look, at = sources.looks[line.name], [axis.beside(point.x, place, len(drawn)) for point in points]
+        series += mean_and_seeds(zip(at, (point.rows for point in points), strict=True), wanted.y, look, line.name)
+        series += _published(sources, wanted, line, shown, lambda x, place=place: axis.beside(x, place, len(drawn)))
     if wanted.floor:
-        series += _floors(sources, wanted, there, axis)
+        series += _floors(sources, wanted, drawn, axis)
     if wanted.asked and axis.targets:
         x, y = tuple(axis.targets.values()), tuple(axis.targets)
         series.append(Series(x=x, y=y, look=style.REFERENCE, label="requested"))
@@ -177,50 +179,56 @@ class _Axis:
         return self.targets.get(x, x) + shift if self.targets else x
 
 
-def _axis(wanted: Chart, found: Sequence[float], targets: Sequence[float]) -> _Axis:
+def _axis(wanted: Chart, kept: Sequence[float], targets: Sequence[float]) -> _Axis:
     if wanted.x == "sparsity":
         at = places(targets)
         gap = min((b - a for a, b in pairwise(at.values())), default=WIDEST_GAP)
         ends = (min(at.values()) - 0.06, max(at.values()) + 0.06) if at else None
         ticks = tuple((place, f"{target:g}") for target, place in at.items())
         return _Axis(gap=0.16 * min(gap, WIDEST_GAP), targets=at, ticks=ticks, limits=ends)
-    if wanted.x != "kept" or not found:
+    if wanted.x != "kept" or not kept:
         return _Axis()
-    levels = _apart(found)
+    levels = _apart(kept)
     gap = min((math.log(a / b) for a, b in pairwise(levels)), default=MOST_ASIDE)
     few = tuple((x, f"{x:.3g}") for x in levels)
     round_ones = tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= levels[-1] * 0.7)
     third = min(gap, MOST_ASIDE) / 3
     edge = 1.15 * math.exp(third / 2)
-    limits = max(found) * edge, min(found) / edge  # from many kept weights to few, as papers draw it
+    limits = max(kept) * edge, min(kept) / edge  # from many kept weights to few, as papers draw it
     return _Axis(gap=third, log=True, ticks=few if len(levels) <= FEW else round_ones, limits=limits)
 
 
-def _apart(found: Iterable[float]) -> list[float]:
+def _apart(kept: Iterable[float]) -> list[float]:
     """Return the different places, largest first; one-shot and iterative pruning round their counts differently."""
-    each = sorted(set(found), reverse=True)
+    each = sorted(set(kept), reverse=True)
     return [x for before, x in zip([math.inf, *each], each, strict=False) if x < before * 0.95]
 
 
-def _published(sources: Sources, wanted: Chart, line: Line, own: Rows, at) -> Iterator[Series]:
+def _published(sources: Sources, wanted: Chart, line: Line, shown: Rows, at) -> Iterator[Series]:
     """Yield the published values of a line in a panel, if the outline asks for them."""
-    rows = line.rows(own)
+    rows = line.rows(shown)
     points = []
-    for one in (beside.published for beside in sources.published):
-        labels = {name: value for name, value in one.labels.items() if name != "sparsity"}
-        if wanted.published == one.quantity and one.target and rows.where(**labels):
-            points.append((at(one.target if wanted.x == "sparsity" else 1 - one.target), one.value, one.error))
+    for published in (beside.published for beside in sources.published):
+        labels = {name: value for name, value in published.labels.items() if name != "sparsity"}
+        if wanted.published == published.quantity and published.target and rows.where(**labels):
+            points.append(
+                (
+                    at(published.target if wanted.x == "sparsity" else 1 - published.target),
+                    published.value,
+                    published.error,
+                )
+            )
     if points:
         yield published_points(points, style.published(sources.looks[line.name]), f"{line.name}, published")
 
 
 def _floors(
-    sources: Sources, wanted: Chart, there: Sequence[tuple[Line, list[Point]]], axis: _Axis
+    sources: Sources, wanted: Chart, drawn: Sequence[tuple[Line, list[Point]]], axis: _Axis
 ) -> Iterator[Series]:
-    for line, found in there:
+    for line, points in drawn:
         if not line.labels.get("control"):
             look = replace(sources.looks[line.name], marker="_", line=":", size=8.0, width=1.0)
-            of = [(axis.beside(point.x, 0, 1), point.rows) for point in found]
+            of = [(axis.beside(point.x, 0, 1), point.rows) for point in points]
             yield from mean_and_seeds(of, wanted.floor, look, f"{wanted.floor_name}, {line.name}", bars=False)[-1:]
 
 
@@ -229,10 +237,10 @@ def _levels(sources: Sources, wanted: Chart, rows: Rows) -> Iterator[Level]:
         yield Level(y=1 / sources.classes, look=style.CHANCE, label="chance")
     for line in wanted.levels:
         arms = line.rows(rows).by(*ARM).values()
-        found = next((interval for arm in arms if (interval := arm.interval(wanted.y))), None)
-        if found:
+        level = next((interval for arm in arms if (interval := arm.interval(wanted.y))), None)
+        if level:
             look = replace(sources.looks[line.name], marker="", width=1.2)
-            yield Level(y=found.mean, look=look, label=line.name, low=found.low, high=found.high)
+            yield Level(y=level.mean, look=look, label=line.name, low=level.low, high=level.high)
 
 
 def _bounds(wanted: Chart, points: Sequence[Point]) -> tuple[float, float]:

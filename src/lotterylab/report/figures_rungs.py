@@ -26,36 +26,36 @@ Steps: TypeAlias = dict[Arm, dict[int, "Difference | None"]]  # None if no seed'
 
 def rung_chart(sources: Sources, wanted: RungChart) -> Drawn:
     """Return the figure and the change of each step; None if only the first rung is finished."""
-    there = {
+    finished = {
         number: rung
         for number, rung in enumerate(wanted.rungs)
         if any(row.labels["sparsity"] for row in sources.results.trained.where(protocol=rung[0]))
     }
-    if not any(there):
+    if not any(finished):
         return None
-    of_rungs = sources.results.where(protocol=tuple(protocol for protocol, _ in there.values()), control="")
+    of_rungs = sources.results.where(protocol=tuple(protocol for protocol, _ in finished.values()), control="")
     seeds: list[set[int]] = []
     rows = [
         [
-            _panel(sources, wanted, there, line, activation, line.rows(own), seeds)
-            for activation, own in of_rungs.by("activation").items()
+            _panel(sources, wanted, finished, line, activation, line.rows(shown), seeds)
+            for activation, shown in of_rungs.by("activation").items()
         ]
         for line in wanted.lines
         if line.rows(of_rungs)
     ]
-    found = steps(of_rungs, there, wanted.y)
-    names = tag("ol", [tag("li", name) for _, name in there.values()], start=min(there), class_="rungs")
+    arm_steps = steps(of_rungs, finished, wanted.y)
+    names = tag("ol", [tag("li", name) for _, name in finished.values()], start=min(finished), class_="rungs")
     grid = Grid(
         name=wanted.name,
         title=wanted.title,
-        sentence=_summary(found, there),
+        sentence=_summary(arm_steps, finished),
         caption=f"Line: mean over the seeds that all rungs have, so that no step is a change of seeds; small dots: "
         f"these seeds, {spell_count(seeds)}. Each rung has the changes of earlier rungs; their names are below.",
         rows=fit(rows, bounds=BOUNDS, shared=True)[0],
         panel_height=2.1,
     )
-    title, steps_table = f"Change of each step: {wanted.y_axis}", _table(found, there, f"steps-{wanted.name}")
-    below = [note(_how_to_read(found)), note(_processors(of_rungs, there)), steps_table]
+    title, steps_table = f"Change of each step: {wanted.y_axis}", _table(arm_steps, finished, f"steps-{wanted.name}")
+    below = [note(_how_to_read(arm_steps)), note(_processors(of_rungs, finished)), steps_table]
     return grid, folded(title, names, below) if wanted.folded else [names, tag("h3", title), below]
 
 
@@ -65,12 +65,12 @@ def _panel(
     rungs: dict[int, tuple[str, str]],
     line: Line,
     activation: str,
-    own: Rows,
+    shown: Rows,
     counted: list[set[int]],
 ) -> Panel:
     """Return a panel, and append the seeds of each series to ``counted``."""
     series: list[Series] = []
-    by_level = own.by("sparsity")
+    by_level = shown.by("sparsity")
     for place, (sparsity, rows) in enumerate(by_level.items()):
         look, name = sources.looks[line.name], line.name
         if sparsity:
@@ -96,20 +96,22 @@ def _panel(
 
 def steps(results: Rows, rungs: dict[int, tuple[str, str]], read: str) -> Steps:
     """Return each rung minus the rung before, over the seeds that both have, arm by arm."""
-    found: Steps = {}
+    arm_steps: Steps = {}
     for number in (number for number in rungs if number - 1 in rungs):
         (here, name), (last, name_of_last) = rungs[number], rungs[number - 1]
         a = Line(name=name, labels={"protocol": here, "control": ""})
         b = Line(name=name_of_last, labels={"protocol": last, "control": ""})
         comparison = Comparison(key=str(number), a=a, b=b, read=read, what="", margin=0.0)
-        by_arm = {(one.panel, one.sparsity): one for one in found_by([comparison], results)}
+        changes = {
+            (difference.panel, difference.sparsity): difference for difference in found_by([comparison], results)
+        }
         before = b.rows(results).by("activation", "method", "sparsity")
         for arm, rows in a.rows(results).by("activation", "method", "sparsity").items():
             activation, method, sparsity = arm
             if rows.per_seed(read).keys() & before.get(arm, Rows()).per_seed(read).keys():
-                one = by_arm.get((f"{activation}, {method}", sparsity))  # none: both rungs share their runs
-                found.setdefault(arm, {})[number] = one if one is not None and any(one.values) else None
-    return found
+                step = changes.get((f"{activation}, {method}", sparsity))  # none: both rungs share their runs
+                arm_steps.setdefault(arm, {})[number] = step if step is not None and any(step.values) else None
+    return arm_steps
 
 
 def resolved(step: Difference) -> bool:
@@ -117,29 +119,29 @@ def resolved(step: Difference) -> bool:
     return step.interval.above(0) or step.interval.below(0)
 
 
-def _tested(found: Steps) -> list[tuple[Arm, int, Difference]]:
+def _tested(arm_steps: Steps) -> list[tuple[Arm, int, Difference]]:
     """Return the steps with an interval: two seeds or more, not all of them unchanged."""
-    each = [(arm, number, step) for arm, of in found.items() for number, step in of.items() if step is not None]
+    each = [(arm, number, step) for arm, of in arm_steps.items() for number, step in of.items() if step is not None]
     return [(arm, number, step) for arm, number, step in each if step.interval.low is not None]
 
 
-def _summary(found: Steps, rungs: dict[int, tuple[str, str]]) -> str:
-    tested = _tested(found)
-    decided = [one for one in tested if resolved(one[2])]
+def _summary(arm_steps: Steps, rungs: dict[int, tuple[str, str]]) -> str:
+    tested = _tested(arm_steps)
+    decided = [entry for entry in tested if resolved(entry[2])]
     if not tested:
         return "No step has two seeds yet: nothing is resolved."
     text = f"{len(decided)} of {len(tested)} steps are resolved."
     if not decided:
         return text
-    arm, number, step = max(decided, key=lambda one: abs(one[2].interval.mean))
+    arm, number, step = max(decided, key=lambda entry: abs(entry[2].interval.mean))
     return (
         f"{text} The largest of them is rung {number}, {rungs[number][1]}: {_name(arm)} changed by "
         f"{interval_text(step.interval, sign=True)}."
     )
 
 
-def _how_to_read(found: Steps) -> str:
-    tested = len(_tested(found))
+def _how_to_read(arm_steps: Steps) -> str:
+    tested = len(_tested(arm_steps))
     expected = f"about {(1 - LEVEL) * tested:.0f} of {tested} intervals leave 0 out"
     chance = f" By chance alone, {expected}." if tested else ""
     return (
@@ -154,24 +156,30 @@ def _processors(results: Rows, rungs: dict[int, tuple[str, str]]) -> str:
     first = next(iter(rungs.values()))[0]
     climbed = {row.labels["seed"] for row in results.trained if row.labels["protocol"] != first}
     rows = results.trained.where(seed=tuple(climbed))
-    found = list(dict.fromkeys(filter(None, (str(row.records["train"].facts.get("processor", "")) for row in rows))))
-    if len(found) < 2:
+    processors = list(
+        dict.fromkeys(filter(None, (str(row.records["train"].facts.get("processor", "")) for row in rows)))
+    )
+    if len(processors) < 2:
         return ""
     return (
-        f"These runs were made on {len(found)} processors ({', '.join(found)}), which round sums differently: at a "
-        "high learning rate a run may then end as differently as with another seed, so a step of one seed says little."
+        f"These runs were made on {len(processors)} processors ({', '.join(processors)}), which round sums "
+        "differently: at a high learning rate a run may then end as differently as with another seed, "
+        "so a step of one seed says little."
     )
 
 
-def _table(found: Steps, rungs: dict[int, tuple[str, str]], name: str) -> Html:
+def _table(arm_steps: Steps, rungs: dict[int, tuple[str, str]], name: str) -> Html:
     columns = [number for number in rungs if number - 1 in rungs]
-    head = ["arm", *(tag("th", f"{one} ", tag("br"), tag("small", rungs[one][1]), scope="col") for one in columns)]
+    head = [
+        "arm",
+        *(tag("th", f"{number} ", tag("br"), tag("small", rungs[number][1]), scope="col") for number in columns),
+    ]
     rows = [
         [
             tag("th", _name(arm), scope="row"),
-            *(_cell(of[one]) if one in of else cell("", kind="absent") for one in columns),
+            *(_cell(of[number]) if number in of else cell("", kind="absent") for number in columns),
         ]
-        for arm, of in found.items()
+        for arm, of in arm_steps.items()
     ]
     return table(head, rows, kind="steps", name=name)
 

@@ -74,7 +74,9 @@ def _sections(material: Material) -> Iterator[Section]:
         yield "answer", "Conclusion", partial(answer, material)
     for kind, (anchor, title, _) in KINDS.items():
         of_this_kind = of_kind(material.judged, kind)
-        if of_this_kind and (kind != "explanation" or any(one.word != "not run" for _, one in of_this_kind)):
+        if of_this_kind and (
+            kind != "explanation" or any(judgement.word != "not run" for _, judgement in of_this_kind)
+        ):
             yield anchor, title, partial(claims, material, kind)
     for title, wanted in by_section(material).items():
         yield name_of(title), title, partial(figures, material, title, wanted)

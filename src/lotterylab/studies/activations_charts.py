@@ -36,7 +36,7 @@ def _over_targets(protocol: str, name: str, title: str, y: str, y_axis: str, **m
 
 
 def _family(protocol: str, **more: Any) -> tuple[Figure, ...]:
-    """Accuracy, curves, sparsity and stability of a protocol; ``more``: of the charts of accuracy and stability."""
+    """Return charts of accuracy, curves, sparsity and stability; ``more``: of the charts of accuracy and stability."""
     curves = CurveChart(
         name=f"{protocol}-curves",
         title=f"Training curves, {protocol}",
@@ -90,7 +90,7 @@ def _rungs(name: str, title: str, y: str, y_axis: str, methods: tuple[str, ...],
 
 
 def _probe(method: str, stream: str) -> tuple[str, Line]:
-    """One kind of mask with one data stream; the published protocol has two of the eight."""
+    """Return the name and the line of one kind of mask with one data stream; the paper has two of the eight."""
     published = OWN.get(method) == stream
     protocol, control = (AS_PUBLISHED.name, "") if published else ("probes", stream)
     labels = {"protocol": protocol, "activation": "sigmoid", "method": method, "control": control}

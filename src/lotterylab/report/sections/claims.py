@@ -142,11 +142,11 @@ def sides(judged: Judgement | Difference) -> list[Html]:
 
 def in_markdown(judged: Judged, verdicts: Verdicts) -> Iterator[Sequence[str]]:
     """Yield the cells of each claim, for a README."""
-    for claim, one in judged:
+    for claim, judgement in judged:
         text = f"{claim.text} Judged: {claim.explanation}" if claim.explanation else claim.text
         text += f" Published: {claim.published}" if claim.published else ""
-        verdict = f"**{verdicts[one.word][0]}**"
-        verdict += f"; the text: {one.on_text}" if one.on_text else ""
-        verdict += f"; {CAME[one.came_true]}" if claim.expected and CAME[one.came_true] else ""
-        interval = interval_text(one.interval, one.digits) if one.interval else ""
-        yield claim.key, text, one.measured, str(one.n), interval, p_text(one.p_holm), verdict
+        verdict = f"**{verdicts[judgement.word][0]}**"
+        verdict += f"; the text: {judgement.on_text}" if judgement.on_text else ""
+        verdict += f"; {CAME[judgement.came_true]}" if claim.expected and CAME[judgement.came_true] else ""
+        interval = interval_text(judgement.interval, judgement.digits) if judgement.interval else ""
+        yield claim.key, text, judgement.measured, str(judgement.n), interval, p_text(judgement.p_holm), verdict

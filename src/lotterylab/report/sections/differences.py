@@ -57,25 +57,31 @@ def _summary(title: str, group: Sequence[Difference]) -> str:
     return f"{title} ({', '.join(f'{count} {says}' for says, count in counts.items())})"
 
 
+def _says(difference: Difference) -> str:
+    """Return what the interval says, and what limits it."""
+    planned = "" if difference.planned else " (not planned)"
+    return f"{difference.says}{planned}{f': {difference.caveat}' if difference.caveat else ''}"
+
+
 def _table(group: Sequence[Difference]) -> Html:
     head = ["where", heading("kept"), heading("n"), heading("difference"), heading("p, Holm"), heading("p, equal")]
     rows = [
         [
-            one.panel,
-            number(1 - one.sparsity, 3),
-            number(one.interval.n),
+            difference.panel,
+            number(1 - difference.sparsity, 3),
+            number(difference.interval.n),
             cell(
-                interval_text(one.interval, one.comparison.digits, sign=True),
-                value=repr(one.interval.mean),
+                interval_text(difference.interval, difference.comparison.digits, sign=True),
+                value=repr(difference.interval.mean),
                 kind="number",
             ),
-            number(one.p_holm, 4),
-            number(one.p_equal, 4),
-            f"{one.says}{'' if one.planned else ' (not planned)'}{f': {one.caveat}' if one.caveat else ''}",
-            one.power,
-            cell(sides(one)),
+            number(difference.p_holm, 4),
+            number(difference.p_equal, 4),
+            _says(difference),
+            difference.power,
+            cell(sides(difference)),
         ]
-        for one in group
+        for difference in group
     ]
     name = f"differences-{group[0].comparison.key.replace(' ', '-').replace(',', '')}"
     return table([*head, "says", "power", "runs"], rows, kind="sortable", name=name)

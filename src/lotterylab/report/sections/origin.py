@@ -111,8 +111,12 @@ def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def _predictions(material: Material) -> Html:
     head = ("row", "claim", "expected")
     rows = [
-        (tag("th", one.key, scope="row"), cell(one.claim, label=head[1]), cell(one.expected, label=head[2]))
-        for one in material.study.predictions
+        (
+            tag("th", prediction.key, scope="row"),
+            cell(prediction.claim, label=head[1]),
+            cell(prediction.expected, label=head[2]),
+        )
+        for prediction in material.study.predictions
     ]
     return table(head, rows, kind="prose", name="predictions")
 
