@@ -65,7 +65,11 @@ class Rows(tuple[Result, ...]):
         by_seed: dict[Any, list[float | None]] = {}
         for row in self:
             by_seed.setdefault(row.labels["seed"], []).append(read_from(row, read))
-        return {seed: sum(map(float, values)) / len(values) for seed, values in by_seed.items() if None not in values}
+        return {
+            seed: sum(known) / len(known)
+            for seed, values in by_seed.items()
+            if len(known := [float(value) for value in values if value is not None]) == len(values)
+        }
 
     def interval(self, read: Read) -> Interval | None:
         """Return the mean over the seeds that count, with its 95 % t interval; None if no seed counts."""

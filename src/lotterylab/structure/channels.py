@@ -1,4 +1,4 @@
-"""From a mask of channels, one entry for each scale or filter, to a mask of all parameters."""
+"""Masks of all parameters from a mask of channels, which has one entry for each scale or filter."""
 
 from __future__ import annotations
 

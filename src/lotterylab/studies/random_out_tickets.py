@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lotterylab import protocols
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
@@ -101,7 +102,7 @@ def _rows(options: Options, data: Data, seed: int, protocol: str) -> Iterator[Ro
     weak = RandomOut(threshold=0.1, rule="median", end_step=last)
     dead = RandomOut(rule="dead", patience=dense.steps_per_epoch, end_step=last)
 
-    def during(*interventions: Any) -> Recipe:
+    def during(*interventions: Any) -> protocols.Recipe:
         return replace(plain, during=interventions)
 
     out = replace(dense, recipe=during(weak))
@@ -111,7 +112,7 @@ def _rows(options: Options, data: Data, seed: int, protocol: str) -> Iterator[Ro
     yield ladder.dense_row(rate=dense.recipe.optimizer.lr)
     for name, run in (("RandomOut", out), ("random filters", same), ("dead filters", rare)):
         yield ladder.row(f"dense, {name}", {"train": run})
-    arms: tuple[tuple[str, Train, Recipe, Callable[[list[Train]], Node], tuple[str, ...]], ...] = (
+    arms: tuple[tuple[str, Train, protocols.Recipe, Callable[[list[Train]], Node], tuple[str, ...]], ...] = (
         (PLAIN, dense, plain, lambda runs: dense.at(0), ("random-mask",)),
         (DRAWN, out, plain, lambda runs: out.at(0), ()),
         (AMENDED, out, plain, lambda runs: out.at("amended"), ("random-mask",)),
@@ -123,7 +124,7 @@ def _rows(options: Options, data: Data, seed: int, protocol: str) -> Iterator[Ro
         yield from ladder.rows(method, _tickets(first, recipe, start, seed), controls)
 
 
-def _tickets(first: Train, recipe: Recipe, start: Callable[[list[Train]], Node], seed: int) -> list[Ticket]:
+def _tickets(first: Train, recipe: protocols.Recipe, start: Callable[[list[Train]], Node], seed: int) -> list[Ticket]:
     """Return the tickets of iterative magnitude pruning; ``start``: from the runs so far to the next run's start."""
     runs, tickets = [first], []
     for round in (1, 2):
