@@ -60,6 +60,7 @@ class Context:
     stopping: Callable[[], bool] = lambda: False
     walked: set[str] = field(default_factory=set)
     beat: Callable[[], object] = lambda: None  # called for each batch
+    small: dict[str, Any] = field(default_factory=dict)  # the shrunk network of the training at hand, by its digest
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
@@ -168,7 +169,7 @@ class Context:
         return self.device if isinstance(run, Train) and not isinstance(run, UserTrain) else "cpu"
 
     def path_name(self, model: Model) -> str:
-        """Return the execution path of a training, a fact of its result."""
+        """Return the execution path of the trainings of a model whose network is not shrunk."""
         if not self.fast:
             return "plain"
         key = encode(model)

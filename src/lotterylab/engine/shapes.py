@@ -22,6 +22,7 @@ BY_KIND: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("train_accuracy", "train_loss", "validation_accuracy", "best_test_accuracy"), NUMBER),
         **dict.fromkeys(("diverged_epoch", "best_epoch", "best_step", "from_step", "steps"), NUMBER),
         "curves": CURVES,
+        "trained_share": BY_NAME,
         "picked": TEXT,
     },
     "UserTrain": {

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
+from lotterylab.engine.shrinking import path_of, small_of
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import At, Train, first_of
 from lotterylab.training import slots
@@ -18,7 +19,7 @@ from lotterylab.training.during import During
 from lotterylab.training.loop import first, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import evaluate
-from lotterylab.types import Checkpoint, State
+from lotterylab.types import Checkpoint, Mask, State
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
@@ -40,9 +41,14 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """The state of a training and the parts that evaluate it; ``earlier`` is the seconds spent in earlier calls."""
+    """The end of a training and the parts that evaluate it.
+
+    ``whole`` is the checkpoint ``last`` in the shapes of the whole network, which ``net`` is not where it was shrunk.
+    ``earlier`` is the seconds spent in earlier calls.
+    """
 
     last: Checkpoint
+    whole: Checkpoint
     net: Network
     loader: Loader
     recipe: Recipe
@@ -54,7 +60,7 @@ def train_whole(node: Train, context: Context) -> Outcome:
     """Compute a ``Train``."""
     trained = _advance(node, context, node.total_steps)
     last, loader = trained.last, trained.loader
-    tensors = {point: on_cpu(state) for point, state in {"final": last.state, **last.kept}.items()}
+    tensors = {point: on_cpu(state) for point, state in {"final": trained.whole.state, **trained.whole.kept}.items()}
     tensors = {**made_by_interventions(last), **tensors}
     metrics: dict[str, Any] = {
         "curves": last.metrics,
@@ -64,7 +70,9 @@ def train_whole(node: Train, context: Context) -> Outcome:
     }
     if trained.recipe.steps is not None or node.first_step:
         metrics |= {"steps": last.step - node.first_step, "from_step": node.first_step}
-    path = context.path_name(node.model)
+    if small := small_of(node, context):
+        metrics["trained_share"] = small.shares
+    path = path_of(node, context)
     return Outcome(
         tensors=tensors,
         metrics=metrics,
@@ -76,10 +84,10 @@ def train_to_step(node: At, context: Context) -> Outcome:
     """Compute a step of a run: its whole checkpoint, from which the run itself resumes too."""
     assert node.step is not None
     trained = _advance(node.run, context, node.step)
-    save_if_ahead(node.run, context, trained.last, trained.earlier + trained.seconds)
-    tensors = {"state": on_cpu(trained.last.state), "optimizer": on_cpu(trained.last.optimizer)}
+    save_if_ahead(node.run, context, trained.whole, trained.earlier + trained.seconds)
+    tensors = {"state": on_cpu(trained.whole.state), "optimizer": on_cpu(trained.whole.optimizer)}
     tensors = {**made_by_interventions(trained.last), **tensors}
-    facts = {"path": context.path_name(node.run.model), "data": node.run.data.content}
+    facts = {"path": path_of(node.run, context), "data": node.run.data.content}
     return Outcome(tensors=tensors, metrics={"step": trained.last.step}, facts=facts)
 
 
@@ -123,16 +131,20 @@ def checkpoint_at(point: At, context: Context) -> Checkpoint:
 def _advance(node: Train, context: Context, until: int) -> Trained:
     """Train to a step, from the last checkpoint before it, and save checkpoints on the way."""
     recipe = cast(Recipe, context.resolve(node.recipe))
-    net = network(node.model.build(pool_first=context.fast))
+    small = small_of(node, context)
+    net = network(small.module if small else node.model.build(pool_first=context.fast))
     loader = context.loader(node.data, recipe, node.order_seed)
     resume, earlier = resume_of(node, context, until)
     began = saved = time.perf_counter()
-    last = begin = resume or beginning(node, context)
+    start, mask, whole = context.state(node.start), context.mask(node.mask), resume or beginning(node, context)
+    if small:
+        start, mask = cast(State, small.back.cut(start)), cast(Mask, small.back.cut(mask))
+    last = begin = small.cut(whole) if small else whole
     origin = first_of(node.start)
     steps = train(
         net,
-        context.state(node.start),
-        context.mask(node.mask),
+        start,
+        mask,
         loader,
         recipe,
         resume=begin,
@@ -146,12 +158,13 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
         now = time.perf_counter()
         stopping = context.stopping()
         if last.step < until and (stopping or now - saved > context.save_every_seconds):
-            save(node, context, last, earlier + now - began)
+            save(node, context, small.whole(last) if small else last, earlier + now - began)
             saved = now
             if stopping:
                 raise Stopped(node.digest)
     return Trained(
         last=last,
+        whole=small.whole(last) if small else last,
         net=net,
         loader=loader,
         recipe=recipe,
@@ -162,7 +175,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
 
 def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
     """Return the facts on which the bits of this training depend."""
-    return deciding({**facts(context.device_of(node)), "path": context.path_name(node.model)})
+    return deciding({**facts(context.device_of(node)), "path": path_of(node, context)})
 
 
 def on_cpu(state: Mapping[str, Tensor]) -> State:

@@ -24,8 +24,8 @@ class Cost:
 
     ``epochs_to_find``: passes over the training images of all runs behind the row; ``epochs``: with its own run.
     ``macs``: multiply-accumulates of convolutions and linear layers, forward and backward, as they are done here, with
-    zeros multiplied; ``sparse_macs``: those whose weight was not held at zero.  ``seconds``: of one thread.  A number
-    is None if a part of it is not known.
+    zeros multiplied but without the channels of a shrunk network; ``sparse_macs``: those whose weight was not held at
+    zero.  ``seconds``: of one thread.  A number is None if a part of it is not known.
     """
 
     epochs_to_find: float
@@ -108,13 +108,14 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
     record = records.get(record.same_as, record) if record else None
     if record and (mean_kept := record.metrics.get("mean_kept")):  # of a mask that changed while it trained
         kept = mean_kept
+    trained: Mapping[str, float] = record.metrics.get("trained_share", {}) if record else {}
     whole = _made(run, record)
     steps = min(steps, whole)
     images = steps * run.data.spec.train / run.steps_per_epoch
     return _Part(
         run=run,
         epochs=steps / run.steps_per_epoch,
-        macs=PASSES * images * sum(dense.values()) if dense else None,
+        macs=PASSES * images * sum(count * trained.get(name, 1.0) for name, count in dense.items()) if dense else None,
         sparse_macs=PASSES * images * sum(count * kept.get(name, 1.0) for name, count in dense.items())
         if dense and kept is not None
         else None,
