@@ -1,5 +1,5 @@
-"""What holds for all tests: Ctrl-C is heard, also where the tests were started in the background of a shell, and what
-they mount ends with them."""
+"""What holds for all tests: signals are heard, also where the tests were started in the background of a shell or under
+nohup, and what they mount ends with them."""
 
 from __future__ import annotations
 
@@ -9,5 +9,7 @@ import disks
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # processes that tests start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: this process stays deaf, those that it starts do not
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 disks.separate()

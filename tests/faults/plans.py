@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import some_loop
 from lotterylab.criteria import Magnitude
-from lotterylab.models import ConvN
-from lotterylab.plan.nodes import Dense, Init, Node, Permute, Prune, Shuffle
+from lotterylab.interventions import EarlyBird
+from lotterylab.models import ConvN, ShallowCnn
+from lotterylab.plan.nodes import Channels, Dense, Init, MaskOf, Node, Permute, Prune, Shuffle
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.training.named import code_of
 from lotterylab.training.optim import Adam
@@ -41,9 +42,16 @@ USER_TICKET = replace(USER, mask=USER_CUT, start=USER.at(3))
 SHUFFLED = train(Shuffle(mask=MAGNITUDE, seed=0))
 LONG = replace(RECIPE, epochs=20)
 
+# a mask that an intervention found, and what it carries in each checkpoint
+NORMED = ShallowCnn(activation="relu", shape=(1, 8, 8), widths=(2, 3, 4), batch_norm=True)
+BIRD = EarlyBird(sparsity=0.4, masks=2, distance=1.0, stop=False)
+SEARCH = train(Dense(model=NORMED), start=Init(model=NORMED, seed=0), recipe=replace(RECIPE, during=(BIRD,)))
+FOUND = SEARCH.at(BIRD.name)
+DRAWN = train(Channels(of=MaskOf(of=SEARCH, name=BIRD.name), state=FOUND), start=FOUND)
+
 KINDS: dict[str, tuple[Node, ...]] = {
     # every kind of node, two twins, a choice, steps of runs, a loop of a user's own: 30 tasks
-    "kinds": (*PLANS["whole"], REWOUND, OTHER.at(11), PERMUTED, USER_TICKET, Promises(run=USER)),
+    "kinds": (*PLANS["whole"], REWOUND, OTHER.at(11), PERMUTED, USER_TICKET, Promises(run=USER), DRAWN),
     "whole": PLANS["whole"],
     # every kind of write of the engine in few calls: a blob, a checkpoint, a manifest, a twin, a failure
     "writes": (train(MAGNITUDE), train(AGAIN), FAILS),

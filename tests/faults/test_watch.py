@@ -71,6 +71,7 @@ PUBLIC: dict[str, str | None] = {
     "select": None,
     "sparsity": None,
     "statistics": None,
+    "structure": None,
     "tickets": "its store",
 }
 
