@@ -15,7 +15,7 @@ from lotterylab import protocols
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
-from lotterylab.data import Augment, Cifar10, NamedStream
+from lotterylab.data import Cifar10
 from lotterylab.interventions import RandomOut, SameResets
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
@@ -31,17 +31,13 @@ from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.small_cnn import SMALL
+from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, cost_chart
-from lotterylab.training.optim import Sgd
-from lotterylab.training.recipe import Recipe
-from lotterylab.training.schedules import FractionDrops
 
 QUESTION = "Do winning tickets gain from RandomOut, which draws filters that hardly learn anew?"
 RATE = Rate(share=0.75)  # two rounds: 25 and 6.25 % of the weights
 LOW = RATE.after(2)
 CHOSEN, HIGH = "chosen rate", "three times the rate"
-TRIAL_SEED = 1_000
 FAILED = 0.2  # twice the accuracy of a guess; a network up to it did not train
 
 PLAIN, DRAWN, AMENDED = "iterative", "RandomOut, reset as first drawn", "RandomOut, reset as amended"
@@ -79,15 +75,7 @@ def dense_run(options: Options, data: Data, seed: int, protocol: str) -> Train:
     )
 
     def run(rate: Any, seed: int) -> Train:
-        recipe = Recipe(
-            epochs=options.epochs,
-            optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=5e-4),
-            schedule=FractionDrops(at=(0.5, 0.75)),
-            augment=Augment(crop_padding=4, flip=True),
-            stream=NamedStream(),
-            batch_size=64,
-            watch=("validation",),
-        )
+        recipe = recipe_for(options.epochs, rate)
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 

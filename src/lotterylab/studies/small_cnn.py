@@ -40,20 +40,25 @@ SMALL = "The network is shallow and has {value} training images: at scale the an
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
 
 
+def recipe_for(epochs: int, rate: Any) -> Recipe:
+    """Return how each network of these studies is trained, at a learning rate or at the choice of one."""
+    return Recipe(
+        epochs=epochs,
+        optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=5e-4),
+        schedule=FractionDrops(at=(0.5, 0.75)),
+        augment=Augment(crop_padding=4, flip=True),
+        stream=NamedStream(),
+        batch_size=64,
+        watch=("validation",),
+    )
+
+
 def dense_run(options: Options, data: Data, seed: int, *, activation: str, init: str) -> Train:
     """Return the dense run of a seed, at the learning rate that was best for its network."""
     model = ShallowCnn(activation=activation, init=init, shape=data.spec.shape, classes=data.spec.classes)
 
     def run(rate: Any, seed: int) -> Train:
-        recipe = Recipe(
-            epochs=options.epochs,
-            optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=5e-4),
-            schedule=FractionDrops(at=(0.5, 0.75)),
-            augment=Augment(crop_padding=4, flip=True),
-            stream=NamedStream(),
-            batch_size=64,
-            watch=("validation",),
-        )
+        recipe = recipe_for(options.epochs, rate)
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 

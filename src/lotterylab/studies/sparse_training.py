@@ -14,7 +14,7 @@ from typing import Any
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude, Random
-from lotterylab.data import Augment, Cifar10, NamedStream
+from lotterylab.data import Cifar10
 from lotterylab.interventions import Gradual, RigL, Set
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
@@ -31,17 +31,13 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.small_cnn import SMALL
+from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, cost_chart
-from lotterylab.training.optim import Sgd
-from lotterylab.training.recipe import Recipe
-from lotterylab.training.schedules import FractionDrops
 
 QUESTION = "Does a mask that moves while the network trains beat one that stands still?"
 LEVELS = (0.9, 0.95)
 LOW = LEVELS[-1]
 ROUNDS = (0.5, 0.75, *LEVELS)  # of iterative pruning
-TRIAL_SEED = 1_000
 EVERY, UNTIL, FRACTION = 50, 0.75, 0.3  # of SET and RigL
 GROWS_FROM, GROWS_TO = 0.1, 2 / 3  # of the training: gradual pruning
 
@@ -116,15 +112,7 @@ def _chosen(options: Options, data: Data, seed: int, epochs: int, arm: str, spar
 
 def _run(data: Data, seed: int, epochs: int, arm: str, sparsity: float, rate: Any) -> Train:
     start = Init(model=ShallowCnn(init="he-normal", shape=data.spec.shape, classes=data.spec.classes), seed=seed)
-    recipe = Recipe(
-        epochs=epochs,
-        optimizer=Sgd(lr=rate, momentum=0.9, weight_decay=5e-4),
-        schedule=FractionDrops(at=(0.5, 0.75)),
-        augment=Augment(crop_padding=4, flip=True),
-        stream=NamedStream(),
-        batch_size=64,
-        watch=("validation",),
-    )
+    recipe = recipe_for(epochs, rate)
     dense = Train(start=start, mask=Dense(model=start.model), data=data, recipe=recipe, order_seed=seed)
     if arm == "dense":
         return dense
