@@ -24,7 +24,7 @@ from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.claims import Claim
-from lotterylab.reading.differences import Comparison, Difference
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, less, level_reached, nothing, percent
 from lotterylab.reading.lines import Line, of
@@ -32,7 +32,7 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, cost_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, accuracy_of_pairs, cost_chart
 
 QUESTION = "Do winning tickets gain from RandomOut, which draws filters that hardly learn anew?"
 RATE = Rate(share=0.75)  # two rounds: 25 and 6.25 % of the weights
@@ -206,24 +206,14 @@ OUTLINE = Outline(
         accuracy_chart("protocol", (*LINES.values(), *RANDOM.values())),
         cost_chart("protocol", tuple(LINES.values())),
     ),
-    comparisons=tuple(
-        Comparison(
-            key=f"accuracy, {a.name} against {b.name}",
-            a=a,
-            b=b,
-            read=ACCURACY,
-            what="accuracy",
-            margin=MARGIN,
-            planned=(LOW,),
-        )
-        for a, b in (
-            (LINES[AMENDED], LINES[PLAIN]),
-            (LINES[EVERY], LINES[PLAIN]),
-            (LINES[AMENDED], LINES[RANDOM_FILTERS]),
-            (LINES[PLAIN], RANDOM[PLAIN]),
-            (LINES[AMENDED], RANDOM[AMENDED]),
-            (LINES[PLAIN], DENSE),
-        )
+    comparisons=accuracy_of_pairs(
+        (LINES[AMENDED], LINES[PLAIN]),
+        (LINES[EVERY], LINES[PLAIN]),
+        (LINES[AMENDED], LINES[RANDOM_FILTERS]),
+        (LINES[PLAIN], RANDOM[PLAIN]),
+        (LINES[AMENDED], RANDOM[AMENDED]),
+        (LINES[PLAIN], DENSE),
+        level=LOW,
     ),
     claims=OURS,
     headline=_headline,

@@ -18,14 +18,14 @@ from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.claims import Claim
-from lotterylab.reading.differences import Comparison, Difference
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, level_reached, more, nothing, percent
 from lotterylab.reading.lines import Line
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies import small_cnn
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, cost_chart, paths_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, L2, MARGIN, accuracy_of_pairs, cost_chart, paths_chart
 
 QUESTION = "Is a different rewind point in each round of pruning better than a fixed one?"
 JUDGED = 4  # the round whose tickets are compared
@@ -147,24 +147,14 @@ OUTLINE = Outline(
         cost_chart("protocol", tuple(LINES.values())),
         paths_chart("protocol", (*LINES.values(), *RANDOM.values())),
     ),
-    comparisons=tuple(
-        Comparison(
-            key=f"accuracy, {a.name} against {b.name}",
-            a=a,
-            b=b,
-            read=ACCURACY,
-            what="accuracy",
-            margin=MARGIN,
-            planned=(LOW,),
-        )
-        for a, b in (
-            (LINES["rising"], LINES["fixed, 7 %"]),
-            (LINES["falling"], LINES[NEAR]),
-            (LINES["fixed, 7 %"], DENSE),
-            (LINES["fixed, 7 %"], LINES["reset"]),
-            (LINES["fixed, 2 %"], LINES["reset"]),
-            (LINES["rising"], LINES["falling"]),
-        )
+    comparisons=accuracy_of_pairs(
+        (LINES["rising"], LINES["fixed, 7 %"]),
+        (LINES["falling"], LINES[NEAR]),
+        (LINES["fixed, 7 %"], DENSE),
+        (LINES["fixed, 7 %"], LINES["reset"]),
+        (LINES["fixed, 2 %"], LINES["reset"]),
+        (LINES["rising"], LINES["falling"]),
+        level=LOW,
     ),
     claims=OURS,
     headline=_headline,

@@ -23,7 +23,7 @@ from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket, control, iterative
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.claims import Claim
-from lotterylab.reading.differences import Comparison, Difference
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, gains_more, level_reached, more, nothing, percent
 from lotterylab.reading.lines import Line, of
@@ -32,7 +32,7 @@ from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, cost_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_of_pairs, cost_chart
 
 QUESTION = "Does a mask that moves while the network trains beat one that stands still?"
 LEVELS = (0.9, 0.95)
@@ -214,24 +214,14 @@ OUTLINE = Outline(
         ),
         cost_chart("protocol", tuple(LINES.values())),
     ),
-    comparisons=tuple(
-        Comparison(
-            key=f"accuracy, {a.name} against {b.name}",
-            a=a,
-            b=b,
-            read=ACCURACY,
-            what="accuracy",
-            margin=MARGIN,
-            planned=(LOW,),
-        )
-        for a, b in (
-            (LINES["rigl"], LINES["static"]),
-            (LINES["rigl"], LINES["gradual"]),
-            (LINES["rigl"], LINES["iterative"]),
-            (LINES["rigl"], LINES["small dense"]),
-            (LINES["rigl"], LINES["rigl uniform"]),
-            (LINES["rigl"], DENSE),
-        )
+    comparisons=accuracy_of_pairs(
+        (LINES["rigl"], LINES["static"]),
+        (LINES["rigl"], LINES["gradual"]),
+        (LINES["rigl"], LINES["iterative"]),
+        (LINES["rigl"], LINES["small dense"]),
+        (LINES["rigl"], LINES["rigl uniform"]),
+        (LINES["rigl"], DENSE),
+        level=LOW,
     ),
     claims=OURS,
     conclude=_conclude,

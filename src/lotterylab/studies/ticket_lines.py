@@ -102,33 +102,24 @@ def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
     )
 
 
+def accuracy_of(key: str, a: Line, b: Line, level: float) -> Comparison:
+    """Return the comparison of two lines' accuracy, planned at one level."""
+    return Comparison(key=f"accuracy, {key}", a=a, b=b, read=ACCURACY, what="accuracy", margin=MARGIN, planned=(level,))
+
+
+def accuracy_of_pairs(*pairs: tuple[Line, Line], level: float) -> tuple[Comparison, ...]:
+    """Return the comparison of each pair's accuracy, planned at one level."""
+    return tuple(accuracy_of(f"{a.name} against {b.name}", a, b, level) for a, b in pairs)
+
+
 def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:
     """Return the comparisons of the ticket's accuracy with each of the others, planned at one level."""
-    return tuple(
-        Comparison(
-            key=f"accuracy, {other.name}",
-            a=TICKET,
-            b=other,
-            read=ACCURACY,
-            what="accuracy",
-            margin=MARGIN,
-            planned=(level,),
-        )
-        for other in others
-    )
+    return tuple(accuracy_of(other.name, TICKET, other, level) for other in others)
 
 
 def between(line: Line, label: str, values: Sequence[str], level: float) -> tuple[Comparison, ...]:
     """Return the comparisons of one line's accuracy between each pair of values of a label, planned at one level."""
     return tuple(
-        Comparison(
-            key=f"accuracy, {first} and {second}",
-            a=of(line, **{label: first}),
-            b=of(line, **{label: second}),
-            read=ACCURACY,
-            what="accuracy",
-            margin=MARGIN,
-            planned=(level,),
-        )
+        accuracy_of(f"{first} and {second}", of(line, **{label: first}), of(line, **{label: second}), level)
         for first, second in combinations(values, 2)
     )
