@@ -29,8 +29,8 @@ PINNED = {
     "init-tickets": "d13bf02a2fff4f26",
     "rewind-rounds": "5d3499581dfbb3b8",
     "grasp-activations": "9a9d98f7d2df84cc",
-    "sparse-training": "df8e8af954c15dc3",
-    "random-out-tickets": "6297f3b5d4310a2f",
+    "sparse-training": "ba68787301eacd55",
+    "random-out-tickets": "5d57f1386f0f984e",
     "rewinding": "e9f8f8f9c709168b",
     "glorot": "b30dd9ab23dee248",
 }

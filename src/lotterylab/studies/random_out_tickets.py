@@ -32,7 +32,15 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, accuracy_of_pairs, cost_chart
+from lotterylab.studies.ticket_lines import (
+    ACCURACY,
+    DENSE,
+    MARGIN,
+    SAME_COST,
+    accuracy_chart,
+    accuracy_of_pairs,
+    cost_chart,
+)
 
 QUESTION = "Do winning tickets gain from RandomOut, which draws filters that hardly learn anew?"
 RATE = Rate(share=0.75)  # two rounds: 25 and 6.25 % of the weights
@@ -109,7 +117,10 @@ def _rows(options: Options, data: Data, seed: int, protocol: str) -> Iterator[Ro
         (DEAD, rare, plain, lambda runs: rare.at("amended"), ()),
     )
     for method, first, recipe, start, controls in arms:
-        yield from ladder.rows(method, _tickets(first, recipe, start, seed), controls)
+        tickets = _tickets(first, recipe, start, seed)
+        yield from ladder.rows(method, tickets, controls)
+        if method == PLAIN:
+            yield from ladder.controls(method, tickets[-1:], ("dense-same-cost",))
 
 
 def _tickets(first: Train, recipe: protocols.Recipe, start: Callable[[list[Train]], Node], seed: int) -> list[Ticket]:
@@ -204,7 +215,7 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
 OUTLINE = Outline(
     charts=(
         accuracy_chart("protocol", (*LINES.values(), *RANDOM.values())),
-        cost_chart("protocol", tuple(LINES.values())),
+        cost_chart("protocol", (*LINES.values(), SAME_COST)),
     ),
     comparisons=accuracy_of_pairs(
         (LINES[AMENDED], LINES[PLAIN]),
@@ -213,6 +224,7 @@ OUTLINE = Outline(
         (LINES[PLAIN], RANDOM[PLAIN]),
         (LINES[AMENDED], RANDOM[AMENDED]),
         (LINES[PLAIN], DENSE),
+        (LINES[PLAIN], SAME_COST),
         level=LOW,
     ),
     claims=OURS,

@@ -32,7 +32,7 @@ from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_of_pairs, cost_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, SAME_COST, accuracy_of_pairs, cost_chart
 
 QUESTION = "Does a mask that moves while the network trains beat one that stands still?"
 LEVELS = (0.9, 0.95)
@@ -60,7 +60,7 @@ class Options(SizedOptions):
     """``Options`` holds the options of the study."""
 
     lengths: tuple[int, ...] = sized(
-        quick=(3,), standard=(30, 90), paper=(30, 90, 270), help="Epochs of each run, one panel a length"
+        quick=(3,), standard=(30, 90), paper=(30, 90, 270), help="Epochs of each run; only the shortest has all arms"
     )
     seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.03, 0.1, 0.3), help="Learning rates to choose from, for each arm")
@@ -81,23 +81,26 @@ def _rows(options: Options, data: Data, seed: int, epochs: int) -> Iterator[Row]
     dense = _chosen(options, data, seed, epochs, "dense", 0.0)
     ladder = Ladder(protocol=f"{epochs} epochs", activation="relu", dense=dense, rate=Rate(share=0.5), seed=seed)
     yield ladder.dense_row(rate=dense.recipe.optimizer.lr)
-    for sparsity in LEVELS:
-        for arm in (
-            "static",
-            "set",
-            "rigl",
-            "gradual",
-            *(("static uniform", "rigl uniform") if sparsity == LOW else ()),
-        ):
+    shortest = epochs == min(options.lengths)  # longer trainings have fewer arms, at the lowest level alone
+    for sparsity in LEVELS if shortest else (LOW,):
+        for arm in (*MOVING, *(UNIFORM if shortest and sparsity == LOW else ())):
             run = _chosen(options, data, seed, epochs, arm, sparsity)
             parts: dict[str, Node] = {"train": run, "rate": run.recipe.optimizer.lr}
             yield ladder.row(arm, {**parts, **_cut(run)}, sparsity=sparsity)
         small = _chosen(options, data, seed, epochs, "small dense", sparsity)
         yield ladder.row("small dense", {"train": small, "rate": small.recipe.optimizer.lr}, sparsity=sparsity)
-    for ticket in iterative(dense, ROUNDS, criterion=Magnitude(), scope="global", seed=seed):
-        if ROUNDS[ticket.round - 1] in LEVELS:
-            parts = ladder.parts(ticket, ticket.run)
-            yield ladder.row("iterative", parts, sparsity=ROUNDS[ticket.round - 1], round=ticket.round)
+    if shortest:
+        yield from _iterative(ladder)
+
+
+def _iterative(ladder: Ladder) -> Iterator[Row]:
+    """Yield the tickets of iterative pruning, and the dense network trained for as long as the last of them took."""
+    tickets = iterative(ladder.dense, ROUNDS, criterion=Magnitude(), scope="global", seed=ladder.seed)
+    for ticket, sparsity in zip(tickets, ROUNDS, strict=True):
+        if sparsity in LEVELS:
+            yield ladder.row("iterative", ladder.parts(ticket, ticket.run), sparsity=sparsity, round=ticket.round)
+    longer = control("dense-same-cost", tickets[-1], ladder.seed, CONTROLS)
+    yield ladder.row("iterative", {"train": longer}, control="dense same cost", sparsity=LOW, round=len(tickets))
 
 
 def _cut(run: Train) -> dict[str, Node]:
@@ -212,7 +215,7 @@ OUTLINE = Outline(
             panels="protocol",
             levels=(DENSE,),
         ),
-        cost_chart("protocol", tuple(LINES.values())),
+        cost_chart("protocol", (*LINES.values(), SAME_COST)),
     ),
     comparisons=accuracy_of_pairs(
         (LINES["rigl"], LINES["static"]),
@@ -221,6 +224,7 @@ OUTLINE = Outline(
         (LINES["rigl"], LINES["small dense"]),
         (LINES["rigl"], LINES["rigl uniform"]),
         (LINES["rigl"], DENSE),
+        (LINES["iterative"], SAME_COST),
         level=LOW,
     ),
     claims=OURS,
@@ -228,7 +232,8 @@ OUTLINE = Outline(
     would_change="More seeds, a deeper network with norms, or longer training, which moving masks are said to need.",
     doubts=(
         "The learning rate is chosen for each arm and length by one trial a rate.",
-        "Iterative pruning trains four networks for one ticket; the chart of costs shows it.",
+        "Longer trainings have no uniform masks, no iterative pruning, and one level.",
+        "Iterative pruning trains four networks to find the sparsest ticket; the chart of costs shows it.",
         if_below("images", 45_000, SMALL),
     ),
 )

@@ -17,6 +17,7 @@ DENSE = Line(name="dense", labels={"method": "dense", "control": ""})
 TICKET = Line(name="ticket", labels={"method": "iterative", "control": ""})
 REINIT = Line(name="re-initialised", labels={"method": "iterative", "control": "reinitialised"})
 RANDOM = Line(name="random mask", labels={"method": "iterative", "control": "random mask"})
+SAME_COST = Line(name="dense, at the ticket's cost", labels={"method": "iterative", "control": "dense same cost"})
 ORDER = Line(name="ticket, two orders", labels={"method": "iterative", "control": "other order"})
 DENSE_ORDER = Line(name="dense, two orders", labels={"method": "dense", "control": "other order"})
 RANDOM_ORDER = Line(
