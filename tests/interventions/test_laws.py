@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from lotterylab.criteria import Magnitude, Random
+from lotterylab.engine import ledger
+from lotterylab.engine.ledger import export
 from lotterylab.engine.local import run
 from lotterylab.engine.results import Result
 from lotterylab.engine.store import Store
@@ -104,6 +106,18 @@ def test_a_run_that_stops_at_any_step_and_goes_on_gives_the_same_bits(name, mode
     plain = training(None, OPTIMIZERS[optimizer], MODELS[model], mask=node.mask)
     compute([plain], straight)
     assert result(node, straight)[0] != result(plain, straight)[0], "it acts"
+
+
+@NAMES
+def test_the_record_of_a_run_passes_through_a_ledger(name, tmp_path):
+    """Events and kept steps are metrics of their own, so that each curve is a number or a list of numbers."""
+    store, node = Store(tmp_path / "store"), training(ACTIVE[name])
+    compute([node], store)
+    export([node], store, tmp_path / "ledger.jsonl")
+    (record,) = (one for one in ledger.read(tmp_path / "ledger.jsonl") if one.digest == node.digest)
+    assert record.metrics == result(node, store)[1]
+    kept_at = record.metrics.get("kept_at", {})
+    assert kept_at.keys() <= set(ACTIVE[name].keeps) and all(0 < step <= node.total_steps for step in kept_at.values())
 
 
 @NAMES

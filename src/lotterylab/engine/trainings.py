@@ -15,7 +15,7 @@ from lotterylab.engine.shrinking import path_of, small_of
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import At, Train, first_of
 from lotterylab.training import slots
-from lotterylab.training.during import During
+from lotterylab.training.during import EVENTS, KEPT_AT, During
 from lotterylab.training.loop import first, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import evaluate
@@ -62,8 +62,10 @@ def train_whole(node: Train, context: Context) -> Outcome:
     last, loader = trained.last, trained.loader
     tensors = {point: on_cpu(state) for point, state in {"final": trained.whole.state, **trained.whole.kept}.items()}
     tensors = {**made_by_interventions(last), **tensors}
+    beside = {name: last.metrics[name] for name in (EVENTS, KEPT_AT) if name in last.metrics}
     metrics: dict[str, Any] = {
-        "curves": last.metrics,
+        "curves": {name: curve for name, curve in last.metrics.items() if name not in beside},
+        **beside,
         "epochs": -(-last.step // loader.steps_per_epoch),
         **_finals(trained.net, last, loader, trained.recipe),
         **During(trained.recipe.during, last.carry, last.masks, last.metrics).summary(),

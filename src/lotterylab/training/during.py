@@ -19,6 +19,7 @@ HELD = ""  # the name of the mask that is held
 # carried: the steps so far, a layer's weights, and how many of them were kept, summed over the steps
 STEPS, ENTRIES, KEPT = "density/steps", "density/entries/", "density/kept/"
 EVENTS = "events"  # metric: [step, intervention, what it says] for each event
+KEPT_AT = "kept_at"  # metric: the step at which each kept state was last kept, by its name
 STOPPED = "stopped_step"  # metric: the step at which an intervention ended the training
 
 
@@ -93,6 +94,8 @@ class During:
             self.carry |= {name: tensor.detach().clone() for name, tensor in carry.items()}
             self.masks |= {name: _copied(mask) for name, mask in change.found.items()}
             self.kept |= {name: cast(State, _copied(state)) for name, state in change.kept.items()}
+            if change.kept:
+                self.metrics[KEPT_AT] = {**self.metrics.get(KEPT_AT, {}), **dict.fromkeys(change.kept, view.step)}
             if change.mask is not None:
                 self.masks[HELD] = _copied(change.mask)
             if change.events:
