@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import torch
 
+from lotterylab.engine.results import Result
 from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError
 from lotterylab.interventions import EarlyBird
 from lotterylab.models import Vgg
 from lotterylab.network import network
 from lotterylab.plan.nodes import Channels, Dense, Init, MaskOf, Shuffle, Train, model_of
-from lotterylab.reading.costs import trainings
+from lotterylab.reading.costs import costs, trainings
+from lotterylab.reading.rows import Rows
 from lotterylab.structure import channels
 from some_plans import DATA, RECIPE, compute
 
@@ -46,6 +49,12 @@ def metrics(store: Store, node: Any) -> Any:
     return record.metrics
 
 
+def rows(store: Store, *runs: Train) -> Rows:
+    records = [store.record(run.digest) for run in runs]
+    pairs = zip(runs, records, strict=True)
+    return Rows(Result(labels={}, records={"train": record}, nodes={"train": run}) for run, record in pairs if record)
+
+
 def test_the_mask_is_that_of_its_channels_and_its_record_counts_them(store):
     found, mask, record = (
         value(store, RUN, f"mask:{BIRD.name}"),
@@ -71,6 +80,52 @@ def test_a_layer_that_would_be_emptied_keeps_its_best_channel_and_the_record_say
     assert emptied == [name for name in found if not found[name].any()] != []
     for name in emptied:
         assert mask[name].nonzero().tolist() == [[int(state[name].abs().argmax())]]
+
+
+def test_a_ticket_that_goes_on_has_the_remaining_epochs_and_costs_what_was_trained(store):
+    """Early-Bird training draws the ticket, cuts the network, and trains it for the epochs that are left."""
+    rest = replace(TICKET, from_step="kept")
+    compute([rest], store)
+    kept, found = metrics(store, RUN)["kept_at"][BIRD.name], metrics(store, rest)
+    assert (found["from_step"], found["steps"]) == (kept, rest.total_steps - kept) and kept == 8
+    assert len(found["curves"]["train_loss"]) == (rest.total_steps - kept) // rest.steps_per_epoch
+    same = replace(TICKET, from_step=kept)
+    compute([same], store)
+    assert value(store, same, "final").keys() == value(store, rest, "final").keys()
+    assert all(torch.equal(t, value(store, rest, "final")[name]) for name, t in value(store, same, "final").items())
+    _, cost = costs(rows(store, RUN, rest))
+    assert cost and (cost.epochs_to_find, cost.epochs) == (2.0, 4.0)
+
+
+def test_in_a_training_that_went_on_a_ticket_costs_the_epochs_up_to_its_emergence(store):
+    bird = replace(BIRD, stop=False)
+    run = replace(RUN, recipe=replace(RECIPE, during=(bird,)))
+    ticket = replace(
+        run,
+        start=run.at(bird.name),
+        mask=Channels(of=MaskOf(of=run, name=bird.name)),
+        recipe=RECIPE,
+        from_step="kept",
+    )
+    late = replace(ticket, mask=Channels(of=MaskOf(of=run, name=bird.newest)), start=RUN.start, from_step=None)
+    compute([ticket, late], store)
+    _, of_ticket, of_late = costs(rows(store, run, ticket, late))
+    assert of_ticket and (of_ticket.epochs_to_find, of_ticket.epochs) == (2.0, 4.0)
+    assert of_late and (of_late.epochs_to_find, of_late.epochs) == (4.0, 8.0)
+    assert metrics(store, run)["kept_at"] == {bird.name: 8, bird.newest: 16}
+
+
+def test_a_ticket_that_never_emerged_has_nothing_left_to_train(store):
+    never = replace(BIRD, masks=99)
+    run = replace(RUN, recipe=replace(RECIPE, during=(never,)))
+    rest = replace(TICKET, start=run.at(never.name), from_step="kept")
+    with pytest.raises(UsageError, match="nothing is left to train"):
+        compute([rest], store)
+
+
+def test_a_start_that_nothing_kept_has_no_step():
+    with pytest.raises(UsageError, match="no intervention kept"):
+        replace(TICKET, start=RUN.final, from_step="kept")
 
 
 def test_the_control_has_other_channels_in_the_same_numbers(store):

@@ -15,6 +15,7 @@ from scipy.spatial.distance import hamming
 from interventions.some_moments import moment
 from lotterylab.errors import UsageError
 from lotterylab.interventions import EarlyBird
+from lotterylab.masks.pairs import differing
 from some_views import mlp, with_norm
 
 
@@ -69,8 +70,8 @@ def test_it_emerges_where_scipys_distances_say(seed, memory, distance):
 def test_masks_of_equal_size_differ_in_an_even_number_of_channels():
     draw = numpy.random.default_rng(0)
     _, carry = run(EarlyBird(sparsity=0.3, masks=2, distance=0.0), draw.random((30, 20)))
-    counts = (carry["distances"][1:] * 20).round(decimals=9)
-    assert bool((counts % 2 == 0).all())
+    counts = differing(carry["masks"])["differing"]
+    assert all(count % 2 == 0 for row in counts for count in row)
 
 
 @pytest.mark.parametrize(("sparsity", "fires"), [(0.05, True), (0.5, False)])
@@ -96,7 +97,29 @@ def test_between_two_epochs_and_after_the_emergence_nothing_happens():
     assert not bird(replace(view, step=5), bird.begin(view)).carry
     changes, _ = run(bird, [values] * 5)
     assert [bool(change.events) for change in changes] == [False, True, False, False, False]
-    assert list(changes[1].kept) == ["early-bird-0.5"] and not changes[3].found
+    assert list(changes[1].kept) == ["early-bird-0.5"] and list(changes[3].found) == ["newest-0.5"]
+
+
+def test_a_training_that_goes_on_compares_the_masks_of_all_epochs_and_keeps_those_of_the_end():
+    draw, epochs = numpy.random.default_rng(2), 9
+    bird = EarlyBird(sparsity=0.5, masks=3, distance=0.2, stop=False)
+    sequence = abs(draw.random(20) + 0.4 ** numpy.arange(epochs)[:, None] * draw.standard_normal((epochs, 20)))
+    carry, changes = dict(bird.begin(scales(sequence[0], 0))), []
+    for epoch, values in enumerate(sequence, start=1):
+        changes.append(bird(replace(scales(values, epoch), total_steps=4 * epochs), carry))
+        carry |= changes[-1].carry
+    masks = [values >= numpy.sort(values)[10] for values in sequence]
+    found = bird.summary(carry)[bird.name]
+    assert found["entries"] == 20
+    assert [[share / 20 for share in row] for row in found["differing"]] == [
+        [hamming(one, other) for other in masks[:place]] for place, one in enumerate(masks)
+    ]
+    assert found["step"] == (expected := 4 * by_hand(masks, 3, 0.2)) < 4 * epochs
+    kept = {name: 4 * epoch for epoch, change in enumerate(changes, start=1) for name in change.kept}
+    assert kept == {"early-bird-0.5": expected, "newest-0.5": 4 * epochs} and kept.keys() == set(bird.keeps)
+    assert changes[-1].found["newest-0.5"]["norm.weight"].tolist() == masks[-1].tolist()
+    last_found = [change.found["early-bird-0.5"] for change in changes if "early-bird-0.5" in change.found][-1]
+    assert last_found["norm.weight"].tolist() == masks[expected // 4 - 1].tolist()
 
 
 def test_without_norms_the_filters_are_ranked_by_their_l1_norms():

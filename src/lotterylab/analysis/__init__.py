@@ -8,6 +8,7 @@ from lotterylab.analysis.gradient_flow import GradientFlow
 from lotterylab.analysis.gradient_norm import GradientNorm
 from lotterylab.analysis.jacobian import JacobianSingularValues
 from lotterylab.analysis.macs import Macs
+from lotterylab.analysis.mask_distances import MaskDistances
 from lotterylab.analysis.overlap import Overlap
 from lotterylab.analysis.saturation import Activations
 
@@ -21,5 +22,6 @@ __all__ = [
     "GradientNorm",
     "JacobianSingularValues",
     "Macs",
+    "MaskDistances",
     "Overlap",
 ]

@@ -59,6 +59,7 @@ BY_KIND: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("backward_variance", "forward_variance", "weight_gradient_variance"), BY_NAME),
         **dict.fromkeys(("alphas", "errors", "losses"), NUMBERS),
         "histogram": CURVES,
+        "differing": TABLE,
     },
 }
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
 from lotterylab.engine.shrinking import path_of, small_of
+from lotterylab.errors import UsageError
 from lotterylab.network import Network, network
-from lotterylab.plan.nodes import At, Train, first_of
+from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
 from lotterylab.training.during import EVENTS, KEPT_AT, During
 from lotterylab.training.loop import first, train
@@ -70,8 +71,8 @@ def train_whole(node: Train, context: Context) -> Outcome:
         **_finals(trained.net, last, loader, trained.recipe),
         **During(trained.recipe.during, last.carry, last.masks, last.metrics).summary(),
     }
-    if trained.recipe.steps is not None or node.first_step:
-        metrics |= {"steps": last.step - node.first_step, "from_step": node.first_step}
+    if (begun := first_step(node, context)) or trained.recipe.steps is not None:
+        metrics |= {"steps": last.step - begun, "from_step": begun}
     if small := small_of(node, context):
         metrics["trained_share"] = small.shares
     path = path_of(node, context)
@@ -100,7 +101,7 @@ def beginning(node: Train, context: Context) -> Checkpoint:
     """
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
     net = network(node.model.build())
-    begin = replace(first(net, context.state(node.start), mask, recipe), step=node.first_step)
+    begin = replace(first(net, context.state(node.start), mask, recipe), step=first_step(node, context))
     if not isinstance(node.start, At) or node.start.step is None:
         return begin
     if "optimizer" in node.restored:
@@ -112,6 +113,24 @@ def beginning(node: Train, context: Context) -> Checkpoint:
     initial = context.state(first_of(node.start))
     state = {name: tensor if name in net.parameters else initial[name] for name, tensor in begin.state.items()}
     return replace(begin, state=cast(State, state))
+
+
+def first_step(node: Train, context: Context) -> int:
+    """Return the step at which a training begins, also one that goes on where an intervention kept its start.
+
+    Raises:
+        UsageError: it was kept at the end, as by an Early-Bird ticket that never emerged, so nothing is left to train.
+    """
+    if node.from_step != KEPT or not isinstance(node.start, At):
+        return node.first_step
+    step = int(context.record(node.start.run).metrics[KEPT_AT][node.start.point])
+    if step >= node.total_steps:
+        raise UsageError(
+            f"the state '{node.start.point}' was kept at step {step} and this training ends at step "
+            f"{node.total_steps}: nothing is left to train. An Early-Bird ticket that never emerged is kept at the "
+            "end. Leave from_step out to train it from step 0."
+        )
+    return step
 
 
 def _during(run: Train) -> tuple[Any, ...]:

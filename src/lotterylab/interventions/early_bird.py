@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from lotterylab.interventions.base import Intervening
+from lotterylab.masks.pairs import differing
 from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores, State
 from lotterylab.views import Change, View
@@ -22,7 +23,7 @@ class EarlyBird(Intervening):
 
     The mask is found and not held.  At its emergence the state is kept, as the point of the run and under the name
     ``early-bird-<sparsity>``, and so is the mask, as ``MaskOf(of=run, name=...)``; without an emergence both are those
-    of the end, and the record says so.
+    of the end, and the record says so.  If the training goes on, ``newest-<sparsity>`` are those of the end.
 
     Differs from the paper's code: exactly ``sparsity`` of the channels leave, where ``|gamma| > threshold`` removes one
     more, and all of them at the equal scales of the beginning; masks are made at the end of an epoch.
@@ -34,7 +35,8 @@ class EarlyBird(Intervening):
         relative: count the distance in units of ``2 p (1 - p)``, that of two random masks.
         scores: "scales" of batch norms, or "filters": the L1 norms of the filters of convolutions, for networks
             without norms.
-        stop: end the training at the emergence.
+        stop: end the training at the emergence; False goes on, so that several sparsities share one training and the
+            masks of all epochs can be compared.
 
     Raises:
         UsageError: a number is out of range; when it begins, the network has no scales or no filters.
@@ -45,6 +47,7 @@ class EarlyBird(Intervening):
         (('early-bird-0.5',), 0.5)
     """
 
+    version: ClassVar[int] = 2  # 1 compared no masks after the emergence
     sparsity: float
     masks: int = 5
     distance: float = 0.1
@@ -64,56 +67,78 @@ class EarlyBird(Intervening):
         return f"early-bird-{self.sparsity:g}"
 
     @property
+    def newest(self) -> str:
+        """The name of the state and the mask of the end, where the training goes on after the emergence."""
+        return f"newest-{self.sparsity:g}"
+
+    @property
     def keeps(self) -> tuple[str, ...]:
-        """The state at the emergence, and the mask under the same name."""
-        return (self.name,)
+        """The state and the mask of the emergence, and those of the end where the training goes on."""
+        return (self.name,) if self.stop else (self.name, self.newest)
 
     @property
     def chance(self) -> float:
         """The expected distance of two random masks, ``2 p (1 - p)``."""
         return 2 * self.sparsity * (1 - self.sparsity)
 
+    @property
+    def limit(self) -> float:
+        """The largest distance of settled masks, a share of the channels."""
+        return self.distance * (self.chance if self.relative else 1.0)
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
-        """Return an empty queue of masks, no distances, and -1 for the step of the emergence."""
+        """Return no masks, and -1 for the step of the emergence."""
         import torch
 
         self.epochs_known(view)
         channels = sum(len(score) for score in self._scores(view).values())
-        queue = torch.zeros((self.masks, channels), dtype=torch.bool)
-        return {"queue": queue, "distances": torch.zeros(0, dtype=torch.float64), "emerged": torch.tensor(-1)}
+        return {"masks": torch.zeros((0, channels), dtype=torch.bool), "emerged": torch.tensor(-1)}
 
     def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:
         """At the end of an epoch, return the newest mask and whether the ticket has emerged."""
         import torch
 
-        if view.step % self.epochs_known(view) or carry["emerged"] >= 0:
+        if view.step % self.epochs_known(view):
             return Change()
-        mask = select(cast(Scores, self._scores(view)), self.sparsity)
-        newest = torch.cat([kept.flatten().cpu() for kept in mask.values()])
-        queue = torch.cat([newest[None], carry["queue"][:-1]])
-        seen = len(carry["distances"]) + 1
-        others = queue[1 : min(seen, self.masks)]
-        far = float((others != newest).double().mean(1).max()) if len(others) else 1.0
-        emerged = seen >= self.masks and far <= self.distance * (self.chance if self.relative else 1.0)
-        distances = torch.cat([carry["distances"], torch.tensor([far], dtype=torch.float64)])
+        mask = cast(Mask, select(cast(Scores, self._scores(view)), self.sparsity))
+        masks = torch.cat([carry["masks"], torch.cat([kept.flatten().cpu() for kept in mask.values()])[None]])
+        before = bool(carry["emerged"] >= 0)
+        far = self._distances(masks)[-1]
+        emerged = not before and len(masks) >= self.masks and far <= self.limit
+        ends = view.step == view.total_steps
+        names = [self.name] if emerged or (ends and not before) else []
+        names += [self.newest] if ends and not self.stop else []
+        found = [*([] if before else [self.name]), *([] if self.stop else [self.newest])]
         return Change(
-            found={self.name: cast(Mask, mask)},
-            kept={self.name: cast(State, dict(view.state))} if emerged or view.step == view.total_steps else {},
-            carry={
-                "queue": queue,
-                "distances": distances,
-                "emerged": torch.tensor(view.step if emerged else -1),
-            },
+            found=dict.fromkeys(found, mask),
+            kept=dict.fromkeys(names, cast(State, dict(view.state))),
+            carry={"masks": masks, "emerged": torch.tensor(view.step) if emerged else carry["emerged"]},
             events=({"sparsity": self.sparsity, "distance": far, "chance": self.chance},) if emerged else (),
             stop=emerged and self.stop,
         )
 
     def summary(self, carry: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Return the distances by epoch, the step of the emergence (None for never), the limit, and chance."""
-        step = int(carry["emerged"])
-        limit = self.distance * (self.chance if self.relative else 1.0)
-        of_rule = {"step": step if step >= 0 else None, "limit": limit, "chance": self.chance}
-        return {self.name: {"distances": carry["distances"].tolist(), **of_rule}}
+        """Return the distances by epoch, the step of the emergence (None for never), the limit, and chance.
+
+        "differing" has, for each epoch, the number of the "entries" (channels) in which its mask differs from that of
+        each earlier epoch.
+        """
+        step, masks = int(carry["emerged"]), carry["masks"]
+        return {
+            self.name: {
+                "distances": self._distances(masks),
+                "step": step if step >= 0 else None,
+                "limit": self.limit,
+                "chance": self.chance,
+                **differing(masks),
+            }
+        }
+
+    def _distances(self, masks: Tensor) -> list[float]:
+        """Return, for each mask, the largest distance to those of the ``masks - 1`` epochs before it; 1 at first."""
+        pairs = differing(masks)
+        recent = (row[-(self.masks - 1) :] for row in pairs["differing"])
+        return [max(row) / pairs["entries"] if row else 1.0 for row in recent]
 
     def _scores(self, view: View) -> dict[str, Tensor]:
         if self.scores == "filters":

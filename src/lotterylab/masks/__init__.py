@@ -18,11 +18,13 @@ from lotterylab.masks.algebra import (
 )
 from lotterylab.masks.controls import permute, shuffle
 from lotterylab.masks.files import load_mask, save_mask
+from lotterylab.masks.pairs import distances
 
 __all__ = [
     "apply",
     "check",
     "digest",
+    "distances",
     "entries",
     "hamming",
     "hold",

@@ -18,6 +18,7 @@ from lotterylab.plan.node import Data, Node, nodes_in
 from lotterylab.protocols import Model, Recipe
 
 __all__ = [
+    "KEPT",
     "At",
     "Channels",
     "Choose",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 POINTS = ("start", "best", "final")
+KEPT = "kept"  # a training goes on at the step at which an intervention kept its start
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -98,12 +100,14 @@ class Train(Node):
         recipe: how to train.
         order_seed: seeds the data order and the augmentation, and nothing else.
         from_step: the step at which schedule and data order begin, if not that of the checkpoint.  Learning-rate
-            rewinding is the last checkpoint from step k on.   [renda2020comparing]
+            rewinding is the last checkpoint from step k on.   [renda2020comparing]  "kept" is the step at which an
+            intervention kept the start, known when that run has ended: an Early-Bird ticket has the remaining epochs.
+            [you2020drawing]
         restored: what is taken from a checkpoint beside the parameters; buffers that are left out begin as the
             network's initial ones, and an optimizer that is left out as a fresh one.
 
     Raises:
-        UsageError: the first step is not before the last.
+        UsageError: the first step is not before the last, or no intervention kept the start.
 
     Examples:
         >>> import lotterylab as ll
@@ -118,13 +122,18 @@ class Train(Node):
     data: Data
     recipe: Recipe
     order_seed: int
-    from_step: int | None = field(default=None, metadata=ADDED_LATER)
+    from_step: int | Literal["kept"] | None = field(default=None, metadata=ADDED_LATER)
     restored: tuple[Literal["buffers", "optimizer"], ...] = field(
         default=("buffers", "optimizer"), metadata=ADDED_LATER
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.from_step == KEPT and not (isinstance(self.start, At) and self.start.point in kept_by(self.start.run)):
+            raise UsageError(
+                "from_step='kept' was asked of a start that no intervention kept. Give a start such as "
+                "run.at('early-bird-0.5'), or the step as a number."
+            )
         if self.first_step and not 0 <= self.first_step < self.total_steps:
             raise UsageError(
                 f"a training of {self.total_steps} steps was asked to begin at step {self.first_step}. Give a step "
@@ -153,9 +162,9 @@ class Train(Node):
 
     @property
     def first_step(self) -> int:
-        """The step at which it begins: 0, or where its checkpoint or ``from_step`` says."""
+        """The step at which it begins: 0, or where its checkpoint or ``from_step`` says; 0 for "kept", the earliest."""
         if self.from_step is not None:
-            return self.from_step
+            return 0 if self.from_step == KEPT else self.from_step
         return self.start.step or 0 if isinstance(self.start, At) else 0
 
     def at(self, point: str | int) -> At:

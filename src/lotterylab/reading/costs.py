@@ -62,7 +62,8 @@ def _record(cost: Cost) -> Record:
 def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object, Mapping[str, int]]) -> Cost:
     last = result.nodes["train"]
     assert isinstance(last, Train)
-    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in trainings(last).items()]
+    runs = trainings(last, records).items()
+    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in runs]
     return Cost(
         epochs_to_find=sum(part.epochs for part in parts if part.run != last),
         epochs=sum(part.epochs for part in parts),
@@ -72,26 +73,36 @@ def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object
     )
 
 
-def trainings(run: Train) -> dict[Train, int]:
-    """Return the runs that this run needs, and itself, each with the number of its steps that are needed."""
+def trainings(run: Train, records: Mapping[str, Record] | None = None) -> dict[Train, int]:
+    """Return the runs that this run needs, and itself, each with the number of its steps that are needed.
+
+    A state or mask that an intervention kept needs the steps up to there, by the run's record, or all without one.
+    """
     steps: dict[Train, int] = {}
     seen: set[Node] = set()
     todo: list[Node] = [run.final]
     while todo:
         node = todo.pop()
         if isinstance(node, At):
-            needed = 0 if node.begins else (node.step or node.run.total_steps) - node.run.first_step
+            needed = 0 if node.begins else (node.step or _kept_at(node, records or {})) - node.run.first_step
             if needed:
                 steps[node.run] = max(needed, steps.get(node.run, 0))
             else:
                 node = node.run.start  # nothing of the run itself is needed
         if isinstance(node, MaskOf) and isinstance(node.of, Train):
-            todo.append(node.of.final)  # the mask is known when the run has ended
+            todo.append(node.of.at(node.name) if node.name else node.of.final)
         if node not in seen:
             seen.add(node)
             for name in THROUGH:
                 todo += nodes_in(getattr(node, name, None))
     return dict(reversed(steps.items()))
+
+
+def _kept_at(point: At, records: Mapping[str, Record]) -> int:
+    """Return the step of a state by name: that at which an intervention kept it, else the end of the run."""
+    record = records.get(point.run.digest)
+    kept: Mapping[str, int] = record.metrics.get("kept_at", {}) if record else {}
+    return int(kept.get(str(point.point), point.run.total_steps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +136,12 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
 
 def _made(run: Train, record: Record | None) -> int:
     """Return the number of steps that a run made: one that diverged or was stopped made fewer than planned."""
-    planned = run.total_steps - run.first_step
+    first = run.first_step if record is None else int(record.metrics.get("from_step", run.first_step))
+    planned = run.total_steps - first
     if record is None:
         return planned
     if (stopped := record.metrics.get("stopped_step")) is not None:
-        return min(planned, int(stopped) - run.first_step)
+        return min(planned, int(stopped) - first)
     if (diverged := record.metrics.get("diverged_epoch")) is not None:
         return min(planned, int(diverged) * run.steps_per_epoch)
     return planned
