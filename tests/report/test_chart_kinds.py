@@ -47,6 +47,7 @@ ASKED = (
     charts.RateChart(name="rates", title="Rates"),
     charts.CurveChart(name="curves", title="Curves", within={"protocol": "net"}),
     charts.DotChart(name="dots", title="Dots", groups=(("a ticket", MINE), ("its control", RANDOM)), **COMMON),
+    charts.HeatChart(name="heat", title="Masks", lines=(MINE,), metrics=(("half", "train.bird"),), axis="epoch"),
     charts.LayerChart(name="layers", title="Layers", lines=(MINE,), metric="prune.layers", y_axis="kept"),
     charts.HistogramChart(name="histogram", title="Units", lines=(MINE,), metrics="units", x_axis="activation"),
 )
@@ -65,7 +66,7 @@ def some_rows() -> Iterator[Result]:
                         *(net, "relu", "mine", seed),
                         control=control,
                         sparsity=sparsity,
-                        train={**train, "test_accuracy": accuracy},
+                        train={**train, "test_accuracy": accuracy, "bird": {"differing": [[], [seed]], "entries": 4}},
                         prune={"reached": sparsity, "layers": {"a": 0.5, "b": 0.4}},
                         units={"histogram": {"a": [1, 3]}, "low": {"a": 0.0}, "high": {"a": 1.0}},
                         cost={"epochs": 2 + sparsity},
@@ -87,7 +88,7 @@ def test_a_study_from_outside_may_ask_for_every_kind(wanted):
     results = Rows(some_rows())
     grid = grid_of(wanted, results, **known(results))
     assert grid is not None and grid.name == wanted.name
-    assert all(panel.series for cells in grid.rows for panel in cells)
+    assert all(panel.series or panel.heat for cells in grid.rows for panel in cells)
     assert grid_of(wanted, ()) is None, "a study that has not begun"
 
 

@@ -141,6 +141,25 @@ class HistogramChart(Figure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeatChart(Figure):
+    """A ``HeatChart`` shows the distance of each pair of a sequence of masks, as a mean over seeds.
+
+    Each line has a panel for each value of the label ``panels``; each metric is a row of panels.
+    [you2020drawing, figure 2]
+
+    Args:
+        metrics: the name of a row of panels, and the metric that has its "differing" and "entries": of an ``EarlyBird``
+            ("train.early-bird-0.5") or of ``MaskDistances``.
+        axis: the name of both axes, such as "epoch".
+        panels: the label that tells apart panels side by side.
+    """
+
+    metrics: tuple[tuple[str, str], ...]
+    axis: str
+    panels: str = "activation"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """An ``Entry`` is the mean of ``read`` over the seeds of a line at a sparsity, to ``digits`` decimals."""
 

@@ -56,11 +56,21 @@ def _figure(grid: Grid, *, narrow: bool = False) -> Figure:
     for row, panels in enumerate(grid.rows):
         for column, panel in enumerate(panels):
             _panel(axes[row][column], panel, int((width / columns - 0.6) / LETTER))
+        _colour_bar(figure, list(axes[row]), panels)
     handles = [_handle(look) for look in entries.values()]
     if handles:
         place = "outside upper center" if narrow else "outside lower center"  # the lower end may be screens away
         figure.legend(handles, list(entries), loc=place, ncols=legend_columns, frameon=False, handlelength=2.8)
     return figure
+
+
+def _colour_bar(figure: Figure, axes: list[Axes], panels: Sequence[Panel]) -> None:
+    """Draw one colour bar beside a row of panels, whose colours mean the same."""
+    heat = next((panel.heat for panel in panels if panel.heat), None)
+    if heat is not None:
+        bar = figure.colorbar(next(one.images[0] for one in axes if one.images), ax=axes, pad=0.02, aspect=14)
+        bar.set_label(heat.label)
+        bar.outline.set_linewidth(0.5)  # type: ignore[operator]
 
 
 def _panel(axes: Axes, panel: Panel, letters: int) -> None:
@@ -72,6 +82,11 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
         axes.set_xscale("log")
     if panel.log_y:
         axes.set_yscale("log")
+    if panel.heat:
+        ends = 0.5, len(panel.heat.values) + 0.5
+        colours = {"cmap": "viridis_r", "vmin": 0.0, "vmax": panel.heat.high}
+        axes.imshow(panel.heat.values, **colours, origin="lower", extent=(*ends, *ends), interpolation="none")
+        axes.grid(visible=False)
     for where in panel.marks:
         axes.axvline(where, color="#9a9a9a", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
     for level in panel.levels:

@@ -51,6 +51,18 @@ class Level:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Heat:
+    """A ``Heat`` is a matrix in colours: ``values[row][column]`` is the square about y = row + 1 and x = column + 1.
+
+    ``high``: the value of the darkest colour, 0 is the lightest.  ``label``: the name of the colour bar.
+    """
+
+    values: tuple[Floats, ...]
+    high: float
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Panel:
     """A ``Panel`` is one pair of axes.  ``ticks``: the places and texts of the labels of the x axis."""
 
@@ -66,6 +78,7 @@ class Panel:
     log_x: bool = False
     log_y: bool = False
     marks: Floats = ()  # thin vertical lines
+    heat: Heat | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

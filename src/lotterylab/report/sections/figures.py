@@ -11,6 +11,7 @@ from lotterylab.reading.charts import (
     DifferenceChart,
     DotChart,
     Figure,
+    HeatChart,
     HistogramChart,
     LayerChart,
     RateChart,
@@ -20,6 +21,7 @@ from lotterylab.report.blocks import section, sentence
 from lotterylab.report.figure_parts import Drawn
 from lotterylab.report.figures_curves import curve_chart, rate_chart
 from lotterylab.report.figures_differences import difference_chart, dot_chart
+from lotterylab.report.figures_heat import heat_chart
 from lotterylab.report.figures_histograms import histogram_chart
 from lotterylab.report.figures_layers import layer_chart
 from lotterylab.report.figures_lines import line_chart
@@ -33,6 +35,7 @@ KINDS: Mapping[type[Figure], Callable[[Sources, Any], Drawn]] = {
     CurveChart: curve_chart,
     DifferenceChart: difference_chart,
     DotChart: dot_chart,
+    HeatChart: heat_chart,
     HistogramChart: histogram_chart,
     LayerChart: layer_chart,
     RateChart: rate_chart,
