@@ -4,6 +4,7 @@ A value is one number for a seed, already averaged over whatever else varies, be
 independent.  The t and F tests suppose that these numbers are roughly normal.
 """
 
+from lotterylab.statistics.crossed import Crossed, crossed
 from lotterylab.statistics.families import JointTest, holm, repeated_measures
 from lotterylab.statistics.means import (
     Interval,
@@ -14,14 +15,17 @@ from lotterylab.statistics.means import (
     paired,
     t_interval,
 )
-from lotterylab.statistics.pairs import McNemar, PitmanMorgan, mcnemar, pitman_morgan
+from lotterylab.statistics.pairs import McNemar, PitmanMorgan, mcnemar, pitman_morgan, sd_ratio
 from lotterylab.statistics.planning import power, power_note, seeds_needed
+from lotterylab.statistics.shares import share_interval
 
 __all__ = [
+    "Crossed",
     "Interval",
     "JointTest",
     "McNemar",
     "PitmanMorgan",
+    "crossed",
     "differences",
     "equivalence_p_value",
     "equivalent",
@@ -33,6 +37,8 @@ __all__ = [
     "power",
     "power_note",
     "repeated_measures",
+    "sd_ratio",
     "seeds_needed",
+    "share_interval",
     "t_interval",
 ]

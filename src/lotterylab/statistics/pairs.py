@@ -7,7 +7,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lotterylab.statistics.student import below, finite, mean_and_sd
+from lotterylab.statistics.means import Interval
+from lotterylab.statistics.student import below, critical, finite, mean_and_sd
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -118,3 +119,36 @@ def pitman_morgan(a: Mapping[Key, float], b: Mapping[Key, float]) -> PitmanMorga
     r = max(-1.0, min(1.0, shared / (sd_sums * sd_gaps)))
     p = 0.0 if abs(r) == 1 else 2 * below(-abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2)
     return PitmanMorgan(sd_a=sd_a, sd_b=sd_b, n=n, p=p)
+
+
+def sd_ratio(a: Mapping[Key, float], b: Mapping[Key, float], level: float = 0.95) -> Interval:
+    """Return the standard deviation of a over that of b, with the exact interval that belongs to ``pitman_morgan``.
+
+    With w = var(a) / var(b), r the correlation of a and b, and K = 1 + 2 (1 - r^2) t^2 / (n - 2), the interval of the
+    ratio of variances is w (K - sqrt(K^2 - 1)) to w (K + sqrt(K^2 - 1)).  It excludes 1 just where
+    ``pitman_morgan`` has p < 1 - level.   [pitman1939note, section 4]
+
+    Args:
+        a: seed -> number.
+        b: seed -> number.
+        level: the level of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: fewer than 3 seeds are common to both, a number is not finite, or an arm does not vary.
+
+    Examples:
+        >>> plain = {0: 0.71, 1: 0.52, 2: 0.68, 3: 0.44, 4: 0.75, 5: 0.31}
+        >>> mended = {0: 0.72, 1: 0.70, 2: 0.73, 3: 0.69, 4: 0.71, 5: 0.70}
+        >>> print(sd_ratio(mended, plain))
+        0.08468 [0.03622, 0.198], n = 6
+    """
+    test = pitman_morgan(a, b)
+    if not test.sd_a or not test.sd_b:
+        raise ValueError("the numbers of an arm are all equal: there is no ratio of standard deviations.")
+    seeds = [seed for seed in a if seed in b]
+    (of_a, _), (of_b, _) = (mean_and_sd([float(arm[seed]) for seed in seeds]) for arm in (a, b))
+    shared = math.fsum((a[seed] - of_a) * (b[seed] - of_b) for seed in seeds) / (test.n - 1)
+    r = max(-1.0, min(1.0, shared / (test.sd_a * test.sd_b)))
+    k = 1 + 2 * (1 - r * r) * critical(level, test.n - 2) ** 2 / (test.n - 2)
+    wide, ratio = math.sqrt(k + math.sqrt(k * k - 1)), test.sd_a / test.sd_b  # (K - root)(K + root) = 1
+    return Interval(mean=ratio, low=ratio / wide, high=ratio * wide, n=test.n, sd=None, level=level)
