@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lotterylab import rng
-from lotterylab.protocols import DataSpec
-from lotterylab.words import check_words
+from lotterylab.data.derived import Derived
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lotterylab.types import Dataset, Fingerprint
+    from lotterylab.types import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corrupted:
+class Corrupted(Derived):
     """The data of ``spec`` with a training split that is spoilt; validation and test are as they were.
     [su2020sanity, section 3]
 
@@ -25,17 +24,8 @@ class Corrupted:
     """
 
     version: ClassVar[int] = 1
-    spec: DataSpec
     what: Literal["labels", "pixels"]
     seed: int
-
-    def __post_init__(self) -> None:
-        check_words(self)
-
-    @property
-    def name(self) -> str:
-        """Return the name of the data."""
-        return self.spec.name
 
     @property
     def title(self) -> str:
@@ -43,33 +33,9 @@ class Corrupted:
         return f"{self.spec.title}, random {self.what}"
 
     @property
-    def classes(self) -> int:
-        """Return the number of classes."""
-        return self.spec.classes
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Return the shape of an image."""
-        return self.spec.shape
-
-    @property
     def train(self) -> int:
         """Return the number of training images."""
         return self.spec.train
-
-    @property
-    def validation(self) -> int:
-        """Return the number of validation images."""
-        return self.spec.validation
-
-    @property
-    def test(self) -> int:
-        """Return the number of test images."""
-        return self.spec.test
-
-    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """Return the fingerprint of the data before the corruption, which the spec describes."""
-        return self.spec.fingerprint(data_dir)
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Return the data with the corrupted training split."""
