@@ -4,6 +4,7 @@ from lotterylab.analysis.connectivity import Barrier
 from lotterylab.analysis.dead_units import DeadUnits
 from lotterylab.analysis.distance import Distances
 from lotterylab.analysis.effective import EffectiveSparsity
+from lotterylab.analysis.filters import FilterLikeness
 from lotterylab.analysis.gradient_flow import GradientFlow
 from lotterylab.analysis.gradient_norm import GradientNorm
 from lotterylab.analysis.jacobian import JacobianSingularValues
@@ -18,6 +19,7 @@ __all__ = [
     "DeadUnits",
     "Distances",
     "EffectiveSparsity",
+    "FilterLikeness",
     "GradientFlow",
     "GradientNorm",
     "JacobianSingularValues",
