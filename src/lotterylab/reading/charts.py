@@ -107,11 +107,13 @@ class DotChart(Figure):
     """A ``DotChart`` shows single seeds beside each other, one panel for each sparsity.
 
     ``groups``: the name of a group of dots, and the line of each; dots of lines with one name look alike.
+    ``panels``: another label that tells panels apart, such as "protocol".
     """
 
     y: str
     y_axis: str
     groups: tuple[tuple[str, Line], ...]
+    panels: str = "sparsity"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lines", tuple(line for _, line in self.groups))

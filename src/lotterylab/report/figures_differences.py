@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from lotterylab.reading.charts import DifferenceChart, DotChart
 from lotterylab.reading.differences import Difference
-from lotterylab.reading.lines import Line
 from lotterylab.reading.words import interval_text
 from lotterylab.report.figure_parts import Drawn, spell_count
 from lotterylab.report.grid import Grid, Panel, Series
@@ -117,23 +116,26 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
     """Return one marker for each seed, in groups below each other; None if no run of it is finished."""
     groups = list(dict.fromkeys(name for name, _ in wanted.groups))[::-1]
     names = list(dict.fromkeys(line.name for _, line in wanted.groups))
-    levels = sources.results.where(**wanted.within).trained.levels
+    results = sources.results.where(**wanted.within).trained
+    by_sparsity = wanted.panels == "sparsity"
+    apart = 0.3 if len(wanted.groups) > len(groups) else 0.0  # lines of one group stand beside each other
     panels, counted = [], []
-    for sparsity in levels:
+    for column in results.levels if by_sparsity else results.labels(wanted.panels):
+        there = sources.results.where(**{wanted.panels: column})
         series = []
         for number, name in enumerate(names):
             points = []
             for group, line in wanted.groups:
-                values = _values(sources, wanted, line, sparsity) if line.name == name else {}
+                values = line.rows(there).per_seed(wanted.y) if line.name == name else {}
                 counted.append(values.keys())
-                aside = 0.3 * (0.5 - number) if len(names) > 1 else 0.0
+                aside = apart * (0.5 - number)
                 points += [(value, groups.index(group) + aside) for value in values.values()]
             if points:
                 x, y = zip(*points, strict=True)
                 series.append(Series(x=x, y=y, look=replace(sources.looks[name], line="", alpha=0.7), label=name))
         panels.append(
             Panel(
-                title=f"target {sparsity:g}",
+                title=f"target {column:g}" if by_sparsity else str(column),
                 x_label=wanted.y_axis,
                 y_label="",
                 series=tuple(series),
@@ -154,7 +156,3 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
         caption=f"One marker a seed, {spell_count(counted)}; no interval is drawn. Dashed: chance.",
         rows=(tuple(replace(panel, x_limits=(0.0, top)) for panel in panels),),
     ), None
-
-
-def _values(sources: Sources, wanted: DotChart, line: Line, sparsity: float) -> dict[int, float]:
-    return line.rows(sources.results).where(sparsity=sparsity).per_seed(wanted.y)
