@@ -10,8 +10,8 @@ import scipy.stats
 from lotterylab.reading.claims import Claim, read
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.reading.spreads import fewer, never, rows_vary_more, spreads_less
-from lotterylab.statistics import pitman_morgan
+from lotterylab.reading.spreads import difference_of_shares, fewer, never, rows_vary_more, spreads_less
+from lotterylab.statistics import mcnemar, pitman_morgan
 from some_results import row
 
 READ = "train.test_accuracy"
@@ -107,3 +107,14 @@ def test_their_tests_are_corrected_with_all_others_of_a_page():
     )
     judged, _ = read(claims, (), some)
     assert judged[0][1].p_holm == pytest.approx(2 * scipy.stats.binomtest(0, 8).pvalue)
+
+
+@pytest.mark.parametrize("only_a", range(9))
+def test_the_difference_of_two_shares_decides_as_mcnemar_and_lies_in_its_interval(only_a):
+    a, b = ({seed: seed < only_a for seed in range(20)}, {seed: only_a <= seed < 8 for seed in range(20)})
+    test = mcnemar(a, b)
+    found = difference_of_shares(test)
+    assert found.mean == pytest.approx((2 * only_a - 8) / 20) and found.low is not None and found.high is not None
+    assert -8 / 20 - 1e-12 <= found.low <= found.mean <= found.high <= 8 / 20 + 1e-12
+    assert (found.above(0) or found.below(0)) == (test.p < 0.05)
+    assert difference_of_shares(mcnemar(a, a)).mean == 0

@@ -37,6 +37,7 @@ TINY: dict[str, dict[str, Any]] = {
     "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
     "grasp-activations": {"dense_epochs": 2, "pruned_epochs": 1, "rates": (0.1,), "scoring_images": 2},
+    "random-out": {"epochs": 2, "rates": (0.03,)},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
     "sparse-training": {"lengths": (8,), "rates": (0.03,)},
     "default": {"epochs": 1, "rounds": 2},
@@ -184,6 +185,8 @@ def made_up(planned: Plan) -> list[Any]:
             "instability": 0.01 * (number % 3),
             "log10_ratio": 0.5,
             "reached": row.labels["sparsity"],
+            "resets": {"conv1.weight": 0},
+            "matched": 0.5,
         }
         records = {
             part: Record(digest=node.digest, kind=type(node).__name__, metrics=dict(values), facts={})

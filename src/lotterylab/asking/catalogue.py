@@ -21,6 +21,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
     "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
     "random-out-tickets": ("random_out_tickets:STUDY", "RandomOut and winning tickets"),
+    "random-out": ("random_out:STUDY", "RandomOut's own claims: failures, spread, the filter lottery"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

@@ -12,7 +12,7 @@ from lotterylab.reading.judging import Judge, at, unanswered
 from lotterylab.reading.lines import Line, rows_at
 from lotterylab.reading.rows import PerSeed, Read, Rows, in_common
 from lotterylab.reading.words import interval_text
-from lotterylab.statistics import Crossed, crossed, mcnemar, pitman_morgan, sd_ratio, share_interval
+from lotterylab.statistics import Crossed, Interval, McNemar, crossed, mcnemar, pitman_morgan, sd_ratio, share_interval
 
 
 def fewer(a: Line, b: Line, failed: Read) -> Judge:
@@ -50,6 +50,25 @@ def fewer(a: Line, b: Line, failed: Read) -> Judge:
         )
 
     return judge
+
+
+def difference_of_shares(test: McNemar) -> Interval:
+    """Return the share of seeds for which a is true minus that of b, with an exact interval.
+
+    It is conditional on the number of seeds on which both differ, as McNemar's test is, and excludes 0 just where the
+    test has p < 0.05.
+
+    Examples:
+        >>> from lotterylab.statistics import mcnemar
+        >>> print(difference_of_shares(mcnemar(dict.fromkeys(range(20), False), {i: i < 8 for i in range(20)})))
+        −0.4 [−0.4, −0.1045], n = 20
+    """
+    apart = test.only_a + test.only_b
+    if not apart:
+        return Interval(mean=0.0, low=0.0, high=0.0, n=test.n, sd=None, level=0.95)
+    share = share_interval(test.only_a, apart)
+    low, high = (None if end is None else (2 * end - 1) * apart / test.n for end in (share.low, share.high))
+    return Interval(mean=(test.only_a - test.only_b) / test.n, low=low, high=high, n=test.n, sd=None, level=share.level)
 
 
 def spreads_less(a: Line, b: Line, read: Read) -> Judge:

@@ -1,0 +1,259 @@
+"""The reading of the study ``random-out``: its lines, its predictions from before the runs, its figures.
+
+Reasons for the numbers: accuracies are equal within 0.01.  With 10,000 test images of which two networks decide a fifth
+differently, a difference has a sampling error of sqrt(0.2 / 10,000) = 0.0045, so that 0.01 is more than two errors.  It
+is less than a third of the paper's gain of 0.033.  Twenty seeds resolve a ratio of 1.9 between two standard deviations,
+and six failures against none (nine after Holm's correction, which counts the tests of this page).  Six initialisations
+in six orders resolve a ratio of 7 between two mean squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from lotterylab.plan.plan import Prediction
+from lotterylab.reading.charts import DotChart, Entry, NumberTable
+from lotterylab.reading.claims import Claim
+from lotterylab.reading.differences import Difference
+from lotterylab.reading.doubts import if_below
+from lotterylab.reading.judging import above, at, equal, nothing
+from lotterylab.reading.lines import Line
+from lotterylab.reading.outline import Outline
+from lotterylab.reading.rows import Rows, in_common, read_from
+from lotterylab.reading.spreads import (
+    crossed_of,
+    difference_of_shares,
+    fewer,
+    never,
+    rows_vary_more,
+    shares_text,
+    spreads_less,
+)
+from lotterylab.reading.words import interval_text, listed, p_text
+from lotterylab.statistics import Interval, mcnemar, paired
+from lotterylab.studies.small_cnn import SMALL
+from lotterylab.studies.ticket_lines import ACCURACY, MARGIN, accuracy_of_pairs
+
+QUESTION = "Does RandomOut save networks that would fail to train, and is the initialisation a lottery?"
+NARROW, HALF, FULL = "x0.25", "x0.5", "x1"
+CHOSEN, HIGH = "chosen rate", "three times the rate"
+CROSSED, OTHER_IMAGES = "crossed, x1", "other images, x1"
+PLAIN, OUT, DEAD, SAME = "plain", "RandomOut", "RandomOut of dead filters", "random resets"
+NORM, BOTH, NORM_DEAD = "batch norm", "batch norm + RandomOut", "batch norm + RandomOut of dead filters"
+FAILED = 0.2  # twice the accuracy of a guess; a network up to it did not train
+CLOSER = 0.1  # three standard deviations of the mean cosine of 32 pairs of random filters of 27 weights
+
+
+def place(width: str, rate: str) -> str:
+    """Return the label of a width at a rate."""
+    return f"{width}, {rate}"
+
+
+def failed(row: Any) -> float | None:
+    """Return 1 for a network that did not train, 0 for a network that did."""
+    accuracy = read_from(row, ACCURACY)
+    return None if accuracy is None else float(accuracy <= FAILED)
+
+
+def resets(row: Any) -> float | None:
+    """Return how many filters of a run were drawn anew; None for a run without RandomOut."""
+    by_layer = read_from(row, "train.resets")
+    return None if by_layer is None else float(sum(by_layer.values()))
+
+
+def closer(row: Any) -> float | None:
+    """Return how much more alike filters are on other images than from another initialisation, matched in both."""
+    same, other = (read_from(row, f"{part}.matched") for part in ("other_images", "other_init"))
+    return None if same is None or other is None else same - other
+
+
+LINES = {name: Line(name=name, labels={"method": name}) for name in (PLAIN, OUT, DEAD, SAME, NORM, BOTH, NORM_DEAD)}
+TABLE = {rate: Line(name=f"{CROSSED}, {rate}", labels={"protocol": f"{CROSSED}, {rate}"}) for rate in (CHOSEN, HIGH)}
+OTHERS = Line(name="difference of the mean cosines", labels={"protocol": OTHER_IMAGES})
+
+
+def line(name: str, width: str, rate: str = CHOSEN) -> Line:
+    """Return the line of an arm at a width and a rate."""
+    return Line(name=f"{name} at {place(width, rate)}", labels={"method": name, "protocol": place(width, rate)})
+
+
+OURS = (
+    Claim(
+        key="r1",
+        text="At three times the rate fewer seeds of the narrowest network fail (accuracy up to 0.2) with RandomOut "
+        "than without it.",
+        published="26 % of the seeds of an Inception network without batch norm fail to train without RandomOut",
+        judge=fewer(line(OUT, NARROW, HIGH), line(PLAIN, NARROW, HIGH), failed),
+    ),
+    Claim(
+        key="r2",
+        text="There fewer seeds fail than without it where only filters are drawn that were dead for an epoch.",
+        judge=fewer(line(DEAD, NARROW, HIGH), line(PLAIN, NARROW, HIGH), failed),
+    ),
+    Claim(
+        key="r3",
+        text="At three times the rate fewer seeds of the widest network fail than of the narrowest, without RandomOut.",
+        judge=fewer(line(PLAIN, FULL, HIGH), line(PLAIN, NARROW, HIGH), failed),
+    ),
+    Claim(
+        key="r4",
+        text="At the chosen rate the accuracy of the narrowest network spreads less over seeds with RandomOut.",
+        published="a standard deviation of 1.3 % in place of 2 %",
+        judge=spreads_less(line(OUT, NARROW), line(PLAIN, NARROW), ACCURACY),
+    ),
+    Claim(
+        key="r5",
+        text="With batch norm the narrowest network is as accurate with RandomOut as without it (0.01).",
+        judge=equal(line(BOTH, NARROW), line(NORM, NARROW), ACCURACY, 0.0, margin=MARGIN),
+    ),
+    Claim(
+        key="r6",
+        text="With batch norm no filter of the narrowest network is dead for an epoch, even at three times the rate.",
+        judge=never(line(NORM_DEAD, NARROW, HIGH), resets, "resets"),
+    ),
+    Claim(
+        key="r7",
+        text="The initialisation explains more of the variance of the widest network's accuracy than the data order.",
+        judge=rows_vary_more(TABLE[CHOSEN], ACCURACY, rows="initialisation", columns="data order"),
+    ),
+    Claim(
+        key="r8",
+        text="First-layer filters of one initialisation trained on two sets of images are more alike than those of two "
+        "initialisations trained on one set, by a mean cosine of more than 0.1.",
+        judge=above(OTHERS, closer, 0.0, than=CLOSER, digits=3),
+    ),
+)
+PREDICTIONS = tuple(
+    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
+)
+PLANNED = (
+    (line(OUT, NARROW), line(PLAIN, NARROW)),
+    (line(OUT, NARROW), line(SAME, NARROW)),
+    (line(BOTH, NARROW), line(NORM, NARROW)),
+)
+EXPLORED = (
+    *((line(OUT, width), line(PLAIN, width)) for width in (HALF, FULL)),
+    *((line(NORM, width), line(PLAIN, width)) for width in (NARROW, HALF, FULL)),
+)
+
+
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the share of the narrowest networks that fail at the high rate with RandomOut, minus that without it."""
+    ours, theirs = in_common(*(at(line(name, NARROW, HIGH), results, failed, 0.0) for name in (OUT, PLAIN)))
+    if not ours:
+        return nothing(results)
+    test = mcnemar(*({seed: value > 0 for seed, value in side.items()} for side in (ours, theirs)))
+    change = interval_text(difference_of_shares(test), 2, sign=True)
+    where = f"three times the rate, n = {test.n}, exact p = {p_text(test.p)}"
+    return f"With RandomOut the share of narrow networks that fail to train changes by {change} ({where})."
+
+
+def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return RandomOut's gain at each width, the shares of the variance, and the likeness of filters."""
+    gains: dict[str, Interval] = {}
+    for width in (NARROW, HALF, FULL):
+        ours, theirs = in_common(*(at(line(name, width), results, ACCURACY, 0.0) for name in (OUT, PLAIN)))
+        if ours:
+            gains[width] = paired(ours, theirs)
+    if not gains:
+        return nothing(results)
+    each = listed(f"{interval_text(gain, sign=True)} at {width}" for width, gain in gains.items())
+    n = min(gain.n for gain in gains.values())
+    sentences = [f"RandomOut changes the accuracy by {each} (chosen rate, n = {n})."]
+    for rate, table in TABLE.items():
+        found = crossed_of(table.rows(results), ACCURACY)
+        if found is not None:
+            sentences.append(f"{shares_text(found, 'initialisation', 'data order')} (x1, {rate}).")
+    alike = [
+        f"{of_rows.mean:.2f} {name}"
+        for part, name in PAIRS.items()
+        if (of_rows := OTHERS.rows(results).interval(f"{part}.matched"))
+    ]
+    if alike:
+        sentences.append(f"Matched first-layer filters have a mean cosine of {', '.join(alike)}.")
+    return " ".join(sentences)
+
+
+PAIRS = {
+    "other_order": "in another data order",
+    "other_images": "on other images",
+    "other_init": "from another initialisation",
+}
+
+
+def _dots(name: str, rate: str, arms: Sequence[str]) -> DotChart:
+    """Return the accuracy of each seed at one rate, a panel for each width."""
+    return DotChart(
+        name=name,
+        title=f"Test accuracy of each seed at {'three times the chosen rate' if rate == HIGH else 'the chosen rate'}",
+        within={"protocol": tuple(place(width, rate) for width in (NARROW, HALF, FULL))},
+        y=ACCURACY,
+        y_axis="test accuracy, fraction",
+        groups=tuple((arm, LINES[arm]) for arm in arms),
+        panels="protocol",
+    )
+
+
+def _by_width(name: str, title: str, how: str, read: Any, arms: Sequence[str], digits: int) -> NumberTable:
+    """Return a table of one number for each arm, width and rate."""
+    places = [(width, rate) for rate in (CHOSEN, HIGH) for width in (NARROW, HALF, FULL)]
+    return NumberTable(
+        name=name,
+        title=title,
+        how=how,
+        columns=("", *(place(*where) for where in places)),
+        rows=tuple(
+            (arm, tuple(Entry(line=line(arm, *where), read=read, digits=digits) for where in places)) for arm in arms
+        ),
+    )
+
+
+FILTERS = NumberTable(
+    name="filters",
+    title="Likeness of first-layer filters of two runs that differ in one thing",
+    how="Mean cosine, filter by filter and under the best one-to-one matching.",
+    columns=("the second run", "filter by filter", "matched"),
+    rows=tuple(
+        (name, tuple(Entry(line=OTHERS, read=f"{part}.{kind}") for kind in ("cosine", "matched")))
+        for part, name in PAIRS.items()
+    ),
+)
+OUTLINE = Outline(
+    charts=(
+        _dots("failures", HIGH, (PLAIN, OUT, DEAD, SAME, NORM, NORM_DEAD)),
+        _dots("accuracy", CHOSEN, (PLAIN, OUT, SAME, NORM, BOTH)),
+    ),
+    tables=(
+        _by_width(
+            "failures",
+            "Failures",
+            f"The share of seeds with an accuracy up to {FAILED:g}.",
+            failed,
+            (PLAIN, OUT, DEAD, SAME, NORM, BOTH, NORM_DEAD),
+            2,
+        ),
+        _by_width("resets", "Resets", "Filters drawn anew in a run.", resets, (OUT, DEAD, SAME, BOTH, NORM_DEAD), 1),
+        FILTERS,
+    ),
+    comparisons=(
+        *accuracy_of_pairs(*PLANNED, level=0.0),
+        *(replace(comparison, planned=()) for comparison in accuracy_of_pairs(*EXPLORED, level=0.0)),
+    ),
+    claims=OURS,
+    headline=_headline,
+    conclude=_conclude,
+    predicted="Written into the study before anything ran. Accuracies are equal within 0.01: more than two sampling "
+    "errors of 10,000 test images (0.0045), and less than a third of the paper's gain (0.033). A mean cosine of 0.1 is "
+    "three standard deviations of that of 32 pairs of random filters.",
+    would_change="A deeper network, in which more seeds fail, the paper's absolute threshold, or more seeds.",
+    doubts=(
+        "The threshold is a tenth of a layer's median; the paper's is absolute and depends on the batch.",
+        "If all filters of a layer are dead, their median is 0 and that rule draws none of them anew.",
+        "The learning rate is chosen for each arm and width by one trial a rate; random resets have RandomOut's.",
+        "All seeds train on the same images, so that the spread is that of the initialisation and the data order.",
+        "The shares of the variance suppose normal effects, which failures at three times the rate are not.",
+        if_below("images", 45_000, SMALL),
+    ),
+)
