@@ -17,6 +17,7 @@ from lotterylab.errors import UsageError
 from lotterylab.models import (
     SPECS,
     ConvN,
+    CraterCnn,
     ImageNetResNet18,
     LeNet300100,
     Mlp,
@@ -24,6 +25,7 @@ from lotterylab.models import (
     PreResNet,
     ResNet,
     ShallowCnn,
+    SmallInception,
     Vgg,
 )
 from lotterylab.models.base import scaled
@@ -46,6 +48,9 @@ KINDS: dict[str, Callable[..., ModelSpec]] = {
     "resnet-18-imagenet": partial(ImageNetResNet18, **FIELDS),
     "preresnet-14": partial(PreResNet, depth=14, **FIELDS),
     "preresnet-8-padding": partial(PreResNet, depth=8, shortcut="padding", **FIELDS),
+    "crater-cnn": partial(CraterCnn, **FIELDS),
+    "inception-28-small": partial(SmallInception, **FIELDS),
+    "inception-28-small-bn": partial(SmallInception, batch_norm=True, **FIELDS),
     "preresnet-20-bottleneck": partial(PreResNet, depth=20, bottleneck=True, **FIELDS),
 }
 POOLING = ("shallow-cnn", "conv-2", "conv-6", "vgg-11", "vgg-16-bn")
@@ -146,7 +151,7 @@ def test_any_shape_is_built_or_refused_with_the_smallest_size(name, shape, class
     try:
         spec = KINDS[name](shape=shape, classes=classes, **fields)
     except UsageError as error:
-        smallest = {"conv-2": 2, "shallow-cnn": 4, "conv-6": 8}[name]
+        smallest = {"conv-2": 2, "crater-cnn": 3, "shallow-cnn": 4, "conv-6": 8}[name]
         assert min(shape[1:]) < smallest
         assert f"at least {smallest} x {smallest}" in str(error)
         return

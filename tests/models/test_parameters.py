@@ -67,6 +67,27 @@ def pre_bottleneck(blocks: int) -> int:
     return total
 
 
+def inception(batch_norm: bool) -> int:
+    """first, modules of 1x1 and 3x3, two of them 3x3 of stride 2 beside a pooling, linear; a norm has two a filter."""
+    each, channels = 2 if batch_norm else 1, 96
+    total = (27 + each) * 96
+    for narrow, wide in (
+        (32, 32),
+        (32, 48),
+        (0, 80),
+        (112, 48),
+        (96, 64),
+        (80, 80),
+        (48, 96),
+        (0, 96),
+        (176, 160),
+        (176, 160),
+    ):
+        total += (channels + each) * narrow + (9 * channels + each) * wide
+        channels = narrow + wide if narrow else channels + wide
+    return total + linear(channels, 10)
+
+
 A = (3, 64, 128, 256, 256, 512, 512, 512, 512)
 D = (3, 64, 64, 128, 128, 256, 256, 256, *[512] * 6)
 E = (3, 64, 64, 128, 128, *[256] * 4, *[512] * 8)
@@ -96,6 +117,9 @@ COUNTS: list[tuple[str, int, int]] = [
     ("preresnet-110", 1_730_522, pre_basic(18, "projection")),
     ("preresnet-101", 1_054_106, pre_bottleneck(11)),
     ("preresnet-164", 1_703_258, pre_bottleneck(18)),
+    ("crater-cnn", 1_702_310, (16 + 2) * 20 + (16 * 20 + 2) * 20 + linear(13 * 13 * 20, 500, 10)),
+    ("inception-28-small", 1_649_402, inception(batch_norm=False)),
+    ("inception-28-small-bn", 1_651_114, inception(batch_norm=True)),
 ]
 
 

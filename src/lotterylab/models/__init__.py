@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.conv import ConvN
+from lotterylab.models.crater_cnn import CraterCnn
 from lotterylab.models.custom import CustomModel, custom
+from lotterylab.models.inception import SmallInception
 from lotterylab.models.lenet import LeNet300100
 from lotterylab.models.mlp import Mlp
 from lotterylab.models.named import Named
@@ -33,11 +35,15 @@ SPECS: dict[str, Named] = {
     "resnet-18-imagenet": Named(spec=ImageNetResNet18, note="four stages, 11.2 million parameters, for CIFAR's images"),
     **{f"preresnet-{d}": Named(spec=PreResNet, fixed={"depth": d, "bottleneck": False}) for d in (20, 32, 56, 110)},
     **{f"preresnet-{d}": Named(spec=PreResNet, fixed={"depth": d, "bottleneck": True}) for d in (101, 164)},
+    "crater-cnn": Named(spec=CraterCnn),
+    "inception-28-small": Named(spec=SmallInception, fixed={"batch_norm": False}),
+    "inception-28-small-bn": Named(spec=SmallInception, fixed={"batch_norm": True}),
 }
 
 __all__ = [
     "SPECS",
     "ConvN",
+    "CraterCnn",
     "CustomModel",
     "ImageNetResNet18",
     "LeNet300100",
@@ -48,6 +54,7 @@ __all__ = [
     "PreResNet",
     "ResNet",
     "ShallowCnn",
+    "SmallInception",
     "Vgg",
     "custom",
 ]
