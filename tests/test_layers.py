@@ -54,6 +54,7 @@ OF_TENSORS = {
     "engine.pruning",
     "engine.rules",
     "engine.trainings",
+    "engine.user_interventions",
     "engine.user_training",
 }
 

@@ -120,6 +120,11 @@ class UserRecipe(Spec, Protocol):
         """Return T, the optimizer steps of the whole training."""
         ...
 
+    @property
+    def during(self) -> tuple[Intervening, ...]:
+        """Return the interventions, in the order in which they are called."""
+        ...
+
 
 class Recipe(Spec, Protocol):
     """A ``Recipe`` describes a training by the engine."""

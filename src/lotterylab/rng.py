@@ -82,10 +82,22 @@ def generators_of_a_new_process() -> Iterator[None]:
     import numpy
     import torch
 
+    with generators_kept():
+        torch.default_generator.manual_seed(TORCH_SEED)
+        numpy.random.seed(0)
+        random.seed(0)
+        yield
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Restore the states of every global CPU generator after the block."""
+    import random
+
+    import numpy
+    import torch
+
     before = torch.default_generator.get_state(), numpy.random.get_state(legacy=False), random.getstate()
-    torch.default_generator.manual_seed(TORCH_SEED)
-    numpy.random.seed(0)
-    random.seed(0)
     try:
         yield
     finally:

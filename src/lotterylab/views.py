@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from lotterylab.protocols import Intervening
 from lotterylab.types import Batch, Mask, Scores, State
 
 if TYPE_CHECKING:
@@ -102,17 +103,12 @@ class Change:
     stop: bool = False
 
 
-class Intervention(Protocol):
+class Intervention(Intervening, Protocol):
     """A frozen dataclass that changes a training from within: pure functions, called after each update.
 
     What it knows of earlier steps is its carry, which every checkpoint holds.  What it draws comes from ``view.stream``
     and ``view.fresh``, which are named by the step.  So a training that stops and goes on gives the same bits.
     """
-
-    @property
-    def keeps(self) -> tuple[str, ...]:
-        """Return the names of the states and masks that it keeps."""
-        ...
 
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the carry before the first update.

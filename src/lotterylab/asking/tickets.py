@@ -4,36 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lotterylab.analysis import Distances
-from lotterylab.asking.options import MOST_SEEDS
+from lotterylab.asking.ticket_checks import PROCEDURES, check, point
 from lotterylab.auditing.alarms import Alarm, one, ordered
-from lotterylab.criteria import Magnitude, check_criterion
+from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
-from lotterylab.masks.counts import check_target
-from lotterylab.plan.nodes import At, Dense, Init, Measure, Node, Prune
+from lotterylab.plan.nodes import At, Dense, Init, MaskOf, Measure, Node, Prune
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.plan.user_nodes import Promises, UserTrain
-from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control, iterative, learning_rate_rewinding, one_shot
+from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control
 from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval, differences, t_interval
 from lotterylab.training.named import code_of
 from lotterylab.training.user import Run, UserModel, UserTraining
 from lotterylab.types import Mask, State
+from lotterylab.views import Intervention
 
 if TYPE_CHECKING:
     from torch import nn
-
-PROCEDURES: dict[str, Callable[..., list[Ticket]]] = {
-    "iterative": iterative,
-    "one-shot": one_shot,
-    "learning-rate-rewinding": learning_rate_rewinding,
-}
 
 
 def tickets(
@@ -51,6 +44,8 @@ def tickets(
     controls: Sequence[str] = (),
     seeds: int | Sequence[int] = 3,
     input_shape: tuple[int, ...] | None = None,
+    during: Sequence[Intervention] = (),
+    steps_per_epoch: int | None = None,
     name: str = "",
     version: int = 1,
 ) -> Tickets:
@@ -81,6 +76,11 @@ def tickets(
         seeds: the number of seeds, from 0, or the seeds.  A seed decides the initial weights and the data order.
         store: the folder of results.
         input_shape: the shape of one input, for SynFlow.
+        during: interventions (``lotterylab.interventions``) of every training, the dense one and each control too.
+            ``run.hold`` calls them after each step, and they know T; a filter is drawn anew as ``init_fn`` draws it.
+            If one of them may end a training, leave the loop when ``held.stopped`` is true (``with run.hold(optimizer)
+            as held``).  What they say and keep is in the record of each run.
+        steps_per_epoch: the steps of an epoch, for interventions that act once an epoch.
         name: the name of the results; by default that of ``init_fn``.
         version: raise it if something that the functions call has changed: only their own source is watched, and the
             values that they hold (defaults and closures).
@@ -89,8 +89,8 @@ def tickets(
         All rows with their numbers, intervals over seeds and alarms; ``print`` shows them.
 
     Raises:
-        UsageError: a word or a number is not valid, the criterion needs data, or a function has no source or holds an
-            object without a name.
+        UsageError: a word or a number is not valid, the criterion needs data, an intervention does not fit the network
+            or the dense training, or a function has no source or holds an object without a name.
         RefusedError: another process computes in the store.
 
     Examples:
@@ -100,20 +100,31 @@ def tickets(
         lotterylab.errors.UsageError: no procedure is named 'one-shoot'. Did you mean 'one-shot'? ...
     """
     from lotterylab.engine.here import run_here
+    from lotterylab.engine.user_interventions import refuse_misfits
 
     criterion = Magnitude() if criterion is None else criterion
     seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
-    _check(procedure, criterion, controls, sparsities, steps, seeds)
+    check(procedure, criterion, controls, sparsities, steps, seeds, during, steps_per_epoch)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
     code = f"{code_of(init_fn, train_fn, eval_fn)} {version}"
     model = UserModel(label=label, code=code, shape=input_shape, function=init_fn)
-    recipe = UserTraining(label=label, code=code, steps=steps, train=train_fn, evaluate=eval_fn)
+    recipe = UserTraining(
+        label=label,
+        code=code,
+        steps=steps,
+        train=train_fn,
+        evaluate=eval_fn,
+        during=tuple(during),
+        steps_per_epoch=steps_per_epoch,
+    )
     rows: list[Row] = []
     for seed in seeds:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         dense = UserTrain(start=start, mask=mask, recipe=recipe, order_seed=seed)
+        if not rows:
+            refuse_misfits(dense)
         of_seed = PROCEDURES[procedure](
-            dense, sparsities, criterion=criterion, rewind_to=_point(rewind_to, steps), scope=scope, seed=seed
+            dense, sparsities, criterion=criterion, rewind_to=point(rewind_to, steps), scope=scope, seed=seed
         )
         last = max((ticket.run.first_step for ticket in of_seed), default=0)
         rewound = dense.at(last) if last and not rows else None  # it costs a training: once is enough
@@ -218,52 +229,6 @@ def _spelled(value: str | float) -> str | float:
     return value.replace("-", " ") if value in CONTROLS else value  # type: ignore[union-attr]
 
 
-def _check(
-    procedure: str, criterion: Any, controls: Sequence[str], sparsities: Sequence[Any], steps: int, seeds: Sequence[int]
-) -> None:
-    if procedure not in PROCEDURES:
-        raise unknown("procedure", procedure, PROCEDURES)
-    check_criterion(criterion)
-    for word in controls:
-        if word not in CONTROLS:
-            raise unknown("control", word, CONTROLS)
-    if criterion.needs_batch:
-        raise UsageError(
-            f"{type(criterion).__name__} scores on data, which only your functions see. Make its mask with "
-            "lotterylab.prune(module, criterion, sparsity, batch=...) and hold it with attach."
-        )
-    if steps < 1:
-        raise UsageError(f"steps={steps}: at least 1 is needed.")
-    levels = [float(level) for level in sparsities if isinstance(level, float | int)]
-    for level in levels:
-        check_target(level)
-    if len(set(levels)) < len(levels):
-        raise UsageError(f"sparsities {levels} name a level twice; give each once.")
-    if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):
-        raise UsageError(f"seeds are {list(seeds[:9])}: give at least one, at most {MOST_SEEDS:,}, and each once.")
-    if procedure != "one-shot" and levels != sorted(levels):
-        raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
-
-
-def _point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:
-    if callable(rewind_to):
-        return lambda round: _step(rewind_to(round), steps)
-    step = _step(rewind_to, steps)
-    return lambda round: step
-
-
-def _step(asked: Any, steps: int) -> int:
-    if isinstance(asked, float) and 0 <= asked < 1:
-        return int(asked * steps + 0.5)
-    try:
-        return index(asked)  # pyright: ignore[reportArgumentType]
-    except TypeError:
-        raise UsageError(
-            f"rewind_to gives {asked!r}; it is a step, a whole number from 0 to {steps}, or a share of the training, "
-            "from 0 up to but not 1."
-        ) from None
-
-
 def _rows(
     label: str,
     method: str,
@@ -284,7 +249,8 @@ def _rows(
         for word, run in runs.items():
             nodes: dict[str, Node] = {"train": run}
             if not isinstance(run.mask, Dense):
-                of = {"dense": dense.final, "ticket": run.final, "mask": run.mask}
+                held = MaskOf(of=run) if run.recipe.during else run.mask
+                of = {"dense": dense.final, "ticket": run.final, "mask": held}
                 nodes["prune"] = run.mask if isinstance(run.mask, Prune) else ticket.mask
                 nodes["distances"] = Measure(quantity=Distances(), of=of)
             yield row(nodes, control=word.replace("-", " "), sparsity=sparsity)

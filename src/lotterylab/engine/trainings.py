@@ -106,7 +106,7 @@ def beginning(node: Train, context: Context) -> Checkpoint:
         return begin
     if "optimizer" in node.restored:
         there = checkpoint_at(node.start, context)
-        same = _during(node) == _during(node.start.run)
+        same = node.recipe.during == node.start.run.recipe.during
         begin = replace(begin, optimizer=slots.masked(there.optimizer, mask), carry=there.carry if same else {})
     if "buffers" in node.restored:
         return begin
@@ -131,10 +131,6 @@ def first_step(node: Train, context: Context) -> int:
             "end. Leave from_step out to train it from step 0."
         )
     return step
-
-
-def _during(run: Train) -> tuple[Any, ...]:
-    return getattr(run.recipe, "during", ())  # a user's own training has none
 
 
 def checkpoint_at(point: At, context: Context) -> Checkpoint:

@@ -13,12 +13,23 @@ import torch
 from torch import Tensor, nn
 
 from lotterylab.auditing.alarms import listed
-from lotterylab.engine.trainings import Outcome, beginning, checkpoint_at, resume_of, save_if_ahead
+from lotterylab.engine.trainings import (
+    Outcome,
+    beginning,
+    checkpoint_at,
+    first_step,
+    made_by_interventions,
+    on_cpu,
+    resume_of,
+    save_if_ahead,
+)
+from lotterylab.engine.user_interventions import intervene, miscounted, said
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.network import modes_kept, state_of
-from lotterylab.plan.nodes import At, first_of
+from lotterylab.plan.nodes import At, MaskOf, first_of
 from lotterylab.plan.user_nodes import Promises, UserTrain
+from lotterylab.training.during import HELD, STOPPED, During
 from lotterylab.training.user import Run, UserTraining
 from lotterylab.types import Checkpoint, Mask, State
 
@@ -36,23 +47,33 @@ class Called:
     broken: tuple[str, ...]
 
 
-def call(node: UserTrain, begin: Checkpoint, mask: Mask, until: int) -> Called:
-    """Train from a checkpoint to a step."""
-    training = cast(UserTraining, node.recipe)
+def call(node: UserTrain, context: Context, begin: Checkpoint, mask: Mask, until: int) -> Called:
+    """Train from a checkpoint to a step, with the mask of the checkpoint if interventions made one."""
+    training = cast(UserTraining, context.resolve(node.recipe))
     module = loaded(node, begin.state)
     place = next(module.parameters()).device
+    mask = begin.masks.get(HELD, mask)
     run = Run(
         module=module,
         mask=cast(Mask, {name: kept.to(place) for name, kept in mask.items()}),
         seed=node.order_seed,
         steps=range(begin.step, until),
         slots=begin.optimizer,
+        intervene=lambda held: intervene(held, node, training, context, begin),
     )
     training.train(module, run)
-    state = cast(State, {name: tensor.cpu() for name, tensor in state_of(module).items()})
-    broken = tuple(_broken(begin.state, state, mask, run))
-    slots = {name: tensor.cpu() for name, tensor in (run.saved or {}).items()}
-    last = Checkpoint(step=until, state=state, optimizer=slots, kept={}, metrics={BROKEN: list(broken)})
+    state = on_cpu(state_of(module))
+    during = run.attached.during if run.attached else During((), begin.carry, begin.masks, said(begin.metrics))
+    broken = tuple(_broken(begin.state, state, during.masks.get(HELD, mask), run))
+    last = Checkpoint(
+        step=run.attached.step if run.attached and during.stopped else until,
+        state=state,
+        optimizer=on_cpu(run.saved or {}),
+        kept={name: on_cpu(kept) for name, kept in during.kept.items()},
+        metrics={BROKEN: list(broken), **said(during.metrics)},
+        carry=on_cpu(during.carry),
+        masks={name: cast(Mask, on_cpu(found)) for name, found in during.masks.items()},
+    )
     return Called(last=last, broken=broken)
 
 
@@ -82,6 +103,8 @@ def _broken(before: State, after: State, mask: Mask, run: Run) -> Iterator[str]:
             "changed-after-hold: train_fn changed weights after its run.hold block, where neither the mask nor the "
             "optimizer's state is kept"
         )
+    if run.attached:
+        yield from miscounted(run.attached, run.steps)
     if all(torch.equal(before[name], after[name]) for name in before):
         yield "not-trained: train_fn left every weight as it was"
 
@@ -110,11 +133,11 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
     """Return the metrics of ``Promises``."""
     run, mask = node.run, context.mask(node.run.mask)
     until = min(node.steps, run.total_steps)
-    first, second = (call(run, begin, mask, until).last for _ in range(2))
-    reseeded = call(replace(run, order_seed=run.order_seed + 1), begin, mask, until).last
+    first, second = (call(run, context, begin, mask, until).last for _ in range(2))
+    reseeded = call(replace(run, order_seed=run.order_seed + 1), context, begin, mask, until).last
     evaluations = [evaluated(run, loaded(run, first.state)) for _ in range(2)]
-    half = call(run, begin, mask, max(1, until // 2)).last
-    resumed = call(run, half, mask, until).last if half.step < until else half
+    half = call(run, context, begin, mask, max(1, until // 2)).last
+    resumed = call(run, context, half, mask, until).last if half.step < until and not _ended(half) else half
     metrics = {
         "steps": until,
         "repeats": _same(first, second),
@@ -126,7 +149,9 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
     if node.rewound is None or not metrics["repeats"] or not metrics["goes_on"]:
         return metrics
     point = checkpoint_at(node.rewound, context)
-    rest = call(run, point, mask, run.total_steps).last
+    if context.record(node.rewound).metrics["step"] < point.step:  # an intervention ended the run before that step
+        return metrics
+    rest = call(run, context, point, context.mask(MaskOf(of=node.rewound)), run.total_steps).last
     ends_alike = algebra.digest(rest.state) == algebra.digest(context.state(run.final))
     return {**metrics, "steps": run.total_steps, "goes_on": ends_alike}
 
@@ -139,25 +164,37 @@ def _of_weights(run: UserTrain, context: Context) -> dict[str, bool]:
 
 
 def _same(a: Checkpoint, b: Checkpoint) -> bool:
-    return algebra.digest({**a.state, **a.optimizer}) == algebra.digest({**b.state, **b.optimizer})
+    return all(
+        algebra.digest(one) == algebra.digest(other)
+        for one, other in ((a.state, b.state), (a.optimizer, b.optimizer), (a.carry, b.carry))
+    )
+
+
+def _ended(checkpoint: Checkpoint) -> bool:
+    """Return whether an intervention ended the training."""
+    return STOPPED in checkpoint.metrics
 
 
 def train_by_user(node: UserTrain, context: Context) -> Outcome:
     """Compute a ``UserTrain`` in one call from its beginning to its end, whatever steps were computed before."""
     called, earlier, _ = _advance(node, context, node.total_steps, goes_on=False)
-    module = loaded(node, called.last.state)
+    last, during = called.last, cast(UserTraining, context.resolve(node.recipe)).during
+    module = loaded(node, last.state)
     numbers = evaluated(node, module)
     lost = [name for name, value in numbers.items() if not math.isfinite(value)]
     broken = [f"not-a-number: eval_fn gave {name} = {numbers[name]}; the row has no such number" for name in lost]
     metrics = {
         **numbers,
-        "steps": node.total_steps - node.first_step,
-        "from_step": node.first_step,
+        "steps": last.step - first_step(node, context),
+        "from_step": first_step(node, context),
         "picked": "",
         "test_reads": 1,
-        BROKEN: [*called.last.metrics[BROKEN], *broken],
+        BROKEN: [*last.metrics[BROKEN], *broken],
+        **said(last.metrics),
+        **During(during, last.carry, last.masks, {}).summary(),
     }
-    return Outcome(tensors={"final": called.last.state}, metrics=metrics, facts={"earlier_seconds": earlier})
+    tensors = {**made_by_interventions(last), **last.kept, "final": last.state}
+    return Outcome(tensors=tensors, metrics=metrics, facts={"earlier_seconds": earlier})
 
 
 def train_to_step_by_user(node: At, context: Context) -> Outcome:
@@ -166,6 +203,7 @@ def train_to_step_by_user(node: At, context: Context) -> Outcome:
     called, earlier, seconds = _advance(run, context, node.step or 0, goes_on=True)
     save_if_ahead(run, context, called.last, earlier + seconds)
     tensors = {"state": called.last.state, "optimizer": called.last.optimizer}
+    tensors = {**made_by_interventions(called.last), **tensors}
     return Outcome(tensors=tensors, metrics={"step": called.last.step})
 
 
@@ -180,9 +218,9 @@ def _advance(node: UserTrain, context: Context, until: int, *, goes_on: bool) ->
     resume, earlier = resume_of(node, context, until) if goes_on else (None, 0.0)
     begin = resume or beginning(node, context)
     began = time.perf_counter()
-    if begin.step == until:  # an earlier step was the run's last
+    if begin.step == until or _ended(begin):  # an earlier step was the run's last
         return Called(last=begin, broken=()), earlier, 0.0
-    called = call(node, begin, context.mask(node.mask), until)
+    called = call(node, context, begin, context.mask(node.mask), until)
     before = begin.metrics.get(BROKEN, [])
     called.last.metrics[BROKEN] = [*before, *(promise for promise in called.broken if promise not in before)]
     return called, earlier, time.perf_counter() - began

@@ -1,5 +1,9 @@
 """Interventions change a training from within, one paper a file; the law tests run over ``ALL``."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from lotterylab.errors import UsageError, unknown
 from lotterylab.interventions.deep_r import DeepR
 from lotterylab.interventions.dsr import Dsr
 from lotterylab.interventions.early_bird import EarlyBird
@@ -22,4 +26,49 @@ ALL = {
     "redo": ReDo,
 }
 
-__all__ = ["ALL", "DeepR", "Dsr", "EarlyBird", "Gradual", "RandomOut", "ReDo", "RigL", "SameResets", "Set", "TopK"]
+__all__ = [
+    "ALL",
+    "DeepR",
+    "Dsr",
+    "EarlyBird",
+    "Gradual",
+    "RandomOut",
+    "ReDo",
+    "RigL",
+    "SameResets",
+    "Set",
+    "TopK",
+    "check_interventions",
+]
+
+PARTS = ("keeps", "begin", "__call__", "summary")  # of every intervention
+
+
+def check_interventions(interventions: Any) -> None:
+    """Refuse what is not a list of interventions: a name, a class, or one of them without its list.
+
+    Args:
+        interventions: what was given as ``during``.
+
+    Raises:
+        UsageError: it is not a list, or an entry is not an object with the methods of an intervention.
+
+    Examples:
+        >>> check_interventions([RigL(every=10)])
+        >>> check_interventions(["rigl"])
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: during has 'rigl'; ... lotterylab.interventions.RigL(...).
+    """
+    if isinstance(interventions, str) or not isinstance(interventions, Sequence):
+        raise UsageError(f"during={interventions!r}: give a list of interventions, such as during=[RandomOut()].")
+    for given in interventions:
+        if isinstance(given, str) and given not in ALL:
+            raise unknown("intervention", given, ALL)
+        named = ALL[given] if isinstance(given, str) else given
+        if isinstance(named, type) or not all(hasattr(named, part) for part in PARTS):
+            kind = named.__name__ if isinstance(named, type) else "RandomOut"
+            raise UsageError(
+                f"during has {given!r}; it must be an object that holds its options, such as "
+                f"lotterylab.interventions.{kind}(...)."
+            )

@@ -65,4 +65,4 @@ class ResetsOf(Node):
 
 def kept_by(run: Any) -> tuple[str, ...]:
     """The names of the states and masks that the interventions of a run keep."""
-    return tuple(name for intervention in getattr(run.recipe, "during", ()) for name in intervention.keeps)
+    return tuple(name for intervention in run.recipe.during for name in intervention.keeps)

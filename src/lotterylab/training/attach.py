@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lotterylab.errors import LotteryError, UsageError
+from lotterylab.interventions import check_interventions
 from lotterylab.masks import algebra
 from lotterylab.training.attach_checks import (
     count_nonzero_bits,
@@ -22,7 +23,7 @@ from lotterylab.training.attach_checks import (
     walk,
 )
 from lotterylab.training.attached import Attached, refuse_options
-from lotterylab.training.held import Pruned
+from lotterylab.training.held import Pruned, on_gradient
 from lotterylab.types import Mask, State
 from lotterylab.views import Intervention
 
@@ -81,16 +82,12 @@ def attach(
         0.0
     """
     options = {"steps_per_epoch": steps_per_epoch, "total_steps": total_steps, "fresh": fresh}
+    check_interventions(during)
     if not during:
         refuse_options(options)
-        return Held(module, optimizer, mask)
     held = Held(module, optimizer, mask)
-    try:
-        held.attached = Attached(held, module, optimizer, during, seed=seed, **options)
-        held._watchers.append(held.attached.see)
-    except BaseException:
-        held.detach()
-        raise
+    if during:
+        held.intervene(during, seed=seed, **options)
     return held
 
 
@@ -115,7 +112,7 @@ class Held:
         self._handles = [
             optimizer.register_step_post_hook(self._after_step),
             *(
-                _on_gradient(parameter, self._pruned[name], name, self._watchers)
+                on_gradient(parameter, self._pruned[name], name, self._watchers)
                 for name, parameter in self._parameters.items()
             ),
         ]
@@ -141,6 +138,19 @@ class Held:
     def kept(self) -> dict[str, State]:
         """The states that interventions kept, by name."""
         return {} if self.attached is None else dict(self.attached.during.kept)
+
+    def intervene(self, interventions: Sequence[Intervention], **options: Any) -> None:
+        """Call interventions after each step from here on; the options are those of ``Attached``.
+
+        Raises:
+            UsageError: an intervention does not fit; the mask is released.
+        """
+        try:
+            self.attached = Attached(self, self._module, self._optimizer, interventions, **options)
+        except BaseException:
+            self.detach()
+            raise
+        self._watchers.append(self.attached.see)
 
     def change(self, mask: Mask) -> None:
         """Hold another mask of the same names and shapes, at once.
@@ -276,23 +286,3 @@ class Held:
         self._set_to_zero()
         if self.attached is not None:
             self.attached.after_step()
-
-
-def _on_gradient(
-    parameter: nn.Parameter, pruned: Pruned, name: str, watchers: Sequence[Callable[[str, Tensor, Tensor], None]]
-) -> torch.utils.hooks.RemovableHandle:
-    """Mask the gradient as soon as it is accumulated; the hook holds neither the module nor the optimizer."""
-
-    def hook(parameter: Tensor) -> None:
-        if parameter.grad is not None:
-            refuse_sparse(parameter.grad, name)
-            with torch.no_grad():
-                for see in watchers:
-                    see(name, parameter.grad, pruned.like(parameter.grad))
-                pruned.zero_(parameter.grad)
-
-    frozen = not parameter.requires_grad  # torch puts hooks on trainable parameters only, and this may become trainable
-    parameter.requires_grad_(True)
-    handle = parameter.register_post_accumulate_grad_hook(hook)
-    parameter.requires_grad_(not frozen)
-    return handle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 import torch
@@ -13,7 +14,7 @@ from lotterylab import rng
 from lotterylab.errors import UsageError
 from lotterylab.network import network
 from lotterylab.training.during import HELD, STOPPED, During
-from lotterylab.types import Mask, State
+from lotterylab.types import Checkpoint, Mask, State
 from lotterylab.views import Change, Intervention, View
 
 STEP = "step"
@@ -49,6 +50,8 @@ class Attached:
         steps_per_epoch: updates in an epoch, for those that act once an epoch.
         total_steps: updates of the training, for those that depend on its length.
         fresh: ``fresh(*names)`` returns initial weights drawn anew; by default each layer's ``reset_parameters``.
+        initial: the state before training; by default the module's.
+        begin: the checkpoint that the training goes on from, of which the mask is held already; by default step 0.
     """
 
     def __init__(
@@ -62,16 +65,18 @@ class Attached:
         steps_per_epoch: int | None,
         total_steps: int | None,
         fresh: Callable[..., State] | None,
+        initial: State | None = None,
+        begin: Checkpoint | None = None,
     ) -> None:
         self._held, self._module, self._optimizer = held, module, optimizer
         self._net, self._seed = network(module), seed
         self._steps_per_epoch, self._total_steps = steps_per_epoch, total_steps
         self._fresh = fresh or self._reset
         self._dense: dict[str, Tensor] = {}
-        self.step = 0
-        self._initial = {name: tensor.clone() for name, tensor in self._state().items()}
-        self.during = During(interventions, {}, {}, {})
-        self.during.begin(self._view())
+        self._initial = initial or cast(State, {name: tensor.clone() for name, tensor in self._state().items()})
+        begin = begin or Checkpoint(step=0, state=self._initial, optimizer={}, kept={}, metrics={})
+        self.step = begin.step
+        self.during = self._begun(interventions, begin)
 
     @property
     def stopped(self) -> bool:
@@ -110,11 +115,22 @@ class Attached:
             group, _, rest = name.partition("/")
             if group in groups:
                 groups[group][rest] = tensor
-        metrics = {STOPPED: int(state[STOPPED])} if STOPPED in state else {}
-        loaded = During(self.during.interventions, groups["carry"], _by_part(groups["found"]), metrics)
-        loaded.begin(self._view())
-        loaded.kept = cast(dict[str, State], _by_part(groups["kept"]))
-        self.during, self.step = loaded, int(state[STEP])
+        begin = Checkpoint(
+            step=int(state[STEP]),
+            state=self._state(),
+            optimizer={},
+            kept=cast(dict[str, State], _by_part(groups["kept"])),
+            metrics={STOPPED: int(state[STOPPED])} if STOPPED in state else {},
+            carry=groups["carry"],
+            masks=_by_part(groups["found"]),
+        )
+        self.during, self.step = self._begun(self.during.interventions, begin), begin.step
+
+    def _begun(self, interventions: Sequence[Intervention], begin: Checkpoint) -> During:
+        during = During(interventions, begin.carry, begin.masks, dict(begin.metrics))
+        during.begin(replace(self._view(), step=begin.step))
+        during.kept = dict(begin.kept)
+        return during
 
     def _state(self) -> State:
         tensors = {**dict(self._module.named_parameters()), **dict(self._module.named_buffers())}
@@ -141,7 +157,7 @@ class Attached:
             batch=None,
             stream=lambda *names: rng.stream(self._seed, *names),
             mask=mask,
-            initial=cast(State, self._initial),
+            initial=self._initial,
             step=self.step,
             gradients={**gradients, **self._dense},
             optimizer=self._slots(),

@@ -7,8 +7,12 @@ Multiplying by 0 would leave -0.0 and NaN.  ``masked_fill_`` branches on every e
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
+
+from lotterylab.training.attach_checks import refuse_sparse
 
 WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes per entry
 
@@ -42,3 +46,23 @@ class Pruned:
         if self._words is None or self._words.dtype != word:
             self._words = pruned.to(word) - 1  # pruned 0, kept -1: all bits set
         tensor.view(word).bitwise_and_(self._words)
+
+
+def on_gradient(
+    parameter: nn.Parameter, pruned: Pruned, name: str, watchers: Sequence[Callable[[str, Tensor, Tensor], None]]
+) -> torch.utils.hooks.RemovableHandle:
+    """Mask the gradient as soon as it is accumulated; the hook holds neither the module nor the optimizer."""
+
+    def hook(parameter: Tensor) -> None:
+        if parameter.grad is not None:
+            refuse_sparse(parameter.grad, name)
+            with torch.no_grad():
+                for see in watchers:
+                    see(name, parameter.grad, pruned.like(parameter.grad))
+                pruned.zero_(parameter.grad)
+
+    frozen = not parameter.requires_grad  # torch puts hooks on trainable parameters only, and this may become trainable
+    parameter.requires_grad_(True)
+    handle = parameter.register_post_accumulate_grad_hook(hook)
+    parameter.requires_grad_(not frozen)
+    return handle

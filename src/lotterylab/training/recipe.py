@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from lotterylab.data.augment import Augment
 from lotterylab.data.streams import NamedStream, Stream
 from lotterylab.errors import UsageError
+from lotterylab.interventions import check_interventions
 from lotterylab.training.losses import CrossEntropy, Loss
 from lotterylab.training.schedules import Constant, Schedule
 from lotterylab.words import ADDED_LATER, check_words
@@ -36,7 +37,8 @@ class Recipe:
         during: interventions, specs of ``lotterylab.interventions``, called after each update in this order.
 
     Raises:
-        UsageError: a choice is unknown, ``pick`` names no watched split, or the length is missing or given twice.
+        UsageError: a choice is unknown, ``pick`` names no watched split, the length is missing or given twice, or
+            ``during`` is not a tuple of interventions.
 
     Examples:
         >>> from lotterylab.training.optim import Sgd
@@ -73,6 +75,7 @@ class Recipe:
             )
         if not isinstance(self.during, tuple):
             raise UsageError(f"during={self.during!r}: give a tuple of interventions, such as during=(RandomOut(),).")
+        check_interventions(self.during)
         for name, count in (("epochs", self.epochs), ("steps", self.steps), ("watch_every", self.watch_every)):
             least = 0 if name == "epochs" and self.steps is not None else 1
             if count is not None and count < least:

@@ -12,11 +12,15 @@ from lotterylab.masks import algebra
 from lotterylab.training.slots import by_parameter, flat
 from lotterylab.training.user_batches import advance, batches
 from lotterylab.types import Mask, State
-from lotterylab.words import PLACE
+from lotterylab.views import Intervention
+from lotterylab.words import ADDED_LATER, PLACE
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from lotterylab.training.attach import Held
+    from lotterylab.training.attached import Attached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,8 @@ class Fresh:
 class UserTraining:
     """A ``UserTraining`` takes ``steps`` optimizer steps by ``train(module, run)`` and scores by ``evaluate(module)``.
 
-    ``label`` and ``code``, the SHA-256 of both functions, name it in digests.
+    ``label`` and ``code``, the SHA-256 of both functions, name it in digests; so do the interventions ``during``, and
+    the steps of an epoch for those that act once an epoch.
     """
 
     version: ClassVar[int] = 1
@@ -78,6 +83,8 @@ class UserTraining:
     steps: int
     train: Callable[[nn.Module, Run], object] = field(metadata=PLACE)
     evaluate: Callable[[nn.Module], float | Mapping[str, float]] = field(metadata=PLACE)
+    during: tuple[Intervention, ...] = field(default=(), metadata=ADDED_LATER)
+    steps_per_epoch: int | None = field(default=None, metadata=ADDED_LATER)
 
     def longer(self, times: float) -> UserTraining:
         """Return the training with ``times`` as many steps; the user's function sets the learning rate."""
@@ -94,11 +101,22 @@ class Run:
         weights: the names of the module's parameters.
         saved: the optimizer's state when the block of ``hold`` ended, else None.
         left: the digest of the weights when the block of ``hold`` ended, else None.
+        attached: the interventions of the block of ``hold``, else None.
     """
 
-    def __init__(self, *, module: nn.Module, mask: Mask, seed: int, steps: range, slots: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        *,
+        module: nn.Module,
+        mask: Mask,
+        seed: int,
+        steps: range,
+        slots: Mapping[str, Tensor],
+        intervene: Callable[[Held], None] = lambda held: None,
+    ) -> None:
         self.mask, self.seed, self.steps = mask, seed, steps
-        self._module, self._slots = module, slots
+        self._module, self._slots, self._intervene = module, slots, intervene
+        self.attached: Attached | None = None
         self.saved: dict[str, Tensor] | None = None
         self.weights = tuple(name for name, _ in module.named_parameters())
         self.left: str | None = None
@@ -123,11 +141,12 @@ class Run:
         return batches(loader, seed=self.seed, steps=self.steps)
 
     @contextmanager
-    def hold(self, optimizer: torch.optim.Optimizer, schedule: Any = None, *, every: int = 1) -> Iterator[None]:
-        """Hold mask and optimizer state while training runs inside this block.
+    def hold(self, optimizer: torch.optim.Optimizer, schedule: Any = None, *, every: int = 1) -> Iterator[Held]:
+        """Hold mask and optimizer state while training runs inside this block, and call the interventions.
 
         The optimizer's state is restored from the checkpoint at the beginning and saved at the end.  The mask is held
-        after every step (``attach``).
+        after every step (``attach``).  Where an intervention may end the training, leave the loop when ``held.stopped``
+        is true: ``with run.hold(optimizer) as held``.
 
         Args:
             optimizer: a new optimizer of the module's parameters.
@@ -136,7 +155,8 @@ class Run:
 
         Raises:
             UsageError: ``attach`` refuses the optimizer, the optimizer keeps state other than tensors or has a
-                parameter from outside the module, or the schedule depends on measurements.
+                parameter from outside the module, the schedule depends on measurements, or an intervention does not
+                fit.
         """
         from lotterylab.network import state_of
         from lotterylab.training.attach import attach
@@ -148,8 +168,10 @@ class Run:
             raise UsageError(f"every={every}: a schedule moves once in 1 or more optimizer steps. Give 1 or more.")
         if schedule is not None:
             advance(schedule, optimizer, self.steps.start // every)
-        with attach(self._module, optimizer, self.mask):
-            yield
+        with attach(self._module, optimizer, self.mask) as held:
+            self._intervene(held)
+            self.attached = held.attached
+            yield held
         self.saved = _slots(optimizer, names)
         state = state_of(self._module)
         self.left = algebra.digest({name: state[name].cpu() for name in self.weights})

@@ -1,0 +1,79 @@
+"""The procedures that ``tickets`` knows, and what it refuses before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import index
+from typing import Any
+
+from lotterylab.asking.options import MOST_SEEDS
+from lotterylab.criteria import check_criterion
+from lotterylab.errors import UsageError, unknown
+from lotterylab.interventions import check_interventions
+from lotterylab.masks.counts import check_target
+from lotterylab.procedures import CONTROLS, RewindTo, Ticket, iterative, learning_rate_rewinding, one_shot
+
+PROCEDURES: dict[str, Callable[..., list[Ticket]]] = {
+    "iterative": iterative,
+    "one-shot": one_shot,
+    "learning-rate-rewinding": learning_rate_rewinding,
+}
+
+
+def check(
+    procedure: str,
+    criterion: Any,
+    controls: Sequence[str],
+    sparsities: Sequence[Any],
+    steps: int,
+    seeds: Sequence[int],
+    during: Sequence[Any],
+    steps_per_epoch: int | None,
+) -> None:
+    """Refuse words, numbers and methods that ``tickets`` cannot use."""
+    if procedure not in PROCEDURES:
+        raise unknown("procedure", procedure, PROCEDURES)
+    check_criterion(criterion)
+    check_interventions(during)
+    if steps_per_epoch is not None and (steps_per_epoch < 1 or not during):
+        why = "at least 1 is needed" if during else "it is for interventions. Name them with during=, or leave it out"
+        raise UsageError(f"steps_per_epoch={steps_per_epoch}: {why}.")
+    for word in controls:
+        if word not in CONTROLS:
+            raise unknown("control", word, CONTROLS)
+    if criterion.needs_batch:
+        raise UsageError(
+            f"{type(criterion).__name__} scores on data, which only your functions see. Make its mask with "
+            "lotterylab.prune(module, criterion, sparsity, batch=...) and hold it with attach."
+        )
+    if steps < 1:
+        raise UsageError(f"steps={steps}: at least 1 is needed.")
+    levels = [float(level) for level in sparsities if isinstance(level, float | int)]
+    for level in levels:
+        check_target(level)
+    if len(set(levels)) < len(levels):
+        raise UsageError(f"sparsities {levels} name a level twice; give each once.")
+    if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):
+        raise UsageError(f"seeds are {list(seeds[:9])}: give at least one, at most {MOST_SEEDS:,}, and each once.")
+    if procedure != "one-shot" and levels != sorted(levels):
+        raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
+
+
+def point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:
+    """Return from the round the step to which it goes back."""
+    if callable(rewind_to):
+        return lambda round: _step(rewind_to(round), steps)
+    step = _step(rewind_to, steps)
+    return lambda round: step
+
+
+def _step(asked: Any, steps: int) -> int:
+    if isinstance(asked, float) and 0 <= asked < 1:
+        return int(asked * steps + 0.5)
+    try:
+        return index(asked)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        raise UsageError(
+            f"rewind_to gives {asked!r}; it is a step, a whole number from 0 to {steps}, or a share of the training, "
+            "from 0 up to but not 1."
+        ) from None
