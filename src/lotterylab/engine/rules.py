@@ -85,7 +85,7 @@ def _inputs(node: Node) -> dict[str, str]:
 def _content_key(node: Train, context: Context) -> str:
     """Return a key that equal bits share, so that an identical mask from another target is not trained again."""
     begin = beginning(node, context)
-    parts = (
+    parts = [
         f"train/{Train.version}",
         encode(node.model),
         f"from step {begin.step}",
@@ -96,7 +96,9 @@ def _content_key(node: Train, context: Context) -> str:
         encode(context.resolve(node.recipe)),
         str(node.order_seed),
         encode(facts_that_decide(node, context)),
-    )
+    ]
+    if node.recipe.during:  # they see what they carried before, and the start without its mask
+        parts += [algebra.digest(begin.carry), algebra.digest(context.state(node.start))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
