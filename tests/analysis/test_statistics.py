@@ -21,6 +21,7 @@ from lotterylab.statistics import (
     seeds_needed,
     t_interval,
 )
+from lotterylab.statistics.student import OF_95, critical
 
 quick = settings(max_examples=40, deadline=None)
 accuracies = st.lists(st.integers(-500, 500).map(lambda i: i / 1000), min_size=2, max_size=8)
@@ -35,6 +36,18 @@ def test_the_interval_is_scipys(values, level):
     ours = t_interval(values, level)
     assert (ours.mean, ours.low, ours.high) == pytest.approx((mean, low, high), abs=1e-12)
     assert (ours.n, ours.level, ours.sd) == (n, level, pytest.approx(numpy.std(values, ddof=1)))
+
+
+def test_the_quantiles_that_are_kept_are_scipys():
+    degrees = numpy.arange(1, len(OF_95) + 1)
+    assert pytest.approx(scipy.stats.t.ppf(0.975, degrees), rel=1e-12) == OF_95
+    assert pytest.approx(scipy.stats.t.cdf(OF_95, degrees), abs=1e-12) == numpy.full(len(OF_95), 0.975)
+
+
+@pytest.mark.parametrize("df", [1, len(OF_95), len(OF_95) + 1])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_a_quantile_is_scipys_whether_it_is_kept_or_not(level, df):
+    assert critical(level, df) == pytest.approx(scipy.stats.t.ppf((1 + level) / 2, df), rel=1e-12)
 
 
 @quick
