@@ -26,6 +26,7 @@ from lotterylab.errors import UsageError
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.digest import ADDED_LATER, canonical, digest, encode
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Prune, Shuffle, Train
+from lotterylab.training.losses import CrossEntropy
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant, EpochDrops, FractionDrops
@@ -255,6 +256,12 @@ def test_the_text_of_any_spec_is_that_of_its_canonical_values(one, other, third)
 def test_a_spec_keeps_its_text_and_gives_the_same_one_again(name):
     spec = PINNED[name][0]
     assert encode(spec) == encode(spec) == encode(replace(spec)) == text_of_canonical(spec)
+
+
+def test_a_recipe_keeps_its_text_also_if_it_leaves_out_a_spec_that_has_its_default():
+    recipe = replace(RECIPE, loss=CrossEntropy())
+    assert '"loss"' not in encode(recipe)
+    assert encode(recipe) is encode(recipe)
 
 
 @dataclass

@@ -12,9 +12,9 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, NamedTuple
 
@@ -33,7 +33,8 @@ def encode(spec: Any) -> str:
     It is the text of ``canonical(spec)``, written without the values in between: a plan of 10,000 rows has 60,000
     digests.
     """
-    return _text(spec, top=True)
+    spelling = _spelling(type(spec))
+    return _fields_text(spelling, spec) if spelling else _text(spec)
 
 
 def canonical(value: Any, *, top: bool = True) -> Any:
@@ -70,29 +71,45 @@ def _fields(spec: Any) -> dict[str, Any]:
     return fields
 
 
-def _text(value: Any, *, top: bool = False) -> str:
-    """The text of ``canonical(value, top=top)``."""
-    kind = type(value)
-    if kind is str:
-        return _quoted(value)
-    if kind is int or (kind is float and math.isfinite(value)):
-        return repr(value)
-    if kind in _CONSTANTS:
-        return _CONSTANTS[kind][value]
-    if kind is tuple or kind is list:
-        return f"[{','.join(map(_text, value))}]"
-    if kind is dict:
-        pairs = [f"[{_text(key)},{_text(value[key])}]" for key in sorted(value)]
-        return f'{{"map":[{",".join(pairs)}]}}'
-    spelling = _spelling(kind)
-    if spelling:
-        name = getattr(value, "digest", None) if spelling.named and not top else None
-        return f'{{"node":{_text(name)}}}' if name else _fields_text(value, spelling)
-    # other types; ``canonical`` refuses unsupported ones
-    return json.dumps(canonical(value, top=top), sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _text(value: Any) -> str:
+    """Return the text of ``canonical(value, top=False)``."""
+    return _WRITERS[type(value)](value)
 
 
-def _fields_text(spec: Any, spelling: _Spelling) -> str:
+class _Writers(dict[type, Callable[[Any], str]]):
+    """``_Writers`` holds the function that writes the values of a type, which it makes when it meets the type."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        spelling = _spelling(kind)
+        if spelling is None:
+            return self.setdefault(kind, _other_text)
+        return self.setdefault(kind, partial(_node_text if spelling.named else _fields_text, spelling))
+
+
+def _node_text(spelling: _Spelling, spec: Any) -> str:
+    name = getattr(spec, "digest", None)
+    return f'{{"node":{_WRITERS[type(name)](name)}}}' if name else _fields_text(spelling, spec)
+
+
+def _float_text(value: float) -> str:
+    return repr(value) if math.isfinite(value) else _other_text(value)
+
+
+def _sequence_text(value: Sequence[Any]) -> str:
+    return f"[{','.join([_WRITERS[type(item)](item) for item in value])}]"
+
+
+def _dict_text(value: dict[Any, Any]) -> str:
+    pairs = [f"[{_WRITERS[type(key)](key)},{_WRITERS[type(item)](item)}]" for key, item in sorted(value.items())]
+    return f'{{"map":[{",".join(pairs)}]}}'
+
+
+def _other_text(value: Any) -> str:
+    """Return the text of a value of another type; ``canonical`` refuses unsupported ones."""
+    return json.dumps(canonical(value, top=False), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _fields_text(spelling: _Spelling, spec: Any) -> str:
     keeps = spelling.ours and not spelling.named
     if keeps and (kept := spec.__dict__.get(_KEPT)):
         return kept
@@ -103,26 +120,43 @@ def _fields_text(spec: Any, spelling: _Spelling) -> str:
             continue
         value = getattr(type(spec), "version", 1) if of_class else getattr(spec, name)
         if not (later and value == default):
-            parts.append(key + _text(value))
+            parts.append(key + _WRITERS[type(value)](value))
     text = f"{{{','.join(parts)}}}"
-    if keeps and all(is_lasting(getattr(spec, name)) for name in spelling.inside):
+    if keeps and _all_last(spec, spelling):
         spec.__dict__[_KEPT] = text  # thousands of nodes share a recipe, a model and data
     return text
 
 
 def is_lasting(value: Any) -> bool:
-    """Tell whether ``value`` has its text stored, and nothing can change inside it."""
+    """Tell whether nothing can change inside ``value``; a node counts once it has its digest."""
     kind = type(value)
     if kind in _PLAIN:
         return True
     if kind is tuple:
         return all(map(is_lasting, value))
     spelling = _spelling(kind)
-    return bool(spelling and spelling.ours and (_KEPT in value.__dict__ or "digest" in value.__dict__))
+    if spelling is None or not spelling.ours:
+        return False
+    return _KEPT in value.__dict__ or "digest" in value.__dict__ or (not spelling.named and _all_last(value, spelling))
+
+
+def _all_last(spec: Any, spelling: _Spelling) -> bool:
+    return all(is_lasting(getattr(spec, name)) for name in spelling.inside)
 
 
 _KEPT = "_canonical_text"  # in the ``__dict__`` of this package's frozen specs
-_CONSTANTS: dict[type, dict[Any, str]] = {bool: {True: "true", False: "false"}, type(None): {None: "null"}}
+_WRITERS = _Writers(
+    {
+        str: _quoted,
+        int: repr,
+        float: _float_text,
+        bool: {True: "true", False: "false"}.__getitem__,
+        type(None): {None: "null"}.__getitem__,
+        tuple: _sequence_text,
+        list: _sequence_text,
+        dict: _dict_text,
+    }
+)
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
