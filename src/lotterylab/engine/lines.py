@@ -12,8 +12,8 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.engine.files import CHECK_DIGITS
-from lotterylab.engine.records import DECODER, Record, is_line_of
+from lotterylab.engine.files import CHECK_DIGITS, checksum
+from lotterylab.engine.records import DECODER, Record
 from lotterylab.errors import DamageError
 
 # A line as ``Record.line`` writes it.  An object without inner braces ends at the first "}".  The metrics may hold
@@ -38,17 +38,17 @@ class LineRecord(Record):
 
         def __getattr__(self, name: str) -> Any:
             """Decode a dictionary; Python calls this only while the attribute is missing."""
-            span = self.__dict__.get("_spans", {}).get(name)
-            if span is None:
+            fields = self.__dict__
+            if name not in _GROUPS or "_line" not in fields:
                 raise AttributeError(f"a record has no '{name}'")
             try:
-                value = DECODER.decode(self._line[slice(*span)].decode()) if span != _ABSENT else {}
+                value = _decoded(fields["_line"], *_span(name, fields["_head"], fields["_tail"]))
             except (ValueError, RecursionError) as error:
                 raise DamageError(
                     f"the record {self.digest[:12]} is damaged: its {name} cannot be read ({error}). Compute in this "
                     "store again to repair it."
                 ) from error
-            self.__dict__[name] = value
+            fields[name] = value
             return value
 
     def __eq__(self, other: object) -> bool:
@@ -62,9 +62,26 @@ class LineRecord(Record):
         return _plain, _values(self)
 
 
-_ABSENT = (-1, -1)  # the span of a group that matched nothing
+_GROUPS = {"blobs": 1, "facts": 3, "inputs": 4, "spec": 3, "metrics": 0}  # of the head; of the tail for the spec
 NAMES = tuple(field.name for field in fields(Record))
 _values: Callable[[Any], tuple[Any, ...]] = attrgetter(*NAMES)
+
+
+def _span(name: str, head: re.Match[bytes], tail: re.Match[bytes]) -> tuple[int, int]:
+    """Return where a dictionary begins and ends in its line; (-1, -1) for a spec that an older record lacks."""
+    if name == "metrics":  # between the two matches, with the last brace of the one and the first of the other
+        return head.end() - 1, tail.start() + 1
+    return (tail if name == "spec" else head).span(_GROUPS[name])
+
+
+def _decoded(line: bytes, start: int, stop: int) -> Any:
+    if start < 0:
+        return {}
+    text = line[start:stop].decode()
+    value, end = DECODER.raw_decode(text)
+    if end != len(text):
+        raise ValueError("it ends too early")
+    return value
 
 
 def _plain(*values: Any) -> Record:
@@ -76,33 +93,27 @@ def line_record(data: bytes, digest: str) -> LineRecord | None:
 
     ``Record.parse`` reads other lines or explains their damage.  Names inside the dictionaries are not checked.
     """
-    if not is_line_of(data, digest):
+    if data[:CHECK_DIGITS] != checksum(data[CHECK_DIGITS + 1 :]).encode():
         return None
     head = _HEAD.match(data, CHECK_DIGITS + 1)
-    if head is None or head[2].decode() != digest or data.count(_TAIL_BEGINS) != 1:
+    if head is None or head[2] != digest.encode():
         return None
     stop = data.find(_TAIL_BEGINS)
-    tail = _TAIL.fullmatch(data, stop)
-    if tail is None:
+    if data.find(_TAIL_BEGINS, stop + 1) >= 0 or not (tail := _TAIL.fullmatch(data, stop)):
         return None
     number = tail[2].decode()
     seconds = int(number) if number.isdigit() else float(number)
     if not math.isfinite(seconds):
         return None
     record = object.__new__(LineRecord)
-    record.__dict__.update(
-        digest=digest,
-        kind=head[6].decode(),
-        seconds=seconds,
-        same_as=tail[1].decode(),
-        key=(head[5] or b"").decode(),
-        _line=data,
-        _spans={
-            "metrics": (head.end() - 1, stop + 1),
-            "facts": head.span(3),
-            "blobs": head.span(1),
-            "inputs": head.span(4),
-            "spec": tail.span(3),
-        },
-    )
+    record.__dict__ |= {
+        "digest": digest,
+        "kind": head[6].decode(),
+        "seconds": seconds,
+        "same_as": tail[1].decode(),
+        "key": (head[5] or b"").decode(),
+        "_line": data,
+        "_head": head,
+        "_tail": tail,
+    }
     return record

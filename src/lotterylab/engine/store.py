@@ -160,9 +160,10 @@ class Store:
             self.files.set_aside(path, why)
 
     def _manifest_bytes(self, digest: str) -> bytes | None:
-        with contextlib.suppress(DamageError):
+        try:
             return read_bytes(f"{self.path}/runs/{digest}/manifest", limit=LIMIT)  # a Path is slower than the reading
-        return self.files.read(self._manifest(digest))  # notes the damage
+        except DamageError:
+            return self.files.read(self._manifest(digest))  # notes the damage
 
     def _manifest(self, digest: str) -> Path:
         return self.path / "runs" / checked_name(digest) / "manifest"
