@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from lotterylab.auditing.alarms import Alarm, listed, one, percent
 
@@ -188,11 +189,16 @@ def forgetful(
 
 def choice_at_edge(*, value: float, values: Sequence[float], where: str = "") -> list[Alarm]:
     """Raise a caution if the chosen value is the smallest or the largest: a better value may lie beyond."""
+    message = _edge(value, tuple(values))
+    return one("choice-at-edge", message, where, "caution") if message else []
+
+
+@lru_cache  # thousands of rows share a choice
+def _edge(value: float, values: tuple[float, ...]) -> str:
     if len(values) < 2 or min(values) < value < max(values):
-        return []
+        return ""
     end = "smallest" if value == min(values) else "largest"
-    message = f"{value:g} was chosen, the {end} of {', '.join(f'{other:g}' for other in values)}: widen the choice"
-    return one("choice-at-edge", message, where, "caution")
+    return f"{value:g} was chosen, the {end} of {', '.join(f'{other:g}' for other in values)}: widen the choice"
 
 
 def drawn_by_chance(*, name: str, limit: float, chance: float, where: str = "") -> list[Alarm]:

@@ -9,23 +9,21 @@ from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import At, Choose, MaskOf, Node, ResetsOf
 
 
-def tasks_behind(node: Node) -> Iterator[Node]:
-    """Yield the nodes that must be in the store before ``node`` can be used.
+def tasks_behind(node: Node) -> tuple[Node, ...]:
+    """Return the nodes that must be in the store before ``node`` can be used.
 
     A point of a run needs the run, and so does a mask that it made.  Exceptions are the run's beginning, which exists
     before the run, and a step, which is a task of its own.
     """
     if isinstance(node, MaskOf):
-        yield from tasks_behind(node.of)
-    elif isinstance(node, ResetsOf):
-        yield node.run
-    elif not isinstance(node, At) or is_task(node):
-        yield node
-    elif node.begins:
-        yield from tasks_behind(node.run.start)
-        yield from tasks_behind(node.run.mask)
-    else:
-        yield node.run
+        return tasks_behind(node.of)
+    if isinstance(node, ResetsOf):
+        return (node.run,)
+    if not isinstance(node, At) or is_task(node):
+        return (node,)
+    if node.begins:
+        return (*tasks_behind(node.run.start), *tasks_behind(node.run.mask))
+    return (node.run,)
 
 
 def is_task(node: At) -> bool:

@@ -15,6 +15,8 @@ from lotterylab.masks.profiles import PROFILES
 from lotterylab.masks.scopes import SCOPES
 from lotterylab.types import Mask, Scores
 
+_WORDS = {"way to break ties": (*TIES, *PROFILES), "scope": SCOPES, "schedule of rounds": SCHEDULES}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -38,8 +40,7 @@ class Rule:
     schedule: str = "exponential"
 
     def __post_init__(self) -> None:
-        known = {"way to break ties": (*TIES, *PROFILES), "scope": SCOPES, "schedule of rounds": SCHEDULES}
-        for (what, words), word in zip(known.items(), (self.ties, self.scope, self.schedule), strict=True):
+        for (what, words), word in zip(_WORDS.items(), (self.ties, self.scope, self.schedule), strict=True):
             if word not in words:
                 raise unknown(what, word, words)
         if not isinstance(self.rounds, int) or self.rounds < 1:

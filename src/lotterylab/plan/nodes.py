@@ -209,9 +209,8 @@ class At(Node):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.point, str):
-            points = (*POINTS, *kept_by(self.run))
-            if self.point not in points:
-                raise unknown("point of a run", self.point, points)
+            if self.point not in POINTS and self.point not in (kept := kept_by(self.run)):
+                raise unknown("point of a run", self.point, (*POINTS, *kept))
         elif not self.run.first_step <= self.point <= self.run.total_steps:
             raise UsageError(
                 f"step {self.point} was asked of a run that goes from step {self.run.first_step} to "
@@ -226,7 +225,7 @@ class At(Node):
     @property
     def begins(self) -> bool:
         """Return whether it is the beginning of the run, so that nothing has to be trained for it."""
-        return self.point == "start" or self.point == self.run.first_step
+        return self.point == ("start" if isinstance(self.point, str) else self.run.first_step)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
