@@ -140,3 +140,18 @@ def test_no_two_names_of_a_study_look_alike(name):
     assert len({(look.colour, look.marker) for look in looks.values()}) == len(looks)
     curves = [looks[line.name] for line in sources.arms if not line.labels["control"]]  # which have no markers
     assert len({(look.colour, look.line) for look in curves}) == len(curves)
+
+
+def test_seeds_with_equal_numbers_stand_at_heights_of_their_own_in_panels_by_any_label():
+    dense = [
+        row(net, "relu", "dense", seed, train={"test_accuracy": 0.1 if net == "net" else 0.5 + seed / 100})
+        for net in NETS
+        for seed in (0, 1, 2)
+    ]
+    wanted = charts.DotChart(name="dots", title="Dots", groups=(("dense", DENSE),), panels="protocol", **COMMON)
+    grid = grid_of(wanted, Rows(dense))
+    assert grid is not None and [panel.title for panel in grid.rows[0]] == list(NETS)
+    (failed,), (trained,) = (panel.series for panel in grid.rows[0])
+    assert failed.x == (0.1, 0.1, 0.1) and failed.y == pytest.approx((-0.2, 0.0, 0.2)) and failed.label == ""
+    assert trained.x == (0.5, 0.51, 0.52) and trained.y == failed.y, "a seed has one height in all panels"
+    assert grid.sentence.startswith("3 of 6 runs") and "at a height of its own" in grid.caption

@@ -118,7 +118,7 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
     names = list(dict.fromkeys(line.name for _, line in wanted.groups))
     results = sources.results.where(**wanted.within).trained
     by_sparsity = wanted.panels == "sparsity"
-    apart = 0.3 if len(wanted.groups) > len(groups) else 0.0  # lines of one group stand beside each other
+    shared = len(wanted.groups) > len(groups)  # lines of one group stand beside each other, otherwise seeds do
     panels, counted = [], []
     for column in results.levels if by_sparsity else results.labels(wanted.panels):
         there = sources.results.where(**{wanted.panels: column})
@@ -128,11 +128,13 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
             for group, line in wanted.groups:
                 values = line.rows(there).per_seed(wanted.y) if line.name == name else {}
                 counted.append(values.keys())
-                aside = apart * (0.5 - number)
-                points += [(value, groups.index(group) + aside) for value in values.values()]
+                for place, value in enumerate(values.values()):
+                    aside = 0.3 * (0.5 - number) if shared else 0.6 * ((place + 0.5) / len(values) - 0.5)
+                    points.append((value, groups.index(group) + aside))
             if points:
+                label = name if shared else ""  # the axis names a group
                 x, y = zip(*points, strict=True)
-                series.append(Series(x=x, y=y, look=replace(sources.looks[name], line="", alpha=0.7), label=name))
+                series.append(Series(x=x, y=y, look=replace(sources.looks[name], line="", alpha=0.7), label=label))
         panels.append(
             Panel(
                 title=f"target {column:g}" if by_sparsity else str(column),
@@ -148,11 +150,12 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
     if not values:
         return None
     top = 1.05 * max([SMALLEST_RANGE, *values])
+    heights = "" if shared else ", at a height of its own"
     left, guess = sum(value > 2 / sources.classes for value in values), 2 / sources.classes
     return Grid(
         name=wanted.name,
         title=wanted.title,
         sentence=f"{left} of {len(values)} runs reached twice the accuracy of chance ({guess:g}).",
-        caption=f"One marker a seed, {spell_count(counted)}; no interval is drawn. Dashed: chance.",
+        caption=f"One marker a seed, {spell_count(counted)}{heights}; no interval is drawn. Dashed: chance.",
         rows=(tuple(replace(panel, x_limits=(0.0, top)) for panel in panels),),
     ), None
