@@ -30,7 +30,7 @@ PINNED = {
     "rewind-rounds": "5d3499581dfbb3b8",
     "grasp-activations": "9a9d98f7d2df84cc",
     "sparse-training": "ba68787301eacd55",
-    "random-out": "c98f8de830f0f0dd",
+    "random-out": "61ffa672996c7e29",
     "random-out-tickets": "5d57f1386f0f984e",
     "rewinding": "e9f8f8f9c709168b",
     "glorot": "b30dd9ab23dee248",

@@ -14,8 +14,9 @@ from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Choose, Data, Train, first_of
 from lotterylab.reading.claims import read
 from lotterylab.reading.rows import Rows
-from lotterylab.studies.random_out import ARMS, STUDY, WIDTHS, Options, build, trained
+from lotterylab.studies.random_out import STUDY, WIDTHS, Options, build, trained
 from lotterylab.studies.random_out_reading import (
+    ARMS,
     CHOSEN,
     CROSSED,
     DEAD,
@@ -163,6 +164,7 @@ def test_its_judges_confirm_the_papers_claims_on_rows_that_have_them_and_refute_
     assert len(said.split()) <= 30
     text = OUTLINE.conclude(by_hand(), differences)
     assert "initialisation 100 %" in text and "0.80 on other images, 0.50 from another initialisation" in text
+    assert "At x0.25, three times the rate, the seeds that fail are 12 of 20 (plain), 0 of 20 (RandomOut)" in text
     assert len(text.split(". ")[0].split()) <= 30
 
 

@@ -21,6 +21,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, ResetsOf, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.studies.random_out_reading import (
+    ARMS,
     BOTH,
     CHOSEN,
     CROSSED,
@@ -44,14 +45,6 @@ from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
 
 WIDTHS = {NARROW: (8, 16, 32), HALF: (16, 32, 64), FULL: (32, 64, 128)}  # channels, channels, hidden units
 FACTORS = {CHOSEN: 1, HIGH: 3}
-ARMS = {  # controls stand where the claims need them: most networks fail, and filters count most, where there are few
-    (NARROW, CHOSEN): (PLAIN, OUT, SAME, NORM, BOTH),
-    (HALF, CHOSEN): (PLAIN, OUT, NORM),
-    (FULL, CHOSEN): (PLAIN, OUT, NORM),
-    (NARROW, HIGH): (PLAIN, OUT, DEAD, SAME, NORM, NORM_DEAD),
-    (HALF, HIGH): (PLAIN, OUT),
-    (FULL, HIGH): (PLAIN, OUT),
-}
 OF_NORM = (NORM, BOTH, NORM_DEAD)
 THRESHOLD = 0.1  # of the median gradient norm of a layer's filters
 

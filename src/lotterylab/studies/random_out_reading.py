@@ -40,8 +40,16 @@ QUESTION = "Does RandomOut save networks that would fail to train, and is the in
 NARROW, HALF, FULL = "x0.25", "x0.5", "x1"
 CHOSEN, HIGH = "chosen rate", "three times the rate"
 CROSSED, OTHER_IMAGES = "crossed, x1", "other images, x1"
-PLAIN, OUT, DEAD, SAME = "plain", "RandomOut", "RandomOut of dead filters", "random resets"
-NORM, BOTH, NORM_DEAD = "batch norm", "batch norm + RandomOut", "batch norm + RandomOut of dead filters"
+PLAIN, OUT, DEAD, SAME = "plain", "RandomOut", "RandomOut, dead only", "random resets"
+NORM, BOTH, NORM_DEAD = "batch norm", "batch norm + RandomOut", "batch norm + dead only"
+ARMS = {  # controls stand where the claims need them: most networks fail, and filters count most, where there are few
+    (NARROW, CHOSEN): (PLAIN, OUT, SAME, NORM, BOTH),
+    (HALF, CHOSEN): (PLAIN, OUT, NORM),
+    (FULL, CHOSEN): (PLAIN, OUT, NORM),
+    (NARROW, HIGH): (PLAIN, OUT, DEAD, SAME, NORM, NORM_DEAD),
+    (HALF, HIGH): (PLAIN, OUT),
+    (FULL, HIGH): (PLAIN, OUT),
+}
 FAILED = 0.2  # twice the accuracy of a guess; a network up to it did not train
 CLOSER = 0.1  # three standard deviations of the mean cosine of 32 pairs of random filters of 27 weights
 
@@ -162,6 +170,10 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
     each = listed(f"{interval_text(gain, sign=True)} at {width}" for width, gain in gains.items())
     n = min(gain.n for gain in gains.values())
     sentences = [f"RandomOut changes the accuracy by {each} (chosen rate, n = {n})."]
+    failures = {arm: at(line(arm, NARROW, HIGH), results, failed, 0.0) for arm in ARMS[NARROW, HIGH]}
+    counts = [f"{sum(seeds.values()):.0f} of {len(seeds)} ({arm})" for arm, seeds in failures.items() if seeds]
+    if counts:
+        sentences.append(f"At {place(NARROW, HIGH)}, the seeds that fail are {listed(counts)}.")
     for rate, table in TABLE.items():
         found = crossed_of(table.rows(results), ACCURACY)
         if found is not None:
@@ -183,12 +195,12 @@ PAIRS = {
 }
 
 
-def _dots(name: str, rate: str, arms: Sequence[str]) -> DotChart:
-    """Return the accuracy of each seed at one rate, a panel for each width."""
+def _dots(name: str, title: str, widths: Sequence[str], arms: Sequence[str]) -> DotChart:
+    """Return the accuracy of each seed, a panel for each width and rate."""
     return DotChart(
         name=name,
-        title=f"Test accuracy of each seed at {'three times the chosen rate' if rate == HIGH else 'the chosen rate'}",
-        within={"protocol": tuple(place(width, rate) for width in (NARROW, HALF, FULL))},
+        title=title,
+        within={"protocol": tuple(place(width, rate) for width in widths for rate in (CHOSEN, HIGH))},
         y=ACCURACY,
         y_axis="test accuracy, fraction",
         groups=tuple((arm, LINES[arm]) for arm in arms),
@@ -196,20 +208,20 @@ def _dots(name: str, rate: str, arms: Sequence[str]) -> DotChart:
     )
 
 
-def _by_width(name: str, title: str, how: str, read: Any, arms: Sequence[str], digits: int) -> NumberTable:
-    """Return a table of one number for each arm, width and rate."""
-    places = [(width, rate) for rate in (CHOSEN, HIGH) for width in (NARROW, HALF, FULL)]
-    return NumberTable(
-        name=name,
-        title=title,
-        how=how,
-        columns=("", *(place(*where) for where in places)),
-        rows=tuple(
-            (arm, tuple(Entry(line=line(arm, *where), read=read, digits=digits) for where in places)) for arm in arms
-        ),
+def _resets(arm: str) -> tuple[str, tuple[Entry | str, ...]]:
+    """Return the row of an arm in the table of resets, with a cell for each width and rate."""
+    return arm, tuple(
+        Entry(line=line(arm, *where), read=resets, digits=1) if arm in arms else "" for where, arms in ARMS.items()
     )
 
 
+RESETS = NumberTable(
+    name="resets",
+    title="Filters that are drawn anew",
+    how="The number in a run, over both convolutions. Empty cells were not planned.",
+    columns=("", *(place(*where) for where in ARMS)),
+    rows=tuple(_resets(arm) for arm in (OUT, DEAD, SAME, BOTH, NORM_DEAD)),
+)
 FILTERS = NumberTable(
     name="filters",
     title="Likeness of first-layer filters of two runs that differ in one thing",
@@ -222,21 +234,15 @@ FILTERS = NumberTable(
 )
 OUTLINE = Outline(
     charts=(
-        _dots("failures", HIGH, (PLAIN, OUT, DEAD, SAME, NORM, NORM_DEAD)),
-        _dots("accuracy", CHOSEN, (PLAIN, OUT, SAME, NORM, BOTH)),
-    ),
-    tables=(
-        _by_width(
+        _dots(
             "failures",
-            "Failures",
-            f"The share of seeds with an accuracy up to {FAILED:g}.",
-            failed,
+            "Test accuracy of each seed of the narrowest network",
+            (NARROW,),
             (PLAIN, OUT, DEAD, SAME, NORM, BOTH, NORM_DEAD),
-            2,
         ),
-        _by_width("resets", "Resets", "Filters drawn anew in a run.", resets, (OUT, DEAD, SAME, BOTH, NORM_DEAD), 1),
-        FILTERS,
+        _dots("accuracy", "Test accuracy of each seed of the wider networks", (HALF, FULL), (PLAIN, OUT, NORM)),
     ),
+    tables=(RESETS, FILTERS),
     comparisons=(
         *accuracy_of_pairs(*PLANNED, level=0.0),
         *(replace(comparison, planned=()) for comparison in accuracy_of_pairs(*EXPLORED, level=0.0)),
