@@ -115,12 +115,21 @@ def test_in_a_training_that_went_on_a_ticket_costs_the_epochs_up_to_its_emergenc
     assert metrics(store, run)["kept_at"] == {bird.name: 8, bird.newest: 16}
 
 
-def test_a_ticket_that_never_emerged_has_nothing_left_to_train(store):
+def test_a_ticket_that_never_emerged_is_cut_at_the_end_and_trained_no_more(store):
     never = replace(BIRD, masks=99)
     run = replace(RUN, recipe=replace(RECIPE, during=(never,)))
-    rest = replace(TICKET, start=run.at(never.name), from_step="kept")
-    with pytest.raises(UsageError, match="nothing is left to train"):
-        compute([rest], store)
+    mask = Channels(of=MaskOf(of=run, name=never.name), state=run.at(never.name))
+    rest = replace(TICKET, start=run.at(never.name), mask=mask, from_step="kept", recipe=replace(RECIPE, pick=None))
+    compute([rest], store)
+    found, final = metrics(store, rest), value(store, rest, "final")
+    assert (found["from_step"], found["steps"], found["train_accuracy"]) == (rest.total_steps, 0, None)
+    kept = value(store, mask, "mask")
+    expected = {name: t * kept[name] if name in kept else t for name, t in value(store, run, never.name).items()}
+    assert all(torch.equal(final[name], tensor) for name, tensor in expected.items())
+    _, cost = costs(rows(store, run, rest))
+    assert cost and (cost.epochs_to_find, cost.epochs) == (4.0, 4.0)
+    with pytest.raises(UsageError, match="no epoch is left to pick the best of"):
+        compute([replace(rest, recipe=replace(RECIPE, pick="validation"))], store)
 
 
 def test_a_start_that_nothing_kept_has_no_step():
@@ -157,3 +166,17 @@ def test_the_mask_has_the_model_of_its_run_and_fits_its_network():
     names = network(MODEL.build()).scales
     mask: Any = {name: torch.ones(MODEL.build().get_parameter(name).shape, dtype=torch.bool) for name in names}
     assert all(bool(entries.all()) for entries in channels(MODEL.build(), mask, shape=MODEL.shape).values())
+
+
+def test_what_a_run_did_not_keep_is_refused_by_its_name(tmp_path):
+    """A search that diverges has no ticket, and the mask of the whole network must not stand in for one."""
+    store = Store(tmp_path)
+    wild = replace(RUN, recipe=replace(FINDING, optimizer=replace(RECIPE.optimizer, lr=1e30)))
+    lost = replace(TICKET, start=RUN.start, mask=Channels(of=MaskOf(of=wild, name=BIRD.name)))
+    with pytest.raises(UsageError, match=f"'{BIRD.name}' was asked of the run .* it diverged in epoch 1"):
+        compute([lost], store)
+    with pytest.raises(UsageError, match="it diverged"):
+        compute([replace(TICKET, start=wild.at(BIRD.name), mask=RUN.mask)], store)
+    before = MaskOf(of=RUN.at(2), name=BIRD.name)  # no epoch has ended
+    with pytest.raises(UsageError, match="kept nothing under that name"):
+        compute([Channels(of=before)], store)

@@ -21,12 +21,14 @@ SPECS: dict[str, Any] = {
     "Conv-2": ConvN(depth=2, width=0.2, shape=SHAPE),
     "the shallow CNN": ShallowCnn(shape=SHAPE, widths=(5, 6, 7)),
 }
+# a removed channel leaves no constant behind, so that zeroed scales and shifts are no oracle
+SIGMOID = {"sigmoid": ShallowCnn(shape=SHAPE, widths=(5, 6, 7), activation="sigmoid", batch_norm=True)}
 
 
 def module_of(name: str, seed: int = 0) -> nn.Module:
     """A network in float64 whose tensors are all drawn, running statistics too."""
     torch.manual_seed(seed)
-    module = SPECS[name].build().double()
+    module = {**SPECS, **SIGMOID}[name].build().double()
     for tensor in (*module.parameters(), *module.buffers()):
         if tensor.dim() == 1 and tensor.is_floating_point():
             tensor.data = torch.rand_like(tensor) + 0.1

@@ -17,7 +17,7 @@ from lotterylab.masks.algebra import masked
 from lotterylab.network import network, state_of
 from lotterylab.structure import channels, never_emptied, shrink
 from some_views import with_norm
-from structure.some_structures import SHAPE, SPECS, module_of, random_channels, without_their_shifts
+from structure.some_structures import SHAPE, SIGMOID, SPECS, module_of, random_channels, without_their_shifts
 
 NAMES = pytest.mark.parametrize("name", SPECS)
 
@@ -62,7 +62,29 @@ def test_a_ticket_at_equal_scales_loses_exactly_its_share_of_the_channels(sparsi
     assert sum(norm.num_features for norm in small.norm) == left
 
 
-@NAMES
+def test_with_an_activation_that_is_not_0_at_0_the_channels_leave_with_what_they_would_have_given():
+    module = module_of("sigmoid")
+    mask = random_channels(module)
+    full = channels(module, mask, shape=SHAPE)
+    small, state, _ = shrink(module, state_of(module), full, shape=SHAPE)
+    first, second = (mask[f"norm{number}.weight"] for number in (1, 2))
+    spec = replace(SIGMOID["sigmoid"], widths=(int(first.sum()), int(second.sum()), 7))
+    by_hand, whole = spec.build().double(), module.state_dict()
+    pixels = second.repeat_interleave(SHAPE[1] * SHAPE[2] // 16)
+    cuts = {"conv1": first, "norm1": first, "conv2": second, "norm2": second}
+    tensors = {
+        name: tensor[cuts[layer]] if (layer := name.partition(".")[0]) in cuts and tensor.dim() else tensor
+        for name, tensor in whole.items()
+    }
+    tensors["conv2.weight"] = tensors["conv2.weight"][:, first]
+    tensors["fc1.weight"] = tensors["fc1.weight"][:, pixels]
+    by_hand.load_state_dict(tensors)
+    with torch.no_grad():
+        assert torch.allclose(small.eval()(images()), by_hand.eval()(images()), atol=1e-12)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize("name", (*SPECS, *SIGMOID))
 def test_ten_steps_of_the_small_network_are_ten_steps_of_the_whole_one_with_the_mask_held(name):
     module = module_of(name)
     full = channels(module, random_channels(module), shape=SHAPE)

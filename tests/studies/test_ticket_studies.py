@@ -18,6 +18,7 @@ from lotterylab.plan.plan import Plan
 from lotterylab.reading.alarms import alarms_of
 from lotterylab.reading.answers import conclusion
 from lotterylab.reading.claims import read
+from lotterylab.reading.costs import priced
 from lotterylab.reading.differences import found_by
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.table import render
@@ -40,6 +41,7 @@ TINY: dict[str, dict[str, Any]] = {
     "random-out": {"epochs": 2, "rates": (0.03,)},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
     "sparse-training": {"lengths": (8,), "rates": (0.03,)},
+    "early-bird": {"epochs": 7, "rates": (0.03,)},
     "default": {"epochs": 1, "rounds": 2},
 }
 
@@ -99,7 +101,8 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     page = Page(report(found, rows, alarms_of(rows), tmp_path, context, outline).read_text(encoding="utf-8"))
     assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
     assert ("published" in page.ids) == any(claim.source for claim in outline.claims)
-    assert conclusion(outline, Rows(rows), read(outline.claims, outline.comparisons, Rows(rows))[1]) in page.text
+    priced_rows = priced(Rows(rows))
+    assert conclusion(outline, priced_rows, read(outline.claims, outline.comparisons, priced_rows)[1]) in page.text
     assert all(f"table-{one.name}" in page.ids for one in outline.tables)
     for chart in outline.charts:
         assert f"figure-{chart.name}" in page.ids or chart.name in ("order-stability", "instability")
@@ -187,11 +190,15 @@ def made_up(planned: Plan) -> list[Any]:
             "reached": row.labels["sparsity"],
             "resets": {"conv1.weight": 0},
             "matched": 0.5,
+            "dense": {"conv1": 100.0},
+            "macs": 1e9 + number,
+            "early-bird-0.5": {"distances": [0.05] * 6, "limit": 0.1, "chance": 0.5, "step": 5},
         }
         records = {
             part: Record(digest=node.digest, kind=type(node).__name__, metrics=dict(values), facts={})
             for part, node in row.nodes.items()
         }
+        records["cost"] = replace(next(iter(records.values())), kind="Cost")
         rows.append(Result(labels=row.labels, records=records, nodes=row.nodes))
     return rows
 

@@ -22,6 +22,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
     "random-out-tickets": ("random_out_tickets:STUDY", "RandomOut and winning tickets"),
     "random-out": ("random_out:STUDY", "RandomOut's own claims: failures, spread, the filter lottery"),
+    "early-bird": ("early_bird:STUDY", "when Early-Bird tickets emerge, by activation function"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

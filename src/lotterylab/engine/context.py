@@ -84,7 +84,7 @@ class Context:
             case At(run=run, begins=True):
                 return algebra.masked(self.state(run.start), self.mask(run.mask))
             case At(run=run, point=str(point)):
-                return cast(State, self.store.get(self.record(run).blobs[point]))
+                return cast(State, self.store.get(_made(self.record(run), point, point)))
             case At():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
         raise TypeError(f"a {type(node).__name__} is not a state")
@@ -96,9 +96,10 @@ class Context:
         if isinstance(node.of, At) and node.of.begins:
             return self.mask(node.run.mask)
         step = isinstance(node.of, At) and node.of.step is not None
-        blobs = self.record(node.of if step else node.run).blobs
-        part = mask_part(node.name)
-        return cast(Mask, self.store.get(blobs[part])) if part in blobs else self.mask(node.run.mask)
+        record, part = self.record(node.of if step else node.run), mask_part(node.name)
+        if not node.name and part not in record.blobs:  # no intervention changed the mask that is held
+            return self.mask(node.run.mask)
+        return cast(Mask, self.store.get(_made(record, part, node.name)))
 
     def value(self, node: Node) -> State | Mask:
         """Return the value of a node that is a state or a mask."""
@@ -213,3 +214,19 @@ def fast_path(model: Model) -> str:
     parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
     parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []
     return ", ".join(parts) or "plain"
+
+
+def _made(record: Record, part: str, name: str) -> str:
+    """Return the blob of a state or mask that a run made.
+
+    Raises:
+        UsageError: it made none of that name, as a run that diverged or ended too early.
+    """
+    if part in record.blobs:
+        return record.blobs[part]
+    epoch = record.metrics.get("diverged_epoch")
+    why = f"it diverged in epoch {epoch}" if epoch else "its interventions kept nothing under that name up to there"
+    raise UsageError(
+        f"'{name}' was asked of the run {record.digest[:12]}, and {why}. Give it a lower learning rate, or leave out "
+        "what needs it."
+    )

@@ -118,19 +118,21 @@ def beginning(node: Train, context: Context) -> Checkpoint:
 def first_step(node: Train, context: Context) -> int:
     """Return the step at which a training begins, also one that goes on where an intervention kept its start.
 
+    An Early-Bird ticket that never emerged is kept at the end.  No step is left then: the result is the masked start.
+
     Raises:
-        UsageError: it was kept at the end, as by an Early-Bird ticket that never emerged, so nothing is left to train.
+        UsageError: no step is left, and the recipe picks a best epoch or has interventions.
     """
     if node.from_step != KEPT or not isinstance(node.start, At):
         return node.first_step
     step = int(context.record(node.start.run).metrics[KEPT_AT][node.start.point])
-    if step >= node.total_steps:
+    if step >= node.total_steps and (node.recipe.during or getattr(node.recipe, "pick", None)):
         raise UsageError(
             f"the state '{node.start.point}' was kept at step {step} and this training ends at step "
-            f"{node.total_steps}: nothing is left to train. An Early-Bird ticket that never emerged is kept at the "
-            "end. Leave from_step out to train it from step 0."
+            f"{node.total_steps}: no epoch is left to pick the best of, and no update for an intervention. Leave "
+            "from_step out to train from step 0."
         )
-    return step
+    return min(step, node.total_steps)
 
 
 def checkpoint_at(point: At, context: Context) -> Checkpoint:
@@ -211,8 +213,8 @@ def _finals(net: Network, last: Checkpoint, loader: Loader, recipe: Recipe) -> d
     curves = last.metrics
     test = evaluate(net, last.state, loader, "test")
     finals = {
-        "train_accuracy": curves["train_accuracy"][-1],
-        "train_loss": curves["train_loss"][-1],
+        "train_accuracy": curves["train_accuracy"][-1] if "train_accuracy" in curves else None,  # no step was left
+        "train_loss": curves["train_loss"][-1] if "train_loss" in curves else None,
         "test_accuracy": test.accuracy,
         "test_accuracy_exact": test.exact,
         "test_loss": _finite(test.loss),

@@ -40,7 +40,10 @@ def unequal_training(sides: Sides) -> str:
 
 
 def _epochs(rows: Rows) -> float | None:
-    """Return the epochs of a finished run and of all runs behind it, by the plan."""
+    """Return the epochs of a finished run and of all runs behind it: those that were made, or else by the plan."""
+    made = [cost for row in rows.trained if (cost := row.metric("cost.epochs")) is not None]
+    if made:
+        return sum(made) / len(made)
     runs = [run for row in rows.trained if isinstance(run := row.nodes.get("train"), Train)]
     return sum(steps / run.steps_per_epoch for run, steps in trainings(runs[0]).items()) if runs else None
 

@@ -130,7 +130,7 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
         sparse_macs=PASSES * images * sum(count * kept.get(name, 1.0) for name, count in dense.items())
         if dense and kept is not None
         else None,
-        seconds=record.seconds * steps / whole if record and record.seconds and whole else None,
+        seconds=record.seconds * (steps / whole if whole else 1.0) if record and record.seconds else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from lotterylab.report.grid import Grid
@@ -124,7 +125,13 @@ def _inline(grid: Grid, svg: str, kind: str) -> str:
     prefix = f"{grid.name}{kind and f'.{kind}'}."
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="', f'id="{prefix}', body)
+    seen: Counter[str] = Counter()
+
+    def own(place: re.Match[str]) -> str:
+        seen[place[1]] += 1  # two images of one figure that look alike have one id in the drawing
+        return f'id="{prefix}{place[1]}{"." * (seen[place[1]] - 1)}"'
+
+    body = re.sub(r'\bid="([^"]*)"', own, body)
     body = re.sub(r'href="#', f'href="#{prefix}', body)
     body = re.sub(r"url\(#", f"url(#{prefix}", body)
     label = tag("title", f"{grid.title}. {grid.sentence}")

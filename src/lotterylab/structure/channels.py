@@ -21,8 +21,9 @@ def channels(module: nn.Module, mask: Mask, *, shape: tuple[int, ...]) -> Mask:
     """Return the mask of all parameters that removes whole channels, such as those of an Early-Bird ticket.
 
     The scale and the shift of a removed channel of a norm leave, and so does the filter with its bias for a removed
-    filter.  Then everything leaves that no longer has an effect: the filters that only removed channels read, and the
-    weights that read channels which are always 0.  Residual sums keep a channel as long as one of its parts stays.
+    filter.  Then everything leaves that belongs to it alone: the filters that only removed channels read, and the
+    weights that read only removed channels.  So an activation whose value at 0 is not 0, such as the sigmoid, leaves no
+    constant behind.  Residual sums keep a channel as long as one of its parts stays.
 
     Args:
         module: the network; nothing of it is changed.
@@ -89,10 +90,9 @@ def never_emptied(mask: Mask, state: Mapping[str, Tensor] | None = None) -> tupl
 
 
 def close(structure: Structure, kept: Mask) -> bool:
-    """Remove the parameters that have no effect from ``kept``, in place; tell whether any were left.
+    """Remove the parameters of channels that have left from ``kept``, in place; tell whether there were any.
 
-    An output channel has none if nothing that it reaches reads it, and an input channel has none if all that reaches
-    it is 0.
+    An output channel has left if nothing that it reaches reads it, and an input channel if all that reaches it has.
     """
     made, read = used(structure, kept)
     heeded = {name: numpy.zeros(len(sets), bool) for name, sets in structure.outs.items()}

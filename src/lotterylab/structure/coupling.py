@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy
 
-from lotterylab.errors import UsageError
 from lotterylab.structure.layers import Layer
-from lotterylab.structure.probe import INPUT, OUTPUT, Edge, Probed, probe
+from lotterylab.structure.probe import INPUT, OUTPUT, Edge, probe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +63,7 @@ def structure_of(module: nn.Module, shape: tuple[int, ...]) -> Structure:
 
     Raises:
         UsageError: the module cannot be followed, because it has other layers with parameters, mixes channels between
-            layers, calls a layer twice, or its activation of 0 is not 0.
+            layers, or calls a layer twice.
 
     Examples:
         >>> from torch import nn
@@ -84,7 +83,6 @@ def structure_of(module: nn.Module, shape: tuple[int, ...]) -> Structure:
     read[numpy.concatenate(list(ins.values()))] = True
     fixed[numpy.concatenate([outs.pop(INPUT), ins.pop(OUTPUT)])] = True
     fixed |= ~(made & read)
-    _check_constants(found, ins, fixed)
     across = [(outs[layer.name], ins[layer.name]) for layer in found.layers if layer.each]
     groups = _connected(across, len(fixed))
     return Structure(layers=found.layers, outs=outs, ins=ins, edges=found.edges, fixed=fixed, groups=groups)
@@ -100,12 +98,3 @@ def _connected(pairs: Iterable[tuple[numpy.ndarray, numpy.ndarray]], size: int) 
     _, labels = connected_components(coo_matrix((numpy.ones(len(a)), (a, b)), shape=(size, size)), directed=False)
     _, first, inverse = numpy.unique(labels, return_index=True, return_inverse=True)
     return numpy.argsort(numpy.argsort(first))[inverse.reshape(-1)]
-
-
-def _check_constants(found: Probed, ins: Mapping[str, numpy.ndarray], fixed: numpy.ndarray) -> None:
-    for name, sets in ins.items():
-        if bool((found.constant[name] & ~fixed[sets]).any()):
-            raise UsageError(
-                f"the channels before '{name}' cannot leave: where they are 0, its input is not, as with an activation "
-                "whose value at 0 is not 0."
-            )

@@ -37,14 +37,12 @@ class Probed:
         outputs: the number of output channels by layer, and by ``INPUT``.
         inputs: the number of input channels by layer, and by ``OUTPUT``.
         edges: the dependencies.
-        constant: by reader, bool (C,): the input channels that are not 0 when all outputs before them are.
     """
 
     layers: tuple[Layer, ...]
     outputs: Mapping[str, int]
     inputs: Mapping[str, int]
     edges: tuple[Edge, ...]
-    constant: Mapping[str, numpy.ndarray]
 
 
 def probe(module: nn.Module, shape: tuple[int, ...]) -> Probed:
@@ -64,14 +62,11 @@ def probe(module: nn.Module, shape: tuple[int, ...]) -> Probed:
         inputs, outputs = _run(copied, layers, shape, lambda size: LOW + (HIGH - LOW) * torch.rand(size))
         _check_parameters(copied, inputs)
         edges = tuple(edge for name, tensor in inputs.items() for edge in _edges(name, tensor, outputs))
-        zeros, _ = _run(copied, layers, shape, torch.zeros)
-    constant = {name: tensor.detach().ne(0).transpose(0, 1).flatten(1).any(1) for name, tensor in zeros.items()}
     return Probed(
         layers=tuple(layers[name] for name in inputs if name != OUTPUT),
         outputs={name: leaf.shape[1] for name, leaf in outputs.items()},
         inputs={name: tensor.shape[1] for name, tensor in inputs.items()},
         edges=edges,
-        constant={name: channels.numpy() for name, channels in constant.items()},
     )
 
 
