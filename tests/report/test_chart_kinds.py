@@ -48,6 +48,7 @@ ASKED = (
     charts.CurveChart(name="curves", title="Curves", within={"protocol": "net"}),
     charts.DotChart(name="dots", title="Dots", groups=(("a ticket", MINE), ("its control", RANDOM)), **COMMON),
     charts.HeatChart(name="heat", title="Masks", lines=(MINE,), metrics=(("half", "train.bird"),), axis="epoch"),
+    charts.CrossedChart(name="crossed", title="Crossed", columns="seed", **COMMON),
     charts.LayerChart(name="layers", title="Layers", lines=(MINE,), metric="prune.layers", y_axis="kept"),
     charts.HistogramChart(name="histogram", title="Units", lines=(MINE,), metrics="units", x_axis="activation"),
 )

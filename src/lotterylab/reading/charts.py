@@ -162,6 +162,18 @@ class HeatChart(Figure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CrossedChart(Figure):
+    """A ``CrossedChart`` shows a number of each pair of two crossed causes as a square, one panel for each protocol.
+
+    Rows are the values of the label "method", columns those of "seed"; ``columns``: the name of the columns.
+    """
+
+    y: str
+    y_axis: str
+    columns: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """An ``Entry`` is the mean of ``read`` over the seeds of a line at a sparsity, to ``digits`` decimals."""
 

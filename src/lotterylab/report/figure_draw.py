@@ -84,7 +84,7 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
         axes.set_yscale("log")
     if panel.heat:
         ends = 0.5, len(panel.heat.values) + 0.5
-        colours = {"cmap": "viridis_r", "vmin": 0.0, "vmax": panel.heat.high}
+        colours = {"cmap": "viridis_r", "vmin": panel.heat.low, "vmax": panel.heat.high}
         axes.imshow(panel.heat.values, **colours, origin="lower", extent=(*ends, *ends), interpolation="none")
         axes.grid(visible=False)
     for where in panel.marks:

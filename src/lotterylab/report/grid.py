@@ -54,12 +54,13 @@ class Level:
 class Heat:
     """A ``Heat`` is a matrix in colours: ``values[row][column]`` is the square about y = row + 1 and x = column + 1.
 
-    ``high``: the value of the darkest colour, 0 is the lightest.  ``label``: the name of the colour bar.
+    ``high``: the value of the darkest colour; ``low``: that of the lightest.  ``label``: the name of the colour bar.
     """
 
     values: tuple[Floats, ...]
     high: float
     label: str
+    low: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from lotterylab.plan.plan import Prediction
-from lotterylab.reading.charts import DotChart, Entry, NumberTable
+from lotterylab.reading.charts import CrossedChart, DotChart, Entry, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
@@ -241,6 +241,14 @@ OUTLINE = Outline(
             (PLAIN, OUT, DEAD, SAME, NORM, BOTH, NORM_DEAD),
         ),
         _dots("accuracy", "Test accuracy of each seed of the wider networks", (HALF, FULL), (PLAIN, OUT, NORM)),
+        CrossedChart(
+            name="crossed",
+            title="Test accuracy of the widest network by initialisation and data order",
+            within={"protocol": tuple(table.name for table in TABLE.values())},
+            y=ACCURACY,
+            y_axis="test accuracy, fraction",
+            columns="data order",
+        ),
     ),
     tables=(RESETS, FILTERS),
     comparisons=(

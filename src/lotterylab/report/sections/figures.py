@@ -7,6 +7,7 @@ from typing import Any
 
 from lotterylab.reading.charts import (
     Chart,
+    CrossedChart,
     CurveChart,
     DifferenceChart,
     DotChart,
@@ -19,6 +20,7 @@ from lotterylab.reading.charts import (
 )
 from lotterylab.report.blocks import section, sentence
 from lotterylab.report.figure_parts import Drawn
+from lotterylab.report.figures_crossed import crossed_chart
 from lotterylab.report.figures_curves import curve_chart, rate_chart
 from lotterylab.report.figures_differences import difference_chart, dot_chart
 from lotterylab.report.figures_heat import heat_chart
@@ -32,6 +34,7 @@ from lotterylab.report.sources import Sources
 
 KINDS: Mapping[type[Figure], Callable[[Sources, Any], Drawn]] = {
     Chart: line_chart,
+    CrossedChart: crossed_chart,
     CurveChart: curve_chart,
     DifferenceChart: difference_chart,
     DotChart: dot_chart,
