@@ -105,7 +105,7 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     assert conclusion(outline, priced_rows, read(outline.claims, outline.comparisons, priced_rows)[1]) in page.text
     assert all(f"table-{one.name}" in page.ids for one in outline.tables)
     for chart in outline.charts:
-        assert f"figure-{chart.name}" in page.ids or chart.name in ("order-stability", "instability")
+        assert f"figure-{chart.name}" in page.ids or chart.name in ("order-stability", "instability", "crossed")
     assert all(prediction.claim in page.text for prediction in found.predictions)
     assert len(page.ids) == len(set(page.ids)) and set(page.links) <= set(page.ids)
     assert page.files and all((tmp_path / one).is_file() for one in page.files)
