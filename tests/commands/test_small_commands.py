@@ -120,7 +120,9 @@ def test_list_says_what_there_is(what, capsys):
     assert main(["list", what, "--json"]) == 0
     for entry in json.loads(capsys.readouterr().out):
         assert entry["name"] in text and len(entry["says"]) > 20
-        assert entry["example"].startswith("Recipe(during=" if what == "interventions" else "lotterylab")
+        assert entry["example"].startswith(
+            ("lotterylab", "Recipe(during=(") if what == "interventions" else "lotterylab"
+        )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

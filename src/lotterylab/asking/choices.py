@@ -68,7 +68,7 @@ def data_options(name: str) -> tuple[Option, ...]:
 
 def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> Any:
     """Return the model for inputs ``shape`` (C, H, W), with its default activation."""
-    checked = _checked("model", name, own, model_options(name))
+    checked = checked_options("model", name, own, model_options(name))
     if ":" in name:
         custom = models.custom(name, options=checked, shape=shape, classes=classes)
         custom.check()
@@ -78,7 +78,7 @@ def model_spec(name: str, own: Mapping[str, Any], shape: tuple[int, int, int], c
 
 def data_spec(name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None], folder: Path | None) -> Any:
     """Return the data set with the requested sizes, or the usual sizes of a study."""
-    checked = _checked("data set", name, own, data_options(name))
+    checked = checked_options("data set", name, own, data_options(name), table="data")
     asked = {size: count for size, count in sizes.items() if count is not None}
     if name.startswith(FOLDER):
         path = Path(name.removeprefix(FOLDER)).expanduser()
@@ -117,9 +117,22 @@ def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
-def _checked(what: str, name: str, own: Mapping[str, Any], known: tuple[Option, ...]) -> dict[str, Any]:
-    """Return the options in their types; options from Python have not been checked by a command line."""
-    by_name, table = {option.name: option for option in known}, what.partition(" ")[0]
+def checked_options(
+    what: str, name: str, own: Mapping[str, Any], known: tuple[Option, ...], *, table: str = ""
+) -> dict[str, Any]:
+    """Return the options of a thing in their types; options from Python have not been checked by a command line.
+
+    Args:
+        what: the kind of the thing, in a sentence.
+        name: its name.
+        own: its options by name.
+        known: the options that it has.
+        table: before the options on a command line, by default ``what``.
+
+    Raises:
+        UsageError: an option is unknown or missing, or its value has another type.
+    """
+    by_name, table = {option.name: option for option in known}, table or what
     for given in own:
         if given not in by_name:
             has = f"It has: {', '.join(by_name)}." if by_name else "It has none."

@@ -95,7 +95,7 @@ def _groups(kind: type, study: Study | None, typed: Sequence[str], in_file: Mapp
             if inner_options and isinstance(asked, str):
                 with about(name):
                     inner = [dataclasses.replace(each, name=f"{name}.{each.name}") for each in inner_options(asked)]
-                headed.append((f"Options of the {name} {asked}", inner))
+                headed.append((f"Options of the {(option.shown or name).lower()} {asked}", inner))
     _check_once(study, headed)
     return headed
 

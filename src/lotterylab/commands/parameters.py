@@ -19,7 +19,7 @@ MOST_BYTES = 256 << 10  # of a file; a file with all options has 3 kB
 LARGEST, LONGEST = 2**63, 4096  # of a whole number; letters of a text: a path may have that many
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _DEEP = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{16,}}")  # tomllib's time grows with their square
-TABLES = ("model", "data")  # [model] with name and the model's own options; likewise [data]
+TABLES = ("model", "data", "during")  # [model] with name and the model's own options; likewise the others
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.interventions.custom import PARTS, CustomIntervention, custom_intervention
 from lotterylab.interventions.deep_r import DeepR
 from lotterylab.interventions.dsr import Dsr
 from lotterylab.interventions.early_bird import EarlyBird
@@ -28,6 +29,7 @@ ALL = {
 
 __all__ = [
     "ALL",
+    "CustomIntervention",
     "DeepR",
     "Dsr",
     "EarlyBird",
@@ -39,9 +41,8 @@ __all__ = [
     "Set",
     "TopK",
     "check_interventions",
+    "custom_intervention",
 ]
-
-PARTS = ("keeps", "begin", "__call__", "summary")  # of every intervention
 
 
 def check_interventions(interventions: Any) -> None:

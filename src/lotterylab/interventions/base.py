@@ -19,6 +19,7 @@ class Intervening:
     """Abstract: an intervention that keeps no state, carries nothing and says nothing at the end."""
 
     version: ClassVar[int] = 1
+    needs_sparse: ClassVar[bool] = False  # it moves the weights of a sparse mask, and refuses a dense one
     least: ClassVar[Mapping[str, float]] = {}  # the smallest allowed value of a setting, by name
     shares: ClassVar[tuple[str, ...]] = ()  # the settings that are numbers from 0 to 1
 

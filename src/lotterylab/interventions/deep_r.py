@@ -41,6 +41,7 @@ class DeepR(Intervening):
         0.0
     """
 
+    needs_sparse: ClassVar[bool] = True
     least: ClassVar[Mapping[str, float]] = {"alpha": 0, "temperature": 0}
     shares: ClassVar[tuple[str, ...]] = ("until",)
     alpha: float = 1e-5

@@ -41,6 +41,7 @@ class Dsr(Intervening):
         [0.2, 0.1, 0.05]
     """
 
+    needs_sparse: ClassVar[bool] = True
     least: ClassVar[Mapping[str, float]] = {"every": 1, "threshold": 0}
     shares: ClassVar[tuple[str, ...]] = ("fraction", "tolerance")
     every: int = 100

@@ -20,7 +20,8 @@ class RandomOut(Redrawing):
             CGN must be exactly 0.
         rule: "absolute" (the paper's), "median" or "dead".
         patience: batches in a row in which a filter has to be weak.
-        begin_step, end_step: the first and the last update after which filters are drawn; None for no end.
+        begin_step: the first update after which filters are drawn.
+        end_step: the last one; None for no end.
         reset_optimizer: set the optimizer state of a drawn filter to 0, which the authors' code leaves.
 
     Examples:

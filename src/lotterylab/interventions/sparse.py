@@ -36,6 +36,7 @@ class Set(Intervening):
         (0.3, 0.0)
     """
 
+    needs_sparse: ClassVar[bool] = True
     least: ClassVar[Mapping[str, float]] = {"every": 1}
     shares: ClassVar[tuple[str, ...]] = ("fraction", "until")
     every: int = 100

@@ -34,14 +34,18 @@ def methods() -> list[Entry]:
 
 
 def interventions() -> list[Entry]:
-    """Return the interventions, each with the settings that it needs."""
+    """Return the interventions, each with the settings that it needs: in a study, or in a recipe with a sparse mask."""
     from lotterylab.interventions import ALL
 
-    def made(kind: Any) -> str:
-        fields = [field for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
-        return f"Recipe(during=({kind.__name__}({', '.join(f'{field.name}=...' for field in fields)}),), ...)"
+    def asked(name: str, kind: Any) -> str:
+        if kind.needs_sparse:
+            return f"Recipe(during=({kind.__name__}(),), ...)"
+        fields = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+        settings = "".join(f" --during.{field.replace('_', '-')} ..." for field in fields)
+        return f"lotterylab run lth-conv --during {name}{settings}{WITHOUT_NORMS.get(name, '')}"
 
-    return [_entry(name, kind, made(kind)) for name, kind in ALL.items()]
+    named = [_entry(name, kind, asked(name, kind)) for name, kind in ALL.items()]
+    return [*named, _by_reference("Class", "Your own intervention", "lotterylab run lth-conv --during mine:Brush")]
 
 
 def models() -> list[Entry]:
@@ -135,6 +139,7 @@ def _by_reference(name: str, what: str, example: str) -> Entry:
 
 
 IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, which the entry lists apart
+WITHOUT_NORMS = {"early-bird": " --during.scores filters"}  # what it needs in the networks of the studies
 DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "orthogonal": "orthogonal, gain"}
 LISTS: dict[str, Callable[[], list[Entry]]] = {
     "methods": methods,

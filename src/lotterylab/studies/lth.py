@@ -21,8 +21,11 @@ from lotterylab.training.schedules import Constant
 CONTROLS = ("reinitialised", "random-mask")
 
 
-def recipe(steps: int, rate: float) -> Recipe:
-    """Return the recipe: Adam, batches of 60, validation loss every 100 steps.   [frankle2019lottery, figure 2]"""
+def recipe(steps: int, rate: float, *, during: tuple[Any, ...] = ()) -> Recipe:
+    """Return the recipe: Adam, batches of 60, validation loss every 100 steps.   [frankle2019lottery, figure 2]
+
+    ``during``: interventions, which the paper has not.
+    """
     return Recipe(
         epochs=0,
         steps=steps,
@@ -34,6 +37,7 @@ def recipe(steps: int, rate: float) -> Recipe:
         watch=("validation",),
         watch_every=100,
         pick="validation-loss",
+        during=during,
     )
 
 

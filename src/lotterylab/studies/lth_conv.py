@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lotterylab.asking.choices import cifar10
+from lotterylab.asking.during import AnyDuring
 from lotterylab.asking.options import SizedOptions, number_of_seeds, sized
 from lotterylab.asking.study import Study
 from lotterylab.masks.counts import Rate
@@ -45,7 +46,7 @@ MARGIN = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(SizedOptions):
+class Options(AnyDuring, SizedOptions):
     """``Options`` holds the options of the study."""
 
     steps: int = sized(quick=300, standard=5_000, paper=20_000, help="Optimizer steps of each run")
@@ -62,6 +63,7 @@ class Options(SizedOptions):
 def build(options: Options, data: Data) -> Plan:
     """Return the plan, seed by seed."""
     model = ConvN(depth=2, width=options.width, shape=data.spec.shape, classes=data.spec.classes)
+    training = recipe(options.steps, 2e-4, during=options.interventions)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
     on = data.spec.title
     return Plan(
@@ -69,7 +71,7 @@ def build(options: Options, data: Data) -> Plan:
         rows=tuple(
             row
             for seed in options.all_seeds
-            for row in rows("Conv-2", model, recipe(options.steps, 2e-4), RATE, data, seed=seed, **rounds)
+            for row in rows("Conv-2", model, training, RATE, data, seed=seed, **rounds)
         ),
         predictions=PREDICTIONS,
     )

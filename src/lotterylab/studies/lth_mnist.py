@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from lotterylab.asking.during import AnyDuring
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
 from lotterylab.data import Mnist
@@ -23,7 +24,7 @@ ORDER_ROUND = 10  # 10.8 % of the weights are left; the table has 10.7 %
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(SizedOptions):
+class Options(AnyDuring, SizedOptions):
     """``Options`` holds the options of the study; the paper trains for 50,000 steps."""
 
     steps: int = sized(quick=1_000, standard=10_000, paper=50_000, help="Optimizer steps of each run")
@@ -38,7 +39,7 @@ class Options(SizedOptions):
     @property
     def label(self) -> str:
         """Return the options as a part of a file name."""
-        return self.size if self.pixels == "unit" else f"{self.size}-{self.pixels}"
+        return super().label if self.pixels == "unit" else f"{super().label}-{self.pixels}"
 
 
 def mnist(options: Options) -> Mnist:
@@ -49,7 +50,7 @@ def mnist(options: Options) -> Mnist:
 def build(options: Options, data: Data) -> Plan:
     """Return the plan, seed by seed."""
     model = LeNet300100(shape=data.spec.shape, classes=data.spec.classes)
-    training = recipe(options.steps, 1.2e-3)
+    training = recipe(options.steps, 1.2e-3, during=options.interventions)
     rounds = {"rounds": options.rounds, "order_round": ORDER_ROUND}
     pixels = "" if options.pixels == "unit" else f", {options.pixels} pixels"
     on = data.spec.title

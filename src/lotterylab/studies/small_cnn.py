@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lotterylab.asking.during import AnyDuring
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
@@ -27,7 +28,7 @@ TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of th
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(SizedOptions):
+class Options(AnyDuring, SizedOptions):
     """``Options`` holds the options that the studies share."""
 
     epochs: int = sized(quick=4, standard=30, paper=120, help="Epochs of each run, dense and pruned")
@@ -40,7 +41,7 @@ SMALL = "The network is shallow and has {value} training images: at scale the an
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
 
 
-def recipe_for(epochs: int, rate: Any) -> Recipe:
+def recipe_for(epochs: int, rate: Any, *, during: tuple[Any, ...] = ()) -> Recipe:
     """Return how each network of these studies is trained, at a learning rate or at the choice of one."""
     return Recipe(
         epochs=epochs,
@@ -50,6 +51,7 @@ def recipe_for(epochs: int, rate: Any) -> Recipe:
         stream=NamedStream(),
         batch_size=64,
         watch=("validation",),
+        during=during,
     )
 
 
@@ -58,7 +60,7 @@ def dense_run(options: Options, data: Data, seed: int, *, activation: str, init:
     model = ShallowCnn(activation=activation, init=init, shape=data.spec.shape, classes=data.spec.classes)
 
     def run(rate: Any, seed: int) -> Train:
-        recipe = recipe_for(options.epochs, rate)
+        recipe = recipe_for(options.epochs, rate, during=options.interventions)
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 

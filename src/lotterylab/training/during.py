@@ -90,7 +90,7 @@ class During:
                 change = intervention(_seen_by(view, number), self._carry_of(number))
             carry = _named(number, change.carry)
             for problem in problems(change, view, {name: self.carry.get(name) for name in carry}, carry):
-                raise UsageError(f"{type(intervention).__name__}, step {view.step}: {problem}")
+                raise UsageError(f"{name_of(intervention)}, step {view.step}: {problem}")
             self.carry |= {name: tensor.detach().clone() for name, tensor in carry.items()}
             self.masks |= {name: _copied(mask) for name, mask in change.found.items()}
             self.kept |= {name: cast(State, _copied(state)) for name, state in change.kept.items()}
@@ -99,7 +99,7 @@ class During:
             if change.mask is not None:
                 self.masks[HELD] = _copied(change.mask)
             if change.events:
-                said = [[view.step, type(intervention).__name__, dict(event)] for event in change.events]
+                said = [[view.step, name_of(intervention), dict(event)] for event in change.events]
                 self.metrics[EVENTS] = [*self.metrics.get(EVENTS, ()), *said]
             if change.state or change.optimizer or change.mask is not None:
                 view = put(change)
@@ -131,7 +131,12 @@ class During:
     def _name(self, key: str) -> str:
         number = key.partition("/")[0]
         known = number.isdigit() and int(number) < len(self.interventions)
-        return type(self.interventions[int(number)]).__name__ if known else "an intervention"
+        return name_of(self.interventions[int(number)]) if known else "an intervention"
+
+
+def name_of(intervention: Intervention) -> str:
+    """Return the name of an intervention for events and errors: that of its class, or of a user's class."""
+    return getattr(intervention, "called", type(intervention).__name__)
 
 
 def problems(
