@@ -130,12 +130,25 @@ def test_without_norms_the_filters_are_ranked_by_their_l1_norms():
     assert found.tolist() == [norm != norms.min() for norm in norms]
 
 
+def test_layer_by_layer_each_layer_loses_the_same_share():
+    """Filters of a larger fan-in have larger L1 norms, so that one cut over all layers empties the first."""
+    view = moment(with_norm(), step=4)
+    scores = {"a": torch.tensor([0.1, 0.2, 0.3, 0.4]), "b": torch.tensor([10.0, 20.0, 30.0, 40.0])}
+    net = SimpleNamespace(scales=tuple(scores))
+    view = replace(view, net=net, state=scores)
+    for scope, expected in (("global", [[False] * 4, [True] * 4]), ("layerwise", [[False, False, True, True]] * 2)):
+        bird = EarlyBird(sparsity=0.5, scope=scope)
+        found = bird(view, bird.begin(view)).found[bird.name]
+        assert [kept.tolist() for kept in found.values()] == expected
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: EarlyBird(sparsity=0.5).begin(moment(mlp("relu"))), "EarlyBird: the network has no batch norm"),
         (lambda: EarlyBird(sparsity=0.5, scores="filters").begin(moment(mlp("relu"))), "no convolution"),
         (lambda: EarlyBird(sparsity=1.0), "EarlyBird: sparsity=1.0"),
+        (lambda: EarlyBird(sparsity=0.5, scope="erk"), "scope"),
         (lambda: EarlyBird(sparsity=0.5, masks=1), "EarlyBird: masks=1"),
         (lambda: EarlyBird(sparsity=0.5).begin(moment(with_norm(), steps_per_epoch=None)), "steps_per_epoch"),
     ],

@@ -32,6 +32,7 @@ PINNED = {
     "sparse-training": "ba68787301eacd55",
     "random-out": "61ffa672996c7e29",
     "random-out-tickets": "5d57f1386f0f984e",
+    "early-bird-random-out": "7cec9c515c806381",
     "early-bird": "b50616d07fbed352",
     "rewinding": "e9f8f8f9c709168b",
     "glorot": "b30dd9ab23dee248",

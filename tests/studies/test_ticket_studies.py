@@ -41,6 +41,7 @@ TINY: dict[str, dict[str, Any]] = {
     "random-out": {"epochs": 2, "rates": (0.03,)},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
     "sparse-training": {"lengths": (8,), "rates": (0.03,)},
+    "early-bird-random-out": {"epochs": 7, "rates": (0.03,)},
     "early-bird": {"epochs": 7, "rates": (0.03,)},
     "default": {"epochs": 1, "rounds": 2},
 }

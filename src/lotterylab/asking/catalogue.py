@@ -20,6 +20,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
     "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
+    "early-bird-random-out": ("early_bird_random_out:STUDY", "Early-Bird tickets with RandomOut"),
     "random-out-tickets": ("random_out_tickets:STUDY", "RandomOut and winning tickets"),
     "random-out": ("random_out:STUDY", "RandomOut's own claims: failures, spread, the filter lottery"),
     "early-bird": ("early_bird:STUDY", "when Early-Bird tickets emerge, by activation function"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from lotterylab.interventions.base import Intervening
@@ -11,6 +11,7 @@ from lotterylab.masks.pairs import differing
 from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores, State
 from lotterylab.views import Change, View
+from lotterylab.words import ADDED_LATER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +36,8 @@ class EarlyBird(Intervening):
         relative: count the distance in units of ``2 p (1 - p)``, that of two random masks.
         scores: "scales" of batch norms, or "filters": the L1 norms of the filters of convolutions, for networks
             without norms.
+        scope: "global", all channels compared, as in the paper; "layerwise", the same share of each layer, for scores
+            whose size depends on the layer, as those of filters do.
         stop: end the training at the emergence; False goes on, so that several sparsities share one training and the
             masks of all epochs can be compared.
 
@@ -54,6 +57,7 @@ class EarlyBird(Intervening):
     relative: bool = False
     scores: Literal["scales", "filters"] = "scales"
     stop: bool = True
+    scope: Literal["global", "layerwise"] = field(default="global", metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,7 +104,7 @@ class EarlyBird(Intervening):
 
         if view.step % self.epochs_known(view):
             return Change()
-        mask = cast(Mask, select(cast(Scores, self._scores(view)), self.sparsity))
+        mask = cast(Mask, select(cast(Scores, self._scores(view)), self.sparsity, scope=self.scope))
         masks = torch.cat([carry["masks"], torch.cat([kept.flatten().cpu() for kept in mask.values()])[None]])
         before = bool(carry["emerged"] >= 0)
         far = self._distances(masks)[-1]

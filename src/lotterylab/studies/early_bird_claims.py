@@ -54,7 +54,7 @@ def relative_emergence(cut: float) -> Callable[[Any], float | None]:
 
 
 def _first(row: Any, cut: float, limit: Callable[[Found], float]) -> float | None:
-    found = _found(row, cut)
+    found = found_in(row, cut)
     if found is None:
         return None
     far = found["distances"]
@@ -62,7 +62,7 @@ def _first(row: Any, cut: float, limit: Callable[[Found], float]) -> float | Non
     return float(next(settled, len(far)))
 
 
-def _found(row: Any, cut: float) -> Found | None:
+def found_in(row: Any, cut: float) -> Found | None:
     """Return what a search says of a ticket; None if it says nothing, or in another form: a ledger may say anything."""
     found = row.metric(f"train.{EarlyBird(sparsity=cut).name}")
     if not isinstance(found, dict) or not isinstance(found.get("distances"), list):
@@ -154,7 +154,7 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
 
 
 def _never(results: Rows, activation: str) -> int:
-    found = (_found(row, LOW) for row in within(SEARCH, activation).rows(results))
+    found = (found_in(row, LOW) for row in within(SEARCH, activation).rows(results))
     return sum(1 for one in found if one is not None and one.get("step") is None)
 
 
