@@ -108,6 +108,7 @@ class Held:
         self._parameters = self._find(mask)
         refuse_disagreement(mask)
         self._pruned = {name: Pruned(kept) for name, kept in mask.items()}
+        self._shared = Mask({})
         self.hold()
         self._handles = [
             optimizer.register_step_post_hook(self._after_step),
@@ -121,6 +122,14 @@ class Held:
     def mask(self) -> Mask:
         """The mask, copied, on the device where it was used last."""
         return cast(Mask, {name: ~pruned.tensor for name, pruned in self._pruned.items()})
+
+    @property
+    def shared(self) -> Mask:
+        """The mask, not copied: one object until it changes or moves, so that a reader can tell by its identity."""
+        kept = Mask({name: pruned.kept for name, pruned in self._pruned.items()})
+        if any(self._shared.get(name) is not tensor for name, tensor in kept.items()):
+            self._shared = kept
+        return self._shared
 
     @property
     def stopped(self) -> bool:

@@ -25,8 +25,8 @@ class HeldMask(Protocol):
     """A mask that is held on a module: ``training.attach.Held``."""
 
     @property
-    def mask(self) -> Mask:
-        """The mask that is held now."""
+    def shared(self) -> Mask:
+        """The mask that is held now, not copied."""
         ...
 
     def change(self, mask: Mask) -> None:
@@ -147,7 +147,7 @@ class Attached:
 
     def _view(self) -> View:
         gradients = {name: p.grad.detach() for name, p in self._module.named_parameters() if p.grad is not None}
-        mask = self._held.mask
+        mask = self._held.shared
         rates = {float(group["lr"]) for group in self._optimizer.param_groups if "lr" in group}
         return View(
             net=self._net,
@@ -174,9 +174,10 @@ class Attached:
                 state[name].copy_(tensor)
             for name, tensor in change.optimizer.items():
                 slots[name].copy_(tensor)
-        if change.mask is not None:
-            self._held.change(change.mask)
-        self._held.hold()
+        if change.mask is None:
+            self._held.hold()
+        else:
+            self._held.change(change.mask)  # which holds it
         return self._view()
 
     def _reset(self, *names: object) -> State:

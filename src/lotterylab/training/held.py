@@ -27,12 +27,20 @@ class Pruned:
         """Replace the mask by ``kept``, a bool tensor."""
         self.tensor = ~kept  # True = pruned
         self._words: Tensor | None = None
+        self._kept: Tensor | None = None
+
+    @property
+    def kept(self) -> Tensor:
+        """The mask, True = kept: one tensor until it is replaced or moves, for readers that do not write."""
+        if self._kept is None:
+            self._kept = ~self.tensor
+        return self._kept
 
     def like(self, tensor: Tensor) -> Tensor:
         """Return the pruned positions on the device and in the layout of ``tensor``; mixed layouts are slow."""
         if self.tensor.device != tensor.device or self.tensor.stride() != tensor.stride():
             self.tensor = torch.empty_like(tensor, dtype=torch.bool, requires_grad=False).copy_(self.tensor)
-            self._words = None
+            self._words = self._kept = None
         return self.tensor
 
     def zero_(self, tensor: Tensor) -> None:

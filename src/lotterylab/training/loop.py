@@ -84,7 +84,7 @@ def train(
         return View(
             net=net,
             loss=cross_entropy,
-            state=update.checkpointed()[0],
+            state=update.detached(),
             names=tuple(mask or net.prunable),
             batch=batch,
             stream=lambda *names: rng.stream(loader.seed, *names),

@@ -85,10 +85,13 @@ class Stepper:
                 for slot in self.slots.values():
                     positions.zero_(slot[name])
 
+    def detached(self) -> State:
+        """Return the state outside autograd's graph, not copied."""
+        return cast(State, {name: tensor.detach() for name, tensor in self.state.items()})
+
     def checkpointed(self) -> tuple[State, dict[str, Tensor]]:
         """Return the state and the flat optimizer state, as a checkpoint holds them."""
-        state = {name: tensor.detach() for name, tensor in self.state.items()}
-        return cast(State, state), counted(self.recipe, self.slots, self.updates)
+        return self.detached(), counted(self.recipe, self.slots, self.updates)
 
 
 def counted(recipe: Any, slots: Mapping[str, Mapping[str, Tensor]], updates: int) -> dict[str, Tensor]:
