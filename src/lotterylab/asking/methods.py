@@ -7,10 +7,16 @@ from typing import Any, Literal
 
 from lotterylab.criteria import (
     Grasp,
+    LargeFinalOfSign,
+    LargeInitLargeFinal,
     Magnitude,
     MagnitudeIncrease,
+    MagnitudeIncreaseOfSign,
     Movement,
     Random,
+    SmallFinal,
+    SmallInit,
+    SmallInitSmallFinal,
     Snip,
     SynFlow,
     WeightSquaredGradient,
@@ -21,11 +27,12 @@ from lotterylab.errors import unknown
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A ``Method`` is a criterion, the state that it scores, and the number of rounds.
+    """A ``Method`` is a criterion, the state that it scores, and how it cuts.
 
     ``scores``: "initial", before any training, or "trained", the dense network after its last epoch.  ``rounds``: the
     number of times that the network is scored and cut, with an exponentially falling density.  ``mode``: the mode of
-    the network while it is scored.  ``paper``: key in references.bib.
+    the network while it is scored.  ``ties``: the choice among equal scores, as in ``select``.  ``paper``: key in
+    references.bib.
     """
 
     criterion: Any
@@ -33,6 +40,7 @@ class Method:
     paper: str
     rounds: int = 1
     mode: Literal["train", "eval"] = "train"
+    ties: Literal["index", "random"] = "index"
 
 
 METHODS = {
@@ -45,6 +53,25 @@ METHODS = {
     "synflow-one-shot": Method(criterion=SynFlow(), scores="initial", paper="tanaka2020pruning", mode="eval"),
     "movement": Method(criterion=Movement(), scores="trained", paper="zhou2019deconstructing"),
     "magnitude-increase": Method(criterion=MagnitudeIncrease(), scores="trained", paper="zhou2019deconstructing"),
+    "small-final": Method(criterion=SmallFinal(), scores="trained", paper="zhou2019deconstructing"),
+    "small-init": Method(criterion=SmallInit(), scores="initial", paper="zhou2019deconstructing"),
+    "large-init-large-final": Method(criterion=LargeInitLargeFinal(), scores="trained", paper="zhou2019deconstructing"),
+    "small-init-small-final": Method(criterion=SmallInitSmallFinal(), scores="trained", paper="zhou2019deconstructing"),
+    "large-final-same-sign": Method(
+        criterion=LargeFinalOfSign(sign="same"), scores="trained", paper="zhou2019deconstructing", ties="random"
+    ),
+    "large-final-diff-sign": Method(
+        criterion=LargeFinalOfSign(sign="different"), scores="trained", paper="zhou2019deconstructing", ties="random"
+    ),
+    "magnitude-increase-same-sign": Method(
+        criterion=MagnitudeIncreaseOfSign(sign="same"), scores="trained", paper="zhou2019deconstructing", ties="random"
+    ),
+    "magnitude-increase-diff-sign": Method(
+        criterion=MagnitudeIncreaseOfSign(sign="different"),
+        scores="trained",
+        paper="zhou2019deconstructing",
+        ties="random",
+    ),
     "first-order": Method(criterion=WeightSquaredGradient(), scores="initial", paper=""),
     "random": Method(criterion=Random(), scores="initial", paper="frankle2021pruning"),
 }
@@ -53,14 +80,14 @@ METHODS = {
 def method(name: str) -> Method:
     """Return the method of that name, or the method of a user's criterion that "package.module:name" names.
 
-    The class of a user's criterion may have attributes ``scores``, ``rounds`` and ``mode``, as ``Method`` has them.
+    The class of a user's criterion may have the attributes ``scores``, ``rounds``, ``mode`` and ``ties`` of ``Method``.
 
     Raises:
         UsageError: no method has that name, or the reference does not lead to a criterion.
     """
     if ":" in name:
         criterion = custom_criterion(name)
-        attributes = {name: criterion.attribute(name) for name in ("scores", "rounds", "mode")}
+        attributes = {name: criterion.attribute(name) for name in ("scores", "rounds", "mode", "ties")}
         given = {name: value for name, value in attributes.items() if value is not None}
         return Method(criterion=criterion, paper="", **{"scores": "initial", **given})
     if name not in METHODS:

@@ -6,8 +6,16 @@ from lotterylab.criteria.custom import CustomCriterion, custom_criterion
 from lotterylab.criteria.grasp import Grasp
 from lotterylab.criteria.inverted import Inverted
 from lotterylab.criteria.magnitude import Magnitude
+from lotterylab.criteria.magnitudes import (
+    LargeInit,
+    LargeInitLargeFinal,
+    SmallFinal,
+    SmallInit,
+    SmallInitSmallFinal,
+)
 from lotterylab.criteria.movement import MagnitudeIncrease, Movement
 from lotterylab.criteria.random import Random, RandomOfSign
+from lotterylab.criteria.signs import LargeFinalOfSign, MagnitudeIncreaseOfSign
 from lotterylab.criteria.snip import Snip
 from lotterylab.criteria.synflow import SynFlow
 from lotterylab.criteria.weight_squared_gradient import WeightSquaredGradient
@@ -22,6 +30,13 @@ ALL = {
     "synflow": SynFlow,
     "movement": Movement,
     "magnitude-increase": MagnitudeIncrease,
+    "small-final": SmallFinal,
+    "large-init": LargeInit,
+    "small-init": SmallInit,
+    "large-init-large-final": LargeInitLargeFinal,
+    "small-init-small-final": SmallInitSmallFinal,
+    "large-final-of-sign": LargeFinalOfSign,
+    "magnitude-increase-of-sign": MagnitudeIncreaseOfSign,
     "weight-squared-gradient": WeightSquaredGradient,
 }
 
@@ -30,11 +45,18 @@ __all__ = [
     "CustomCriterion",
     "Grasp",
     "Inverted",
+    "LargeFinalOfSign",
+    "LargeInit",
+    "LargeInitLargeFinal",
     "Magnitude",
     "MagnitudeIncrease",
+    "MagnitudeIncreaseOfSign",
     "Movement",
     "Random",
     "RandomOfSign",
+    "SmallFinal",
+    "SmallInit",
+    "SmallInitSmallFinal",
     "Snip",
     "SynFlow",
     "WeightSquaredGradient",

@@ -53,6 +53,15 @@ def initial_of(view: View, who: Any) -> State:
     return view.initial
 
 
+def final_and_initial(view: View, who: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the final and the initial weights, in float32 or better, with 0 where the view's mask removes them."""
+    final, initial = (
+        pruned(view, {name: at_least_float32(state[name].detach()) for name in view.names})
+        for state in (view.state, initial_of(view, who))
+    )
+    return final, {name: initial[name].to(final[name].device) for name in final}
+
+
 def leaves(view: View) -> tuple[dict[str, Tensor], list[Tensor]]:
     """Return the state with the named parameters as fresh leaves in float32 or better, and the leaves."""
     state = {name: at_least_float32(tensor.detach()) for name, tensor in view.state.items()}

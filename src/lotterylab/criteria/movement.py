@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import at_least_float32, initial_of, pruned
+from lotterylab.criteria.gradients import final_and_initial
 from lotterylab.types import Scores
 from lotterylab.views import View
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ class Movement:
 
     def __call__(self, view: View) -> Scores:
         """|w_f - w_i| of each named parameter, in float32 or better."""
-        final, initial = _both(view, self)
+        final, initial = final_and_initial(view, self)
         return cast(Scores, {name: (final[name] - initial[name]).abs() for name in view.names})
 
 
@@ -57,14 +54,5 @@ class MagnitudeIncrease:
 
     def __call__(self, view: View) -> Scores:
         """|w_f| - |w_i| of each named parameter, in float32 or better; negative for one that shrank."""
-        final, initial = _both(view, self)
+        final, initial = final_and_initial(view, self)
         return cast(Scores, {name: final[name].abs() - initial[name].abs() for name in view.names})
-
-
-def _both(view: View, who: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the final and the initial weights, both with removed weights at 0, which count as unmoved."""
-    final, initial = (
-        pruned(view, {name: at_least_float32(state[name].detach()) for name in view.names})
-        for state in (view.state, initial_of(view, who))
-    )
-    return final, {name: initial[name].to(final[name].device) for name in final}

@@ -23,6 +23,14 @@ NAMES = {
     "synflow-one-shot": "SynFlow, one shot",
     "magnitude-at-init": "magnitude at initialisation",
     "magnitude-increase": "magnitude increase",
+    "small-final": "small final weights",
+    "small-init": "small initial weights",
+    "large-init-large-final": "large initial and final weights",
+    "small-init-small-final": "small initial and final weights",
+    "large-final-same-sign": "large final weights, same sign",
+    "large-final-diff-sign": "large final weights, other sign",
+    "magnitude-increase-same-sign": "magnitude increase, same sign",
+    "magnitude-increase-diff-sign": "magnitude increase, other sign",
 }
 
 

@@ -30,6 +30,14 @@ METHODS = {
     "magnitude-at-init": Look(colour=BLUE, marker="p", line="--"),
     "movement": Look(colour=BLUE, marker="<", line=":"),
     "magnitude-increase": Look(colour=BLUE, marker=">", line="-."),
+    "small-final": Look(colour=ORANGE, marker="v", line="-."),
+    "small-init": Look(colour=ORANGE, marker="2", line=":"),
+    "large-init-large-final": Look(colour=PURPLE, marker="H"),
+    "small-init-small-final": Look(colour=PURPLE, marker="8", line="-."),
+    "large-final-same-sign": Look(colour=VERMILLION, marker="X", line="--"),
+    "large-final-diff-sign": Look(colour=VERMILLION, marker="+", line=":"),
+    "magnitude-increase-same-sign": Look(colour=GREEN, marker="D", line="--", size=4.5),
+    "magnitude-increase-diff-sign": Look(colour=GREEN, marker="3", line=":"),
     "random": Look(colour=GREY, marker="x", line=":"),
 }
 CONTROLS = {

@@ -123,6 +123,7 @@ class Arm:
             "granularity": self.options.granularity,
             "rounds": chosen.rounds,
             "mode": chosen.mode,
+            "ties": chosen.ties,
             **({"data": self.data, "batch": self.batch()} if chosen.criterion.needs_batch else {}),
         }
         if chosen.scores == "initial":
