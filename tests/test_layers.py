@@ -24,7 +24,7 @@ LAYERS: tuple[set[str], ...] = (
         *("homes", "network", "views", "protocols"),
     },
     {
-        *("data", "models", "criteria", "interventions", "training", "structure", "analysis", "auditing"),
+        *("data", "models", "criteria", "combining", "interventions", "training", "structure", "analysis", "auditing"),
         *("plan", "procedures"),
     },
     {"engine", "library"},

@@ -13,7 +13,18 @@ from lotterylab.homes import offered
 from lotterylab.version import __version__
 
 if TYPE_CHECKING:
-    from lotterylab import analysis, criteria, data, interventions, masks, models, plan, statistics, structure
+    from lotterylab import (
+        analysis,
+        combining,
+        criteria,
+        data,
+        interventions,
+        masks,
+        models,
+        plan,
+        statistics,
+        structure,
+    )
     from lotterylab.asking.notebook import run_study
     from lotterylab.asking.tickets import tickets
     from lotterylab.auditing import audit
@@ -29,6 +40,7 @@ __all__ = [
     "apply",
     "attach",
     "audit",
+    "combining",
     "criteria",
     "data",
     "effective_sparsity",
@@ -60,7 +72,18 @@ __getattr__, _ = offered(
         "lotterylab.asking.notebook": ("run_study",),
         "lotterylab.asking.tickets": ("tickets",),
     },
-    rooms=("analysis", "criteria", "data", "interventions", "masks", "models", "plan", "statistics", "structure"),
+    rooms=(
+        "analysis",
+        "combining",
+        "criteria",
+        "data",
+        "interventions",
+        "masks",
+        "models",
+        "plan",
+        "statistics",
+        "structure",
+    ),
 )
 
 

@@ -5,7 +5,7 @@ Frozen dataclasses satisfy these protocols without naming them.  Nothing here im
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -180,6 +180,27 @@ class Recipe(Spec, Protocol):
 
     def longer(self, times: float) -> Recipe:
         """Return the same training with ``times`` as many steps."""
+        ...
+
+
+class Combining(Spec, Protocol):
+    """A ``Combining`` makes a state of states and masks of one network."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the names that it must be given, that of the main state first; () for any."""
+        ...
+
+    def check(self, given: Iterable[str]) -> None:
+        """Refuse names that it does not take.
+
+        Raises:
+            UsageError: a name is missing or not known.
+        """
+        ...
+
+    def __call__(self, of: Mapping[str, Mapping[str, Tensor]], names: Sequence[str], seed: int) -> State:
+        """Return the state, by the weights ``names`` that can be pruned."""
         ...
 
 

@@ -21,6 +21,7 @@ from lotterylab.plan.nodes import (
     At,
     Channels,
     Choose,
+    Combine,
     Data,
     Dense,
     Init,
@@ -79,7 +80,7 @@ class Context:
     def state(self, node: Node) -> State:
         """Return the value of a node that is a state."""
         match node:
-            case Init() | Permute():
+            case Init() | Permute() | Combine():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
             case At(run=run, begins=True):
                 return algebra.masked(self.state(run.start), self.mask(run.mask))

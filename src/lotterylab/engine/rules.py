@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lotterylab.engine.context import Context
 from lotterylab.engine.facts import facts
@@ -30,6 +30,7 @@ from lotterylab.plan.nodes import (
     At,
     Channels,
     Choose,
+    Combine,
     Dense,
     Init,
     Measure,
@@ -42,6 +43,9 @@ from lotterylab.plan.nodes import (
 )
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.structure import channels, never_emptied
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Stopped", "execute"]
 
@@ -109,6 +113,26 @@ def _to_step(node: At, context: Context) -> Outcome:
 
 def _init(node: Init, context: Context) -> Outcome:
     return Outcome(tensors={"state": node.model.initial(node.seed, node.purpose, node.draw)})
+
+
+def _combine(node: Combine, context: Context) -> Outcome:
+    values = {name: context.value(part) for name, part in node.of.items()}
+    state = node.rule(values, prunable_names(model_of(node.main).build()), node.seed)
+    for problem in _problems(state, context.state(node.main)):
+        raise UsageError(f"{type(node.rule).__name__}: {problem}")
+    return Outcome(tensors={"state": state})
+
+
+def _problems(state: Mapping[str, Tensor], main: Mapping[str, Tensor]) -> Iterator[str]:
+    """Yield what is wrong with a state that a rule made."""
+    if state.keys() != main.keys():
+        name = sorted(state.keys() ^ main.keys())[0]
+        yield f"its state and that of the network differ in the tensor '{name}'. Return the names of the main state."
+    for name, tensor in state.items():
+        if name in main and tensor.shape != main[name].shape:
+            yield f"'{name}' has the shape {tuple(tensor.shape)}; the network has {tuple(main[name].shape)}."
+        elif tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            yield f"'{name}' has a number that is not finite."
 
 
 def _dense(node: Dense, context: Context) -> Outcome:
@@ -181,6 +205,7 @@ RULES: dict[type[Node], Callable[[Any, Context], Outcome]] = {
     Shuffle: _shuffle,
     Channels: _channels,
     Permute: _permute,
+    Combine: _combine,
     Prune: _prune,
     Train: train_whole,
     UserTrain: train_by_user,

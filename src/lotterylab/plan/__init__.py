@@ -11,7 +11,7 @@ __getattr__, _names = offered(
     __name__,
     {
         "lotterylab.plan.nodes": (
-            *("At", "Channels", "Choose", "Data", "Dense", "Init", "MaskOf", "Measure", "Node"),
+            *("At", "Channels", "Choose", "Combine", "Data", "Dense", "Init", "MaskOf", "Measure", "Node"),
             *("Permute", "Prune", "ResetsOf", "Shuffle", "Train"),
         ),
         "lotterylab.plan.plan": ("Plan", "Prediction", "Row"),

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.plan.combined import Combine
 from lotterylab.plan.cuts import Channels, Choose, Measure, Prune, Shuffle, Target
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.plan.made import MaskOf, ResetsOf, kept_by
@@ -22,6 +23,7 @@ __all__ = [
     "At",
     "Channels",
     "Choose",
+    "Combine",
     "Data",
     "Dense",
     "Init",
@@ -261,6 +263,8 @@ def first_of(node: Node) -> Init:
             return first_of(run.start)
         case Permute(of=of):
             return first_of(of)
+        case Combine():
+            return first_of(node.main)
     raise TypeError(f"a {type(node).__name__} is not a state")
 
 
@@ -277,4 +281,6 @@ def model_of(node: Node) -> Model:
             return model_of(of)
         case Shuffle(mask=mask):
             return model_of(mask)
+        case Combine():
+            return model_of(node.main)
     raise TypeError(f"a {type(node).__name__} has no model")

@@ -1,0 +1,65 @@
+"""A state that is made of other states and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lotterylab.errors import UsageError
+from lotterylab.plan.node import Node
+from lotterylab.protocols import Combining
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Combine(Node):
+    """A state made of states and masks of one network by a rule.  Its value is a ``State``.
+
+    Args:
+        of: the name of each state or mask, as the rule wants it -> its node.
+        rule: of ``lotterylab.combining``, or your own.
+        seed: of what the rule draws.
+
+    Raises:
+        UsageError: the rule does not take these names, or they are of two networks.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> first = ll.plan.Init(model=ll.models.Mlp(shape=(1, 8, 8)), seed=0)
+        >>> other = ll.plan.Init(model=ll.models.Mlp(shape=(1, 8, 8)), seed=1)
+        >>> Combine(of={"signs": first, "magnitudes": other}, rule=ll.combining.Signs()) == first
+        False
+        >>> Combine(of={"signs": first}, rule=ll.combining.Signs())
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: Signs was given signs; it needs magnitudes, signs.
+    """
+
+    of: Mapping[str, Node]
+    rule: Combining
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.rule.check(self.of)
+        models = {name: _model_behind(node) for name, node in self.of.items()}
+        first, *others = models.items()
+        for name, model in others:
+            if model != first[1]:
+                raise UsageError(
+                    f"Combine was given '{first[0]}' of {first[1]} and '{name}' of {model}. Give states and masks of "
+                    "one network."
+                )
+
+    @property
+    def main(self) -> Node:
+        """The state whose biases, norms and buffers the new one has."""
+        return self.of[self.rule.needs[0] if self.rule.needs else min(self.of)]
+
+
+def _model_behind(node: Node) -> Any:
+    """Return the model of a state or mask: the first that it or what it is made of names."""
+    model = getattr(node, "model", None)
+    if model is not None:
+        return model
+    return next((found for earlier in node.inputs() if (found := _model_behind(earlier)) is not None), None)
