@@ -45,6 +45,7 @@ OF_TENSORS = {
     "training.attach_checks",
     "training.attached",
     "training.during",
+    "training.during_checks",
     "training.held",
     "training.loop",
     "training.step",

@@ -45,14 +45,18 @@ __all__ = [
 ]
 
 
+RESERVED = ("start", "best", "final", "state", "optimizer", "mask", "carry")  # what every run may have under a name
+
+
 def check_interventions(interventions: Any) -> None:
-    """Refuse what is not a list of interventions: a name, a class, or one of them without its list.
+    """Refuse what is not a list of interventions that can act together.
 
     Args:
         interventions: what was given as ``during``.
 
     Raises:
-        UsageError: it is not a list, or an entry is not an object with the methods of an intervention.
+        UsageError: it is not a list, an entry is not an object with the methods of an intervention, or two of them
+            keep states or masks under one name, or one of them under a name of the run's own.
 
     Examples:
         >>> check_interventions([RigL(every=10)])
@@ -73,3 +77,9 @@ def check_interventions(interventions: Any) -> None:
                 f"during has {given!r}; it must be an object that holds its options, such as "
                 f"lotterylab.interventions.{kind}(...)."
             )
+    kept = [(name, type(given).__name__) for given in interventions for name in given.keeps]
+    for number, (name, kind) in enumerate(kept):
+        if name in RESERVED:
+            raise UsageError(f"{kind} keeps '{name}', which is a name of the run's own. Give another name.")
+        if other := dict(kept[:number]).get(name):
+            raise UsageError(f"{other} and {kind} both keep '{name}' in one run. Leave one out, or use two runs.")

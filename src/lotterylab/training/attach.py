@@ -224,14 +224,17 @@ class Held:
         """Replace the held mask at once by ``state``, a mask of the same names and shapes.
 
         Raises:
-            UsageError: names or shapes differ, or the ranks' masks differ.
+            UsageError: names or shapes differ, the ranks' masks differ, or the state is of other interventions;
+                nothing was changed.
         """
-        self.change(Mask({name: tensor for name, tensor in state.items() if not name.startswith(DURING)}))
-        if self.attached is not None:
-            more = {name: tensor for name, tensor in state.items() if name.startswith(DURING)}
-            if not more:
-                raise UsageError("the state holds a mask and nothing of the interventions. Save held.state_dict().")
-            self.attached.load_state_dict({name.removeprefix(DURING): tensor for name, tensor in more.items()})
+        mask = Mask({name: tensor for name, tensor in state.items() if not name.startswith(DURING)})
+        more = {name.removeprefix(DURING): tensor for name, tensor in state.items() if name not in mask}
+        if self.attached is not None and not more:
+            raise UsageError("the state holds a mask and nothing of the interventions. Save held.state_dict().")
+        begin = self.attached and self.attached.read(more)  # before the mask changes: it may be refused
+        self.change(mask)
+        if self.attached and begin:
+            self.attached.go_on_from(begin)
 
     def detach(self) -> None:
         """Remove all hooks; the weights stay as they are, and the next step may move them."""

@@ -104,8 +104,8 @@ class Attached:
             flat[STOPPED] = torch.tensor(self.during.metrics[STOPPED])
         return flat
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what ``state_dict`` returned.
+    def read(self, state: Mapping[str, Tensor]) -> Checkpoint:
+        """Return what ``state_dict`` returned as a checkpoint.
 
         Raises:
             UsageError: it is of other interventions.
@@ -124,6 +124,11 @@ class Attached:
             carry=groups["carry"],
             masks=_by_part(groups["found"]),
         )
+        self._begun(self.during.interventions, begin)  # which refuses another carry
+        return begin
+
+    def go_on_from(self, begin: Checkpoint) -> None:
+        """Go on from a checkpoint whose mask is held."""
         self.during, self.step = self._begun(self.during.interventions, begin), begin.step
 
     def _begun(self, interventions: Sequence[Intervention], begin: Checkpoint) -> During:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from lotterylab.errors import UsageError
+from lotterylab.training.during_checks import checked_carry, form, name_of, named_errors, problems
 from lotterylab.types import Mask, State
 from lotterylab.views import Change, Intervention, View
 
@@ -61,13 +62,14 @@ class During:
         """
         begun = {}
         for number, intervention in enumerate(self.interventions):
-            begun |= _named(number, intervention.begin(_seen_by(view, number)))
+            with named_errors(intervention, "at the beginning"):
+                begun |= _named(number, checked_carry(intervention.begin(_seen_by(view, number))))
         begun[STEPS] = torch.tensor(0)
         for name, kept in (view.mask or {}).items():
             begun |= {f"{ENTRIES}{name}": torch.tensor(kept.numel()), f"{KEPT}{name}": torch.tensor(0)}
         if not self.carry:
             self.carry = {name: tensor.clone() for name, tensor in begun.items()}
-        elif differing := sorted(_form(self.carry).items() ^ _form(begun).items()):
+        elif differing := sorted(form(self.carry).items() ^ form(begun).items()):
             name = differing[0][0]
             raise UsageError(
                 f"{self._name(name)}: the checkpoint carries other tensors than the intervention begins with (first "
@@ -86,11 +88,11 @@ class During:
         """
         self._add_density(view.mask)
         for number, intervention in enumerate(self.interventions):
-            with torch.no_grad():
+            with torch.no_grad(), named_errors(intervention, f"step {view.step}"):
                 change = intervention(_seen_by(view, number), self._carry_of(number))
+                for problem in problems(change, view, self._carry_of(number), intervention.keeps):
+                    raise UsageError(problem)
             carry = _named(number, change.carry)
-            for problem in problems(change, view, {name: self.carry.get(name) for name in carry}, carry):
-                raise UsageError(f"{name_of(intervention)}, step {view.step}: {problem}")
             self.carry |= {name: tensor.detach().clone() for name, tensor in carry.items()}
             self.masks |= {name: _copied(mask) for name, mask in change.found.items()}
             self.kept |= {name: cast(State, _copied(state)) for name, state in change.kept.items()}
@@ -134,50 +136,6 @@ class During:
         return name_of(self.interventions[int(number)]) if known else "an intervention"
 
 
-def name_of(intervention: Intervention) -> str:
-    """Return the name of an intervention for events and errors: that of its class, or of a user's class."""
-    return getattr(intervention, "called", type(intervention).__name__)
-
-
-def problems(
-    change: Change, view: View, before: Mapping[str, Tensor | None], carry: Mapping[str, Tensor]
-) -> Iterator[str]:
-    """Yield what is wrong with a change, in sentences.
-
-    Args:
-        change: what an intervention returned.
-        view: the training that it was given.
-        before: the carry before the change; None for a name that was not there.
-        carry: the carry after it, under the same names.
-    """
-    for kind, tensors, there in (
-        ("state", change.state, view.state),
-        ("optimizer", change.optimizer, view.optimizer),
-        ("mask", change.mask or {}, view.mask or {}),
-    ):
-        for name, tensor in tensors.items():
-            if name not in there:
-                yield f"it returned {kind} '{name}', which the training does not have. Return names of the view."
-            elif tensor.shape != there[name].shape:
-                yield (
-                    f"it returned {kind} '{name}' of shape {tuple(tensor.shape)}; the training has "
-                    f"{tuple(there[name].shape)}. Return the shape of the view."
-                )
-            elif kind == "mask" and tensor.dtype != torch.bool:
-                yield f"it returned mask '{name}' of {tensor.dtype}. Return bool, True = kept."
-            elif kind != "mask" and not bool(torch.isfinite(tensor).all()):
-                yield f"it returned {kind} '{name}' with a number that is not finite."
-    if change.mask is not None and (missing := sorted((view.mask or {}).keys() - change.mask.keys())):
-        yield f"it returned a mask without '{missing[0]}'. Return every tensor of view.mask."
-    for name, tensor in carry.items():
-        old = before[name]
-        if old is None or _form({name: tensor}) != _form({name: old}):
-            yield (
-                f"it carries '{name.partition('/')[2]}' as {tensor.dtype} of {tensor.dim()} dimensions, which begin() "
-                "did not. Return tensors of begin's names, types and numbers of dimensions."
-            )
-
-
 def _seen_by(view: View, number: int) -> View:
     """Return the view with random streams of an intervention's own."""
     stream, fresh = view.stream, view.fresh
@@ -195,10 +153,6 @@ def _seen_by(view: View, number: int) -> View:
 
 def _named(number: int, carry: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{number}/{name}": tensor for name, tensor in carry.items()}
-
-
-def _form(carry: Mapping[str, Tensor]) -> dict[str, tuple[str, int]]:
-    return {name: (str(tensor.dtype), tensor.dim()) for name, tensor in carry.items()}
 
 
 def _copied(tensors: Mapping[str, Tensor]) -> Mask:
