@@ -13,6 +13,7 @@ from lotterylab.criteria import (
     MagnitudeIncrease,
     MagnitudeIncreaseOfSign,
     Movement,
+    Obd,
     Random,
     SmallFinal,
     SmallInit,
@@ -72,6 +73,7 @@ METHODS = {
         paper="zhou2019deconstructing",
         ties="random",
     ),
+    "obd": Method(criterion=Obd(), scores="trained", paper="lecun1990optimal", mode="eval"),
     "first-order": Method(criterion=WeightSquaredGradient(), scores="initial", paper=""),
     "random": Method(criterion=Random(), scores="initial", paper="frankle2021pruning"),
 }

@@ -14,6 +14,7 @@ from lotterylab.criteria.magnitudes import (
     SmallInitSmallFinal,
 )
 from lotterylab.criteria.movement import MagnitudeIncrease, Movement
+from lotterylab.criteria.obd import Obd
 from lotterylab.criteria.random import Random, RandomOfSign
 from lotterylab.criteria.signs import LargeFinalOfSign, MagnitudeIncreaseOfSign
 from lotterylab.criteria.snip import Snip
@@ -37,6 +38,7 @@ ALL = {
     "small-init-small-final": SmallInitSmallFinal,
     "large-final-of-sign": LargeFinalOfSign,
     "magnitude-increase-of-sign": MagnitudeIncreaseOfSign,
+    "obd": Obd,
     "weight-squared-gradient": WeightSquaredGradient,
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "MagnitudeIncrease",
     "MagnitudeIncreaseOfSign",
     "Movement",
+    "Obd",
     "Random",
     "RandomOfSign",
     "SmallFinal",

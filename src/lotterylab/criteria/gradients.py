@@ -112,6 +112,19 @@ def slopes(value: Tensor, theta: list[Tensor], *, create_graph: bool = False) ->
     return list(grads)
 
 
+def hessian_times(
+    g: list[Tensor], theta: list[Tensor], vectors: list[Tensor], *, retain_graph: bool = False
+) -> list[Tensor]:
+    """Return H v exactly, from gradients that were made with ``create_graph``; 0 where they do not depend on theta."""
+    import torch
+
+    value = cast(torch.Tensor, sum((a * v).sum() for a, v in zip(g, vectors, strict=True)))
+    if not value.requires_grad:  # a loss that is linear in all parameters has a constant gradient
+        return [torch.zeros_like(t) for t in theta]
+    found = torch.autograd.grad(value, theta, retain_graph=retain_graph, allow_unused=True, materialize_grads=True)
+    return list(found)
+
+
 def at_least_float32(tensor: Tensor) -> Tensor:
     """Return the tensor, in float32 if it is float16 or bfloat16."""
     import torch

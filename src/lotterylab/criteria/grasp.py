@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from lotterylab.criteria.gradients import batch_of, leaves, loss_at, pruned, slopes
+from lotterylab.criteria.gradients import batch_of, hessian_times, leaves, loss_at, pruned, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
 
@@ -41,7 +41,6 @@ class Grasp:
 
     def __call__(self, view: View) -> Scores:
         """theta * (H g) for each named parameter, in float32 or better."""
-        import torch
         from torch.nn.attention import SDPBackend, sdpa_kernel
 
         batch = batch_of(view, self)
@@ -49,8 +48,6 @@ class Grasp:
         with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no second derivative
             loss = loss_at(view, state, batch, self.temperature)
         g = slopes(loss, theta, create_graph=True)
-        flow = cast(torch.Tensor, sum((a * a.detach()).sum() for a in g))
-        # a loss that is linear in all parameters has a constant g, and H = 0
-        hg = slopes(flow, theta) if flow.requires_grad else [torch.zeros_like(t) for t in theta]
+        hg = hessian_times(g, theta, [a.detach() for a in g])
         scores = ((t.detach() * h).detach() for t, h in zip(theta, hg, strict=True))
         return cast(Scores, pruned(view, dict(zip(view.names, scores, strict=True))))

@@ -23,6 +23,7 @@ NAMES = {
     "synflow-one-shot": "SynFlow, one shot",
     "magnitude-at-init": "magnitude at initialisation",
     "magnitude-increase": "magnitude increase",
+    "obd": "OBD",
     "small-final": "small final weights",
     "small-init": "small initial weights",
     "large-init-large-final": "large initial and final weights",

@@ -30,6 +30,7 @@ METHODS = {
     "magnitude-at-init": Look(colour=BLUE, marker="p", line="--"),
     "movement": Look(colour=BLUE, marker="<", line=":"),
     "magnitude-increase": Look(colour=BLUE, marker=">", line="-."),
+    "obd": Look(colour=WINE, marker="4", line=":"),
     "small-final": Look(colour=ORANGE, marker="v", line="-."),
     "small-init": Look(colour=ORANGE, marker="2", line=":"),
     "large-init-large-final": Look(colour=PURPLE, marker="H"),
