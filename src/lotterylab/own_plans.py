@@ -46,7 +46,8 @@ class Price:
 
     Args:
         trainings: runs to train, dense and pruned.
-        epochs: passes over the training images, at most: equal runs are trained once.
+        epochs: passes over the training images, at most: equal runs are trained once, and interventions may end runs
+            early.
         tasks: everything to compute: trainings, masks and measures.
         seconds: the estimated time of the trainings here; None if nothing has to be trained.
         text: the same in words.

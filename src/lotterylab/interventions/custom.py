@@ -52,6 +52,11 @@ class CustomIntervention:
         return bool(getattr(self._intervention, "needs_sparse", False))
 
     @property
+    def may_stop(self) -> bool:
+        """Return whether it may end a training early."""
+        return bool(getattr(self._intervention, "may_stop", True))
+
+    @property
     def keeps(self) -> tuple[str, ...]:
         """The names of the states and masks that it keeps."""
         return self._intervention.keeps

@@ -81,6 +81,11 @@ class EarlyBird(Intervening):
         return (self.name,) if self.stop else (self.name, self.newest)
 
     @property
+    def may_stop(self) -> bool:
+        """Return whether it ends the training at the emergence."""
+        return self.stop
+
+    @property
     def chance(self) -> float:
         """The expected distance of two random masks, ``2 p (1 - p)``."""
         return 2 * self.sparsity * (1 - self.sparsity)

@@ -120,7 +120,7 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
     if record and (mean_kept := record.metrics.get("mean_kept")):  # of a mask that changed while it trained
         kept = mean_kept
     trained: Mapping[str, float] = record.metrics.get("trained_share", {}) if record else {}
-    whole = _made(run, record)
+    whole = steps_made(run, record)
     steps = min(steps, whole)
     images = steps * run.data.spec.train / run.steps_per_epoch
     return _Part(
@@ -134,8 +134,11 @@ def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[
     )
 
 
-def _made(run: Train, record: Record | None) -> int:
-    """Return the number of steps that a run made: one that diverged or was stopped made fewer than planned."""
+def steps_made(run: Train, record: Record | None) -> int:
+    """Return the number of steps that a run made: one that diverged or was stopped made fewer than planned.
+
+    Without a record it is the planned number, the most that the run can make.
+    """
     first = run.first_step if record is None else int(record.metrics.get("from_step", run.first_step))
     planned = run.total_steps - first
     if record is None:

@@ -8,27 +8,37 @@ from pathlib import Path
 from typing import Any
 
 from lotterylab.engine.facts import processor
+from lotterylab.engine.records import Record
 from lotterylab.engine.results import results
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
-from lotterylab.plan.nodes import At, Choose, Node, Train
+from lotterylab.plan.nodes import KEPT, At, Choose, Node, Train
 from lotterylab.plan.plan import Plan, Row
+from lotterylab.reading.costs import steps_made
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import lacking_text
 
 EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
 
 
-def work(node: Node) -> float:
-    """Return the number of images that a node trains on, plus a third of the images that it evaluates."""
+def work(node: Node, record: Record | None = None) -> float:
+    """Return the number of images that a node trains on, plus a third of the images that it evaluates.
+
+    With the record of a finished run they are those of the steps that it made; without, it makes at most these.
+    """
     if not isinstance(node, Train):
         return 0.0
     spec, recipe = node.data.spec, node.recipe
     watched = sum(getattr(spec, split) for split in recipe.watch)
-    steps = node.total_steps - node.first_step
+    steps = steps_made(node, record)
     epochs = steps / node.steps_per_epoch
     looks = steps / recipe.watch_every if recipe.watch_every else epochs
     return epochs * spec.train + EVALUATION * looks * watched
+
+
+def may_end_early(run: Train) -> bool:
+    """Return whether a run may take fewer steps than planned: an intervention may stop it, or kept its start."""
+    return run.from_step == KEPT or any(getattr(each, "may_stop", True) for each in run.recipe.during)
 
 
 def length(run: Train) -> str:
@@ -51,7 +61,7 @@ def seconds_per_image(targets: Iterable[Node], store: Store, *, exactly: bool = 
             continue
         record = store.record(node.digest)
         if record and not record.same_as and record.seconds and record.facts.get("processor") == processor():
-            total, images = total + record.seconds, images + work(node)
+            total, images = total + record.seconds, images + work(node, record)
             if not exactly:
                 break
     return total / images if images else None
@@ -117,7 +127,8 @@ def lines(study: Plan, store: Store, *, workers: int, pace: float | None, measur
             shown |= runs.keys()
             left = sum(run.digest in todo for run in runs.values())
             state = "done" if not left else f"{left} to run" if left < len(runs) else "to run"
-            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {_lengths(runs.values())} ({state})"
+            lengths = _lengths(runs.values())
+            yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {lengths} ({state})"
     for place, (name, choice) in enumerate(_choices(study).items(), start=number + 1):
         runs = {run.digest: run for _, several in choice.candidates for run in several}
         shown |= runs.keys()
@@ -143,10 +154,14 @@ def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: st
         left = f"{len(todo)} masks and measures are left to compute" if todo else "all results are in the store"
         yield f"Nothing is left to train: {left}."
         return
-    yield f"To train: {len(runs)} runs, {epochs(todo):,.0f} epochs at the most (runs of equal masks are trained once)."
+    early = sum(map(may_end_early, runs))
+    why = f"; {early} of the runs may end early" if early else ""
+    most = f"{epochs(todo):,.0f} epochs at the most"
+    yield f"To train: {len(runs)} runs, {most} (runs of equal masks are trained once{why})."
     time = seconds(todo, pace, workers)
     if time is not None:
-        yield f"About {spell_seconds(time)} here with {workers} worker{'s' * (workers > 1)} ({measured})."
+        about = f"{'At most about' if early else 'About'} {spell_seconds(time)}"
+        yield f"{about} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
 def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
@@ -166,6 +181,7 @@ def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> d
                 "labels": dict(labels.get(digest, {})),
                 "epochs": run.recipe.epochs,
                 "steps": run.total_steps - run.first_step,
+                "may_end_early": may_end_early(run),
                 "done": digest not in left,
             }
             for digest, run in runs.items()
@@ -176,9 +192,14 @@ def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> d
 
 
 def _lengths(runs: Iterable[Train]) -> str:
-    """Return the length of the runs, "20 epochs", or "2,204 to 2,329 steps" if it differs."""
+    """Return the length of the runs, "20 epochs", or "2,204 to 2,329 steps" if it differs.
+
+    "up to 20 epochs" if one of them may end early.
+    """
     several = sorted(runs, key=lambda run: run.total_steps - run.first_step)
     shortest, longest = length(several[0]), length(several[-1])
+    if any(map(may_end_early, several)):
+        return f"up to {longest}"
     (number, _, unit), (_, _, other) = shortest.partition(" "), longest.partition(" ")
     return longest if shortest == longest else f"{number if unit == other else shortest} to {longest}"
 
