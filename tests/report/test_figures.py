@@ -227,3 +227,29 @@ def test_a_chosen_rate_at_an_edge_is_warned_of(best, warned):
     assert ("Warning" in grid.sentence) == warned
     chosen = next(series for series in grid.rows[0][0].series if series.label == "chosen")
     assert chosen.x == ((0.01, 0.1, 1.0)[best],) and chosen.y == pytest.approx((0.6,))
+
+
+def test_the_choices_of_several_arms_have_a_line_each_and_each_protocol_a_panel():
+    found = [
+        Trial("relu", rate, 1, "validation_accuracy", 0.5 + 0.1 * (rate == best), rate == best, protocol, arm)
+        for protocol in ("30 epochs", "90 epochs")
+        for arm, best in (("dense", 0.1), ("RigL, 5 % kept", 1.0))
+        for rate in (0.01, 0.1, 1.0)
+    ]
+    grid = grid_of(RateChart(name="rates", title="Rates"), (), trials=found)
+    assert grid is not None and [panel.title for panel in grid.rows[0]] == ["relu, 30 epochs", "relu, 90 epochs"]
+    labels = [series.label for series in grid.rows[0][0].series]
+    assert labels == ["one run", "dense", "chosen", "RigL, 5 % kept", "chosen"]
+    assert "of 2 choices, 0.1 1 time and 1 1 time. Warning: 1 at an edge" in grid.sentence
+
+
+def test_a_row_that_is_not_full_has_no_empty_axes_and_a_phone_no_empty_panel():
+    found = [
+        Trial(name, rate, 1, "validation_accuracy", rate, rate == 0.1, "", "dense")
+        for name in ("relu", "tanh", "sigmoid", "softsign")
+        for rate in (0.01, 0.1)
+    ]
+    grid = grid_of(RateChart(name="rates", title="Rates"), (), trials=found)
+    assert grid is not None and [len(row) for row in grid.rows] == [3, 3]
+    assert [panel.title for (panel,) in stacked(grid).rows] == ["relu", "tanh", "sigmoid", "softsign"]
+    assert len(figure_draw.draw(grid)) == 3

@@ -9,7 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.report.figure_style import RC
-from lotterylab.report.grid import Grid, Level, Look, Panel, Series, beside, stacked
+from lotterylab.report.grid import Grid, Level, Look, Panel, Series, beside, is_empty, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,6 +75,9 @@ def _colour_bar(figure: Figure, axes: list[Axes], panels: Sequence[Panel]) -> No
 
 def _panel(axes: Axes, panel: Panel, letters: int) -> None:
     """Draw a panel; ``letters``: the number that fits below the axes in one line."""
+    if is_empty(panel):
+        axes.set_axis_off()
+        return
     axes.set_title(panel.title, loc="left", fontweight="bold")
     axes.set_xlabel(fill(panel.x_label, letters))
     axes.set_ylabel(panel.y_label)

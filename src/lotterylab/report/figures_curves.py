@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
 from lotterylab.plan.nodes import Train
 from lotterylab.reading.charts import CurveChart, RateChart
 from lotterylab.reading.rows import Rows
-from lotterylab.reading.words import plain
+from lotterylab.reading.words import listed, plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.figure_parts import Drawn, fit, published_points, spell_count
-from lotterylab.report.grid import Grid, Level, Look, Panel, Series
+from lotterylab.report.grid import EMPTY, Grid, Level, Look, Panel, Series
 from lotterylab.report.sources import Sources
 from lotterylab.report.tidy import Trial
 from lotterylab.training.schedules import EpochDrops, FractionDrops
@@ -23,6 +24,7 @@ AXES = {
     "validation_accuracy": "validation accuracy, fraction",
 }
 ACCURACY, EPOCHS = "train.train_accuracy", "train.epochs"
+MOST_ACROSS = 3  # panels of the choice of the rate
 FEW = 10  # epochs that each have a tick of their own
 TRIAL = Look(colour=style.GREY, marker="o", line="", size=3.5, alpha=0.8)
 CHOSEN = Look(colour=style.BLACK, marker="D", line="", hollow=True, size=11.0)
@@ -148,42 +150,58 @@ def _best_and_worst(sources: Sources, shown: Rows) -> str:
 
 
 def rate_chart(sources: Sources, wanted: RateChart) -> Drawn:
-    """Return validation accuracy against the learning rate, the chosen rate marked; None if none was chosen."""
+    """Return validation accuracy against the learning rate, the chosen rate marked; None if none was chosen.
+
+    A panel has the choices of one activation and protocol, and a line for each if they are several.
+    """
     if not sources.trials:
         return None
-    by_activation: dict[str, list[Trial]] = {}
+    several = len({trial.protocol for trial in sources.trials}) > 1
+    by_panel: dict[str, dict[str, list[Trial]]] = {}
     for trial in sources.trials:
-        by_activation.setdefault(trial.activation, []).append(trial)
-    panels = [_rate_panel(sources, name, trials) for name, trials in by_activation.items()]
-    fitted, _ = fit([panels], bounds=(0.0, 1.0), shared=True)
+        name = f"{trial.activation}, {trial.protocol}" if several else trial.activation
+        by_panel.setdefault(name, {}).setdefault(trial.arm, []).append(trial)
+    looks = style.looks(dict.fromkeys(arm for arms in by_panel.values() for arm in arms))
+    alone = len(looks) == 1
+    panels = [_rate_panel(sources, name, arms, None if alone else looks) for name, arms in by_panel.items()]
+    columns = min(len(panels), MOST_ACROSS)
+    rows = [panels[begin : begin + columns] for begin in range(0, len(panels), columns)]
+    rows[-1] += [EMPTY] * (columns - len(rows[-1]))
+    fitted, _ = fit(rows, bounds=(0.0, 1.0), shared=True)
     n = max(trial.trial for trial in sources.trials)
+    runs = "Dense runs" if alone else "Runs"
     grid = Grid(
         name=wanted.name,
         title=wanted.title,
-        sentence=" ".join(_choice(name, trials) for name, trials in by_activation.items()),
-        caption=f"Dense runs with {n} seed{'s' * (n > 1)} that are used for nothing else; the rate with the highest "
-        "mean validation accuracy is chosen for each activation. Grey dots: single runs. No interval is drawn.",
+        sentence=" ".join(_choice(name, arms) for name, arms in by_panel.items()),
+        caption=f"{runs} with {n} seed{'s' * (n > 1)} that are used for nothing else; the rate with the highest "
+        f"mean validation accuracy is chosen for each {'activation' if alone else 'line'}. Grey dots: single runs. No "
+        "interval is drawn.",
         rows=fitted,
     )
     return grid, None
 
 
-def _rate_panel(sources: Sources, activation: str, trials: Sequence[Trial]) -> Panel:
-    means = mean_by_rate(trials)
-    known = [(trial.rate, trial.value) for trial in trials if trial.value is not None]
-    chosen = next(trial.rate for trial in trials if trial.chosen)
+def _rate_panel(
+    sources: Sources, title: str, arms: Mapping[str, Sequence[Trial]], looks: Mapping[str, Look] | None
+) -> Panel:
+    every = [trial for trials in arms.values() for trial in trials]
+    known = [(trial.rate, trial.value) for trial in every if trial.value is not None]
     rates, values = (tuple(pair[side] for pair in known) for side in (0, 1))
+    lines = [Series(x=rates, y=values, look=TRIAL, label="one run")]
+    for arm, trials in arms.items():
+        means, chosen = mean_by_rate(trials), next(trial.rate for trial in trials if trial.chosen)
+        look, label = (style.METHODS["dense"], "dense, mean") if looks is None else (looks[arm], arm)
+        lines.append(Series(x=tuple(means), y=tuple(means.values()), look=look, label=label))
+        lines.append(Series(x=(chosen,), y=(means[chosen],), look=CHOSEN, label="chosen"))
+    ticks = sorted({trial.rate for trial in every})
     return Panel(
-        title=activation,
+        title=title,
         x_label="learning rate",
         y_label="validation accuracy, fraction",
-        series=(
-            Series(x=rates, y=values, look=TRIAL, label="one run"),
-            Series(x=tuple(means), y=tuple(means.values()), look=style.METHODS["dense"], label="dense, mean"),
-            Series(x=(chosen,), y=(means[chosen],), look=CHOSEN, label="chosen"),
-        ),
+        series=tuple(lines),
         levels=(Level(y=1 / sources.classes, look=style.CHANCE, label="chance"),),
-        ticks=tuple((rate, f"{rate:g}") for rate in means),
+        ticks=tuple((rate, f"{rate:g}") for rate in ticks),
         log_x=True,
     )
 
@@ -203,9 +221,17 @@ def at_edge(trials: Sequence[Trial]) -> bool:
     return any(trial.chosen and trial.rate in (min(tried), max(tried)) for trial in trials)
 
 
-def _choice(activation: str, trials: Sequence[Trial]) -> str:
-    chosen = next(trial.rate for trial in trials if trial.chosen)
-    text = f"{activation}: {chosen:g} was chosen, mean validation accuracy {plain(mean_by_rate(trials)[chosen])}"
-    if at_edge(trials):
-        return f"{text}. Warning: this is an edge of the rates tried, and a better rate may lie beyond it."
-    return f"{text}."
+def _choice(panel: str, arms: Mapping[str, Sequence[Trial]]) -> str:
+    """Return the chosen rate of a panel's only line, or how many lines have each rate."""
+    edges = sum(map(at_edge, arms.values()))
+    if len(arms) == 1:
+        (trials,) = arms.values()
+        chosen = next(trial.rate for trial in trials if trial.chosen)
+        text = f"{panel}: {chosen:g} was chosen, mean validation accuracy {plain(mean_by_rate(trials)[chosen])}"
+        warning = "this is an edge of the rates tried, and a better rate may lie beyond it"
+    else:
+        counts = Counter(next(trial.rate for trial in trials if trial.chosen) for trials in arms.values())
+        spelled = listed([f"{rate:g} {count} time{'s' * (count > 1)}" for rate, count in sorted(counts.items())])
+        text = f"{panel}: of {len(arms)} choices, {spelled}"
+        warning = f"{edges} at an edge of the rates tried, and a better rate may lie beyond it"
+    return f"{text}. Warning: {warning}." if edges else f"{text}."

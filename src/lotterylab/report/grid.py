@@ -82,6 +82,9 @@ class Panel:
     heat: Heat | None = None
 
 
+EMPTY = Panel(title="", x_label="", y_label="", series=())  # fills up the last row of a grid
+
+
 @dataclass(frozen=True, kw_only=True)
 class Grid:
     """A ``Grid`` is a whole figure whose panels have all labels; drawing leaves out those that neighbours share.
@@ -106,7 +109,12 @@ class Grid:
 
 def stacked(grid: Grid) -> Grid:
     """Return the same panels in one column, for a narrow screen."""
-    return replace(grid, rows=tuple((panel,) for row in grid.rows for panel in row))
+    return replace(grid, rows=tuple((panel,) for row in grid.rows for panel in row if not is_empty(panel)))
+
+
+def is_empty(panel: Panel) -> bool:
+    """Return whether a panel only fills up its row."""
+    return not (panel.series or panel.heat or panel.levels)
 
 
 def beside(grid: Grid) -> Grid:

@@ -13,6 +13,7 @@ from lotterylab.formats.blobs import write_atomically
 from lotterylab.formats.text import in_csv
 from lotterylab.plan.plan import WHAT
 from lotterylab.reading.differences import Difference
+from lotterylab.reading.words import called
 
 
 class Number(NamedTuple):
@@ -44,7 +45,10 @@ class Point(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A ``Trial`` is one trial of a learning rate; ``trial`` numbers the seeds of the trials from 1."""
+    """A ``Trial`` is one trial of a learning rate; ``trial`` numbers the seeds of the trials from 1.
+
+    ``protocol``, ``arm``: the row for which the rate was chosen first; other rows may have it too.
+    """
 
     activation: str
     rate: float
@@ -52,6 +56,8 @@ class Trial(NamedTuple):
     quantity: str
     value: float | None
     chosen: bool
+    protocol: str = ""
+    arm: str = ""
 
 
 DIFFERENCE = (  # the fields of differences.csv; p_holm and p_equal are adjusted for their family, says is at 5 % for it
@@ -138,4 +144,20 @@ def _trials(result: Result) -> Iterator[Trial]:
     for rate, each in zip(metrics["values"], metrics["each"], strict=True):
         for number, value in enumerate(each, start=1):
             chosen = rate == metrics["value"]
-            yield Trial(str(result.labels["activation"]), rate, number, metrics["by"], value, chosen)
+            yield Trial(
+                str(result.labels["activation"]),
+                rate,
+                number,
+                metrics["by"],
+                value,
+                chosen,
+                str(result.labels["protocol"]),
+                _arm(result),
+            )
+
+
+def _arm(result: Result) -> str:
+    """Return the method, control and kept share of a row, in words."""
+    method, control, sparsity = (result.labels[name] for name in ("method", "control", "sparsity"))
+    kept = f"{100 * (1 - float(sparsity)):.3g} % kept" if sparsity else ""
+    return ", ".join(filter(None, (called(str(method)), str(control), kept)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lotterylab.interventions import EarlyBird
 from lotterylab.plan.plan import Prediction
@@ -19,6 +18,7 @@ from lotterylab.reading.rows import Read, Rows, mean
 from lotterylab.reading.words import interval_text, listed
 from lotterylab.statistics import t_interval
 from lotterylab.studies.early_bird_claims import emergence
+from lotterylab.studies.random_out_reading import resets
 from lotterylab.studies.small_cnn import SMALL
 from lotterylab.studies.ticket_lines import ACCURACY, MARGIN, accuracy_of
 
@@ -40,12 +40,6 @@ def line(arm: str, protocol: str = "", control: str = "") -> Line:
 def search(arm: str, protocol: str = "") -> Line:
     """Return the line of an arm's search."""
     return line(arm, protocol, "search")
-
-
-def resets(row: Any) -> float | None:
-    """Return how many filters a search drew anew."""
-    found = row.metric("train.resets")
-    return float(sum(found.values())) if isinstance(found, dict) else None
 
 
 def _of_protocol(number: int, protocol: str) -> tuple[Claim, ...]:
