@@ -41,6 +41,26 @@ def stream(seed: int, *names: str | int) -> numpy.random.Generator:
     return numpy.random.Generator(numpy.random.Philox(key=key(seed, *names)))
 
 
+def rows(seed: int, *names: str | int, first: int, count: int, width: int) -> numpy.ndarray:
+    """Return uniform draws in [0, 1), float64 ``(count, width)``, of an endless table: rows ``first`` and following.
+
+    A row is a function of seed, names, ``width`` and its number alone, because Philox can start at any place.  Four
+    draws are one step of Philox, so ``width`` is a multiple of 4.
+
+    Examples:
+        >>> whole, part = rows(0, "shapes", first=0, count=9, width=4), rows(0, "shapes", first=7, count=2, width=4)
+        >>> bool((whole[7:] == part).all())
+        True
+    """
+    import numpy
+
+    steps, rest = divmod(width, 4)
+    if rest:
+        raise ValueError(f"width={width} is not a multiple of 4")
+    bits = numpy.random.Philox(key=key(seed, *names), counter=first * steps)
+    return numpy.random.Generator(bits).random((count, width))
+
+
 @contextmanager
 def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = ()) -> Iterator[None]:
     """Seed torch's global generators for one purpose within the block, and restore their states afterwards.

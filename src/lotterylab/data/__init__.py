@@ -8,9 +8,10 @@ from lotterylab.data.cifar import Cifar10, Cifar100
 from lotterylab.data.digits import Digits
 from lotterylab.data.folder import Folder
 from lotterylab.data.mnist import FashionMnist, Mnist
+from lotterylab.data.shapeset import Shapeset
 from lotterylab.data.streams import NamedStream, TorchGlobalStream
 
-SPECS = {spec.name: spec for spec in (Cifar10, Cifar100, Digits, FashionMnist, Mnist)}
+SPECS = {spec.name: spec for spec in (Cifar10, Cifar100, Digits, FashionMnist, Mnist, Shapeset)}
 
 __all__ = [
     "SPECS",
@@ -22,5 +23,6 @@ __all__ = [
     "Folder",
     "Mnist",
     "NamedStream",
+    "Shapeset",
     "TorchGlobalStream",
 ]

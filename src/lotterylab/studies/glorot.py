@@ -7,13 +7,13 @@ The learning rate is chosen on validation.  Activations, gradients and Jacobians
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lotterylab.analysis import Activations, GradientFlow, JacobianSingularValues
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
-from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream
+from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream, Shapeset
 from lotterylab.models import Mlp
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Measure, Node, Train
@@ -24,11 +24,13 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import Constant
 
 INITS = ("glorot-heuristic", "glorot-normalized")  # the paper's "standard" and its own
+BATCH = 10
 TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of the study
 SPECS = {
     "digits": Digits(),
     "mnist": Mnist(train=55_000, validation=5_000, test=10_000),
     "cifar10": Cifar10(train=5_000, validation=1_000, test=5_000),
+    "shapeset-3x2": Shapeset(train=200_000),  # the most; shorter runs see each image once, as in the paper
 }
 
 
@@ -112,17 +114,23 @@ def _train(options: Options, data: Data, model: Mlp, rate: Any, seed: int) -> Tr
         schedule=Constant(),
         augment=Augment(),
         stream=NamedStream(),
-        batch_size=10,
+        batch_size=BATCH,
     )
     start, mask = Init(model=model, seed=seed), Dense(model=model)
     return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
+
+
+def _spec(options: Options) -> Digits | Mnist | Cifar10 | Shapeset:
+    """Return the data; from the endless stream, no more images than the run sees."""
+    spec = SPECS[options.data]
+    return replace(spec, train=min(spec.train, options.steps * BATCH)) if isinstance(spec, Shapeset) else spec
 
 
 STUDY = Study(
     name="glorot",
     question=QUESTION,
     options=Options,
-    data=lambda options: SPECS[options.data],
+    data=_spec,
     build=build,
     outline=OUTLINE,
 )
