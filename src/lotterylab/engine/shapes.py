@@ -14,19 +14,21 @@ NEEDED = {
     "Prune": ("entries", "layers", "mask_digest", "reached", "removed"),
     "Choose": ("by", "each", "means", "value", "values"),
 }
+EARLY_BIRD = "early-bird-"  # the metric of a rule begins so
 NUMBER, TEXT, NUMBERS, TEXTS, TABLE = "a number", "text", "a list of numbers", "a list of texts", "lists of numbers"
 BY_NAME, CURVES = "numbers by name", "numbers, or lists of them, by name"
 BY_KIND: Mapping[str, Mapping[str, str]] = {
     "Train": {
         **dict.fromkeys(("epochs", "test_accuracy", "test_accuracy_exact", "test_loss", "test_reads"), NUMBER),
         **dict.fromkeys(("train_accuracy", "train_loss", "validation_accuracy", "best_test_accuracy"), NUMBER),
-        **dict.fromkeys(("diverged_epoch", "best_epoch", "best_step", "from_step", "steps"), NUMBER),
+        **dict.fromkeys(("diverged_epoch", "best_epoch", "best_step", "from_step", "steps", "stopped_step"), NUMBER),
+        **dict.fromkeys(("trained_share", "mean_kept", "kept_at"), BY_NAME),
         "curves": CURVES,
-        "trained_share": BY_NAME,
         "picked": TEXT,
     },
     "UserTrain": {
-        **dict.fromkeys(("test_accuracy", "steps", "from_step", "test_reads"), NUMBER),
+        **dict.fromkeys(("test_accuracy", "steps", "from_step", "test_reads", "stopped_step"), NUMBER),
+        **dict.fromkeys(("mean_kept", "kept_at"), BY_NAME),
         "picked": TEXT,
         "broken_promises": TEXTS,
     },
@@ -75,6 +77,10 @@ def check_metrics(kind: str, metrics: Mapping[str, Any]) -> None:
     for name, shape in BY_KIND.get(kind, {}).items():
         if name in metrics and not _has_shape(metrics[name], shape):
             raise ValueError(f"its metric '{name}' is not {shape}")
+    for name, rule in metrics.items() if kind in ("Train", "UserTrain") else ():
+        known = isinstance(rule, dict) and all(type(rule.get(part)) in (int, float) for part in ("limit", "chance"))
+        if name.startswith(EARLY_BIRD) and not known:
+            raise ValueError(f"its metric '{name}' has no numbers 'limit' and 'chance'")
 
 
 def _has_shape(value: Any, shape: str) -> bool:

@@ -102,7 +102,7 @@ def _kept_at(point: At, records: Mapping[str, Record]) -> int:
     """Return the step of a state by name: that at which an intervention kept it, else the end of the run."""
     record = records.get(point.run.digest)
     kept: Mapping[str, int] = record.metrics.get("kept_at", {}) if record else {}
-    return int(kept.get(str(point.point), point.run.total_steps))
+    return int(kept.get(str(point.point)) or point.run.total_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
