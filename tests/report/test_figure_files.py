@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -66,6 +67,10 @@ def test_a_damaged_or_lost_file_is_drawn_again(tmp_path):
     (tmp_path / "figures" / "small.png").write_bytes(b"")
     assert add(tmp_path, SMALL) == ["small"]
     (tmp_path / "figures" / "small.svg").unlink()
+    assert add(tmp_path, SMALL) == ["small"]
+    (tmp_path / "figures" / "small.svg").unlink()
+    index = json.loads((tmp_path / ".figures.json").read_text())
+    (tmp_path / ".figures.json").write_text(json.dumps({"small": {"content": index["small"]["content"]}}))
     assert add(tmp_path, SMALL) == ["small"]
     (tmp_path / ".figures.json").write_text("not json")
     assert add(tmp_path, SMALL) == ["small"]

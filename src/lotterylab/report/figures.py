@@ -64,8 +64,8 @@ class FigureFolder:
 
     def add(self, grid: Grid) -> None:
         """Draw the grid's files, unless they are unchanged; they exist when the ``with`` block has ended."""
-        content = _content(grid)
-        if self._before.get(grid.name) != {"content": content, **self._hashes(grid)}:
+        content, hashes = _content(grid), self._hashes(grid)
+        if not hashes or self._before.get(grid.name) != {"content": content, **hashes}:
             self._drawings.add(grid)
             self.drawn.append(grid.name)
         self._contents[grid.name] = content
