@@ -37,15 +37,24 @@ class Rows(tuple[Result, ...]):
         ([0.5], [0, 1], ['grasp', 'snip'])
     """
 
-    __slots__ = ()
-
     def where(self, **labels: Asked) -> Rows:
         """Return the rows that have these labels; a tuple asks for any of its values."""
-        rows: Iterable[Result] = self
-        for name, value in labels.items():
-            values = value if isinstance(value, tuple) else (value,)
-            rows = [row for row in rows if row.labels.get(name) in values]
-        return Rows(rows)
+        one = {name: value for name, value in labels.items() if not isinstance(value, tuple)}
+        rows = self._grouped(tuple(one)).get(tuple(one.values()), Rows()) if one else self
+        for name, values in labels.items():
+            if isinstance(values, tuple):
+                rows = Rows(row for row in rows if row.labels.get(name) in values)
+        return rows
+
+    def _grouped(self, names: tuple[str, ...]) -> dict[tuple[Any, ...], Rows]:
+        """Return the rows by the values of these labels: a page asks a thousand times for some of 10,000 rows."""
+        kept: dict[tuple[str, ...], dict[tuple[Any, ...], Rows]] = vars(self).setdefault("_groups", {})
+        if names not in kept:
+            groups: dict[tuple[Any, ...], list[Result]] = {}
+            for row in self:
+                groups.setdefault(tuple([row.labels.get(name) for name in names]), []).append(row)
+            kept[names] = {values: Rows(rows) for values, rows in groups.items()}
+        return kept[names]
 
     def by(self, *names: str) -> dict[Any, Rows]:
         """Return the rows grouped by labels, in order of appearance; several names give tuples as keys."""
@@ -57,14 +66,16 @@ class Rows(tuple[Result, ...]):
 
     def having(self, *reads: Read) -> Rows:
         """Return the rows of the seeds that count for each of these numbers."""
-        left_out = {row.labels["seed"] for row in self if any(read_from(row, read) is None for read in reads)}
+        numbers = list(map(_reader, reads))
+        left_out = {row.labels["seed"] for row in self if any(number(row) is None for number in numbers)}
         return Rows(row for row in self if row.labels["seed"] not in left_out)
 
     def per_seed(self, read: Read) -> PerSeed:
         """Return the mean over the rows of each seed that counts."""
+        number = _reader(read)
         by_seed: dict[Any, list[float | None]] = {}
         for row in self:
-            by_seed.setdefault(row.labels["seed"], []).append(read_from(row, read))
+            by_seed.setdefault(row.labels["seed"], []).append(number(row))
         return {
             seed: sum(known) / len(known)
             for seed, values in by_seed.items()
@@ -78,9 +89,10 @@ class Rows(tuple[Result, ...]):
 
     def by_layer(self, read: str | Callable[[Result], Any]) -> dict[str, list[float]]:
         """Return the numbers of each layer that has any; a network that diverged has none."""
+        of_layers = _reader(read)
         numbers: dict[str, list[float]] = {}
         for row in self:
-            for layer, value in read_from(row, read).items():
+            for layer, value in of_layers(row).items():
                 if value is not None:
                     numbers.setdefault(layer, []).append(value)
         return numbers
@@ -125,7 +137,15 @@ class Rows(tuple[Result, ...]):
 
 def read_from(row: Result, read: Read) -> Any:
     """Return the number ``read`` of a row; None if its part has not run, or if it is not finite."""
-    return row.metric(read) if isinstance(read, str) else read(row)
+    return _reader(read)(row)
+
+
+def _reader(read: Read | Callable[[Result], Any]) -> Callable[[Result], Any]:
+    """Return the function that reads a number of a row, as ``Result.metric`` does, with its name taken apart once."""
+    if not isinstance(read, str):
+        return read
+    part, _, metric = read.partition(".")
+    return lambda row: row.records[part].metrics.get(metric) if part in row.records else None
 
 
 def in_common(*sides: PerSeed) -> list[PerSeed]:
