@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from lotterylab.formats.text import in_csv
 from lotterylab.report.tidy import Number, Point, Trial, numbers, points, trials, write
 from some_study import some_results, some_study
 
@@ -61,3 +65,17 @@ def test_what_is_not_finished_has_no_lines(results):
 def test_an_empty_table_has_its_header(kind, tmp_path):
     write(tmp_path / "empty.csv", [], kind._fields)
     assert (tmp_path / "empty.csv").read_text() == ",".join(kind._fields) + "\n"
+
+
+cells = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just("=1+1")
+
+
+@given(st.lists(st.tuples(cells, cells), max_size=6))
+def test_a_file_has_each_cell_as_it_stands_and_each_text_made_harmless(tmp_path_factory, lines):
+    path = tmp_path_factory.getbasetemp() / "cells.csv"
+    write(path, lines, ("a", "b"))
+    expected = io.StringIO()
+    csv.writer(expected, lineterminator="\n").writerows(
+        [("a", "b"), *([in_csv(cell) for cell in line] for line in lines)]
+    )
+    assert path.read_bytes() == expected.getvalue().encode()

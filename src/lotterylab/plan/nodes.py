@@ -147,7 +147,7 @@ class Train(Node):
         """The model whose state is trained."""
         return model_of(self.start)
 
-    @property
+    @cached_property
     def data_order(self) -> str:
         """A fingerprint of what decides which images each step sees, and augmented how; 16 hexadecimal digits."""
         return digest([self.recipe.stream, self.recipe.augment, self.order_seed])[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from lotterylab.plan.digest import digest
@@ -18,7 +19,7 @@ class UserTrain(Train):
     recipe: UserRecipe  # pyright: ignore[reportIncompatibleVariableOverride]
     data: Data | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    @property
+    @cached_property
     def data_order(self) -> str:
         """Return the digest of the seed, which is all that the function gets of the order."""
         return digest(self.order_seed)[:16]

@@ -7,7 +7,7 @@ tickets share counts for each of them, because every ticket needs it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
@@ -55,7 +55,7 @@ def priced(results: Rows) -> Rows:
 
 
 def _record(cost: Cost) -> Record:
-    known = {name: value for name, value in asdict(cost).items() if value is not None}
+    known = {name: value for name, value in vars(cost).items() if value is not None}
     return Record(digest="", kind="Cost", metrics=known, facts={})
 
 

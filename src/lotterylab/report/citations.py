@@ -11,12 +11,14 @@ import dataclasses
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from lotterylab.errors import unknown
 from lotterylab.plan.nodes import Node
 
 KEY = re.compile(r"\b([a-z]+(?:19|20)\d\d[a-z]+)\b")
+PLAIN = frozenset({int, float, bool, type(None)})  # types of fields that hold no spec
 ENTRY = re.compile(r"^@\w+\{([^,\s]+),.*?^\}", re.MULTILINE | re.DOTALL)
 
 
@@ -69,19 +71,25 @@ def _behind(value: Any, seen: set[Any]) -> Iterator[str]:
     elif isinstance(value, tuple | list):
         for item in value:
             yield from _behind(item, seen)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type) and id(value) not in seen:
+    elif id(value) not in seen and (names := _field_names(type(value))) is not None:
         seen.add(id(value))
         if type(value) not in seen:
             seen.add(type(value))
             yield from keys_of_kind(type(value))
-        for field in dataclasses.fields(value):
-            of_field = getattr(value, field.name)
+        for name in names:
+            of_field = getattr(value, name)
             if isinstance(of_field, str):
-                if field.name in BY_WORD and (field.name, of_field) not in seen:
-                    seen.add((field.name, of_field))
-                    yield from BY_WORD[field.name](of_field)
-            elif of_field is not None and not isinstance(of_field, int | float):
+                if name in BY_WORD and (name, of_field) not in seen:
+                    seen.add((name, of_field))
+                    yield from BY_WORD[name](of_field)
+            elif type(of_field) not in PLAIN and id(of_field) not in seen:
                 yield from _behind(of_field, seen)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the fields of a dataclass, or None for other types."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def _of_scope(word: str) -> Iterable[str]:

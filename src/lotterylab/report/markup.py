@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
@@ -9,6 +10,7 @@ from typing import TypeAlias
 from lotterylab.formats.text import shown_lines
 
 VOID = ("meta", "input", "br")
+PLAIN = re.compile("[A-Za-z0-9 .,:;()/+=#%_-]*")  # most texts of a page have no other letters, and stay as they are
 
 
 class Html(str):
@@ -34,7 +36,7 @@ def join(children: Child, between: str = "") -> Html:
     if kind is Html:
         return children  # type: ignore[return-value]
     if kind is str:
-        return Html(escape(shown_lines(children)))  # type: ignore[arg-type]
+        return Html(_escaped(children))  # type: ignore[arg-type]
     if kind is int or kind is float:
         return Html(str(children))
     if children is None:
@@ -42,7 +44,7 @@ def join(children: Child, between: str = "") -> Html:
     if isinstance(children, Html):
         return children
     if isinstance(children, str | int | float):
-        return Html(escape(shown_lines(str(children))))
+        return Html(_escaped(str(children)))
     return Html(between.join(join(child) for child in children))
 
 
@@ -50,4 +52,8 @@ def _attribute(key: str, value: str | int | float | bool | None) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{escape(shown_lines(str(value)))}"'
+    return f" {name}" if value is True else f' {name}="{_escaped(str(value))}"'
+
+
+def _escaped(text: str) -> str:
+    return text if PLAIN.fullmatch(text) else escape(shown_lines(text))

@@ -119,17 +119,16 @@ def write(path: Path, lines: Sequence[tuple[Any, ...]], fields: Sequence[str]) -
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(fields)
-    cells = _Cells()
-    writer.writerows([cells[value] if isinstance(value, str) else value for value in line] for line in lines)
+    writer.writerows(zip(*map(_cells, zip(*lines, strict=True)), strict=True))
     write_atomically(path, text.getvalue().encode())
 
 
-class _Cells(dict[str, Any]):
-    """``_Cells`` holds texts as cells, each made once: a million lines have a few hundred texts."""
-
-    def __missing__(self, text: str) -> Any:
-        self[text] = in_csv(text)
-        return self[text]
+def _cells(column: tuple[Any, ...]) -> Iterable[Any]:
+    """Return a column as cells; each text is made harmless once: a million lines have a few hundred texts."""
+    if not any(issubclass(kind, str) for kind in set(map(type, column))):
+        return column
+    texts = {value: in_csv(value) for value in set(column) if isinstance(value, str)}
+    return map(texts.get, column, column)
 
 
 def _labels(result: Result) -> tuple[str, str, str, str, float, int]:
