@@ -6,6 +6,7 @@ belong to ("magnitude/0.9").
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -129,7 +130,8 @@ def identical_masks(
     (weights or filters) may share a mask.
     """
     alarms = []
-    for digest in dict.fromkeys(digest for _, digest in masks.values()):
+    counts = Counter(digest for _, digest in masks.values())
+    for digest in (digest for digest, count in counts.items() if count > 1):
         arms = {name: as_fraction(requested) for name, (requested, other) in masks.items() if other == digest}
         if len({share if units is None else removal_count(share, units) for share in arms.values()}) > 1:
             targets = ", ".join(f"{name} (asked {percent(share)})" for name, share in arms.items())

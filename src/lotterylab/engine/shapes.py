@@ -15,6 +15,7 @@ NEEDED = {
     "Choose": ("by", "each", "means", "value", "values"),
 }
 EARLY_BIRD = "early-bird-"  # the metric of a rule begins so
+NUMBERS_OF_JSON = frozenset({int, float, type(None)})  # a number that is not finite is null
 NUMBER, TEXT, NUMBERS, TEXTS, TABLE = "a number", "text", "a list of numbers", "a list of texts", "lists of numbers"
 BY_NAME, CURVES = "numbers by name", "numbers, or lists of them, by name"
 BY_KIND: Mapping[str, Mapping[str, str]] = {
@@ -104,4 +105,4 @@ def _has_shape(value: Any, shape: str) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    return type(value) in NUMBERS_OF_JSON
