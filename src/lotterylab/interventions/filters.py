@@ -59,7 +59,7 @@ class Redrawing(Intervening):
             new = cast(State, fresh)[name]
             places[name] = here
             state[name] = weight.where(~here.to(weight.device), new.to(weight.device))
-            noted[f"initial/{name}"] = carry[f"initial/{name}"].where(~here, new)
+            noted[f"initial/{name}"] = carry[f"initial/{name}"].where(~here, new.cpu())
             rows = torch.stack([torch.full((int(which.sum()),), view.step), which.nonzero().flatten()], dim=1)
             noted[f"log/{name}"] = torch.cat([carry[f"log/{name}"], rows])
         kept: dict[str, State] = {}
