@@ -83,12 +83,17 @@ class Context:
             case Init() | Permute() | Combine():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
             case At(run=run, begins=True):
-                return algebra.masked(self.state(run.start), self.mask(run.mask))
+                return algebra.masked(self.state(run.start), self.mask(run.mask), self.frozen(run))
             case At(run=run, point=str(point)):
                 return cast(State, self.store.get(_made(self.record(run), point, point)))
             case At():
                 return cast(State, self.store.get(self.record(node).blobs["state"]))
         raise TypeError(f"a {type(node).__name__} is not a state")
+
+    def frozen(self, run: Train | UserTrain) -> State | None:
+        """Return the state at whose values a training holds what its mask removes; None for 0."""
+        node = getattr(run, "frozen", None)  # a user's own training has none
+        return None if node is None else self.state(node)
 
     def mask(self, node: Node) -> Mask:
         """Return the value of a node that is a mask."""

@@ -57,9 +57,9 @@ def small_of(node: Train, context: Context) -> Small | None:
     """Return the network that is trained in the place of the whole one, or None if that one is.
 
     The whole one is trained without fast paths, with interventions, with a mask that is not held, and with a loss or an
-    optimizer of a user's own, which may look at all weights together.
+    optimizer of a user's own, which may look at all weights together; and with removed weights held at other values.
     """
-    if not context.fast or not isinstance(node.mask, Channels) or not _by_entries(node.recipe):
+    if not context.fast or node.frozen or not isinstance(node.mask, Channels) or not _by_entries(node.recipe):
         return None
     if node.digest not in context.small:
         context.small.clear()  # one network at a time: a worker computes thousands of tasks

@@ -101,7 +101,8 @@ def beginning(node: Train, context: Context) -> Checkpoint:
     """
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
     net = network(node.model.build())
-    begin = replace(first(net, context.state(node.start), mask, recipe), step=first_step(node, context))
+    begin = first(net, context.state(node.start), mask, recipe, context.frozen(node))
+    begin = replace(begin, step=first_step(node, context))
     if not isinstance(node.start, At) or node.start.step is None:
         return begin
     if "optimizer" in node.restored:
@@ -169,6 +170,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
         resume=begin,
         until=until,
         channels_last=context.fast,
+        frozen=context.frozen(node),
         fresh=lambda *names: origin.model.initial(node.order_seed, " ".join(map(str, names)), origin.draw),
     )
     epochs = -(-node.total_steps // loader.steps_per_epoch)

@@ -62,12 +62,13 @@ def hold(tensors: Mapping[str, Tensor], mask: Mask, fill: float = 0.0) -> None:
             tensors[name].masked_fill_(~kept.to(tensors[name].device), fill)
 
 
-def masked(state: Mapping[str, Tensor], mask: Mask) -> State:
+def masked(state: Mapping[str, Tensor], mask: Mask, frozen: Mapping[str, Tensor] | None = None) -> State:
     """Return a copy of ``state`` whose pruned entries are +0.0; other tensors are copied as they are.
 
     Args:
         state: tensors by name.
         mask: bool tensors by name, of the shapes of the state, True = kept.
+        frozen: the values of pruned entries, in the place of 0, by the names of the mask.
 
     Raises:
         UsageError: the mask does not fit.
@@ -79,7 +80,10 @@ def masked(state: Mapping[str, Tensor], mask: Mask) -> State:
     """
     check(mask, state)
     copy = {name: tensor.detach().clone() for name, tensor in state.items()}
-    hold(copy, mask)
+    if frozen is None:
+        hold(copy, mask)
+    else:
+        copy |= {name: copy[name].where(kept.to(copy[name].device), frozen[name]) for name, kept in mask.items()}
     return cast(State, copy)
 
 

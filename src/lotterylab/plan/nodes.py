@@ -108,8 +108,11 @@ class Train(Node):
         restored: what is taken from a checkpoint beside the parameters; buffers that are left out begin as the
             network's initial ones, and an optimizer that is left out as a fresh one.
 
+        frozen: the state at whose values the removed weights are held, and not at 0.   [zhou2019deconstructing, 4.1]
+
     Raises:
-        UsageError: the first step is not before the last, or no intervention kept the start.
+        UsageError: the first step is not before the last, no intervention kept the start, or ``frozen`` stands beside
+            interventions.
 
     Examples:
         >>> import lotterylab as ll
@@ -128,6 +131,7 @@ class Train(Node):
     restored: tuple[Literal["buffers", "optimizer"], ...] = field(
         default=("buffers", "optimizer"), metadata=ADDED_LATER
     )
+    frozen: Node | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -135,6 +139,10 @@ class Train(Node):
             raise UsageError(
                 "from_step='kept' was asked of a start that no intervention kept. Give a start such as "
                 "run.at('early-bird-0.5'), or the step as a number."
+            )
+        if self.frozen is not None and self.recipe.during:
+            raise UsageError(
+                "frozen was given to a training with interventions, which hold at 0. Leave one of them out."
             )
         if self.first_step and not 0 <= self.first_step < self.total_steps:
             raise UsageError(

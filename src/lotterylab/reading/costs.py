@@ -115,7 +115,7 @@ class _Part:
 
 
 def _part(run: Train, steps: int, records: Mapping[str, Record], dense: Mapping[str, int] | None) -> _Part:
-    kept, record = _densities(run.mask, records), records.get(run.digest)
+    kept, record = {} if run.frozen else _densities(run.mask, records), records.get(run.digest)
     record = records.get(record.same_as, record) if record else None
     if record and (mean_kept := record.metrics.get("mean_kept")):  # of a mask that changed while it trained
         kept = mean_kept

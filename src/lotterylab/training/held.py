@@ -55,6 +55,10 @@ class Pruned:
             self._words = pruned.to(word) - 1  # pruned 0, kept -1: all bits set
         tensor.view(word).bitwise_and_(self._words)
 
+    def put_(self, tensor: Tensor, values: Tensor) -> None:
+        """Set the pruned entries of ``tensor`` to those of ``values`` in place; call it under ``torch.no_grad``."""
+        tensor.copy_(values.where(self.like(tensor), tensor))
+
 
 def on_gradient(
     parameter: nn.Parameter, pruned: Pruned, name: str, watchers: Sequence[Callable[[str, Tensor, Tensor], None]]

@@ -35,6 +35,7 @@ def train(
     until: int | None = None,
     channels_last: bool = True,
     fresh: Callable[..., State] | None = None,
+    frozen: State | None = None,
 ) -> Iterator[Checkpoint]:
     """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch and at the end; the last is the result.
 
@@ -59,15 +60,23 @@ def train(
         until: the step to end at, possibly in the middle of an epoch; by default the recipe's last step.
         channels_last: the memory layout of 4-d tensors, if the network allows it.
         fresh: ``fresh(*names)`` draws an initial state anew, for interventions that ask for it.
+        frozen: the values at which pruned weights are held, by the names of the mask; None is 0.
 
     Raises:
         UsageError: an intervention does not fit the training, or returned what does not fit.
     """
     device = loader.dataset.train.images.device
-    begin = resume or first(net, start, mask, recipe)
+    begin = resume or first(net, start, mask, recipe, frozen)
     held = begin.masks.get(HELD, mask)
     update = Stepper(
-        net, recipe, begin, held, seed=loader.seed, device=device, channels_last=channels_last and net.channels_last
+        net,
+        recipe,
+        begin,
+        held,
+        seed=loader.seed,
+        device=device,
+        channels_last=channels_last and net.channels_last,
+        frozen=frozen,
     )
     watch = Watch(recipe, dict(begin.kept), dict(begin.metrics))
     during = During(recipe.during, begin.carry, begin.masks, watch.metrics)
@@ -138,9 +147,9 @@ def train(
         )
 
 
-def first(net: Network, start: State, mask: Mask | None, recipe: Recipe) -> Checkpoint:
+def first(net: Network, start: State, mask: Mask | None, recipe: Recipe, frozen: State | None = None) -> Checkpoint:
     """Return the checkpoint of step 0: the masked state and a fresh optimizer state."""
-    state = algebra.masked(start, mask or Mask({}))
+    state = algebra.masked(start, mask or Mask({}), frozen)
     params: dict[str, Tensor] = {name: state[name] for name in net.trainable}
     optimizer = counted(recipe, recipe.optimizer.init(params), 0)
     return Checkpoint(step=0, state=state, optimizer=optimizer, kept={}, metrics={})

@@ -27,6 +27,7 @@ class Stepper:
         seed: of dropout, with the step.
         device: where the training runs.
         channels_last: the memory layout of 4-d tensors.
+        frozen: the values at which the mask holds the weights that it removes; None is 0.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Stepper:
         seed: int,
         device: torch.device,
         channels_last: bool,
+        frozen: State | None = None,
     ) -> None:
         self.net, self.recipe, self.seed, self.device = net, recipe, seed, device
         self.state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.state.items()}
@@ -51,6 +53,7 @@ class Stepper:
         self.held: dict[str, Pruned] = {}
         if recipe.hold and mask is not None:
             self.held = _pruned(mask, self.params)
+        self.frozen = {name: _laid_out((frozen or {})[name].to(device), channels_last) for name in self.held if frozen}
 
     def __call__(self, batch: Batch, *, step: int, lr: float) -> tuple[Tensor, Tensor]:
         """Update the parameters by one batch; return the loss before the update, ``()``, and the logits (B, K)."""
@@ -78,10 +81,13 @@ class Stepper:
         self.hold()
 
     def hold(self) -> None:
-        """Set pruned weights and their optimizer state to +0.0."""
+        """Set pruned weights to +0.0 or to their frozen values, and their optimizer state to +0.0."""
         with torch.no_grad():
             for name, positions in self.held.items():
-                positions.zero_(self.params[name])
+                if name in self.frozen:
+                    positions.put_(self.params[name], self.frozen[name])
+                else:
+                    positions.zero_(self.params[name])
                 for slot in self.slots.values():
                     positions.zero_(slot[name])
 
