@@ -99,5 +99,6 @@ def test_every_spec_has_what_the_protocol_asks_for():
         "fashion-mnist": ((1, 28, 28), 10),
         "digits": ((1, 8, 8), 10),
         "shapeset-3x2": ((1, 32, 32), 9),
+        "cubist-spiral": ((2, 1, 1), 2),
     }
     assert {spec.name: (spec.shape, spec.classes) for spec in specs} == expected

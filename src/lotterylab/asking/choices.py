@@ -28,7 +28,7 @@ SIZES: dict[str, dict[str, int]] = {  # of a study, by default
     "digits": {"train": 1197, "validation": 200, "test": 400},
     **{
         name: {"train": 5000, "validation": 1000, "test": 5000}
-        for name in ("cifar10", "cifar100", "mnist", "fashion-mnist", "shapeset-3x2")
+        for name in ("cifar10", "cifar100", "mnist", "fashion-mnist", "shapeset-3x2", "cubist-spiral")
     },
 }
 NONE = Default(lambda options: {}, "none")

@@ -5,19 +5,21 @@
 
 from lotterylab.data.augment import Augment
 from lotterylab.data.cifar import Cifar10, Cifar100
+from lotterylab.data.cubist import CubistSpiral
 from lotterylab.data.digits import Digits
 from lotterylab.data.folder import Folder
 from lotterylab.data.mnist import FashionMnist, Mnist
 from lotterylab.data.shapeset import Shapeset
 from lotterylab.data.streams import NamedStream, TorchGlobalStream
 
-SPECS = {spec.name: spec for spec in (Cifar10, Cifar100, Digits, FashionMnist, Mnist, Shapeset)}
+SPECS = {spec.name: spec for spec in (Cifar10, Cifar100, CubistSpiral, Digits, FashionMnist, Mnist, Shapeset)}
 
 __all__ = [
     "SPECS",
     "Augment",
     "Cifar10",
     "Cifar100",
+    "CubistSpiral",
     "Digits",
     "FashionMnist",
     "Folder",
