@@ -33,6 +33,7 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab checkpoints STUDY  the runs as a folder of checkpoints
   lotterylab cite STUDY         BibTeX of the works behind it
   lotterylab diff A B           two results side by side
+  lotterylab again DIGEST       one result of a ledger, computed again
   lotterylab audit FOLDER       faults of the checkpoints in a folder
   lotterylab verify             compare all files of the store with their hashes
   lotterylab store gc           remove files that no result needs; also reindex

@@ -1,0 +1,83 @@
+"""One result computed again, beside the record that a ledger has of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lotterylab.engine.facts import DECIDING
+from lotterylab.engine.records import Record
+
+
+@dataclass(frozen=True)
+class Again:
+    """An ``Again`` compares two records of one name: ``known`` from a ledger, ``here`` computed again.
+
+    Examples:
+        >>> record = dict(digest="", kind="Train", facts={"torch": "2.13"}, blobs={"final": "a"})
+        >>> old = Record(metrics={"test_accuracy": 0.5}, **record)
+        >>> new = Record(metrics={"test_accuracy": 0.75}, **record)
+        >>> Again(old, new).same, Again(old, new).numbers, Again(old, old).same
+        (False, {'test_accuracy': (0.5, 0.75)}, True)
+    """
+
+    known: Record
+    here: Record
+
+    @cached_property
+    def facts(self) -> dict[str, tuple[Any, Any]]:
+        """The facts on which bits depend and which differ, by name; None for one that is missing."""
+        old, new = self.known.facts, self.here.facts
+        return {name: (old.get(name), new.get(name)) for name in DECIDING if old.get(name) != new.get(name)}
+
+    @cached_property
+    def tensors(self) -> list[str]:
+        """The tensors that both have and whose hashes differ."""
+        shared = self.known.blobs.keys() & self.here.blobs.keys()
+        return sorted(name for name in shared if self.known.blobs[name] != self.here.blobs[name])
+
+    @cached_property
+    def numbers(self) -> dict[str, tuple[Any, Any]]:
+        """The numbers and words that both have and that differ, by the path to them."""
+        old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
+        return {name: (old[name], new[name]) for name in old if name in new and not _alike(old[name], new[name])}
+
+    @cached_property
+    def compared(self) -> tuple[int, int]:
+        """How many numbers and tensors both have."""
+        old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
+        return len(old.keys() & new.keys()), len(self.known.blobs.keys() & self.here.blobs.keys())
+
+    @property
+    def same(self) -> bool:
+        """Return whether all that both have is equal to the bit."""
+        return not self.tensors and not self.numbers
+
+    @property
+    def gap(self) -> float | None:
+        """The largest difference of an accuracy; None if no accuracy can be compared."""
+        old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
+        names = [name for name in old if name in new and "accuracy" in name]
+        pairs = [(old[name], new[name]) for name in names]
+        numbers = [abs(a - b) for a, b in pairs if isinstance(a, int | float) and isinstance(b, int | float)]
+        return max(numbers, default=None)
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what is neither a mapping nor a list, with the path to it."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _leaves(part, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from _leaves(part, f"{path}[{number}]")
+    else:
+        yield path, value
+
+
+def _alike(a: Any, b: Any) -> bool:
+    both = isinstance(a, float) and isinstance(b, float)
+    return a == b or (both and math.isnan(a) and math.isnan(b))

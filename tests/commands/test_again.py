@@ -1,0 +1,106 @@
+"""``again``: one result of a ledger is computed anew and compared, with equal facts, other facts, and damage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.test_reports import STUDY
+from lotterylab.commands.main import main
+from lotterylab.engine import ledger
+from lotterylab.engine.again import Again
+from lotterylab.engine.records import Record
+
+HOW = ["--workers", "1", "--progress", "none"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder of results: study.toml, and the ledger of a run on digits."""
+    home = tmp_path_factory.mktemp("again")
+    (home / "study.toml").write_text(STUDY)
+    words = ["--config", str(home / "study.toml"), "--ledger", str(home / "ledger.jsonl")]
+    assert main(["run", "activations", *words, "--store", str(home / "store"), *HOW]) == 0
+    return home
+
+
+def dense_run(folder: Path) -> Record:
+    """The first training that needs no other."""
+    return next(record for record in ledger.read(folder / "ledger.jsonl") if record.kind == "Train")
+
+
+def changed(folder: Path, tmp_path: Path, record: Record, **changes: Any) -> Path:
+    """The folder with another ledger, in which one record was changed and sealed again."""
+    (tmp_path / "study.toml").write_text(STUDY)
+    records = [one for one in ledger.read(folder / "ledger.jsonl") if one.digest != record.digest]
+    lines = [one.line() for one in (*records, replace(record, **changes))]
+    (tmp_path / "ledger.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return tmp_path / "ledger.jsonl"
+
+
+def test_the_same_machine_gives_the_same_bits(folder, capsys):
+    record, before = dense_run(folder), (folder / "ledger.jsonl").read_bytes()
+    assert main(["again", record.digest[:12], "--ledger", str(folder / "ledger.jsonl"), *HOW]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(f"Train {record.digest[:16]}: equal to the bit, ") and out.count("\n") == 1
+    assert "To train: " in err and (folder / "ledger.jsonl").read_bytes() == before
+
+
+def test_other_numbers_under_the_same_facts_are_a_fault(folder, tmp_path, capsys):
+    record = dense_run(folder)
+    metrics = {**record.metrics, "test_accuracy": record.metrics["test_accuracy"] + 0.125}
+    file = changed(folder, tmp_path, record, metrics=metrics, blobs={**record.blobs, "final": "0" * 64})
+    assert main(["again", record.digest[:12], "--ledger", str(file), *HOW]) == 3
+    out, _ = capsys.readouterr()
+    assert "equal within 0.125 in accuracy; 1 of " in out and "1 of " in out.split(" and ")[1]
+    assert f"test_accuracy: {metrics['test_accuracy']} in the ledger" in out and "please report that" in out
+
+
+def test_other_facts_are_named_and_no_fault(folder, tmp_path, capsys):
+    record = dense_run(folder)
+    metrics = {**record.metrics, "test_accuracy": record.metrics["test_accuracy"] + 0.125}
+    facts = {**record.facts, "processor": "another one"}
+    file = changed(folder, tmp_path, record, metrics=metrics, facts=facts)
+    assert main(["again", record.digest[:12], "--ledger", str(file), *HOW]) == 0
+    out, _ = capsys.readouterr()
+    assert "under other facts:\n  processor: another one in the ledger" in out and "please report" not in out
+
+
+@pytest.mark.parametrize(
+    ("digest", "words"),
+    [("ffffffffffff", "none begins so"), ("", "none begins so")],
+)
+def test_a_digest_that_the_ledger_does_not_have_is_refused(folder, digest, words, capsys):
+    assert main(["again", digest, "--ledger", str(folder / "ledger.jsonl"), *HOW]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_without_its_study_a_ledger_cannot_be_computed(folder, tmp_path, capsys):
+    (tmp_path / "ledger.jsonl").write_bytes((folder / "ledger.jsonl").read_bytes())
+    words = [dense_run(folder).digest[:12], "--ledger", str(tmp_path / "ledger.jsonl"), *HOW]
+    assert main(["again", *words]) == 2
+    assert "study.toml. Name the file with its study and options: --study-file FILE" in capsys.readouterr().err
+    other = tmp_path / "other.toml"
+    other.write_text(STUDY.replace("dense_epochs = 1", "dense_epochs = 2"))
+    assert main(["again", *words, "--study-file", str(other)]) == 2
+    assert "has no result" in capsys.readouterr().err
+
+
+def test_damage_in_the_ledger_is_named(folder, tmp_path, capsys):
+    (tmp_path / "study.toml").write_text(STUDY)
+    lines = (folder / "ledger.jsonl").read_bytes()
+    (tmp_path / "ledger.jsonl").write_bytes(lines.replace(b"test_accuracy", b"test_accurasy", 1))
+    digest = dense_run(folder).digest[:12]
+    assert main(["again", digest, "--ledger", str(tmp_path / "ledger.jsonl"), *HOW]) == 2
+    assert "line 1, is damaged" in capsys.readouterr().err
+
+
+def test_numbers_that_only_one_record_has_are_not_compared():
+    """A later version may measure more."""
+    parts: dict[str, Any] = {"digest": "", "kind": "Train", "facts": {}}
+    old = Record(metrics={"a": 1.0, "curves": {"b": [1.0, float("nan")]}}, blobs={"final": "x"}, **parts)
+    new = Record(metrics={"a": 1.0, "curves": {"b": [1.0, float("nan")]}, "c": 2}, blobs={"final": "x"}, **parts)
+    assert Again(old, new).same and Again(old, new).compared == (3, 1) and Again(old, new).gap is None
