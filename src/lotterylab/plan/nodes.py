@@ -107,7 +107,6 @@ class Train(Node):
             [you2020drawing]
         restored: what is taken from a checkpoint beside the parameters; buffers that are left out begin as the
             network's initial ones, and an optimizer that is left out as a fresh one.
-
         frozen: the state at whose values the removed weights are held, and not at 0.   [zhou2019deconstructing, 4.1]
 
     Raises:
