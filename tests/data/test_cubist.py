@@ -15,10 +15,12 @@ from torch import Tensor
 
 import lotterylab as ll
 from lotterylab import masks
+from lotterylab.commands.main import main
 from lotterylab.data import SPECS, CubistSpiral
 from lotterylab.data.cubist import corners, in_bytes, on_arm
 from lotterylab.data.normalise import Normalise
 from lotterylab.errors import UsageError
+from lotterylab.report import catalogue
 from lotterylab.types import Dataset, Mask
 
 # The sparsest network that a search found: 200 networks of each of some widths were trained, weights whose loss further
@@ -146,3 +148,10 @@ def test_it_is_on_by_name_and_its_title_says_what_is_used():
     assert SPECS["cubist-spiral"] is CubistSpiral
     assert CubistSpiral().title == "Cubist Spiral@5000"
     assert CubistSpiral(train=100, test=50, seed=3).title == "Cubist Spiral@100/50 (seed 3)"
+
+
+def test_the_listed_example_names_a_model_that_takes_points(capsys):
+    (example,) = (entry["example"] for entry in catalogue.data() if entry["name"] == "cubist-spiral")
+    assert main(["plan", *example.split()[2:], "--preset", "small"]) == 0
+    assert main(["plan", "activations", "--data", "cubist-spiral", "--preset", "small"]) == 2
+    assert "at least 4 x 4" in capsys.readouterr().err

@@ -68,7 +68,10 @@ def data() -> list[Entry]:
     from lotterylab.data import SPECS
 
     return [
-        *(_entry(name, kind, f"lotterylab run activations --data {name}") for name, kind in SPECS.items()),
+        *(
+            _entry(name, kind, f"lotterylab run activations --data {name}{MODEL_OF.get(name, '')}")
+            for name, kind in SPECS.items()
+        ),
         {
             "name": "folder:PATH",
             "says": "PNG and JPEG images in a folder for each class.",
@@ -140,6 +143,7 @@ def _by_reference(name: str, what: str, example: str) -> Entry:
 
 IN_BRACKETS = re.compile(rf"\s*\[[^\]]*{KEY.pattern}[^\]]*\]")  # the works, which the entry lists apart
 WITHOUT_NORMS = {"early-bird": " --during.scores filters"}  # what it needs in the networks of the studies
+MODEL_OF = {"cubist-spiral": " --model mlp"}  # data that are no images for the study's own model
 DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "orthogonal": "orthogonal, gain"}
 LISTS: dict[str, Callable[[], list[Entry]]] = {
     "methods": methods,
