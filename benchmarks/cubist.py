@@ -8,8 +8,8 @@ points, reaches 95 and 99 %, and how many of those lie on no path from input to 
 the weights at a time, as lottery tickets are found.  All networks of a step are trained at once, with Adam on all
 points.
 
-With two seeds, 800 points and 1,200 steps (one thread): magnitude and SynFlow need 130 weights for 95 %, most others 190
-and random masks 280; magnitude in rounds needs 151.  The dense networks of 576 weights reached 99.4 and 99.7 %.
+With two seeds, 800 points and 1,200 steps (one thread): magnitude and SynFlow need 130 weights for 95 %, most others
+190 and random masks 280; magnitude in rounds needs 151.  The dense networks of 576 weights reached 99.4 and 99.7 %.
 """
 
 from __future__ import annotations
