@@ -103,11 +103,11 @@ def best_of(pairs: Sequence[Difference], names: Mapping[str, str], kind: str) ->
 
 
 def _kept(difference: Difference) -> str:
-    """Return the share of the weights that the masks of the first side keep, as measured."""
+    """Return the share of the weights, or of other parts, that the masks of the first side keep, as measured."""
     if not difference.sparsity:
         return ""
     reached = difference.rows[0][1].interval("prune.reached") if difference.rows else None
-    return f"{percent(difference.sparsity if reached is None else reached.mean)} of the weights"
+    return f"{percent(difference.sparsity if reached is None else reached.mean)} of the {difference.comparison.parts}"
 
 
 def conclusion(outline: Outline, results: Rows, differences: Sequence[Difference]) -> str:

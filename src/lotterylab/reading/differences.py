@@ -39,6 +39,7 @@ class Comparison:
         margin: the largest difference that counts as equal.
         more_is: whether the side with the larger value is the better one.
         planned: the sparsities at which the comparison was planned before the run; None: all of them.
+        parts: what a sparsity counts, for the sentence of an answer.
         family: comparisons that were not planned are corrected together with those of the same family.
     """
 
@@ -52,6 +53,7 @@ class Comparison:
     digits: int = 4
     planned: tuple[float, ...] | None = None
     family: str = ""
+    parts: str = "weights"
 
 
 @dataclass(frozen=True, kw_only=True)

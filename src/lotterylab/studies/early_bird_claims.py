@@ -18,7 +18,7 @@ from lotterylab.reading.judging import above, at, equal, less, more, nothing
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Read, Rows, mean
-from lotterylab.reading.words import interval_text, listed
+from lotterylab.reading.words import interval_text
 from lotterylab.statistics import t_interval
 from lotterylab.studies.small_cnn import SMALL
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, accuracy_of_pairs
@@ -150,7 +150,7 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
         parts.append(f"{name}'s ticket emerges {when} and {accuracy}, with {less_macs} (n = {len(reached)})")
     if not parts:
         return nothing(results)
-    return f"Half of the channels leave. {listed([f'{part};' for part in parts[:-1]] + parts[-1:])}."
+    return f"Half of the channels leave. {'; '.join(parts)}."
 
 
 def _never(results: Rows, activation: str) -> int:
@@ -230,7 +230,7 @@ OUTLINE = Outline(
         ),
     ),
     comparisons=accuracy_of_pairs(
-        *((BIRD, other) for other in (RANDOM, LATE, AGAIN, SMALL_DENSE, DENSE, SHORTER)), level=LOW
+        *((BIRD, other) for other in (RANDOM, LATE, AGAIN, SMALL_DENSE, DENSE, SHORTER)), level=LOW, parts="channels"
     ),
     claims=OURS,
     headline=_headline,

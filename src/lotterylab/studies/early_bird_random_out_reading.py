@@ -156,10 +156,18 @@ OUTLINE = Outline(
         ),
     ),
     comparisons=(
-        accuracy_of("RandomOut against none", line(OUT), line(OFF), CUT),
-        accuracy_of("RandomOut against random filters", line(OUT), line(RANDOM_FILTERS), CUT),
-        accuracy_of("with RandomOut, ticket against random channels", line(OUT), line(OUT, "", "random channels"), CUT),
-        accuracy_of("with RandomOut, ticket against last mask", line(OUT), line(OUT, "", "last mask"), CUT),
+        accuracy_of("RandomOut against none", line(OUT), line(OFF), CUT, parts="channels"),
+        accuracy_of("RandomOut against random filters", line(OUT), line(RANDOM_FILTERS), CUT, parts="channels"),
+        accuracy_of(
+            "with RandomOut, ticket against random channels",
+            line(OUT),
+            line(OUT, "", "random channels"),
+            CUT,
+            parts="channels",
+        ),
+        accuracy_of(
+            "with RandomOut, ticket against last mask", line(OUT), line(OUT, "", "last mask"), CUT, parts="channels"
+        ),
         Comparison(
             key="emergence, RandomOut against none",
             a=search(OUT),

@@ -103,14 +103,23 @@ def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
     )
 
 
-def accuracy_of(key: str, a: Line, b: Line, level: float) -> Comparison:
-    """Return the comparison of two lines' accuracy, planned at one level."""
-    return Comparison(key=f"accuracy, {key}", a=a, b=b, read=ACCURACY, what="accuracy", margin=MARGIN, planned=(level,))
+def accuracy_of(key: str, a: Line, b: Line, level: float, *, parts: str = "weights") -> Comparison:
+    """Return the comparison of two lines' accuracy, planned at one level; ``parts``: what the level counts."""
+    return Comparison(
+        key=f"accuracy, {key}",
+        a=a,
+        b=b,
+        read=ACCURACY,
+        what="accuracy",
+        margin=MARGIN,
+        planned=(level,),
+        parts=parts,
+    )
 
 
-def accuracy_of_pairs(*pairs: tuple[Line, Line], level: float) -> tuple[Comparison, ...]:
+def accuracy_of_pairs(*pairs: tuple[Line, Line], level: float, parts: str = "weights") -> tuple[Comparison, ...]:
     """Return the comparison of each pair's accuracy, planned at one level."""
-    return tuple(accuracy_of(f"{a.name} against {b.name}", a, b, level) for a, b in pairs)
+    return tuple(accuracy_of(f"{a.name} against {b.name}", a, b, level, parts=parts) for a, b in pairs)
 
 
 def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:
