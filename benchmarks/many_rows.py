@@ -199,9 +199,11 @@ def first_lines(folder: Path, count: int) -> Path:
 
 def timed(words: list[str], output: Path) -> dict[str, float]:
     """Seconds of one process and the bytes that it printed."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(output.with_name("bytecode"))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code
     with open(output, "wb") as file:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run([sys.executable, "-m", "lotterylab", *words], stdout=file, check=True)
+        subprocess.run([sys.executable, "-m", "lotterylab", *words], stdout=file, check=True, env=environment)
         wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return {"seconds": seconds, "wall": wall, "bytes": output.stat().st_size}

@@ -51,8 +51,9 @@ def _is_whole(digest: str, fields: Mapping[str, Any], body: bytes) -> bool:
 def notes_of(digest: str, path: Path) -> dict[str, Any] | None:
     """Return the notes without reading the tensors, or None if they are damaged or belong to another run."""
     try:
-        head_size = int.from_bytes(read_bytes(path, SIZE_BYTES) or b"", "little")
-        head = read_bytes(path, SIZE_BYTES + min(head_size, MOST_OF_A_HEAD)) or b""
+        if (size := read_bytes(path, SIZE_BYTES)) is None:
+            return None
+        head = read_bytes(path, SIZE_BYTES + min(int.from_bytes(size, "little"), MOST_OF_A_HEAD)) or b""
     except DamageError:
         return None
     fields = unsealed(head[SIZE_BYTES:])

@@ -79,7 +79,8 @@ class Schedule:
         self.running: dict[str, Node] = {}
         self.failed: dict[str, Node] = {}
         self.skipped: dict[str, Node] = {}
-        self._needs: dict[str, set[str]] = {}
+        self._needs: dict[str, set[str]] = {}  # of each task, those that are not done
+        self._needed_by: dict[str, list[str]] = {}  # of each task that is not done
         targets = list(targets)
         self._targets = targets
         for target in targets:
@@ -94,7 +95,10 @@ class Schedule:
             self._want(earlier, blobs=not isinstance(task, Choose))
         for step in before:
             self._want(step, blobs=False)
-        self._needs[task.digest] = {other.digest for other in (*inputs, *before)} & {*self.waiting, *self.running}
+        needs = {other.digest for other in (*inputs, *before)}
+        self._needs[task.digest] = {digest for digest in needs if digest in self.waiting or digest in self.running}
+        for digest in self._needs[task.digest]:
+            self._needed_by.setdefault(digest, []).append(task.digest)
         self.waiting[task.digest] = task  # after its inputs, so that the order is valid
 
     @cached_property
@@ -125,8 +129,8 @@ class Schedule:
     def done(self, digest: str) -> None:
         """Note that a running task was committed."""
         del self.running[digest]
-        for needs in self._needs.values():
-            needs.discard(digest)
+        for task in self._needed_by.pop(digest, ()):
+            self._needs[task].discard(digest)
 
     def give_back(self, digest: str) -> None:
         """Hand an unfinished task out again first, because its worker died."""
