@@ -36,11 +36,13 @@ class Plan(OfAStudy):
         self.how.check()
         resolved, store = self.resolve(), Snapshot(self.place.open())
         ending.hold(resolved, store)
-        pace, measured = _pace(missing(resolved.plan, store), resolved, store, self.how)
+        waiting = missing(resolved.plan, store)
+        pace, measured = _pace(waiting, resolved, store, self.how)
+        known = {"workers": self.how.count, "pace": pace, "waiting": waiting}
         if self.json:
-            print_json(price.as_json(resolved.plan, store, workers=self.how.count, pace=pace))
+            print_json(price.as_json(resolved.plan, store, **known))
             return 0
-        for line in price.lines(resolved.plan, store, workers=self.how.count, pace=pace, measured=measured):
+        for line in price.lines(resolved.plan, store, measured=measured, **known):
             print(line)
         return 0
 

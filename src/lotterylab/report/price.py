@@ -112,12 +112,23 @@ def pace_of(
     return measure(runs[0], folder, fast=fast, device=device), "from a few steps just now"
 
 
-def lines(study: Plan, store: Store, *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
-    """Yield the plan in plain lines; ``pace`` and ``measured`` as ``pace_of`` returns them."""
+def lines(
+    study: Plan,
+    store: Store,
+    *,
+    workers: int,
+    pace: float | None,
+    measured: str,
+    waiting: Sequence[Node] | None = None,
+) -> Iterator[str]:
+    """Yield the plan in plain lines; ``pace`` and ``measured`` as ``pace_of`` returns them.
+
+    ``waiting``: the missing tasks, if they are known.
+    """
     yield study.title
     yield from study.notes
     yield ""
-    waiting = missing(study, store)
+    waiting = missing(study, store) if waiting is None else waiting
     todo = {node.digest for node in waiting}
     shown: set[str] = set()
     number = 0
@@ -164,9 +175,11 @@ def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: st
         yield f"{about} here with {workers} worker{'s' * (workers > 1)} ({measured})."
 
 
-def as_json(study: Plan, store: Store, *, workers: int, pace: float | None) -> dict[str, Any]:
+def as_json(
+    study: Plan, store: Store, *, workers: int, pace: float | None, waiting: Sequence[Node] | None = None
+) -> dict[str, Any]:
     """Return the plan as plain values: every training with its labels, its length and whether it is done."""
-    todo = missing(study, store)
+    todo = missing(study, store) if waiting is None else waiting
     left = {node.digest for node in todo}
     runs = {run.digest: run for run in trainings((*study.targets(), *todo))}
     labels: dict[str, Mapping[str, Any]] = {}
@@ -248,7 +261,7 @@ def _sharing(study: Plan) -> Iterator[str]:
         yield f"Dense runs: {len(dense)}, each trained once{used}."
 
 
-def _again(todo: list[Node], study: Plan, store: Store) -> Iterator[str]:
+def _again(todo: Sequence[Node], study: Plan, store: Store) -> Iterator[str]:
     """Yield a line on the runs of a ledger that are trained again for their tensors, and the measures behind it."""
     again = [run for run in trainings(todo) if run.digest in store]
     if again:
