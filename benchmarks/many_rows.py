@@ -227,6 +227,8 @@ def main() -> None:
             name: [words[0], *options(), *words[1:], "--store", str(folder / "store")] for name, words in CASES.items()
         }
         cases["report"] += ["--out", str(folder / "report")]
+        for command in ("plan", "status"):
+            cases[f"{command}, no results"] = [command, *options(), "--store", str(folder / "no-store")]
         for number, path in {given.ledger_records: short, count: folder / "ledger.jsonl"}.items():
             empty = str(folder / f"no-store-{number}")
             for command in ("status", "table"):
