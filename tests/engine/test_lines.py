@@ -8,7 +8,7 @@ import pickle
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lotterylab.engine.files import checksum
@@ -49,6 +49,7 @@ def late(record: Record) -> LineRecord:
     return found
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(RECORDS, st.permutations(list(asdict(PLAIN))))
 def test_a_late_record_is_what_parsing_its_line_gives_in_any_order(record, names):
     data = record.line().encode()

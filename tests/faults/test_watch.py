@@ -28,6 +28,9 @@ LINES: dict[str, list[tuple[str, ...]]] = {
     "checkpoints": [("checkpoints", *STUDY, *STORE, *KNOWN, "--out", "weights")],
     "cite": [("cite", STUDY[0], *CONFIG)],
     "diff": [("diff", "{a}", "{b}", *STORE, *KNOWN)],
+    "again": [
+        ("again", "{a}", "--ledger", "shared.jsonl", "--study-file", "study.toml", *STORE, "--workers", "1"),
+    ],
     "audit": [("audit", "folder"), ("audit", "folder", "--json")],
     "verify": [("verify", *STORE), ("verify", *STORE, "--repair")],
     "store": [
@@ -43,6 +46,7 @@ LINES: dict[str, list[tuple[str, ...]]] = {
 # what a command may write, beside standard output
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "run": ("store",),
+    "again": ("store",),
     "report": ("page",),
     "checkpoints": ("weights",),
     "store": ("store", "bundle.tar"),
@@ -56,6 +60,7 @@ PUBLIC: dict[str, str | None] = {
     "apply": None,
     "attach": None,
     "audit": None,
+    "combining": None,
     "criteria": None,
     "data": None,
     "effective_sparsity": None,

@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lotterylab.asking.options import Declared, option
-from lotterylab.commands import line, parameters
+from lotterylab.commands import line
 from lotterylab.commands.compare import find
-from lotterylab.commands.reports import STUDY
+from lotterylab.commands.reports import STUDY, study_of
 from lotterylab.commands.shared import How, Place, run_names
 from lotterylab.commands.study import Report
 from lotterylab.engine.again import Again as Compared
@@ -57,8 +57,7 @@ class Again(Declared):
             if not file.is_file():
                 raise UsageError(f"no {shown_path(file)}. {BY_HAND}")
             words = ["--config", str(file)]
-            name = parameters.read(file).get("study")
-            asked = line.command(Report, words, program="lotterylab report", study=str(name))
+            asked = line.command(Report, words, program="lotterylab report", study=study_of(file))
             resolved = asked.study.resolve(asked.options)
             node = all_tasks(resolved.plan.targets()).get(record.digest)
             if node is None:

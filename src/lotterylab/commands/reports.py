@@ -86,7 +86,7 @@ def _built(folder: Path, out: Path) -> Path:
     """
     file, ledger, data = folder / STUDY, folder / LEDGER, folder / kept.NAME
     words = ["--config", str(file), "--ledger", str(ledger)]
-    asked = line.command(Report, words, program="lotterylab report", study=_study(file))
+    asked = line.command(Report, words, program="lotterylab report", study=study_of(file))
     try:
         resolved = asked.study.resolve(asked.options, kept.kept(data) if data.exists() else None)
         with TemporaryDirectory() as empty:
@@ -108,7 +108,7 @@ def _built(folder: Path, out: Path) -> Path:
         raise explained(error, [str(out)]) from error
 
 
-def _study(file: Path) -> str:
+def study_of(file: Path) -> str:
     """Return the study that the file names, and refuse keys that would read or write elsewhere."""
     values = parameters.read(file)
     for key in ("store", "ledger", "known", "out"):
