@@ -52,7 +52,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "store": ("store", "bundle.tar"),
     "data": ("folder",),
 }
-WRITERS = ("run", "store")
+WRITERS = ("again", "run", "store")
 # every public name: what it writes, or None if it only reads or computes
 PUBLIC: dict[str, str | None] = {
     "__version__": None,
