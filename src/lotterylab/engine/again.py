@@ -47,7 +47,7 @@ class Again:
 
     @cached_property
     def compared(self) -> tuple[int, int]:
-        """How many numbers and tensors both have."""
+        """The counts of numbers and of tensors that both have."""
         old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
         return len(old.keys() & new.keys()), len(self.known.blobs.keys() & self.here.blobs.keys())
 
