@@ -42,14 +42,18 @@ class Again:
     @cached_property
     def numbers(self) -> dict[str, tuple[Any, Any]]:
         """The numbers and words that both have and that differ, by the path to them."""
-        old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
-        return {name: (old[name], new[name]) for name in old if name in new and not _alike(old[name], new[name])}
+        return {name: pair for name, pair in self._shared.items() if not _alike(*pair)}
 
     @cached_property
     def compared(self) -> tuple[int, int]:
         """The counts of numbers and of tensors that both have."""
+        return len(self._shared), len(self.known.blobs.keys() & self.here.blobs.keys())
+
+    @cached_property
+    def _shared(self) -> dict[str, tuple[Any, Any]]:
+        """The numbers and words that both have, by the path to them."""
         old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
-        return len(old.keys() & new.keys()), len(self.known.blobs.keys() & self.here.blobs.keys())
+        return {name: (value, new[name]) for name, value in old.items() if name in new}
 
     @property
     def same(self) -> bool:
@@ -59,9 +63,7 @@ class Again:
     @property
     def gap(self) -> float | None:
         """The largest difference of an accuracy; None if no accuracy can be compared."""
-        old, new = (dict(_leaves(record.metrics)) for record in (self.known, self.here))
-        names = [name for name in old if name in new and "accuracy" in name]
-        pairs = [(old[name], new[name]) for name in names]
+        pairs = [pair for name, pair in self._shared.items() if "accuracy" in name]
         numbers = [abs(a - b) for a, b in pairs if isinstance(a, int | float) and isinstance(b, int | float)]
         return max(numbers, default=None)
 

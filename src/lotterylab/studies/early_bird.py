@@ -20,7 +20,7 @@ from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, MaskOf, M
 from lotterylab.plan.plan import Label, Plan, Row
 from lotterylab.studies.early_bird_claims import CUTS, LOW, OUTLINE, PREDICTIONS
 from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
-from lotterylab.training.losses import ScalesL1
+from lotterylab.training.losses import CrossEntropy, ScalesL1
 
 QUESTION = "Does the activation change when Early-Bird tickets emerge, and how good they are?"
 BUDGET = 0.6  # of the dense network's epochs: a shorter dense training, as cheap as the ticket should be
@@ -64,9 +64,9 @@ class Arm:
         yield self.row("dense", self.chosen("shorter"), control="fewer epochs")
         yield self.row("search", search)
         for cut in CUTS:
-            ticket, found = self.ticket(search, cut), MaskOf(of=search, name=bird(cut).name)
-            random = replace(ticket, mask=Channels(of=Shuffle(mask=found, seed=self.seed)))
+            ticket = going_on(search, bird(cut))
             yield self.row("early-bird", ticket, sparsity=cut)
+            random = with_random_channels(ticket, self.seed)
             yield self.row("early-bird", random, control="random channels", sparsity=cut)
         yield self.row("early-bird", self.chosen("again"), control="reinitialised", sparsity=LOW)
         yield self.row("last mask", self.chosen("late"), sparsity=LOW)
@@ -75,13 +75,6 @@ class Arm:
     def search(self) -> Train:
         """Return the dense training with penalised scales that finds the masks of all shares."""
         return self.chosen("search")
-
-    def ticket(self, search: Train, cut: float) -> Train:
-        """Return the ticket that goes on with its weights, for the epochs that are left."""
-        kept = search.at(bird(cut).name)
-        mask = Channels(of=MaskOf(of=search, name=bird(cut).name), state=kept)
-        plain = replace(search.recipe, loss=recipe_for(1, 0.1).loss, during=())
-        return replace(search, start=kept, mask=mask, recipe=plain, from_step="kept")
 
     def chosen(self, kind: str) -> Train:
         """Return a training at the rate that was best for it on validation, by trials with a seed of their own."""
@@ -134,6 +127,20 @@ class Arm:
 def bird(cut: float) -> EarlyBird:
     """Return the rule at a share of removed channels; it watches to the end, so that one search serves all."""
     return EarlyBird(sparsity=cut, stop=False)
+
+
+def going_on(search: Train, rule: EarlyBird) -> Train:
+    """Return the ticket that a search found, which goes on with its weights for the epochs that are left."""
+    kept = search.at(rule.name)
+    mask = Channels(of=MaskOf(of=search, name=rule.name), state=kept)
+    plain = replace(search.recipe, loss=CrossEntropy(), during=())
+    return replace(search, start=kept, mask=mask, recipe=plain, from_step="kept")
+
+
+def with_random_channels(ticket: Train, seed: int) -> Train:
+    """Return a ticket's control: as many channels of each layer, at random."""
+    assert isinstance(ticket.mask, Channels)
+    return replace(ticket, mask=Channels(of=Shuffle(mask=ticket.mask.of, seed=seed)))
 
 
 STUDY = Study(

@@ -17,8 +17,9 @@ from lotterylab.asking.study import Study
 from lotterylab.data import Cifar10
 from lotterylab.interventions import EarlyBird, RandomOut, SameResets
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, MaskOf, Measure, Node, ResetsOf, Shuffle, Train
+from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, MaskOf, Measure, Node, ResetsOf, Train
 from lotterylab.plan.plan import Label, Plan, Row
+from lotterylab.studies.early_bird import going_on, with_random_channels
 from lotterylab.studies.early_bird_random_out_reading import (
     ARMS,
     CUT,
@@ -72,14 +73,10 @@ class Part:
         """Yield the search of each arm, its ticket, random channels in its place, and the mask of its last epoch."""
         for arm in ARMS:
             search = self.search(arm)
-            found, kept = MaskOf(of=search, name=self.bird.name), search.at(self.bird.name)
-            plain = replace(search.recipe, loss=recipe_for(1, 0.1).loss, during=())
-            mask = Channels(of=found, state=kept)
-            ticket = replace(search, start=kept, mask=mask, recipe=plain, from_step="kept")
-            random = replace(ticket, mask=Channels(of=Shuffle(mask=found, seed=self.seed)))
+            ticket = going_on(search, self.bird)
             yield self.row(arm, "search", search)
             yield self.row(arm, "", ticket)
-            yield self.row(arm, "random channels", random)
+            yield self.row(arm, "random channels", with_random_channels(ticket, self.seed))
             yield self.row(arm, "last mask", self.last(arm))
 
     @property
