@@ -112,7 +112,7 @@ class EarlyBird(Intervening):
         mask = cast(Mask, select(cast(Scores, self._scores(view)), self.sparsity, scope=self.scope))
         masks = torch.cat([carry["masks"], torch.cat([kept.flatten().cpu() for kept in mask.values()])[None]])
         before = bool(carry["emerged"] >= 0)
-        far = self._distances(masks)[-1]
+        far = self._distances(masks[-self.masks :])[-1]
         emerged = not before and len(masks) >= self.masks and far <= self.limit
         ends = view.step == view.total_steps
         names = [self.name] if emerged or (ends and not before) else []
