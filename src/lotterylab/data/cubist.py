@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.data.base import check_sizes
-from lotterylab.types import Dataset, Fingerprint
+from lotterylab.data.drawn import Drawn
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from lotterylab.data.arrays import ArrayDataset, Arrays
+    from lotterylab.data.arrays import Arrays
 
 CORNERS = 17  # of an arm: two turns of an octagon
 HALF_GAP = 15.0  # between an arm and the middle of both
@@ -24,7 +22,7 @@ STD = (0.2409, 0.2323)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CubistSpiral:
+class CubistSpiral(Drawn):
     """Points on the two arms of an octagonal spiral, told apart by their place in the plane.
 
     [zhang2024sparsest, section 2]  Corner k of an arm, k = 0..16, lies at the angle t = pi (1.4 + k / 4) and the radius
@@ -55,6 +53,9 @@ class CubistSpiral:
     """
 
     version: ClassVar[int] = 1
+    label: ClassVar[str] = "Cubist Spiral"
+    mean: ClassVar[tuple[float, ...]] = MEAN
+    std: ClassVar[tuple[float, ...]] = STD
     name: ClassVar[str] = "cubist-spiral"
     train: int = 5_000
     validation: int = 1_000
@@ -73,34 +74,6 @@ class CubistSpiral:
     def classes(self) -> int:
         """K."""
         return 2
-
-    @property
-    def title(self) -> str:
-        """The name with training and test points, "Cubist Spiral@5000"; then the seed, if it is not 0."""
-        test = "" if self.test == self.train else f"/{self.test}"
-        seed = f" (seed {self.seed})" if self.seed else ""
-        return f"Cubist Spiral@{self.train}{test}{seed}"
-
-    def load(self, data_dir: Path | None) -> Dataset:
-        """Return the points; ``data_dir`` is not used."""
-        return self._drawn().dataset()
-
-    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """Return the hash of the points in use, which are drawn for it; there are no files."""
-        return Fingerprint(content=self._drawn().content(), files=())
-
-    def _drawn(self) -> ArrayDataset:
-        from lotterylab.data.arrays import ArrayDataset
-
-        return ArrayDataset(
-            train=self._split("train"),
-            validation=self._split("validation"),
-            test=self._split("test"),
-            classes=self.classes,
-            mean=MEAN,
-            std=STD,
-            scale=255.0,
-        )
 
     def _split(self, name: str) -> Arrays:
         import numpy as np

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.data.base import check_sizes
+from lotterylab.data.drawn import Drawn
 from lotterylab.errors import UsageError
-from lotterylab.types import Dataset, Fingerprint
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from lotterylab.data.arrays import ArrayDataset, Arrays
+    from lotterylab.data.arrays import Arrays
 
 MOST = 10_000_000  # images of a split, 10 GB of memory
 STARTS = {"train": 0, "validation": 1 << 40, "test": 1 << 41}  # the number of the first image of each split
@@ -25,7 +23,7 @@ STD = (0.2988,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shapeset:
+class Shapeset(Drawn):
     """Triangles, parallelograms and ellipses, one or two an image, 32 x 32 in grey.   [glorot2010understanding, 2.1]
 
     The nine classes are the three single shapes and the six unordered pairs, in the order t, p, e, tt, tp, te, pp, pe,
@@ -56,6 +54,9 @@ class Shapeset:
     """
 
     version: ClassVar[int] = 1
+    label: ClassVar[str] = "Shapeset-3x2"
+    mean: ClassVar[tuple[float, ...]] = MEAN
+    std: ClassVar[tuple[float, ...]] = STD
     name: ClassVar[str] = "shapeset-3x2"
     train: int = 50_000
     validation: int = 10_000
@@ -81,34 +82,6 @@ class Shapeset:
     def classes(self) -> int:
         """K."""
         return 9
-
-    @property
-    def title(self) -> str:
-        """The name with training and test images, "Shapeset-3x2@5000/10000"; then the seed, if it is not 0."""
-        test = "" if self.test == self.train else f"/{self.test}"
-        seed = f" (seed {self.seed})" if self.seed else ""
-        return f"Shapeset-3x2@{self.train}{test}{seed}"
-
-    def load(self, data_dir: Path | None) -> Dataset:
-        """Return the images; ``data_dir`` is not used."""
-        return self._drawn().dataset()
-
-    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
-        """Return the hash of the images in use, which are drawn for it; there are no files."""
-        return Fingerprint(content=self._drawn().content(), files=())
-
-    def _drawn(self) -> ArrayDataset:
-        from lotterylab.data.arrays import ArrayDataset
-
-        return ArrayDataset(
-            train=self._split("train"),
-            validation=self._split("validation"),
-            test=self._split("test"),
-            classes=self.classes,
-            mean=MEAN,
-            std=STD,
-            scale=255.0,
-        )
 
     def _split(self, name: str) -> Arrays:
         from lotterylab.data.arrays import exact
