@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,17 @@ def test_the_number_of_active_weights_is_constant(name, tmp_path):
     layers = [int(start[weight].sum()) for weight in mask]
     assert counts == [layers if name in ("set", "rigl") else sum(layers)] * 4
     assert len(digests) >= 3, "SET and RigL end at step 12"
+
+
+@NAMES
+def test_the_mask_stays_after_the_last_change(name, tmp_path):
+    store, node = Store(tmp_path), training(ACTIVE[name])
+    masks = [record.blobs.get("mask") for record in _records([node.at(step) for step in range(1, 17)], store)]
+    changed = [step for step, (before, after) in enumerate(pairwise(masks), start=2) if before != after]
+    last = node.recipe.during[0].last_change(node.total_steps)
+    assert max(changed, default=0) <= last
+    if name in ("gradual", "set", "rigl"):
+        assert max(changed) == last
 
 
 def test_the_mask_of_top_k_is_found_and_every_weight_outside_it_is_zero(tmp_path):

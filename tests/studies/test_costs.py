@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lotterylab.analysis import Macs
 from lotterylab.analysis.macs import macs
-from lotterylab.criteria import Magnitude
+from lotterylab.criteria import Grasp, Magnitude, Snip, SynFlow
+from lotterylab.data.scoring import PerClass
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
+from lotterylab.interventions import Gradual
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
-from lotterylab.procedures import control, fine_tuning, iterative, learning_rate_rewinding, one_shot
+from lotterylab.procedures import at_initialisation, control, fine_tuning, iterative, learning_rate_rewinding, one_shot
 from lotterylab.reading.costs import costs, trainings
 from lotterylab.reading.rows import Rows
 from lotterylab.studies.controls import CONTROLS
@@ -81,3 +84,36 @@ def test_arithmetic_is_that_of_the_layers(tmp_path):
     sparse = 3 * images * sum(count * kept[name] for name, count in layers.items())
     assert ticket.sparse_macs == pytest.approx(dense.macs + sparse, rel=1e-12)
     assert ticket.seconds == pytest.approx(sum(found[i].records["train"].seconds for i in (0, 1)))
+
+
+def test_a_mask_costs_what_comes_before_its_last_change(tmp_path):
+    """Runs before, passes over the scored images, and the share of the own run, written out for each way to a mask."""
+    store = Store(tmp_path / "store").create()
+    batch: dict[str, Any] = {"data": DATA, "batch": PerClass(count=2), "seed": 0}
+    grasp = at_initialisation(RUN, [0.5], criterion=Grasp(), **batch)[0].run
+    iterated = iterative(RUN, [0.5, 0.75], criterion=Snip(), **batch)[-1].run
+    flow = at_initialisation(RUN, [0.5], criterion=SynFlow(), rounds=5, seed=0)[0].run
+    rule = Gradual(sparsity=0.5, begin_step=0, end_step=T // 2, every=2)
+    gradual = replace(RUN, recipe=replace(RECIPE, during=(rule,)))
+    runs = {"dense": RUN, "grasp": grasp, "snip in rounds": iterated, "synflow": flow, "gradual": gradual}
+    counted = Measure(quantity=Macs(), of={"state": INIT}, data=DATA)
+    behind = [node for run in runs.values() for node in (run, run.mask, getattr(run.mask, "mask", None)) if node]
+    parts = [{"train": run, "macs": counted} for run in runs.values()]
+    parts += [{"train": run, "prune": run.mask} for run in (grasp, flow, iterated)]
+    parts += [{"train": iterated, "prune": iterated.mask.mask}, {"train": iterated.mask.of.run}]
+    labels = {"protocol": "p", "activation": "relu", "method": "m", "control": "", "sparsity": 0.0, "seed": 0}
+    rows = tuple(Row(labels=labels, nodes=nodes) for nodes in parts)
+    compute([*behind, counted], store)
+    found = dict(zip(runs, costs(Rows(results(Plan(name="s", title="", question="", rows=rows), store))), strict=False))
+    whole = sum(macs(MODEL.build(), MODEL.shape).values())
+    run, images = 3 * RECIPE.epochs * DATA.spec.train * whole, 2 * DATA.spec.classes
+    wanted = {
+        "dense": 0,
+        "grasp": 9 * images * whole,
+        "snip in rounds": 2 * run + 2 * 3 * images * whole,
+        "synflow": 5 * 3 * whole,
+        "gradual": run / 2,
+    }
+    assert {name: cost.macs_to_mask for name, cost in found.items()} == pytest.approx(wanted)
+    seconds = {name: cost.seconds_to_mask for name, cost in found.items()}
+    assert seconds["dense"] == 0 and seconds["grasp"] > 0 and 0 < seconds["gradual"] < found["gradual"].seconds

@@ -50,6 +50,11 @@ class CustomCriterion:
         """Return whether it looks at the initial weights."""
         return bool(self.attribute("needs_initial"))
 
+    @property
+    def passes(self) -> int | None:
+        """Return the forward passes that scoring costs as much as, if the user's class says it."""
+        return self.attribute("passes")
+
     def attribute(self, name: str) -> Any:
         """Return an attribute of the user's class; None if it has none of that name."""
         return getattr(self._criterion, name, None)

@@ -37,6 +37,7 @@ class Grasp:
     needs_batch: ClassVar[bool] = True
     needs_shape: ClassVar[bool] = False
     needs_initial: ClassVar[bool] = False
+    passes: ClassVar[int] = 9  # forward passes of each image: 3 of a gradient, 6 of a product with the Hessian
     temperature: float = 200.0
 
     def __call__(self, view: View) -> Scores:

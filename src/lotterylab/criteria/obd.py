@@ -57,6 +57,11 @@ class Obd:
         if self.draws is not None and self.draws < 1:
             raise UsageError(f"draws={self.draws}: give at least 1, or None for the exact diagonal.", option="draws")
 
+    @property
+    def passes(self) -> int | None:
+        """Return the forward passes that scoring costs as much as: a gradient is 3, a product with the Hessian 6."""
+        return None if self.draws is None else 3 + 6 * self.draws
+
     def __call__(self, view: View) -> Scores:
         """h_kk w_k^2 / 2 for each named parameter, in float32 or better; 0 where the loss does not depend on it."""
         import torch

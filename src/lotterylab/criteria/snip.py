@@ -30,6 +30,7 @@ class Snip:
     needs_batch: ClassVar[bool] = True
     needs_shape: ClassVar[bool] = False
     needs_initial: ClassVar[bool] = False
+    passes: ClassVar[int] = 3  # forward passes of each image: a gradient is one, and backward twice as much
 
     def __call__(self, view: View) -> Scores:
         """|w g| for each named parameter, in float32 or better; 0 where the loss does not depend on it."""

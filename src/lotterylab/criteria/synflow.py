@@ -41,6 +41,7 @@ class SynFlow:
     needs_batch: ClassVar[bool] = False
     needs_shape: ClassVar[bool] = True
     needs_initial: ClassVar[bool] = False
+    passes: ClassVar[int] = 3  # forward passes of each image: a gradient is one, and backward twice as much
 
     def __call__(self, view: View) -> Scores:
         """|theta * dR/dtheta| of each named parameter, float64."""

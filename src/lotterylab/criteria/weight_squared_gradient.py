@@ -42,6 +42,7 @@ class WeightSquaredGradient:
     needs_batch: ClassVar[bool] = True
     needs_shape: ClassVar[bool] = False
     needs_initial: ClassVar[bool] = False
+    passes: ClassVar[int] = 3  # forward passes of each image: a gradient is one, and backward twice as much
     keeps: Literal["negative", "positive"] = "negative"
     loss_divisor: float = 200.0
 

@@ -43,6 +43,10 @@ class PerClass:
                 option="scoring_images",
             )
 
+    def images(self, classes: int) -> int:
+        """Return the number of images of the batch."""
+        return self.count * classes
+
     def draw(self, dataset: Dataset, seed: int) -> Batch:
         """The batch of that seed: (classes * count, C, H, W), sorted by class."""
         import numpy
@@ -82,6 +86,10 @@ class FirstOfStream:
             raise UsageError(
                 f"a {type(self.stream).__name__} draws no scoring batch: use TorchGlobalStream, or PerClass(count=...)."
             )
+
+    def images(self, classes: int) -> int:
+        """Return the number of images of the batch."""
+        return self.size
 
     def draw(self, dataset: Dataset, seed: int) -> Batch:
         """The batch of that seed: (size, C, H, W), in the order drawn."""

@@ -40,6 +40,13 @@ class Intervening:
         """Return whether it may end a training early, for the price of a plan; from outside the package any may."""
         return not type(self).__module__.startswith("lotterylab.")
 
+    def last_change(self, total_steps: int) -> int:
+        """Return the last step at which it may change the mask, 0 for never, for the cost of finding a mask.
+
+        By default it is the end of the training.
+        """
+        return total_steps
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return an empty carry."""
         return {}

@@ -61,6 +61,11 @@ class CustomIntervention:
         """The names of the states and masks that it keeps."""
         return self._intervention.keeps
 
+    def last_change(self, total_steps: int) -> int:
+        """Return the last step at which it may change the mask; the end if the user's class does not say."""
+        own = getattr(self._intervention, "last_change", None)
+        return total_steps if own is None else int(own(total_steps))
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the carry with which the user's intervention begins."""
         return self._intervention.begin(view)

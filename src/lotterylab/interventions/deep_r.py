@@ -48,6 +48,10 @@ class DeepR(Intervening):
     temperature: float = 0.0
     until: float = 1.0
 
+    def last_change(self, total_steps: int) -> int:
+        """Return the last step before the mask stays."""
+        return math.floor(self.until * total_steps)
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return for each weight whether its sign is positive; the mask has to keep some weights and not all."""
         import torch

@@ -54,6 +54,10 @@ class Dsr(Intervening):
         low, high = (1 - self.tolerance) * wanted, (1 + self.tolerance) * wanted
         return threshold * 2 if left < low else threshold / 2 if left > high else threshold
 
+    def last_change(self, total_steps: int) -> int:
+        """Return the last multiple of ``every``."""
+        return total_steps // self.every * self.every
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the threshold; the mask has to keep some weights and not all."""
         import torch

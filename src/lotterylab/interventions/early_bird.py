@@ -95,6 +95,10 @@ class EarlyBird(Intervening):
         """The largest distance of settled masks, a share of the channels."""
         return self.distance * (self.chance if self.relative else 1.0)
 
+    def last_change(self, total_steps: int) -> int:
+        """Return 0: the mask that is held stays."""
+        return 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return no masks, and -1 for the step of the emergence."""
         import torch

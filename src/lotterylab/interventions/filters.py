@@ -30,6 +30,10 @@ class Redrawing(Intervening):
         """The amended initial state."""
         return (AMENDED,)
 
+    def last_change(self, total_steps: int) -> int:
+        """Return 0: the mask stays."""
+        return 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return an empty log and the initial filters of each convolution."""
         import torch

@@ -62,6 +62,10 @@ class Gradual(Intervening):
         done = (step - self.begin_step) / (self.end_step - self.begin_step)
         return self.sparsity + (self.initial - self.sparsity) * (1 - done) ** 3
 
+    def last_change(self, total_steps: int) -> int:
+        """Return the step at which the final sparsity is reached."""
+        return self.end_step
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that the schedule ends within the training."""
         self.check_end(view, self.end_step)

@@ -42,6 +42,10 @@ class ReDo(Intervening):
     threshold: float = 0.025
     every: int = 1000
 
+    def last_change(self, total_steps: int) -> int:
+        """Return 0: the mask stays."""
+        return 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return an empty list of steps and units for each layer that takes part."""
         import torch

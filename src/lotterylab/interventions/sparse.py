@@ -48,6 +48,10 @@ class Set(Intervening):
         end = self.until * total
         return self.fraction / 2 * (1 + math.cos(math.pi * step / end)) if step < end else 0.0
 
+    def last_change(self, total_steps: int) -> int:
+        """Return the last multiple of ``every`` before T_end."""
+        return max(0, math.ceil(self.until * total_steps) - 1) // self.every * self.every
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that there is something to move: a mask that keeps some weights and not all."""
         self.end_known(view)

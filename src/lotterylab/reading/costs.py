@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.plan.nodes import At, Channels, Dense, MaskOf, Node, Prune, Shuffle, Train, nodes_in
+from lotterylab.plan.nodes import At, Channels, Dense, MaskOf, Node, Prune, Shuffle, Train, model_of, nodes_in
 from lotterylab.reading.rows import Rows
 
 THROUGH = ("start", "mask", "of", "run")  # a learning rate that was chosen, and its trials, belong to no ticket
@@ -22,10 +23,16 @@ PASSES = 3  # forward, and backward twice as much: for the inputs of each layer 
 class Cost:
     """A ``Cost`` holds what the training of one row took, the runs behind it included.
 
-    ``epochs_to_find``: passes over the training images of all runs behind the row; ``epochs``: with its own run.
-    ``macs``: multiply-accumulates of convolutions and linear layers, forward and backward, as they are done here, with
-    zeros multiplied but without the channels of a shrunk network; ``sparse_macs``: those whose weight was not held at
-    zero.  ``seconds``: of one thread.  A number is None if a part of it is not known.
+    A number is None if a part of it is not known.
+
+    Args:
+        epochs_to_find: passes over the training images of all runs behind the row; ``epochs``: with its own run.
+        macs: multiply-accumulates of convolutions and linear layers, forward and backward, as they are done here, with
+            zeros multiplied but without the channels of a shrunk network; ``sparse_macs``: those whose weight was not
+            held at zero.
+        seconds: of one thread.
+        macs_to_mask, seconds_to_mask: until the mask was known: all runs behind the row, the scores of every cut, and
+            the row's own run up to the last step at which an intervention may change the mask.
     """
 
     epochs_to_find: float
@@ -33,6 +40,8 @@ class Cost:
     macs: float | None
     sparse_macs: float | None
     seconds: float | None
+    macs_to_mask: float | None = None
+    seconds_to_mask: float | None = None
 
 
 def costs(results: Rows) -> list[Cost | None]:
@@ -64,13 +73,57 @@ def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object
     assert isinstance(last, Train)
     runs = trainings(last, records).items()
     parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in runs]
+    cuts = [_cut(node, records, counted) for node in _behind(last) if isinstance(node, Prune | Channels)]
+    to_mask = [*(_until_kept(part, last, records) for part in parts), *cuts]
     return Cost(
         epochs_to_find=sum(part.epochs for part in parts if part.run != last),
         epochs=sum(part.epochs for part in parts),
         macs=_sum(part.macs for part in parts),
         sparse_macs=_sum(part.sparse_macs for part in parts),
         seconds=_sum(part.seconds for part in parts),
+        macs_to_mask=_sum(macs for macs, _ in to_mask),
+        seconds_to_mask=_sum(seconds for _, seconds in to_mask),
     )
+
+
+def _until_kept(part: _Part, last: Train, records: Mapping[str, Record]) -> tuple[float | None, float | None]:
+    """Return the MACs and seconds of a run that the mask of the ``last`` run needs."""
+    if part.run != last:
+        return part.macs, part.seconds
+    changes = max((_last_change(rule, last.total_steps) for rule in last.recipe.during), default=0)
+    if not changes:
+        return 0.0, 0.0
+    made = steps_made(last, records.get(last.digest))
+    share = min(max(changes - last.first_step, 0) / made, 1.0) if made else 0.0
+    return (None if part.macs is None else share * part.macs), (None if part.seconds is None else share * part.seconds)
+
+
+def _last_change(rule: Any, total_steps: int) -> int:
+    own = getattr(rule, "last_change", None)
+    return total_steps if own is None else own(total_steps)  # a user's own rule may not say it
+
+
+def _cut(
+    node: Prune | Channels, records: Mapping[str, Record], counted: Mapping[object, Mapping[str, int]]
+) -> tuple[float | None, float | None]:
+    """Return the MACs and seconds of a cut; the scores of a criterion that sees no data have no MACs."""
+    record = records.get(node.digest)
+    return _scoring_macs(node, counted), record.seconds if record else None
+
+
+def _scoring_macs(node: Prune | Channels, counted: Mapping[object, Mapping[str, int]]) -> float | None:
+    if isinstance(node, Channels) or not (node.criterion.needs_batch or node.criterion.needs_shape):
+        return 0.0
+    passes, layers = getattr(node.criterion, "passes", None), counted.get(model_of(node))
+    if passes is None or layers is None:
+        return None
+    images: Any = 1
+    if node.criterion.needs_batch:
+        of_batch = getattr(node.batch, "images", None)  # a user's own batch may not say it
+        if of_batch is None or node.data is None:
+            return None
+        images = of_batch(node.data.spec.classes)
+    return float(passes * images * node.rounds * sum(layers.values()))
 
 
 def trainings(run: Train, records: Mapping[str, Record] | None = None) -> dict[Train, int]:
@@ -78,8 +131,17 @@ def trainings(run: Train, records: Mapping[str, Record] | None = None) -> dict[T
 
     A state or mask that an intervention kept needs the steps up to there, by the run's record, or all without one.
     """
+    return _walked(run, records)[0]
+
+
+def _behind(run: Train) -> list[Node]:
+    """Return the nodes that a run needs."""
+    return _walked(run, None)[1]
+
+
+def _walked(run: Train, records: Mapping[str, Record] | None) -> tuple[dict[Train, int], list[Node]]:
     steps: dict[Train, int] = {}
-    seen: set[Node] = set()
+    seen: dict[Node, None] = {}
     todo: list[Node] = [run.final]
     while todo:
         node = todo.pop()
@@ -92,10 +154,10 @@ def trainings(run: Train, records: Mapping[str, Record] | None = None) -> dict[T
         if isinstance(node, MaskOf) and isinstance(node.of, Train):
             todo.append(node.of.at(node.name) if node.name else node.of.final)
         if node not in seen:
-            seen.add(node)
+            seen[node] = None
             for name in THROUGH:
                 todo += nodes_in(getattr(node, name, None))
-    return dict(reversed(steps.items()))
+    return dict(reversed(steps.items())), list(seen)
 
 
 def _kept_at(point: At, records: Mapping[str, Record]) -> int:

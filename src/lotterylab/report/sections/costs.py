@@ -17,6 +17,7 @@ COSTS = (  # metric, heading, divisor, decimals
     ("cost.macs", "MACs, 1e12", 1e12, 2),
     ("cost.sparse_macs", "without zeros, 1e12", 1e12, 2),
     ("cost.seconds", "seconds", 1, 0),
+    ("cost.seconds_to_mask", "until the mask", 1, 1),
 )
 
 
@@ -41,7 +42,8 @@ def costs(material: Material) -> Html:
         note(
             "Means over seeds. MACs: multiply-accumulates of convolutions and linear layers, forward and backward "
             "(three times a forward pass), as they are done here, with zeros multiplied; without zeros: the work of "
-            "hardware that skips them. Seconds: of one thread, if all runs behind were timed."
+            "hardware that skips them. Seconds: of one thread, if all runs behind were timed; until the mask: "
+            "the part of them after which the mask no longer changed, its scores included."
         ),
         folded(f"{len(rows)} arms", table(head, rows, kind="sortable", name="costs-table")),
     )
