@@ -39,18 +39,23 @@ class Chart(Figure):
     Args:
         y, x: metrics, "part.name".  "kept" is the fraction of weights that the mask keeps, on a logarithmic axis, and
             "sparsity" the one that was asked for.
-        panels, rows: the labels that tell apart panels side by side, and rows of panels.
+            Or a function from a row to the number.
+        panels, rows: the labels that tell apart panels side by side, and rows of panels; without ``panels`` there is
+            one panel.
         controls: whether controls are drawn where ``lines`` does not say it.
         chance: whether the accuracy of a guess is drawn.
         asked: whether the line is drawn on which a mask has the sparsity that was asked for.
         published: the ``quantity`` of the published values that are laid over.
         floor: a second metric of the lines that are not controls, drawn below the first; ``floor_name``: its name.
         shared: whether all panels have one scale.
+        log_x: whether the x axis is logarithmic; lines of one place then stand beside each other.
+        law: the name of a power law ``y = a x^b``, least squares of log y on log x over the means of a panel, that is
+            drawn through them.
     """
 
     y: str
     y_axis: str
-    x: str = "kept"
+    x: Read = "kept"
     x_axis: str = "kept weights, fraction"
     panels: str = "protocol"
     rows: str = ""
@@ -61,6 +66,8 @@ class Chart(Figure):
     floor: str = ""
     floor_name: str = ""
     shared: bool = True
+    log_x: bool = False
+    law: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from lotterylab.plan.plan import ARM
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.reading.words import called, interval_text, plain
+from lotterylab.reading.words import called, capital, interval_text, plain
 from lotterylab.report import figure_style as style
 from lotterylab.report.anchors import run_links
 from lotterylab.report.blocks import cell, folded, heading, number, table
+from lotterylab.report.figure_axes import Axis, PowerLaw, axis_of, place_of, power_law
 from lotterylab.report.figure_parts import (
     Drawn,
     fit,
     interval_note,
     mean_and_seeds,
-    places,
     published_points,
     spell_count,
 )
@@ -29,10 +28,6 @@ from lotterylab.report.markup import Child, Html
 from lotterylab.report.sources import Sources
 
 SHARES = ("accuracy", "kappa", "reached")  # metrics that end at 1
-KEPT_TICKS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-MOST_ASIDE = 0.5  # of a logarithm: the most that a gap between levels counts
-WIDEST_GAP = 0.1  # the same on the axis of the requested sparsity
-FEW = 6  # places with a tick each
 
 
 @dataclass(frozen=True)
@@ -49,17 +44,19 @@ def line_chart(sources: Sources, wanted: Chart) -> Drawn:
     """Return the figure and the numbers behind it; None if no run of it is finished."""
     results = sources.results.where(**wanted.within)
     lines = wanted.lines or tuple(_every_line(sources, wanted, results))
-    rows, points = [], []
+    rows, points, laws = [], [], []
     for row in _values(wanted.rows, lines, results):
         of_row = results.where(**row)
         panels = []
-        for column in results.labels(wanted.panels):
-            shown = of_row.where(**{wanted.panels: column})
-            title = ", ".join((str(column), *(called(str(value)) for value in row.values())))
+        for column in results.labels(wanted.panels) if wanted.panels else [""]:
+            beside = results.where(**{wanted.panels: column}) if wanted.panels else results
+            shown = of_row.where(**{wanted.panels: column}) if wanted.panels else of_row
+            title = ", ".join(filter(None, (str(column), *(called(str(value)) for value in row.values()))))
             drawn = [(line, arms) for line in lines if (arms := _points(wanted, line, title, shown))]
             if drawn or wanted.rows:
-                beside = results.where(**{wanted.panels: column})
-                panels.append(_panel(sources, wanted, drawn, title, shown, beside))
+                law = _law(wanted, drawn)
+                laws += [f"{title}: {law}"] if law else []
+                panels.append(_panel(sources, wanted, drawn, title, shown, beside, law))
             points += [point for _, arms in drawn for point in arms]
         if any(panel.series for panel in panels):
             rows.append(panels)
@@ -74,7 +71,9 @@ def line_chart(sources: Sources, wanted: Chart) -> Drawn:
         "Horizontal lines are dense networks, bands their intervals." if wanted.levels else "",
         "Hollow markers are published values, with their reading error." if hollow else "",
         "Dotted lines are " + wanted.floor_name + "." if wanted.floor else "",
+        "Points of one place are drawn beside each other." if wanted.log_x else "",
         "" if wanted.shared else "Each panel has its own scale.",
+        f"{capital(wanted.law)}, fitted to the means: {'; '.join(laws)}." if laws else "",
         cut,
     )
     grid = Grid(
@@ -111,18 +110,18 @@ def _values(label: str, lines: Iterable[Line], results: Rows) -> list[dict[str, 
 def _points(wanted: Chart, line: Line, panel: str, rows: Rows) -> list[Point]:
     """Return the arms of a line with a known number, from the left."""
     arms = (arm for arm in line.rows(rows).by(*ARM).values() if arm.per_seed(wanted.y))
-    points = [Point(x, line, panel, arm) for arm in arms if (x := _place(arm, wanted.x)) is not None]
+    points = [Point(x, line, panel, arm) for arm in arms if (x := place_of(arm, wanted.x)) is not None]
     return sorted(points, key=lambda point: point.x)
 
 
-def _place(arm: Rows, x: str) -> float | None:
-    """Return the place of an arm on the axis: its target, or the mean over its seeds."""
-    if x == "sparsity":
-        return arm[0].labels["sparsity"] or None  # type: ignore[return-value]
-    interval = arm.interval("prune.reached" if x == "kept" else x)
-    if interval is None:
+def _law(wanted: Chart, drawn: Sequence[tuple[Line, list[Point]]]) -> PowerLaw | None:
+    """Return the power law through the means of a panel, if the chart asks for one."""
+    if not wanted.law:
         return None
-    return 1 - interval.mean if x == "kept" else interval.mean
+    points = [
+        (point.x, interval.mean) for _, arms in drawn for point in arms if (interval := point.rows.interval(wanted.y))
+    ]
+    return power_law(points)
 
 
 def _panel(
@@ -132,14 +131,19 @@ def _panel(
     title: str,
     shown: Rows,
     beside: Rows,
+    law: PowerLaw | None,
 ) -> Panel:
     """Return a panel of the rows ``shown``; ``beside``: these and the other rows of panels, for the levels."""
-    axis = _axis(wanted, [point.x for _, arms in drawn for point in arms], shown.levels)
+    axis = axis_of(wanted, [[point.x for point in arms] for _, arms in drawn], shown.levels)
     series: list[Series] = []
     for place, (line, points) in enumerate(drawn):
         look, at = sources.looks[line.name], [axis.beside(point.x, place, len(drawn)) for point in points]
         series += mean_and_seeds(zip(at, (point.rows for point in points), strict=True), wanted.y, look, line.name)
         series += _published(sources, wanted, line, shown, lambda x, place=place: axis.beside(x, place, len(drawn)))
+    if law is not None:
+        x = axis.ends if axis.ends else (1.0, 1.0)
+        along = tuple(x[0] * (x[1] / x[0]) ** (step / 40) for step in range(41))
+        series.append(Series(x=along, y=tuple(map(law, along)), look=style.REFERENCE, label=wanted.law))
     if wanted.floor:
         series += _floors(sources, wanted, drawn, axis)
     if wanted.asked and axis.targets:
@@ -151,57 +155,10 @@ def _panel(
         y_label=wanted.y_axis,
         series=tuple(series),
         levels=tuple(_levels(sources, wanted, beside)),
-        log_x=wanted.x == "kept",
+        log_x=wanted.x == "kept" or wanted.log_x,
         ticks=axis.ticks,
         x_limits=axis.limits,
     )
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """An ``_Axis`` has the places on the axis; lines of one place share ``gap``, in logarithms if ``log``."""
-
-    gap: float = 0.0
-    log: bool = False
-    targets: Mapping[float, float] = None  # type: ignore[assignment]
-    ticks: tuple[tuple[float, str], ...] = ()
-    limits: tuple[float, float] | None = None
-
-    @property
-    def stretched(self) -> bool:
-        return bool(self.targets) and any(place != target for target, place in self.targets.items())
-
-    def beside(self, x: float, number: int, count: int) -> float:
-        """Return the place of the number-th of ``count`` lines, moved so that bars do not hide each other."""
-        shift = self.gap * (number - (count - 1) / 2)
-        if self.log:
-            return x * math.exp(-shift / max(count - 1, 1))
-        return self.targets.get(x, x) + shift if self.targets else x
-
-
-def _axis(wanted: Chart, kept: Sequence[float], targets: Sequence[float]) -> _Axis:
-    if wanted.x == "sparsity":
-        at = places(targets)
-        gap = min((b - a for a, b in pairwise(at.values())), default=WIDEST_GAP)
-        ends = (min(at.values()) - 0.06, max(at.values()) + 0.06) if at else None
-        ticks = tuple((place, f"{target:g}") for target, place in at.items())
-        return _Axis(gap=0.16 * min(gap, WIDEST_GAP), targets=at, ticks=ticks, limits=ends)
-    if wanted.x != "kept" or not kept:
-        return _Axis()
-    levels = _apart(kept)
-    gap = min((math.log(a / b) for a, b in pairwise(levels)), default=MOST_ASIDE)
-    few = tuple((x, f"{x:.3g}") for x in levels)
-    round_ones = tuple((tick, f"{tick:g}") for tick in KEPT_TICKS if tick >= levels[-1] * 0.7)
-    third = min(gap, MOST_ASIDE) / 3
-    edge = 1.15 * math.exp(third / 2)
-    limits = max(kept) * edge, min(kept) / edge  # from many kept weights to few, as papers draw it
-    return _Axis(gap=third, log=True, ticks=few if len(levels) <= FEW else round_ones, limits=limits)
-
-
-def _apart(kept: Iterable[float]) -> list[float]:
-    """Return the different places, largest first; one-shot and iterative pruning round their counts differently."""
-    each = sorted(set(kept), reverse=True)
-    return [x for before, x in zip([math.inf, *each], each, strict=False) if x < before * 0.95]
 
 
 def _published(sources: Sources, wanted: Chart, line: Line, shown: Rows, at) -> Iterator[Series]:
@@ -222,9 +179,7 @@ def _published(sources: Sources, wanted: Chart, line: Line, shown: Rows, at) -> 
         yield published_points(points, style.published(sources.looks[line.name]), f"{line.name}, published")
 
 
-def _floors(
-    sources: Sources, wanted: Chart, drawn: Sequence[tuple[Line, list[Point]]], axis: _Axis
-) -> Iterator[Series]:
+def _floors(sources: Sources, wanted: Chart, drawn: Sequence[tuple[Line, list[Point]]], axis: Axis) -> Iterator[Series]:
     for line, points in drawn:
         if not line.labels.get("control"):
             look = replace(sources.looks[line.name], marker="_", line=":", size=8.0, width=1.0)
@@ -278,15 +233,16 @@ def _numbers(wanted: Chart, results: Rows, points: Sequence[Point]) -> Html:
                 run_links(point.rows.having(wanted.y)),
             ]
         )
-    x_name = {"kept": "kept", "sparsity": "target"}.get(wanted.x, wanted.x_axis)
+    x_name = {"kept": "kept", "sparsity": "target"}.get(str(wanted.x), wanted.x_axis)
     head = ["where", "line", heading(x_name), heading(wanted.y_axis), heading("n"), "runs"]
     return folded("The numbers and their runs", table(head, rows, kind="sortable", name=f"numbers-{wanted.name}"))
 
 
 def _level_points(wanted: Chart, results: Rows) -> Iterator[Point]:
-    for column, rows in results.by(wanted.panels).items():
+    panels = results.by(wanted.panels) if wanted.panels else {"": results}
+    for column, rows in panels.items():
         for line in wanted.levels:
             for arm in line.rows(rows).by(*ARM).values():
                 if arm.per_seed(wanted.y):
-                    place = {"kept": 1.0, "sparsity": 0.0}.get(wanted.x)
-                    yield Point(_place(arm, wanted.x) or 0.0 if place is None else place, line, str(column), arm)
+                    place = {"kept": 1.0, "sparsity": 0.0}.get(str(wanted.x))
+                    yield Point(place_of(arm, wanted.x) or 0.0 if place is None else place, line, str(column), arm)
