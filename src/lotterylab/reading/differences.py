@@ -30,6 +30,8 @@ Hypothesis: TypeAlias = (
 class Comparison:
     """A ``Comparison`` is ``a`` minus ``b``, paired by seed, at each sparsity (once for rows without a sparsity).
 
+    A side without sparsities is compared at each sparsity of the other.
+
     The rows of a pair agree in protocol and activation, except in a label that both lines fix, and in method and
     control if neither line fixes that label.
 
@@ -207,8 +209,9 @@ def _pairs(comparison: Comparison, results: Rows) -> Iterator[tuple[str, float, 
     shared += [name for name in ("method", "control") if name not in a_says | b_says]
     a, b = (line.rows(results).by("sparsity", *shared, "seed") for line in (comparison.a, comparison.b))
     sides: dict[tuple, tuple[list[Result], list[Result]]] = {}
-    for (sparsity, *place, seed), rows in a.items():
-        others = b.get((sparsity, *place, seed)) or b.get((0.0, *place, seed), Rows())
+    for key, rows in _at_each_level(a, b).items():
+        sparsity, *place, seed = key
+        others = b.get(key) or b.get((0.0, *place, seed), Rows())
         if not others or [_run(row) for row in rows] == [_run(row) for row in others]:
             continue
         mine, theirs = sides.setdefault((sparsity, *place), ([], []))
@@ -220,6 +223,13 @@ def _pairs(comparison: Comparison, results: Rows) -> Iterator[tuple[str, float, 
         if values:
             both = (comparison.a.name, rows), (comparison.b.name, others)
             yield ", ".join(str(value) for value in place if value), sparsity, values, both
+
+
+def _at_each_level(a: Mapping[tuple, Rows], b: Mapping[tuple, Rows]) -> Mapping[tuple, Rows]:
+    """Return the rows of ``a``, at each sparsity of ``b`` if neither has the other's."""
+    if any(key[0] for key in a) or not all(key[0] for key in b):
+        return a
+    return {key: a[0.0, *key[1:]] for key in b if (0.0, *key[1:]) in a}
 
 
 def _run(row: Result) -> str:

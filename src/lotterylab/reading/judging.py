@@ -97,6 +97,20 @@ def _difference(
     return judge
 
 
+def over(ours: PerSeed, theirs: PerSeed, read: Read, *, sides: Sides, than: float = 0.0, digits: int = 4) -> Judgement:
+    """Return the verdict on "``ours`` minus ``theirs`` is above ``than``", from one number for each seed.
+
+    ``read``: what the numbers are.  ``sides``: the names of both, and the rows that their numbers are from.
+    """
+    mine, others = in_common(ours, theirs)
+    if not mine:
+        return Judgement(word="not run", measured="No seed has both.", n=0)
+    values = differences(mine, others)
+    means = (f"{name} {mean(side):.{digits}f}" for (name, _), side in zip(sides, (mine, others), strict=True))
+    text = f"{', '.join(means)}: difference {interval_text(t_interval(values), digits)}."
+    return _judged(values, _apart(is_above, than), text, caveat(sides, read, values), sides, digits)
+
+
 def gains_more(
     first: tuple[Line, Line], second: tuple[Line, Line], read: Read, sparsity: float, *, digits: int = 4
 ) -> Judge:
