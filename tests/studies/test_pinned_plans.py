@@ -29,6 +29,7 @@ PINNED = {
     "init-tickets": "d13bf02a2fff4f26",
     "rewind-rounds": "5d3499581dfbb3b8",
     "grasp-activations": "9a9d98f7d2df84cc",
+    "frontier": "4cfce29aaf5eff9b",
     "sparse-training": "ba68787301eacd55",
     "random-out": "61ffa672996c7e29",
     "random-out-tickets": "5d57f1386f0f984e",

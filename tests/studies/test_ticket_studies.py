@@ -41,6 +41,7 @@ TINY: dict[str, dict[str, Any]] = {
     "random-out": {"epochs": 2, "rates": (0.03,)},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
     "sparse-training": {"lengths": (8,), "rates": (0.03,)},
+    "frontier": {"budgets": (5,), "rates": (0.03,), "scoring_images": 2},
     "early-bird-random-out": {"epochs": 7, "rates": (0.03,)},
     "early-bird": {"epochs": 7, "rates": (0.03,)},
     "default": {"epochs": 1, "rounds": 2},
@@ -193,6 +194,8 @@ def made_up(planned: Plan) -> list[Any]:
             "matched": 0.5,
             "dense": {"conv1": 100.0},
             "macs": 1e9 + number,
+            "sparse_macs": 1e8 + number,
+            "test_loss": 1 + number % 5 / 100,
             "early-bird-0.5": {"distances": [0.05] * 6, "limit": 0.1, "chance": 0.5, "step": 5},
         }
         records = {

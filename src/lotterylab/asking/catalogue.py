@@ -19,6 +19,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "rewind-rounds": ("rewind_rounds:STUDY", "a rewind point for each round against a fixed one"),
     "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
+    "frontier": ("frontier:STUDY", "accuracy against the total cost of finding and training, every method"),
     "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
     "early-bird-random-out": ("early_bird_random_out:STUDY", "Early-Bird tickets with RandomOut"),
     "random-out-tickets": ("random_out_tickets:STUDY", "RandomOut and winning tickets"),

@@ -16,7 +16,7 @@ from lotterylab.report.grid import Look
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#767676"
-WINE = "#882255"  # from Tol's muted scheme, as a ninth colour
+WINE, INDIGO, OLIVE = "#882255", "#332288", "#999933"  # from Tol's muted scheme, for more than eight things
 
 METHODS = {
     "dense": Look(colour=BLACK, marker="P"),
@@ -59,6 +59,15 @@ DENSE = {
     "dense, total epochs": Look(colour=GREY, marker="d", line="--", width=1.2),
     "dense, as many epochs": Look(colour=GREY, marker="s", line=":", width=1.6),
 }
+SPARSE = {  # with a dense network, SNIP, GraSP and SynFlow eleven colours on one chart
+    "small dense network": Look(colour=GREY, marker="s", line="--"),
+    "one-shot magnitude": Look(colour=INDIGO, marker="p", line="--"),
+    "iterative magnitude": Look(colour=BLUE, marker="o"),
+    "random, ERK": Look(colour=OLIVE, marker="x", line=":"),
+    "gradual pruning": Look(colour=WINE, marker="*", size=7.0),
+    "SET": Look(colour=PURPLE, marker="D", line="-.", size=4.5),
+    "RigL": Look(colour=GREEN, marker="^"),
+}
 COLOURS = (BLUE, VERMILLION, ORANGE, GREY, GREEN, PURPLE, SKY, WINE)
 MARKERS = ("o", "s", "v", "x", "^", "D", "h", "P", "*", "<", ">", "p", "d")
 STROKES = ("-", "--", "-.", ":")
@@ -88,7 +97,7 @@ RC = {
 def looks(names: Iterable[str]) -> dict[str, Look]:
     """Return a look for each name, no two alike: its fixed look, or a look by its place among the names."""
     every = list(dict.fromkeys(names))
-    known = {**{called(name): look for name, look in METHODS.items()}, **METHODS, **CONTROLS, **DENSE}
+    known = {**{called(name): look for name, look in METHODS.items()}, **METHODS, **CONTROLS, **DENSE, **SPARSE}
     fixed = {name: known[name] for name in every if name in known}
     taken = {(look.colour, mark) for look in fixed.values() for mark in (look.marker, look.line)}
     few = len(COLOURS) * len(STROKES)  # the number of lines that differ without markers, as training curves are drawn
