@@ -128,7 +128,7 @@ def test_rounds_count_units_as_select_does():
     assert masks.digest(once) == masks.digest(repeated) and masks.kept(once) == 12
 
 
-@pytest.mark.parametrize("scope", ["uniform", "erk"])
+@pytest.mark.parametrize("scope", ["uniform", "erk", "balanced"])
 def test_scopes_with_an_exact_total_have_it_in_rounds_too(scope):
     module = conv("relu")
     total = sum(module.get_parameter(name).numel() for name in ("0.weight", "4.weight"))

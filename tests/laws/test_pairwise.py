@@ -38,7 +38,7 @@ SETS = {
 AXES: dict[str, tuple[str, ...]] = {
     "model": tuple(SPECS),
     "method": tuple(methods.METHODS),
-    "scope": ("global", "layerwise", "uniform", "erk"),
+    "scope": ("global", "layerwise", "uniform", "erk", "balanced"),
     "granularity": ("weight", "filter", "block:2x3", "2:4"),
     "data": tuple(SETS),
     "activation": tuple(ACTIVATIONS),

@@ -155,7 +155,7 @@ def test_weights_are_ranked_by_order_alone(seed):
 
 
 @pytest.mark.parametrize("granularity", ["filter", "block:2x8", "block:4x4"])
-@pytest.mark.parametrize("scope", ["global", "layerwise", "erk"])
+@pytest.mark.parametrize("scope", ["global", "layerwise", "erk", "balanced"])
 def test_scopes_and_granularities_go_together(scope, granularity):
     scores = Scores({"a": rand((8, 4, 3, 3)), "b": rand((6, 40), 1)})
     cut = selection(scores, 0.5, None, Rule(scope=scope, granularity=granularity)).cut

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lotterylab import masks
 from lotterylab.errors import UsageError
 from lotterylab.masks.counts import removal_count
-from lotterylab.masks.scopes import SCOPES, Layer, erk, uniform
+from lotterylab.masks.scopes import SCOPES, Layer, balanced, erk, uniform
 from lotterylab.masks.select import select
 from lotterylab.types import Mask, Scores
 
@@ -79,7 +79,22 @@ def test_uniform_keeps_the_first_and_takes_the_same_of_the_others():
         uniform(Fraction(999, 1000), layers())
 
 
-@given(sizes, shares, st.sampled_from(("uniform", "erk")), st.integers(0, 5))
+def test_balanced_keeps_one_number_in_each_tensor_but_the_small_ones():
+    """An equal split is a water level: the number that a tensor keeps is min(n, level), found here by bisection."""
+    n = {name: math.prod(shape) for name, shape in SHAPES.items()}
+    for sparsity in ("0.5", "0.9", "0.99"):
+        total = sum(n.values()) - removal_count(sparsity, sum(n.values()))
+        low, high = 0.0, float(max(n.values()))
+        for _ in range(100):
+            level = (low + high) / 2
+            low, high = (low, level) if sum(min(size, level) for size in n.values()) > total else (level, high)
+        found = densities(balanced, sparsity)
+        for name, size in n.items():
+            assert found[name] * size == pytest.approx(min(size, level), abs=1)
+        assert sum(round(found[name] * size) for name, size in n.items()) == total
+
+
+@given(sizes, shares, st.sampled_from(("uniform", "erk", "balanced")), st.integers(0, 5))
 def test_the_total_is_exact_and_the_lowest_of_each_tensor_go(shapes, sparsity, scope, seed):
     draw = torch.Generator().manual_seed(seed)
     scores = Scores({str(number): torch.rand(shape, generator=draw) for number, shape in enumerate(shapes)})
@@ -113,12 +128,12 @@ def test_erk_after_an_earlier_mask_takes_the_rest_from_the_others(shapes, percen
 def test_less_than_the_mask_removes_is_refused():
     scores = Scores({"a": torch.rand(4, 4), "b": torch.rand(4, 4)})
     earlier = Mask({"a": torch.zeros(4, 4, dtype=torch.bool), "b": torch.ones(4, 4, dtype=torch.bool)})
-    for scope in ("uniform", "erk"):
+    for scope in ("uniform", "erk", "balanced"):
         with pytest.raises(UsageError, match="already removes 16"):
             select(scores, 0.25, scope=scope, mask=earlier)
 
 
 def test_the_names_of_scopes():
-    assert list(SCOPES) == ["global", "layerwise", "uniform", "erk"]
+    assert list(SCOPES) == ["global", "layerwise", "uniform", "erk", "balanced"]
     with pytest.raises(UsageError, match="Did you mean 'uniform'"):
         select(Scores({"a": torch.rand(2)}), 0.5, scope="unifrom")

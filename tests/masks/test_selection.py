@@ -86,7 +86,7 @@ def rivals(names: list[str], shapes: dict[str, tuple[int, ...]], scope: str, gra
 
 
 def plain(scores: Scores, before: Mask, after: Mask, sparsity: float, scope: str, granularity: str) -> Cut:
-    """The cut, counted from the masks and the scores; of "erk" the counts of the tensors are those of ``after``."""
+    """The cut, counted from the masks and the scores; "erk" and "balanced" take the counts of the tensors from ``after``."""
     shapes = {name: tuple(tensor.shape) for name, tensor in scores.items()}
     flat = {name: tensor.flatten().tolist() for name, tensor in scores.items()}
     value, alive, kept = {}, {}, {}
@@ -101,7 +101,7 @@ def plain(scores: Scores, before: Mask, after: Mask, sparsity: float, scope: str
         left = sorted(value[unit] for unit in group if alive[unit])
         if granularity in SHARES:
             going = max(0, len(left) - int(granularity[0]))
-        elif scope == "erk":
+        elif scope in ("erk", "balanced"):
             going = len(left) - sum(kept[unit] for unit in group)
         else:
             going = math.floor(round(sparsity * 40) * len(group) / 40 + 0.5) - (len(group) - len(left))
@@ -140,13 +140,13 @@ def tensors(draw: st.DrawFn) -> tuple[Scores, Mask]:
 @given(
     tensors(),
     st.integers(0, 40).map(lambda part: part / 40),
-    st.sampled_from(["global", "layerwise", "erk"]),
+    st.sampled_from(["global", "layerwise", "erk", "balanced"]),
     st.sampled_from(sorted(GRANULARITIES)),
     st.sampled_from(["index", "random", *PROFILES]),
 )
 def test_what_the_cut_did_is_what_a_plain_count_finds(case, sparsity, scope, granularity, ties):
     scores, earlier = case
-    if granularity in SHARES or scope == "erk":
+    if granularity in SHARES or scope in ("erk", "balanced"):
         ties = "random" if ties == "random" else "index"  # a published rule has one count, and may miss it
     asked = SHARES.get(granularity, sparsity)
     rule = {"scope": scope, "granularity": granularity, "ties": ties, "seed": 3}

@@ -42,6 +42,7 @@ def test_an_unknown_reference_is_refused_with_the_nearest():
     ("asked", "works"),
     [
         ({"scope": "erk"}, ("evci2020rigging", "mocanu2018scalable")),
+        ({"scope": "balanced"}, ("gadhikar2023random",)),
         ({"granularity": "2:4", "sparsities": (0.5,)}, ("mishra2021accelerating", "zhou2021learning")),
         ({"init": "orthogonal"}, ("saxe2014exact",)),
         ({"activations": ("gelu",)}, ("hendrycks2016gaussian",)),

@@ -71,7 +71,7 @@ def tickets(
         criterion: the criterion for the trained weights, which may not need data; ``Magnitude()`` by default.
         rewind_to: the point that each round goes back to: a step; below 1 a share of T, rounded half up; or a function
             from the round (1, 2, ...) to one of these.
-        scope: "global", "layerwise", "uniform", "erk", as in ``select``.
+        scope: "global", "layerwise", "uniform", "erk", "balanced", as in ``select``.
         controls: words of ``procedures.CONTROLS`` ("reinitialised", "random-mask" ...), each for every ticket.
         seeds: the number of seeds, from 0, or the seeds.  A seed decides the initial weights and the data order.
         store: the folder of results.

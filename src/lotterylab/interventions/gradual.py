@@ -44,7 +44,7 @@ class Gradual(Intervening):
     end_step: int
     every: int = 100
     initial: float = 0.0
-    scope: Literal["global", "layerwise", "uniform", "erk"] = "layerwise"
+    scope: Literal["global", "layerwise", "uniform", "erk", "balanced"] = "layerwise"
 
     def __post_init__(self) -> None:
         super().__post_init__()

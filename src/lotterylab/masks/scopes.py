@@ -64,7 +64,29 @@ def erk(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
     return _as_shares(filled(_to_keep(sparsity, layers), weights, _alive(layers)), layers)
 
 
-SCOPES: dict[str, Shares | None] = {"global": None, "layerwise": layerwise, "uniform": uniform, "erk": erk}
+def balanced(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fraction]:
+    """Keep the same number of units in each tensor; a tensor that is smaller than its share stays whole.
+
+    The total is exact: what a small tensor cannot hold goes to the others in equal parts.   [gadhikar2023random]
+    Differs from the authors' code, which drops what a small tensor cannot hold, so that its total is less than
+    requested.
+
+    Examples:
+        >>> layers = {"a": Layer(units=2, alive=2, shape=(2,)), "b": Layer(units=16, alive=16, shape=(16,))}
+        >>> {name: 1 - share for name, share in balanced(Fraction(5, 9), layers).items()}
+        {'a': Fraction(1, 1), 'b': Fraction(3, 8)}
+    """
+    kept = filled(_to_keep(sparsity, layers), dict.fromkeys(layers, Fraction(1)), _alive(layers))
+    return _as_shares(kept, layers)
+
+
+SCOPES: dict[str, Shares | None] = {
+    "global": None,
+    "layerwise": layerwise,
+    "uniform": uniform,
+    "erk": erk,
+    "balanced": balanced,
+}
 
 
 def _to_keep(sparsity: Fraction, layers: Mapping[str, Layer]) -> int:

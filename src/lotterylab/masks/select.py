@@ -117,7 +117,8 @@ def select(
             ``scope``).  A float is the decimal that it prints as; a Fraction or a string such as "1/3" is exact.
         mask: the earlier mask, with the same names and shapes; None keeps all.
         scope: "global", one count over all tensors; "layerwise", the same fraction of each; "uniform", the same
-            fraction of each but the first, which stays whole; "erk", small layers denser than large layers.
+            fraction of each but the first, which stays whole; "erk", small layers denser than large layers; "balanced",
+            the same number kept in each, a smaller layer whole.
         granularity: the piece that is removed at once; n, the sparsity and the counts are then numbers of pieces.
             "weight": an entry.
             "filter": a slice along dimension 0, by its mean score, which includes entries that an earlier mask removed.
