@@ -86,7 +86,7 @@ def rivals(names: list[str], shapes: dict[str, tuple[int, ...]], scope: str, gra
 
 
 def plain(scores: Scores, before: Mask, after: Mask, sparsity: float, scope: str, granularity: str) -> Cut:
-    """The cut, counted from the masks and the scores; "erk" and "balanced" take the counts of the tensors from ``after``."""
+    """The cut, counted from the masks and the scores; "erk" and "balanced" take each tensor's count from ``after``."""
     shapes = {name: tuple(tensor.shape) for name, tensor in scores.items()}
     flat = {name: tensor.flatten().tolist() for name, tensor in scores.items()}
     value, alive, kept = {}, {}, {}

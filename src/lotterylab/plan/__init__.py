@@ -21,8 +21,9 @@ __getattr__, _names = offered(
         "lotterylab.training.optim": ("Adam", "Sgd"),
         "lotterylab.training.schedules": ("Constant", "EpochDrops", "FractionDrops", "Warmup"),
         "lotterylab.procedures": (
-            *("RewindTo", "Ticket", "at_initialisation", "control", "dense_run", "fine_tuning", "iterative"),
-            *("learning_rate_rewinding", "one_shot", "reset"),
+            *("RewindTo", "Ticket", "at_initialisation", "at_initialisation_inside", "control", "dense_run"),
+            *("fine_tuning", "iterative", "iterative_inside", "learning_rate_rewinding", "one_shot", "random_inside"),
+            "reset",
         ),
         "lotterylab.own_plans": ("Price", "by_arm", "cite", "comparison", "pinned", "price", "results", "run"),
     },

@@ -2,6 +2,7 @@
 
 from lotterylab.procedures.at_init import at_initialisation
 from lotterylab.procedures.controls import CONTROLS, control
+from lotterylab.procedures.nested import at_initialisation_inside, iterative_inside, random_inside
 from lotterylab.procedures.tickets import (
     RewindTo,
     Ticket,
@@ -18,11 +19,14 @@ __all__ = [
     "RewindTo",
     "Ticket",
     "at_initialisation",
+    "at_initialisation_inside",
     "control",
     "dense_run",
     "fine_tuning",
     "iterative",
+    "iterative_inside",
     "learning_rate_rewinding",
     "one_shot",
+    "random_inside",
     "reset",
 ]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from lotterylab.plan.nodes import Prune, Target, Train, first_of
-from lotterylab.procedures.tickets import Ticket
+from lotterylab.procedures.tickets import Ticket, earlier_mask
 from lotterylab.views import Criterion
 
 
@@ -34,6 +34,7 @@ def at_initialisation(dense: Train, sparsities: Sequence[Target], *, criterion: 
     """
     tickets = []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=first_of(dense.start), sparsity=sparsity, **cut)
+        earlier, state = earlier_mask(dense), first_of(dense.start)
+        mask = Prune(criterion=criterion, of=state, mask=earlier, sparsity=sparsity, **cut)
         tickets.append(Ticket(round=round, run=replace(dense, mask=mask)))
     return tickets

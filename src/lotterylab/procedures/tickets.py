@@ -4,7 +4,8 @@ Each function takes the dense run and returns tickets; nothing is trained.
 
     W_0 -> train T steps -> W_T -> prune the lowest |W_T| -> m -> back to W_k -> train m * W_k for T - k steps
 
-``rewind_to`` gives the step k of the dense run to which round 1, 2, ... goes back; ``reset`` is step 0.
+``rewind_to`` gives the step k of the dense run to which round 1, 2, ... goes back; ``reset`` is step 0.  A first run
+whose mask is sparse already is pruned inside that mask (``procedures/nested.py``).
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def one_shot(
     """
     tickets = []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=dense.final, sparsity=sparsity, **cut)
+        mask = Prune(criterion=criterion, of=dense.final, mask=earlier_mask(dense), sparsity=sparsity, **cut)
         run = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
         tickets.append(Ticket(round=round, run=run, found_by=(dense,)))
     return tickets
@@ -133,7 +134,7 @@ def iterative(
     """
     runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=runs[-1].final, mask=_earlier(runs), sparsity=sparsity, **cut)
+        mask = Prune(criterion=criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
         run = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
         tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
         runs.append(run)
@@ -166,7 +167,7 @@ def learning_rate_rewinding(
     """
     runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=runs[-1].final, mask=_earlier(runs), sparsity=sparsity, **cut)
+        mask = Prune(criterion=criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
         trained = runs[-1].at(runs[-1].total_steps)
         run = replace(dense, start=trained, from_step=rewind_to(round), mask=mask)
         tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
@@ -199,13 +200,13 @@ def fine_tuning(
     """
     runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=runs[-1].final, mask=_earlier(runs), sparsity=sparsity, **cut)
+        mask = Prune(criterion=criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
         run = replace(dense, start=runs[-1].final, mask=mask, recipe=recipe)
         tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
         runs.append(run)
     return tickets
 
 
-def _earlier(runs: list[Train]) -> Node | None:
-    """Return the mask to prune further; the first round has none, so it equals one-shot pruning."""
-    return runs[-1].mask if len(runs) > 1 else None
+def earlier_mask(run: Train) -> Node | None:
+    """Return the mask to prune further; a dense run has none, so that its first round equals one-shot pruning."""
+    return None if isinstance(run.mask, Dense) else run.mask
