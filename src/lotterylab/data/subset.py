@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from lotterylab import rng
 from lotterylab.data.derived import Derived
 from lotterylab.errors import UsageError
+from lotterylab.words import ADDED_LATER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +24,9 @@ class Subset(Derived):
         spec: the data.
         train: the number of training images.
         first: the place of the first of them among the training images of ``spec``, from 0.
+        seed: draws the order of those training images in which the part lies, by ``rng.stream(seed, "subset")``; None
+            leaves their order.  Parts of one seed that do not overlap share no image, and a larger one contains a
+            smaller one.
 
     Raises:
         UsageError: ``spec`` has fewer training images.
@@ -31,11 +36,14 @@ class Subset(Derived):
         >>> halves = [Subset(spec=Digits(train=1_000), train=500, first=first) for first in (0, 500)]
         >>> [half.title for half in halves]
         ['digits@1000/400, images 0-499', 'digits@1000/400, images 500-999']
+        >>> Subset(spec=Digits(train=1_000), train=500, seed=3).title
+        'digits@1000/400, images 0-499 (drawn by 3)'
     """
 
     version: ClassVar[int] = 1
     train: int
     first: int = 0
+    seed: int | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,15 +57,17 @@ class Subset(Derived):
     @property
     def title(self) -> str:
         """Return the title of the data, with the places of the training images."""
-        return f"{self.spec.title}, images {self.first}-{self.first + self.train - 1}"
+        drawn = "" if self.seed is None else f" (drawn by {self.seed})"
+        return f"{self.spec.title}, images {self.first}-{self.first + self.train - 1}{drawn}"
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Return the data with this part of the training split."""
         dataset = self.spec.load(data_dir)
-        part, split = slice(self.first, self.first + self.train), dataset.train
-        return replace(
-            dataset,
-            train=replace(
-                split, images=split.images[part], labels=split.labels[part], approximate=split.approximate[part]
-            ),
-        )
+        split = dataset.train
+        part: Any = slice(self.first, self.first + self.train)
+        if self.seed is not None:
+            import torch
+
+            part = torch.from_numpy(rng.stream(self.seed, "subset").permutation(len(split))[part])
+        images, labels, approximate = (tensor[part] for tensor in (split.images, split.labels, split.approximate))
+        return replace(dataset, train=replace(split, images=images, labels=labels, approximate=approximate))
