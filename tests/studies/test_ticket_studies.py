@@ -44,6 +44,7 @@ TINY: dict[str, dict[str, Any]] = {
     "frontier": {"budgets": (5,), "rates": (0.03,), "scoring_images": 2},
     "early-bird-random-out": {"epochs": 7, "rates": (0.03,)},
     "early-bird": {"epochs": 7, "rates": (0.03,)},
+    "grasp-tickets": {"epochs": 1, "rounds": 2, "rates": (0.03,), "scoring_images": 2},
     "default": {"epochs": 1, "rounds": 2},
 }
 

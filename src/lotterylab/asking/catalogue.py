@@ -18,6 +18,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "init-tickets": ("init_tickets:STUDY", "the effect of the initialisation on tickets"),
     "rewind-rounds": ("rewind_rounds:STUDY", "a rewind point for each round against a fixed one"),
     "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
+    "grasp-tickets": ("grasp_tickets:STUDY", "tickets inside GraSP's masks"),
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
     "frontier": ("frontier:STUDY", "accuracy against the total cost of finding and training, every method"),
     "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
