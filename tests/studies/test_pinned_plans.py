@@ -35,7 +35,7 @@ PINNED = {
     "random-out-tickets": "5d57f1386f0f984e",
     "early-bird-random-out": "7cec9c515c806381",
     "early-bird": "b50616d07fbed352",
-    "grasp-tickets": "f72419b552efc875",
+    "grasp-tickets": "94e7c444157f4abd",
     "rewinding": "e9f8f8f9c709168b",
     "glorot": "b30dd9ab23dee248",
 }

@@ -176,7 +176,9 @@ class Part:
         if method == DENSE[0]:
             return Ticket(round=1, run=dense)
         batch = PerClass(count=self.options.scoring_images)
-        cut: dict[str, Any] = {"criterion": Grasp(), "data": dense.data, "batch": batch, "seed": self.seed}
+        # at 50 % the cut goes through the weights whose score is exactly 0: by index, whole units would leave first
+        cut: dict[str, Any] = {"criterion": Grasp(), "data": dense.data, "batch": batch, "ties": "random"}
+        cut["seed"] = self.seed
         if method == GRASP:
             return at_initialisation(dense, [sparsity], **cut)[0]
         half = iterative_inside(self.chosen(DENSE), [RATE], criterion=Magnitude(), seed=self.seed)[0]
