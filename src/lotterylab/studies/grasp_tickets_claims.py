@@ -204,8 +204,8 @@ OUTLINE = Outline(
     doubts=(
         "The learning rate is chosen for each parent, for each mask of GraSP alone and for the mirror, by one trial a "
         "rate; tickets keep the rate of their parent.",
-        "GraSP scores 100 images by default. At 50 % its cut goes through weights whose score on them is exactly 0, and "
-        "which of these stay is drawn at random.",
+        "At 50 % GraSP's cut goes through weights whose score on its few images is exactly 0. Chance decides which of "
+        "these stay.",
         "Only GraSP's 50 % has re-initialised tickets, random sub-masks and a dense network at the same cost.",
         "All seeds share their validation and test images, so that intervals over seeds leave the choice of these out.",
         if_below("images", 45_000, SMALL),
