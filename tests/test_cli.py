@@ -162,7 +162,7 @@ def test_a_command_that_looks_leaves_the_search_for_garbage_as_it_was(tmp_path):
     [
         (
             ("list", "methdos"),
-            "WHAT methdos: it takes one of methods, interventions, models, data, studies, activations, inits. Did",
+            "one of methods, interventions, gates, models, data, studies, activations, inits. Did you mean 'methods'",
         ),
         (("plan", "lth-mnist", "--size", "papr"), "Did you mean 'paper'?"),
         (("diff", "a"), "B is needed"),

@@ -24,7 +24,8 @@ LAYERS: tuple[set[str], ...] = (
         *("homes", "network", "views", "protocols"),
     },
     {
-        *("data", "models", "criteria", "combining", "interventions", "training", "structure", "analysis", "auditing"),
+        *("data", "models", "criteria", "combining", "interventions", "gates", "training", "structure"),
+        *("analysis", "auditing"),
         *("plan", "procedures"),
     },
     {"engine", "library"},
@@ -52,6 +53,7 @@ OF_TENSORS = {
     "training.watch",
     "engine.checkpoints",
     "engine.context",
+    "engine.made",
     "engine.pruning",
     "engine.rules",
     "engine.trainings",

@@ -165,6 +165,16 @@ class Recipe(Spec, Protocol):
         ...
 
     @property
+    def gate(self) -> Spec | None:
+        """Return what is trained beside or instead of the weights, a spec of ``lotterylab.gates``, or None."""
+        ...
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """Return the names of the states and masks that gate and interventions keep."""
+        ...
+
+    @property
     def watch(self) -> tuple[str, ...]:
         """Return the splits that are evaluated during training."""
         ...

@@ -64,6 +64,7 @@ PUBLIC: dict[str, str | None] = {
     "criteria": None,
     "data": None,
     "effective_sparsity": None,
+    "gates": None,
     "interventions": None,
     "load_mask": None,
     "masks": "the file that save_mask names",

@@ -1,4 +1,4 @@
-"""The command that lists methods, interventions, models, data and studies."""
+"""The command that lists methods, interventions, gates, models, data and studies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lotterylab.commands.shared import print_json
 class List(Declared):
     """List the names that other commands take, each with its paper and an example."""
 
-    what: Literal["methods", "interventions", "models", "data", "studies", "activations", "inits"] = option(
+    what: Literal["methods", "interventions", "gates", "models", "data", "studies", "activations", "inits"] = option(
         help="The names to list", positional=True
     )
     json: bool = option(False, help="As JSON")

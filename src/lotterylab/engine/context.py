@@ -13,6 +13,7 @@ from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.gates import without_gates
 from lotterylab.interventions.filters import logs
 from lotterylab.masks import algebra
 from lotterylab.network import channels_last_is_safe
@@ -87,7 +88,7 @@ class Context:
             case At(run=run, point=str(point)):
                 return cast(State, self.store.get(_made(self.record(run), point, point)))
             case At():
-                return cast(State, self.store.get(self.record(node).blobs["state"]))
+                return without_gates(self.store.get(self.record(node).blobs["state"]))
         raise TypeError(f"a {type(node).__name__} is not a state")
 
     def frozen(self, run: Train | UserTrain) -> State | None:

@@ -101,7 +101,7 @@ def _content_key(node: Train, context: Context) -> str:
         str(node.order_seed),
         encode(facts_that_decide(node, context)),
     ]
-    if node.recipe.during:  # they see what they carried before, and the start without its mask
+    if node.recipe.during or node.recipe.gate:  # they see what they carried before, and the start without its mask
         parts += [algebra.digest(begin.carry), algebra.digest(context.state(node.start))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -79,7 +79,7 @@ def _by_entries(recipe: Any) -> bool:
     if isinstance(loss, ScalesL1):
         loss = loss.loss
     known = isinstance(loss, CrossEntropy | LabelSmoothing | MeanSquaredError)
-    return known and isinstance(recipe.optimizer, Sgd | Adam) and recipe.hold and not recipe.during
+    return known and isinstance(recipe.optimizer, Sgd | Adam) and recipe.hold and not (recipe.during or recipe.gate)
 
 
 def _shrunk(node: Train, context: Context) -> Small | None:

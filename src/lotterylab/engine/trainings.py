@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
-from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
+from lotterylab.engine.made import made_by_gates, made_by_interventions, on_cpu
 from lotterylab.engine.shrinking import path_of, small_of
 from lotterylab.errors import UsageError
+from lotterylab.gates import LEARNED, without_gates
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
 from lotterylab.training.during import EVENTS, KEPT_AT, During
-from lotterylab.training.loop import first, train
+from lotterylab.training.loop import first, opened, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import evaluate
 from lotterylab.types import Checkpoint, Mask, State
@@ -61,15 +62,16 @@ def train_whole(node: Train, context: Context) -> Outcome:
     """Compute a ``Train``."""
     trained = _advance(node, context, node.total_steps)
     last, loader = trained.last, trained.loader
-    tensors = {point: on_cpu(state) for point, state in {"final": trained.whole.state, **trained.whole.kept}.items()}
-    tensors = {**made_by_interventions(last), **tensors}
+    states = {"final": trained.whole.state, **trained.whole.kept}
+    tensors = {point: on_cpu(without_gates(state)) for point, state in states.items()}
+    tensors = {**made_by_interventions(last), **made_by_gates(trained), **tensors}
     beside = {name: last.metrics[name] for name in (EVENTS, KEPT_AT) if name in last.metrics}
     metrics: dict[str, Any] = {
         "curves": {name: curve for name, curve in last.metrics.items() if name not in beside},
         **beside,
         "epochs": -(-last.step // loader.steps_per_epoch),
         **_finals(trained.net, last, loader, trained.recipe),
-        **During(trained.recipe.during, last.carry, last.masks, last.metrics).summary(),
+        **During(trained.recipe.interventions, last.carry, last.masks, last.metrics).summary(),
     }
     if (begun := first_step(node, context)) or trained.recipe.steps is not None:
         metrics |= {"steps": last.step - begun, "from_step": begun}
@@ -89,7 +91,8 @@ def train_to_step(node: At, context: Context) -> Outcome:
     trained = _advance(node.run, context, node.step)
     save_if_ahead(node.run, context, trained.whole, trained.earlier + trained.seconds)
     tensors = {"state": on_cpu(trained.whole.state), "optimizer": on_cpu(trained.whole.optimizer)}
-    tensors = {**made_by_interventions(trained.last), **tensors}
+    tensors = {**made_by_interventions(trained.last), **made_by_gates(trained), **tensors}
+    tensors.pop(LEARNED, None)  # a point of the whole run
     facts = {"path": path_of(node.run, context), "data": node.run.data.content}
     return Outcome(tensors=tensors, metrics={"step": trained.last.step}, facts=facts)
 
@@ -101,18 +104,21 @@ def beginning(node: Train, context: Context) -> Checkpoint:
     """
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
     net = network(node.model.build())
-    begin = first(net, context.state(node.start), mask, recipe, context.frozen(node))
+    earlier = node.start if isinstance(node.start, At) and node.start.step is not None else None
+    start = checkpoint_at(earlier, context).state if earlier and recipe.gate else context.state(node.start)
+    begin = first(net, start, mask, recipe, context.frozen(node), seed=node.order_seed)
     begin = replace(begin, step=first_step(node, context))
-    if not isinstance(node.start, At) or node.start.step is None:
+    if earlier is None:
         return begin
     if "optimizer" in node.restored:
-        there = checkpoint_at(node.start, context)
-        same = node.recipe.during == node.start.run.recipe.during
+        there = checkpoint_at(earlier, context)
+        same = node.recipe.during == earlier.run.recipe.during
         begin = replace(begin, optimizer=slots.masked(there.optimizer, mask), carry=there.carry if same else {})
     if "buffers" in node.restored:
         return begin
     initial = context.state(first_of(node.start))
-    state = {name: tensor if name in net.parameters else initial[name] for name, tensor in begin.state.items()}
+    buffers = initial.keys() - set(net.parameters)
+    state = {name: initial[name] if name in buffers else tensor for name, tensor in begin.state.items()}
     return replace(begin, state=cast(State, state))
 
 
@@ -186,7 +192,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     return Trained(
         last=last,
         whole=small.whole(last) if small else last,
-        net=net,
+        net=opened(net, recipe),
         loader=loader,
         recipe=recipe,
         earlier=earlier,
@@ -197,17 +203,6 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
 def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
     """Return the facts on which the bits of this training depend."""
     return deciding({**facts(context.device_of(node)), "path": path_of(node, context)})
-
-
-def on_cpu(state: Mapping[str, Tensor]) -> State:
-    """Return the tensors on the CPU, where they can be stored."""
-    return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
-
-
-def made_by_interventions(last: Checkpoint) -> dict[str, Mapping[str, Tensor]]:
-    """Return the masks and the carry of a checkpoint, by the names of a record's parts."""
-    made: dict[str, Mapping[str, Tensor]] = {mask_part(name): on_cpu(mask) for name, mask in last.masks.items()}
-    return made | ({"carry": on_cpu(last.carry)} if last.carry else {})
 
 
 def _finals(net: Network, last: Checkpoint, loader: Loader, recipe: Recipe) -> dict[str, Any]:

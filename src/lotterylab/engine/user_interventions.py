@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from lotterylab.engine.exact import exact
-from lotterylab.engine.trainings import on_cpu
+from lotterylab.engine.made import on_cpu
 from lotterylab.masks import algebra
 from lotterylab.network import prunable_names, state_of
 from lotterylab.plan.nodes import first_of

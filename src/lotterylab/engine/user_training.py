@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from lotterylab.auditing.alarms import listed
+from lotterylab.engine.made import made_by_interventions, on_cpu
 from lotterylab.engine.trainings import (
     Outcome,
     beginning,
     checkpoint_at,
     first_step,
-    made_by_interventions,
-    on_cpu,
     resume_of,
     save_if_ahead,
 )

@@ -45,7 +45,8 @@ __all__ = [
 ]
 
 
-RESERVED = ("start", "best", "final", "state", "optimizer", "mask", "carry")  # what every run may have under a name
+# what every run may have under a name
+RESERVED = ("start", "best", "final", "state", "optimizer", "mask", "carry", "learned")
 
 
 def check_interventions(interventions: Any) -> None:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lotterylab.errors import unknown
+from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.node import Node
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MaskOf(Node):
-    """The mask that the interventions of a run made.  Its value is a ``Mask``.
+    """The mask that a run made: by its interventions, or by its gates.  Its value is a ``Mask``.
 
     Args:
         of: the run, for the mask at its end, or a step of it.
         name: of a mask that was found and not held; "" is the held one, the run's own mask where no intervention made
-            another.
+            another; "learned" is that of the gates.
 
     Raises:
-        UsageError: no intervention of the run keeps a mask of that name.
+        UsageError: the run keeps no mask of that name, or it is asked at the run's beginning.
 
     Examples:
         >>> import lotterylab as ll
@@ -36,8 +36,18 @@ class MaskOf(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.name and not kept_by(self.run):
+            raise UsageError(
+                f"the mask '{self.name}' was asked of a run that neither finds nor learns one: its recipe has no gate "
+                "and no intervention that keeps a mask."
+            )
         if self.name and self.name not in kept_by(self.run):
             raise unknown("mask of a run", self.name, kept_by(self.run))
+        if self.name and getattr(self.of, "begins", False):
+            raise UsageError(
+                f"the mask '{self.name}' was asked at the beginning of a run, where none is found or learned yet. Give "
+                "the run, or a later step of it."
+            )
 
     @cached_property
     def run(self) -> Any:
@@ -64,5 +74,5 @@ class ResetsOf(Node):
 
 
 def kept_by(run: Any) -> tuple[str, ...]:
-    """The names of the states and masks that the interventions of a run keep."""
-    return tuple(name for intervention in run.recipe.during for name in intervention.keeps)
+    """The names of the states and masks that the interventions and the gates of a run keep."""
+    return run.recipe.keeps

@@ -139,9 +139,15 @@ class Train(Node):
                 "from_step='kept' was asked of a start that no intervention kept. Give a start such as "
                 "run.at('early-bird-0.5'), or the step as a number."
             )
-        if self.frozen is not None and self.recipe.during:
+        if self.frozen is not None and (self.recipe.during or self.recipe.gate):
             raise UsageError(
-                "frozen was given to a training with interventions, which hold at 0. Leave one of them out."
+                "frozen was given to a training with interventions or gates, which hold at 0. Leave one of them out."
+            )
+        earlier = self.start if isinstance(self.start, At) and self.start.step is not None else None
+        if earlier and earlier.run.recipe.gate != self.recipe.gate:
+            raise UsageError(
+                "a training was asked to go on from a step of a run with another gate, so with another optimizer. "
+                "Begin with a state of that run, run.at('final') or run.at('learned'), or give the same gate."
             )
         if self.first_step and not 0 <= self.first_step < self.total_steps:
             raise UsageError(

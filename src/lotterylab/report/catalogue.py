@@ -48,6 +48,13 @@ def interventions() -> list[Entry]:
     return [*named, _by_reference("Class", "Your own intervention", "lotterylab run lth-conv --during mine:Brush")]
 
 
+def gates() -> list[Entry]:
+    """Return the gates, each as a recipe has it."""
+    from lotterylab.gates import ALL
+
+    return [_entry(name, kind, f"Recipe(gate={kind.__name__}(), ...)") for name, kind in ALL.items()]
+
+
 def models() -> list[Entry]:
     """Return the models."""
     from lotterylab.models import SPECS
@@ -148,6 +155,7 @@ DRAWN = {"uniform": "uniform to", "normal": "normal, standard deviation", "ortho
 LISTS: dict[str, Callable[[], list[Entry]]] = {
     "methods": methods,
     "interventions": interventions,
+    "gates": gates,
     "models": models,
     "data": data,
     "studies": studies,

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lotterylab import rng
+from lotterylab.errors import UsageError
+from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
 from lotterylab.training.during import HELD, During
@@ -66,7 +68,8 @@ def train(
         UsageError: an intervention does not fit the training, or returned what does not fit.
     """
     device = loader.dataset.train.images.device
-    begin = resume or first(net, start, mask, recipe, frozen)
+    begin = resume or first(net, start, mask, recipe, frozen, seed=loader.seed)
+    net = opened(net, recipe)
     held = begin.masks.get(HELD, mask)
     update = Stepper(
         net,
@@ -79,7 +82,7 @@ def train(
         frozen=frozen,
     )
     watch = Watch(recipe, dict(begin.kept), dict(begin.metrics))
-    during = During(recipe.during, begin.carry, begin.masks, watch.metrics)
+    during = During(recipe.interventions, begin.carry, begin.masks, watch.metrics)
     per_epoch = loader.steps_per_epoch
     total = recipe.total_steps(per_epoch)
     end = total if until is None else min(until, total)
@@ -147,9 +150,24 @@ def train(
         )
 
 
-def first(net: Network, start: State, mask: Mask | None, recipe: Recipe, frozen: State | None = None) -> Checkpoint:
-    """Return the checkpoint of step 0: the masked state and a fresh optimizer state."""
+def opened(net: Network, recipe: Recipe) -> Network:
+    """Return the network that a recipe trains: with gates, if it has a gate."""
+    return gated(net, recipe.gate) if recipe.gate else net
+
+
+def first(
+    net: Network, start: State, mask: Mask | None, recipe: Recipe, frozen: State | None = None, *, seed: int = 0
+) -> Checkpoint:
+    """Return the checkpoint of step 0: the masked state, its gates drawn by ``seed``, and a fresh optimizer state."""
     state = algebra.masked(start, mask or Mask({}), frozen)
+    if recipe.gate:
+        if mask and algebra.kept(mask) < algebra.entries(mask):
+            raise UsageError(
+                f"{type(recipe.gate).__name__} was given a mask that removes weights; it learns which to remove. Give "
+                "the mask of all weights, Dense(model=...)."
+            )
+        state = with_gates(net, recipe.gate, state, seed)
+        net = opened(net, recipe)
     params: dict[str, Tensor] = {name: state[name] for name in net.trainable}
     optimizer = counted(recipe, recipe.optimizer.init(params), 0)
     return Checkpoint(step=0, state=state, optimizer=optimizer, kept={}, metrics={})

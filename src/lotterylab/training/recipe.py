@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from lotterylab.data.augment import Augment
 from lotterylab.data.streams import NamedStream, Stream
 from lotterylab.errors import UsageError
+from lotterylab.gates import LEARNED, Gate, check_gate
 from lotterylab.interventions import check_interventions
 from lotterylab.training.losses import CrossEntropy, Loss
 from lotterylab.training.schedules import Constant, Schedule
@@ -35,10 +36,11 @@ class Recipe:
         watch_every: optimizer steps from one evaluation to the next.
         loss: what is minimised, a spec of ``training.losses``; watched losses are cross-entropies in any case.
         during: interventions, specs of ``lotterylab.interventions``, called after each update in this order.
+        gate: what is trained beside or instead of the weights, a spec of ``lotterylab.gates``.
 
     Raises:
-        UsageError: a choice is unknown, ``pick`` names no watched split, the length is missing or given twice, or
-            ``during`` is not a tuple of interventions.
+        UsageError: a choice is unknown, ``pick`` names no watched split, the length is missing or given twice,
+            ``during`` is not a tuple of interventions, ``gate`` is not a gate or stands beside ``pick``.
 
     Examples:
         >>> from lotterylab.training.optim import Sgd
@@ -62,6 +64,7 @@ class Recipe:
     watch_every: int | None = field(default=None, metadata=ADDED_LATER)
     loss: Loss = field(default=CrossEntropy(), metadata=ADDED_LATER)
     during: tuple[Any, ...] = field(default=(), metadata=ADDED_LATER)
+    gate: Gate | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_words(self)
@@ -75,11 +78,28 @@ class Recipe:
             )
         if not isinstance(self.during, tuple):
             raise UsageError(f"during={self.during!r}: give a tuple of interventions, such as during=(RandomOut(),).")
-        check_interventions(self.during)
+        check_gate(self.gate)
+        check_interventions(self.interventions)
+        if self.gate and self.pick:
+            raise UsageError(
+                f"pick='{self.pick}' was given beside a gate, whose mask is the one at the end of the training. Leave "
+                "one of them out."
+            )
         for name, count in (("epochs", self.epochs), ("steps", self.steps), ("watch_every", self.watch_every)):
             least = 0 if name == "epochs" and self.steps is not None else 1
             if count is not None and count < least:
                 raise UsageError(f"{name}={count}: at least {least} is needed.")
+
+    @property
+    def interventions(self) -> tuple[Any, ...]:
+        """The interventions that act: those of the gate, then those of ``during``."""
+        return (*(self.gate.during if self.gate else ()), *self.during)
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The names of the states and masks that gate and interventions keep."""
+        own = (name for intervention in self.interventions for name in intervention.keeps)
+        return (*((LEARNED,) if self.gate else ()), *own)
 
     @property
     def picked_split(self) -> str:

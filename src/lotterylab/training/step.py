@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from lotterylab import rng
+from lotterylab.errors import UsageError
+from lotterylab.gates import GATE, HEAT
 from lotterylab.network import Network
 from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
@@ -61,12 +64,32 @@ class Stepper:
         logits, state = self.net.forward(cast(State, self.state), batch.inputs, True)
         self.state = cast(dict[str, Tensor], state)
         loss = self.recipe.loss(logits, batch.targets, self.net, self.params)
+        if self.recipe.gate:
+            gates = [self.state[GATE + name] for name in self.net.prunable]
+            loss = loss + self.recipe.gate.added_loss(gates, self.state.get(HEAT, 1.0))
         self.gradients = _gradients(loss, self.params)
-        moved, moved_slots = _select(self.gradients, self.params, self.slots)
-        self.recipe.optimizer.update_(moved, self.gradients, moved_slots, lr=lr, step=self.updates)
+        for optimizer, gradients in self._groups():
+            moved, moved_slots = _select(gradients, self.params, self.slots)
+            optimizer.update_(moved, gradients, moved_slots, lr=lr, step=self.updates)
         self.hold()
         self.updates += 1
         return loss.detach(), logits.detach()
+
+    def _groups(self) -> Iterator[tuple[Any, dict[str, Tensor]]]:
+        """Yield each optimizer with the gradients that it follows: gates may be without weight decay."""
+        gate, optimizer = self.recipe.gate, self.recipe.optimizer
+        if gate is None:
+            yield optimizer, self.gradients
+            return
+        if idle := [name for name in self.params if name.startswith(GATE) and name not in self.gradients]:
+            raise UsageError(
+                f"{type(gate).__name__}: no path from the inputs to the loss uses '{idle[0].removeprefix(GATE)}', so "
+                "its gate learns nothing. Remove the layer, or use it."
+            )
+        gates = {name: gradient for name, gradient in self.gradients.items() if name.startswith(GATE)}
+        weights = {name: gradient for name, gradient in self.gradients.items() if name not in gates}
+        yield optimizer, weights
+        yield (optimizer if gate.decays else replace(optimizer, weight_decay=0.0)), gates
 
     def put(self, state: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], mask: Mask | None) -> None:
         """Write tensors of state and optimizer in the place of those of the same names, and hold another mask."""

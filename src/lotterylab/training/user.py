@@ -78,6 +78,7 @@ class UserTraining:
 
     version: ClassVar[int] = 1
     optimizer: ClassVar[Fresh] = Fresh()
+    gate: ClassVar[None] = None
     label: str
     code: str
     steps: int
@@ -85,6 +86,11 @@ class UserTraining:
     evaluate: Callable[[nn.Module], float | Mapping[str, float]] = field(metadata=PLACE)
     during: tuple[Intervention, ...] = field(default=(), metadata=ADDED_LATER)
     steps_per_epoch: int | None = field(default=None, metadata=ADDED_LATER)
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The names of the states and masks that the interventions keep."""
+        return tuple(name for intervention in self.during for name in intervention.keeps)
 
     def longer(self, times: float) -> UserTraining:
         """Return the training with ``times`` as many steps; the user's function sets the learning rate."""

@@ -1,0 +1,36 @@
+"""The tensors that interventions and gates leave in the record of a run, by the names of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from torch import Tensor
+
+from lotterylab.engine.context import mask_part
+from lotterylab.gates import LEARNED, learned, learned_mask
+from lotterylab.types import Checkpoint, State
+
+
+def on_cpu(state: Mapping[str, Tensor]) -> State:
+    """Return the tensors on the CPU, where they can be stored."""
+    return cast(State, {name: tensor.cpu() for name, tensor in state.items()})
+
+
+def made_by_interventions(last: Checkpoint) -> dict[str, Mapping[str, Tensor]]:
+    """Return the masks and the carry of a checkpoint, by the names of a record's parts."""
+    made: dict[str, Mapping[str, Tensor]] = {mask_part(name): on_cpu(mask) for name, mask in last.masks.items()}
+    return made | ({"carry": on_cpu(last.carry)} if last.carry else {})
+
+
+def made_by_gates(trained: Any) -> dict[str, Mapping[str, Tensor]]:
+    """Return the learned mask and the state under it, by the names of a record's parts; {} without a gate.
+
+    Args:
+        trained: the run's end, or a step of it (``trainings.Trained``).
+    """
+    gate, net, state = trained.recipe.gate, trained.net, trained.whole.state
+    if gate is None:
+        return {}
+    mask, seen = learned_mask(net, gate, state), learned(net, gate, state)
+    return {mask_part(LEARNED): on_cpu(mask), LEARNED: on_cpu(seen)}

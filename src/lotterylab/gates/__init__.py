@@ -1,0 +1,62 @@
+"""Gates are what is trained beside or instead of the weights, one paper a file; the law tests run over ``ALL``."""
+
+from typing import Any
+
+from lotterylab.errors import UsageError, unknown
+from lotterylab.gates.base import GATE, HEAT, LEARNED, Gate, straight_through
+from lotterylab.gates.continuous import ContinuousSparsification
+from lotterylab.gates.edge_popup import EdgePopup, IteRand
+from lotterylab.gates.network import gated, learned, learned_mask, with_gates, without_gates
+from lotterylab.gates.supermask import Supermask
+
+ALL = {
+    "supermask": Supermask,
+    "edge-popup": EdgePopup,
+    "iterand": IteRand,
+    "continuous-sparsification": ContinuousSparsification,
+}
+
+__all__ = [
+    "ALL",
+    "GATE",
+    "HEAT",
+    "LEARNED",
+    "ContinuousSparsification",
+    "EdgePopup",
+    "Gate",
+    "IteRand",
+    "Supermask",
+    "check_gate",
+    "gated",
+    "learned",
+    "learned_mask",
+    "straight_through",
+    "with_gates",
+    "without_gates",
+]
+
+
+def check_gate(gate: Any) -> None:
+    """Refuse what is not a gate.
+
+    Args:
+        gate: what was given as ``gate``; None is no gate.
+
+    Raises:
+        UsageError: it is a name, a class or another object.
+
+    Examples:
+        >>> check_gate(Supermask())
+        >>> check_gate("supermask")
+        Traceback (most recent call last):
+        ...
+        lotterylab.errors.UsageError: gate='supermask': give an object ... such as lotterylab.gates.Supermask().
+    """
+    if gate is None or isinstance(gate, Gate):
+        return
+    if isinstance(gate, str) and gate not in ALL:
+        raise unknown("gate", gate, ALL)
+    kind = ALL[gate] if isinstance(gate, str) else gate if gate in ALL.values() else Supermask
+    raise UsageError(
+        f"gate={gate!r}: give an object that holds its options, such as lotterylab.gates.{kind.__name__}()."
+    )
