@@ -13,6 +13,8 @@ from lotterylab.commands.main import main
 from lotterylab.engine import ledger
 from lotterylab.engine.again import Again
 from lotterylab.engine.records import Record
+from lotterylab.reading.registered import claims_digest
+from lotterylab.studies.activations import OUTLINE, PREDICTIONS
 
 HOW = ["--workers", "1", "--progress", "none"]
 
@@ -46,6 +48,8 @@ def test_the_same_machine_gives_the_same_bits(folder, capsys):
     assert main(["again", record.digest[:12], "--ledger", str(folder / "ledger.jsonl"), *HOW]) == 0
     out, err = capsys.readouterr()
     assert out.startswith(f"Train {record.digest[:16]}: equal to the bit, ") and out.count("\n") == 1
+    noted = {tuple(map(one.facts.get, ("study", "claims"))) for one in ledger.read(folder / "ledger.jsonl")}
+    assert noted == {("activations", claims_digest(OUTLINE, PREDICTIONS))}
     assert "To train: " in err and (folder / "ledger.jsonl").read_bytes() == before
 
 

@@ -167,6 +167,10 @@ def cases(book: bytes, victim: Path) -> list[Case]:
         for name, value in WRONG.items():
             metrics = {**train["metrics"], metric: value}
             found.append(Case(name=f"metric {metric}: {name}", make=_records([{**train, "metrics": metrics}, *rest])))
+    for fact in ("started", "claims"):
+        for name, value in WRONG.items():
+            facts = {**train["facts"], fact: value}
+            found.append(Case(name=f"fact {fact}: {name}", make=_records([{**train, "facts": facts}, *rest])))
     for name, blob in {**digests(train, other, victim), **WRONG}.items():
         found.append(Case(name=f"blob: {name}", make=_records([{**train, "blobs": {"final": blob}}, *rest])))
     for name in ("the victim", "the victim, relative", "the parent", "another record's"):

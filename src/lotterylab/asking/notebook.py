@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,23 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
         if given not in known:
             raise unknown(f"option of {name}", given, known)
     resolved = study.resolve(study.options(**options))
-    return computed(resolved.plan, Store(store), data_dir=resolved.data_dir, workers=workers)
+    return computed(
+        resolved.plan, Store(store), data_dir=resolved.data_dir, workers=workers, study_facts=resolved.facts
+    )
 
 
 def computed(
-    plan: Plan, store: Store, *, data_dir: Path | None, workers: int | None = None, device: str = "cpu"
+    plan: Plan,
+    store: Store,
+    *,
+    data_dir: Path | None,
+    workers: int | None = None,
+    device: str = "cpu",
+    study_facts: Mapping[str, str] | None = None,
 ) -> Rows:
     """Compute the missing results of a plan and return its rows.
 
-    ``workers``: as in ``run_study``.
+    ``workers``: as in ``run_study``.  ``study_facts``: as in ``local.run``.
 
     Raises:
         LotteryError: a task failed; finished results are kept.
@@ -68,9 +77,9 @@ def computed(
 
     targets = plan.targets()
     if workers == 0:
-        summary = run_here(targets, store, data_dir=data_dir, device=device)
+        summary = run_here(targets, store, data_dir=data_dir, device=device, study_facts=study_facts)
     else:
-        summary = run(targets, store, data_dir=data_dir, device=device, workers=workers)
+        summary = run(targets, store, data_dir=data_dir, device=device, workers=workers, study_facts=study_facts)
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.failed:

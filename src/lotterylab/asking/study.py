@@ -11,11 +11,13 @@ from typing import Any
 
 from lotterylab.asking.options import StudyOptions, lines
 from lotterylab.data.base import data_dir
+from lotterylab.engine.facts import CLAIMS, STUDY
 from lotterylab.errors import LotteryError, UsageError
 from lotterylab.own_code.references import described
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import LABELS, Plan
 from lotterylab.reading.outline import Outline
+from lotterylab.reading.registered import claims_digest
 from lotterylab.types import Fingerprint
 
 PARTS = ("train", "validation", "test")
@@ -122,3 +124,8 @@ class Resolved:
     fingerprint: Fingerprint
     data_dir: Path | None
     settings: Mapping[str, Any]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Return the facts that each result of the study gets: its name, and the digest of its claims."""
+        return {STUDY: self.study.name, CLAIMS: claims_digest(self.study.outline, self.plan.predictions)}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lotterylab.asking.options import Declared, option
 from lotterylab.commands import line
@@ -18,7 +20,7 @@ from lotterylab.engine.again import Again as Compared
 from lotterylab.engine.schedule import Schedule, all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
-from lotterylab.formats.text import shown_path
+from lotterylab.formats.text import shown, shown_path
 
 SHOWN = 5  # numbers that differ, in full
 BY_HAND = "Name the file with its study and options: --study-file FILE, as in a folder of results."
@@ -80,6 +82,7 @@ class Again(Declared):
                     workers=self.how.count,
                     fast=self.how.path == "fast",
                     device=self.how.device,
+                    study_facts=resolved.facts,
                     listen=listen,
                 )
             if summary.interrupted:
@@ -97,15 +100,21 @@ def said(compared: Compared) -> list[str]:
     """Return the comparison in lines: the verdict first."""
     numbers, tensors = compared.compared
     what = f"{compared.known.kind} {compared.known.digest[:16]}"
-    facts = [f"  {name}: {old} in the ledger, {new} here" for name, (old, new) in compared.facts.items()]
+    facts = list(_pairs(compared.facts))
     if compared.same:
         under = " under other facts:" if facts else "."
         return [f"{what}: equal to the bit, {numbers} numbers and {tensors} tensors{under}", *facts]
     differ = f"{len(compared.numbers)} of {numbers} numbers and {len(compared.tensors)} of {tensors} tensors differ"
     gap = "" if compared.gap is None else f"equal within {compared.gap:.4g} in accuracy; "
     lines = [f"{what}: {gap}{differ}{' under other facts:' if facts else '.'}", *facts]
-    shown = list(compared.numbers.items())[:SHOWN]
-    lines += [f"  {name}: {old} in the ledger, {new} here" for name, (old, new) in shown]
+    lines += _pairs(dict(list(compared.numbers.items())[:SHOWN]))
     if not facts:
+        lines += _pairs(compared.code)
         lines.append("The facts on which bits depend are the same, so that the bits should be too: please report that.")
     return lines
+
+
+def _pairs(different: Mapping[str, tuple[Any, Any]]) -> Iterator[str]:
+    """Yield a line for each value that differs, in which a foreign ledger's text is only text."""
+    for name, (old, new) in different.items():
+        yield f"  {shown(name)}: {shown(str(old))} in the ledger, {shown(str(new))} here"

@@ -98,6 +98,7 @@ class Run(OfAStudy):
                     workers=self.how.count,
                     fast=self.how.path == "fast",
                     device=self.how.device,
+                    study_facts=resolved.facts,
                     listen=listen,
                 )
                 copies.write(targets, self.track)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lotterylab.engine.facts import DECIDING
+from lotterylab.engine.facts import DECIDING, SOURCE, VERSION
 from lotterylab.engine.records import Record
 
 
@@ -32,6 +32,13 @@ class Again:
         """The facts on which bits depend and which differ, by name; None for one that is missing."""
         old, new = self.known.facts, self.here.facts
         return {name: (old.get(name), new.get(name)) for name in DECIDING if old.get(name) != new.get(name)}
+
+    @cached_property
+    def code(self) -> dict[str, tuple[Any, Any]]:
+        """The package's version and the hash of its files where both are known and differ, by name."""
+        old, new = self.known.facts, self.here.facts
+        both = [name for name in (VERSION, SOURCE) if name in old and name in new]
+        return {name: (old[name], new[name]) for name in both if old[name] != new[name]}
 
     @cached_property
     def tensors(self) -> list[str]:

@@ -50,6 +50,7 @@ class Context:
     Args:
         fast: use the channels-last layout and pooling before a monotone activation, if the model allows them.
         device: the device of trainings; states and masks are read, scored and measured on the CPU.
+        study_facts: facts that each result gets, by name: the study, and the digest of its claims.
         walked: digests of the nodes whose references to a user's code were looked up.
     """
 
@@ -58,6 +59,7 @@ class Context:
     fast: bool = True
     device: str = "cpu"
     save_every_seconds: float = 20.0
+    study_facts: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[Node, int, int], None] = lambda node, epoch, epochs: None
     stopping: Callable[[], bool] = lambda: False
     walked: set[str] = field(default_factory=set)

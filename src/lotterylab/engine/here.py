@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,9 @@ def run_here(
     fast: bool = True,
     device: str = "cpu",
     save_every_seconds: float = 20.0,
+    study_facts: Mapping[str, str] | None = None,
 ) -> Summary:
-    """Compute the missing tasks of ``targets`` in this process, with the same bits as ``local.run``.
+    """Compute the missing tasks of ``targets`` in this process, with the bits and the arguments of ``local.run``.
 
     While it computes, torch has one thread and the switches of a new process.  Ctrl-C ends it at once; the last
     checkpoint is kept, and the same call goes on from there.
@@ -56,7 +57,12 @@ def run_here(
         with store.lock() as lock:
             schedule, summary = prepared(targets, store), Summary()
             context = Context(
-                store=store, data_dir=data_dir, fast=fast, device=device, save_every_seconds=save_every_seconds
+                store=store,
+                data_dir=data_dir,
+                fast=fast,
+                device=device,
+                save_every_seconds=save_every_seconds,
+                study_facts=study_facts or {},
             )
             # trainings seed torch's generators, which belong to the caller
             generators = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])

@@ -10,10 +10,10 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lotterylab.engine.facts import deciding
+from lotterylab.engine.facts import OF_THE_RUN, deciding
 from lotterylab.engine.files import make_folder, read_lines
 from lotterylab.engine.records import NewerError, Record
 from lotterylab.engine.schedule import all_tasks
@@ -33,7 +33,8 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
     followed, and its target written.  Several processes may write to one ledger.
 
     A record of the file stays if the store's record has other facts.  A run repeated on another machine for its tensors
-    may end differently, and would no longer match the other records that were made from the first run.
+    may end differently, and would no longer match the other records that were made from the first run.  A repetition
+    with the same numbers keeps the start time, the source and the claims of the first run.
     """
     path = path.resolve()
     make_folder(path.parent)
@@ -41,15 +42,27 @@ def export(targets: Iterable[Node], store: Store, path: Path) -> int:
     with _alone_in(path.parent):
         sweep(path.parent)
         known = {record.digest: record for record in (read(path) if path.is_file() else [])}
-        known |= {record.digest: record for record in finished if _may_replace(record, known.get(record.digest))}
+        known |= {record.digest: _newer(record, known.get(record.digest)) for record in finished}
         lines = [known[digest].line() for digest in sorted(known)]
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
     return len(lines)
 
 
-def _may_replace(record: Record, known: Record | None) -> bool:
-    """Return whether a record of the store may replace the record of the file."""
-    return known is None or deciding(known.facts) == deciding(record.facts)
+def _newer(record: Record, known: Record | None) -> Record:
+    """Return the record of the file, or the record of the store if it may replace it."""
+    if known is None:
+        return record
+    if deciding(known.facts) != deciding(record.facts):
+        return known
+    if _differs(known, record):
+        return record
+    kept = {name: value for name, value in record.facts.items() if name not in OF_THE_RUN}
+    return replace(record, facts={**kept, **{name: known.facts[name] for name in OF_THE_RUN if name in known.facts}})
+
+
+def _differs(known: Record, here: Record) -> bool:
+    """Return whether a metric that both records have differs; an older version may not have measured the others."""
+    return any(known.metrics[name] != here.metrics[name] for name in {*known.metrics} & {*here.metrics})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +84,12 @@ class Otherwise:
 
 
 def otherwise(targets: Iterable[Node], store: Store, path: Path) -> list[Otherwise]:
-    """Return the tasks behind ``targets`` whose stored result differs from the ledger's.  Call before ``export``.
-
-    Metrics that only one of the two records has are not compared, since an older version may not have measured them.
-    """
+    """Return the tasks behind ``targets`` whose stored result differs from the ledger's.  Call before ``export``."""
     known = {record.digest: record for record in (read(path) if path.is_file() else [])}
     differences = []
     for digest in all_tasks(targets):
         old, new = known.get(digest), store.record(digest)
-        if old and new and any(old.metrics[name] != new.metrics[name] for name in {*old.metrics} & {*new.metrics}):
+        if old and new and _differs(old, new):
             differences.append(Otherwise(known=old, here=new))
     return differences
 

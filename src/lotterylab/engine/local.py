@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ def run(
     device: str = "cpu",
     save_every_seconds: float = 20.0,
     patience_seconds: float = 60.0,
+    study_facts: Mapping[str, str] | None = None,
     listen: Callable[[Event], None] | None = None,
 ) -> Summary:
     """Compute the missing tasks of ``targets`` and return their outcome.
@@ -86,6 +87,7 @@ def run(
         patience_seconds: how long a worker may neither send a message nor use the processor until ``listen`` is called;
             after twice as long it is replaced, and its task goes on from its last checkpoint.  Ten times the longest
             silence of the task so far counts instead if it is longer.
+        study_facts: facts that each new result gets, by name: the study, and the digest of its claims.
         listen: called with each event.  By default, missing or hanging workers and damage are reported on stderr.
 
     Raises:
@@ -106,6 +108,7 @@ def run(
             fast=fast,
             device=device,
             save_every_seconds=save_every_seconds,
+            study_facts=study_facts or {},
         )
         with store.lock() as lock:
             schedule = prepared(targets, store)

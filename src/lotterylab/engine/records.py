@@ -26,7 +26,9 @@ class Record:
         digest: the node's name, 64 hexadecimal digits.
         kind: the node's class ("Train").
         metrics: JSON values; a number that is not finite (the run diverged) is null.
-        facts: torch's version, processor, threads and the like.
+        facts: torch's version, processor, threads and the like; the time at which it was started (UTC, "started"), the
+            package's version and the hash of its files ("lotterylab", "source"), the study that asked for it and the
+            digest of its claims at that time ("study", "claims").  Older records lack some.
         blobs: part ("final", "best", "mask") -> SHA-256.  The blobs of a record from a ledger are not in the store.
         inputs: number -> digest of each node that the node was made from.
         spec: the node as canonical JSON (``plan.digest``), nodes inside it as their digests.  Its SHA-256 is the

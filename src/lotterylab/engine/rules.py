@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.engine.context import Context
-from lotterylab.engine.facts import facts
+from lotterylab.engine.facts import STARTED, facts, now
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.engine.trainings import (
@@ -52,7 +52,7 @@ __all__ = ["Stopped", "execute"]
 
 def execute(node: Node, context: Context) -> Record:
     """Compute a node whose inputs are in the store, and commit its record."""
-    began = time.perf_counter()
+    began, started = time.perf_counter(), now()
     store = context.store
     key = _content_key(node, context) if isinstance(node, Train) else ""
     known: dict[str, Any] = {"kind": type(node).__name__, "digest": node.digest, "inputs": _inputs(node)}
@@ -65,7 +65,7 @@ def execute(node: Node, context: Context) -> Record:
     record = Record(
         **known,
         metrics=dict(outcome.metrics),
-        facts={**facts(context.device_of(node)), **outcome.facts},
+        facts={**facts(context.device_of(node)), **context.study_facts, STARTED: started, **outcome.facts},
         blobs={part: store.put(tensors) for part, tensors in outcome.tensors.items()},
         seconds=round(outcome.facts.get("earlier_seconds", 0.0) + time.perf_counter() - began, 3),
     )

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Settings:
     fast: bool
     device: str = "cpu"
     save_every_seconds: float
+    study_facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def work(pipe: Connection, settings: Settings, stderr: Connection | None = None) -> None:
@@ -75,6 +76,7 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
         fast=settings.fast,
         device=settings.device,
         save_every_seconds=settings.save_every_seconds,
+        study_facts=settings.study_facts,
         progress=lambda node, epoch, epochs: link.say("progress", node.digest, (epoch, epochs)),
         stopping=link.stopping,
         beat=lambda: beat.is_due() and link.say("alive", "", beat.count),

@@ -14,6 +14,7 @@ from lotterylab.reading.costs import priced
 from lotterylab.reading.doubts import is_at_scale
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.published import beside
+from lotterylab.reading.registered import changed_since, claims_digest
 from lotterylab.reading.rows import Rows
 from lotterylab.report.blocks import figure, inline, note, with_drawings
 from lotterylab.report.context import ReportContext
@@ -30,6 +31,7 @@ class Material(Sources):
 
     Args:
         judged: each claim with its judgement.
+        claims_changed: a sentence on runs that were made under other claims, or "".
         shown: the names of the figures that are on the page already.
     """
 
@@ -40,6 +42,7 @@ class Material(Sources):
     numbers: Sequence[Number]
     points: Sequence[Point]
     judged: Judged
+    claims_changed: str = ""
     shown: set[str] = field(default_factory=set)
 
     @property
@@ -63,6 +66,11 @@ class Material(Sources):
     def planned(self, protocol: str) -> bool:
         """Return whether the study has rows of a protocol."""
         return any(row.labels["protocol"] == protocol for row in self.study.rows)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return the plain sentences at the top of the page and of the README."""
+        return (*self.study.notes, *filter(None, (self.claims_changed,)))
 
     @property
     def at_scale(self) -> bool:
@@ -109,6 +117,7 @@ def gather(
         trials=trials(results),
         classes=spec.classes,
         judged=judged,
+        claims_changed=changed_since(results, study.name, claims_digest(outline, study.predictions)),
         differences=differences,
         published=beside(outline.published, results) if _is_published(outline, spec.name, results) else (),
     )

@@ -50,7 +50,7 @@ def _lines(material: Material) -> Iterator[str]:
         yield f"The page is [index.html](index.html); it needs no network. The numbers: {', '.join(material.tables)}."
     if lost := without_diverged(material):
         yield from ("", lost)
-    for note in study.notes:
+    for note in material.notes:
         yield from ("", shown(note, most=None))
     for text in held((outline.after_a_look,), material.results):
         yield from ("", f"Chosen after a look: {text}")
@@ -79,7 +79,15 @@ def _claims(material: Material) -> Iterator[str]:
         judged, verdicts = of_kind(material.judged, kind), words(kind, at_scale=material.at_scale)
         if not judged or (kind == "explanation" and all(judgement.word == "not run" for _, judgement in judged)):
             continue
-        yield from ("", f"## {title}", "", how or material.outline.predicted, "", counted(judged, verdicts), "")
+        yield from (
+            "",
+            f"## {title}",
+            "",
+            how or material.claims_changed or material.outline.predicted,
+            "",
+            counted(judged, verdicts),
+            "",
+        )
         yield _row(("", "claim", "measured", "n", "interval", "p, Holm", "verdict"))
         yield "|---|---|---|---|---|---|---|"
         yield from map(_row, claims_in_markdown(judged, verdicts))

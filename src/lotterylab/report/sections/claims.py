@@ -66,7 +66,7 @@ def claims(material: Material, kind: Kind) -> Html:
         anchor,
         title,
         sentence(counted(judged, verdicts)),
-        note(how or material.outline.predicted),
+        note(how or material.claims_changed or material.outline.predicted),
         table(HEAD, rows, kind="prose claims", name=f"{anchor}-table"),
     )
 

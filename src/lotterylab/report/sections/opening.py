@@ -18,7 +18,7 @@ def opening(material: Material, contents: list[tuple[str, str]], picture: Html |
         picture,
         tag("p", study.question, class_="question"),
         _state(material),
-        tag("ul", [tag("li", text) for text in study.notes], class_="notes") if study.notes else None,
+        tag("ul", [tag("li", text) for text in material.notes], class_="notes") if material.notes else None,
         pairs((("Made by", tag("code", material.context.command)), ("Numbers", _files(material)))),
         tag(
             "nav", join([tag("a", title, href=f"#{anchor}") for anchor, title in contents], " "), aria_label="contents"

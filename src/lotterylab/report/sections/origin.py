@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from lotterylab.engine.facts import STARTED
+from lotterylab.engine.records import Record
 from lotterylab.plan.nodes import Choose, Train
 from lotterylab.report.anchors import settings_anchor, settings_of
 from lotterylab.report.blocks import cell, folded, pairs, section, sentence, table
@@ -14,7 +16,7 @@ from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.material import Material
 from lotterylab.words import PLACE
 
-OF_ONE_RUN = ("earlier_seconds",)  # facts that differ between runs and do not affect their bits
+OF_ONE_RUN = ("earlier_seconds", STARTED)  # facts that differ between runs and do not affect their bits
 
 
 def origin(material: Material) -> Html:
@@ -61,14 +63,24 @@ def _facts_of_runs(material: Material) -> list[Html]:
     """Return one list for each set of facts, the most frequent first, each finished training counted once."""
     trained = material.results.trained
     records = {row.records["train"].digest: row.records["train"] for row in trained}
-    sets = Counter(
-        tuple(sorted((name, spell(value)) for name, value in record.facts.items() if name not in OF_ONE_RUN))
-        for record in records.values()
-    )
+    sets: dict[tuple[tuple[str, str], ...], list[Record]] = {}
+    for record in records.values():
+        facts = sorted((name, spell(value)) for name, value in record.facts.items() if name not in OF_ONE_RUN)
+        sets.setdefault(tuple(facts), []).append(record)
     return [
-        tag("div", tag("p", f"{count:,} training run{'s' * (count > 1)}:"), _facts(dict(facts)))
-        for facts, count in sets.most_common()
+        tag(
+            "div",
+            tag("p", f"{len(runs):,} training run{'s' * (len(runs) > 1)}:"),
+            _facts({**dict(facts), **_times(runs)}),
+        )
+        for facts, runs in sorted(sets.items(), key=lambda item: -len(item[1]))
     ]
+
+
+def _times(runs: Iterable[Record]) -> dict[str, str]:
+    """Return when the first and the last of these runs were started; older records do not say it."""
+    times = sorted(str(run.facts[STARTED]) for run in runs if STARTED in run.facts)
+    return {STARTED: " to ".join(dict.fromkeys((times[0], times[-1])))} if times else {}
 
 
 def _settings_of_runs(material: Material) -> list[Html]:
