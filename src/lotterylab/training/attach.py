@@ -6,7 +6,7 @@ before the mask still move a pruned weight.  With masked weights alone, a gradie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -17,10 +17,11 @@ from lotterylab.interventions import check_interventions
 from lotterylab.masks import algebra
 from lotterylab.training.attach_checks import (
     count_nonzero_bits,
+    find,
     refuse_disagreement,
     refuse_optimizer,
     refuse_sparse,
-    walk,
+    tensors,
 )
 from lotterylab.training.attached import Attached, refuse_options
 from lotterylab.training.held import Pruned, on_gradient
@@ -105,7 +106,7 @@ class Held:
         self._optimizer = optimizer
         self.attached: Attached | None = None  # the interventions
         self._watchers: list[Callable[[str, Tensor, Tensor], None]] = []  # see gradients before they are masked
-        self._parameters = self._find(mask)
+        self._parameters = find(module, optimizer, mask)
         refuse_disagreement(mask)
         self._pruned = {name: Pruned(kept) for name, kept in mask.items()}
         self._shared = Mask({})
@@ -203,7 +204,7 @@ class Held:
         for name, parameter in self._parameters.items():
             if parameters.get(name) is not parameter:
                 raise LotteryError(f"'{name}' is no longer the parameter that was attached. Attach again.")
-            for label, tensor in self._tensors(name):
+            for label, tensor in tensors(name, parameter, self._optimizer):
                 pruned = tensor[self._pruned[name].like(tensor)]
                 nonzero = count_nonzero_bits(pruned)
                 if nonzero:
@@ -247,51 +248,11 @@ class Held:
     def __exit__(self, *exception: object) -> None:
         self.detach()
 
-    def _find(self, mask: Mask) -> dict[str, nn.Parameter]:
-        """Return the masked parameters by name; refuse those that the optimizer does not move."""
-        named = dict(self._module.named_parameters(remove_duplicate=False))
-        algebra.check(mask, named)
-        optimizer = type(self._optimizer).__name__
-        trained = {id(parameter) for group in self._optimizer.param_groups for parameter in group["params"]}
-        seen: dict[int, str] = {}
-        for name in mask:
-            parameter = named[name]
-            if id(parameter) not in trained:
-                raise UsageError(
-                    f"the mask names '{name}', which is in no parameter group of {optimizer}. Give it to the "
-                    "optimizer, or leave it out of the mask and set it once with lotterylab.apply."
-                )
-            if parameter.dim() == 0:
-                raise UsageError(
-                    f"the mask names '{name}', a single number: its state in {optimizer} looks like a step count. "
-                    "Leave it out of the mask."
-                )
-            first = seen.setdefault(id(parameter), name)
-            if first != name:
-                raise UsageError(f"'{first}' and '{name}' are one tied parameter. Name it once in the mask.")
-        return {name: named[name] for name in mask}
-
-    def _tensors(self, name: str) -> Iterator[tuple[str, Tensor]]:
-        """Yield the parameter and its optimizer state of the same shape, each with its label for errors."""
-        parameter = self._parameters[name]
-        yield f"'{name}'", parameter
-        optimizer = type(self._optimizer).__name__
-        for path, tensor in walk(self._optimizer.state.get(parameter, {})):
-            number = tensor.layout == torch.strided and (tensor.is_floating_point() or tensor.is_complex())
-            if number and tensor.shape == parameter.shape:
-                yield f"the state {path} of '{name}'", tensor
-            elif tensor.numel() > 1:
-                raise UsageError(
-                    f"{optimizer} keeps a state {path} of {tuple(tensor.shape)} and {tensor.dtype} for '{name}' of "
-                    f"{tuple(parameter.shape)}: it cannot be held entry by entry. Use an optimizer whose state is "
-                    "floating point and has the shape of the parameter (SGD, Adam, AdamW, RMSprop, Adagrad)."
-                )
-
     @torch.no_grad()
     def _set_to_zero(self) -> None:
-        by_name = [(name, [tensor for _, tensor in self._tensors(name)]) for name in self._parameters]
-        for name, tensors in by_name:  # _tensors has checked every parameter before the first is changed
-            for tensor in tensors:
+        by_name = {name: list(tensors(name, p, self._optimizer)) for name, p in self._parameters.items()}
+        for name, labelled in by_name.items():  # ``tensors`` has checked every parameter before the first is changed
+            for _, tensor in labelled:
                 self._pruned[name].zero_(tensor)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:

@@ -1,4 +1,6 @@
-"""The refusals of ``attach``: optimizers and gradients that cannot be held, and ranks that disagree."""
+"""The tensors that ``attach`` holds, and its refusals: optimizers and gradients that cannot be held, and ranks that
+disagree.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
@@ -66,3 +68,44 @@ def refuse_sparse(gradient: Tensor, name: str) -> None:
             f"the gradient of '{name}' is {gradient.layout}, which cannot be masked in place. Use dense gradients "
             "(Embedding(sparse=False))."
         )
+
+
+def find(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> dict[str, nn.Parameter]:
+    """Return the masked parameters by name; refuse those that the optimizer does not move."""
+    named = dict(module.named_parameters(remove_duplicate=False))
+    algebra.check(mask, named)
+    kind = type(optimizer).__name__
+    trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    seen: dict[int, str] = {}
+    for name in mask:
+        parameter = named[name]
+        if id(parameter) not in trained:
+            raise UsageError(
+                f"the mask names '{name}', which is in no parameter group of {kind}. Give it to the optimizer, or "
+                "leave it out of the mask and set it once with lotterylab.apply."
+            )
+        if parameter.dim() == 0:
+            raise UsageError(
+                f"the mask names '{name}', a single number: its state in {kind} looks like a step count. Leave it out "
+                "of the mask."
+            )
+        first = seen.setdefault(id(parameter), name)
+        if first != name:
+            raise UsageError(f"'{first}' and '{name}' are one tied parameter. Name it once in the mask.")
+    return {name: named[name] for name in mask}
+
+
+def tensors(name: str, parameter: nn.Parameter, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """Yield the parameter and its optimizer state of the same shape, each with its label for errors."""
+    yield f"'{name}'", parameter
+    kind = type(optimizer).__name__
+    for path, tensor in walk(optimizer.state.get(parameter, {})):
+        number = tensor.layout == torch.strided and (tensor.is_floating_point() or tensor.is_complex())
+        if number and tensor.shape == parameter.shape:
+            yield f"the state {path} of '{name}'", tensor
+        elif tensor.numel() > 1:
+            raise UsageError(
+                f"{kind} keeps a state {path} of {tuple(tensor.shape)} and {tensor.dtype} for '{name}' of "
+                f"{tuple(parameter.shape)}: it cannot be held entry by entry. Use an optimizer whose state is floating "
+                "point and has the shape of the parameter (SGD, Adam, AdamW, RMSprop, Adagrad)."
+            )
