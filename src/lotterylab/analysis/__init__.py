@@ -1,5 +1,6 @@
 """Quantities are measured on finished states and masks."""
 
+from lotterylab.analysis.accuracy import Accuracy
 from lotterylab.analysis.connectivity import Barrier
 from lotterylab.analysis.dead_units import DeadUnits
 from lotterylab.analysis.distance import Distances
@@ -14,6 +15,7 @@ from lotterylab.analysis.overlap import Overlap
 from lotterylab.analysis.saturation import Activations
 
 __all__ = [
+    "Accuracy",
     "Activations",
     "Barrier",
     "DeadUnits",

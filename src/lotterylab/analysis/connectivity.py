@@ -73,7 +73,7 @@ class Barrier:
             state = interpolate(values["a"], values["b"], alpha)
             if self.statistics == "estimated":
                 state = estimated(net, state, dataset)
-            error, loss = _error_and_loss(net, state, getattr(dataset, self.split), dataset)
+            error, loss = error_and_loss(net, state, getattr(dataset, self.split), dataset)
             errors.append(error)
             losses.append(loss)
         return {
@@ -126,7 +126,8 @@ def estimated(net: Any, state: State, dataset: Any) -> State:
     return cast(State, {**state, **means})
 
 
-def _error_and_loss(net: Any, state: State, split: Any, dataset: Any) -> tuple[float, float]:
+def error_and_loss(net: Any, state: State, split: Any, dataset: Any) -> tuple[float, float]:
+    """Return the share of a split's images that are misclassified, and the mean cross-entropy, in evaluation mode."""
     import torch
     from torch.nn.functional import cross_entropy
 
