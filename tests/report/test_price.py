@@ -64,6 +64,11 @@ def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
     assert "  1. as-published | relu: dense, 1 x 50 epochs (to run)" in told
     assert "To train: 3 runs, 90 epochs at the most (runs of equal masks are trained once)." in told
     assert told[-1] == "About 4 s here with 2 workers (by hand)."
+    again = {**STUDY.rows[0].labels, "method": "beside it"}  # a row for another number of a run that has one
+    beside = replace(STUDY, rows=(*STUDY.rows, replace(STUDY.rows[0], labels=again)))
+    listed = list(lines(beside, store, workers=2, pace=0.001, measured="by hand"))
+    assert "  4. as-published | relu: beside it, 1 x 50 epochs (listed above)" in listed
+    assert [line for line in told if "run" in line] == [line for line in listed if "run" in line]
     for node in runs().values():
         finish(store, node, seconds=1)
     # their records are known but not their tensors, as from a ledger: masks and distances need those of all three

@@ -135,9 +135,10 @@ def lines(
     for (protocol, activation), rows in _groups(study).items():
         for what, runs in _kinds(rows).items():
             number += 1
-            shown |= runs.keys()
             left = sum(run.digest in todo for run in runs.values())
             state = "done" if not left else f"{left} to run" if left < len(runs) else "to run"
+            state = "listed above" if runs.keys() <= shown else state
+            shown |= runs.keys()
             lengths = _lengths(runs.values())
             yield f"{number:3}. {protocol} | {activation}: {what}, {len(runs)} x {lengths} ({state})"
     for place, (name, choice) in enumerate(_choices(study).items(), start=number + 1):
