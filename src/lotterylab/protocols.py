@@ -194,12 +194,12 @@ class Recipe(Spec, Protocol):
 
 
 class Combining(Spec, Protocol):
-    """A ``Combining`` makes a state of states and masks of one network."""
+    """A ``Combining`` makes a state of states and masks of one network.
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Return the names that it must be given, that of the main state first; () for any."""
-        ...
+    ``needs``: the names that it must be given, that of the main state first; () for any.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
 
     def check(self, given: Iterable[str]) -> None:
         """Refuse names that it does not take.
