@@ -36,6 +36,8 @@ PINNED = {
     "early-bird-random-out": "7cec9c515c806381",
     "early-bird": "b50616d07fbed352",
     "grasp-tickets": "94e7c444157f4abd",
+    "deconstructing": "614c9704561997ad",
+    "signs": "2a224cb2f5823e24",
     "rewinding": "e9f8f8f9c709168b",
     "glorot": "b30dd9ab23dee248",
 }

@@ -45,6 +45,8 @@ TINY: dict[str, dict[str, Any]] = {
     "early-bird-random-out": {"epochs": 7, "rates": (0.03,)},
     "early-bird": {"epochs": 7, "rates": (0.03,)},
     "grasp-tickets": {"epochs": 1, "rounds": 2, "rates": (0.03,), "scoring_images": 2},
+    "deconstructing": {"steps": 6, "rates": (0.0012,)},
+    "signs": {"steps": 20, "rates": (0.0012,)},
     "default": {"epochs": 1, "rounds": 2},
 }
 
@@ -179,6 +181,7 @@ def made_up(planned: Plan) -> list[Any]:
     for number, row in enumerate(planned.rows):
         values = {
             "test_accuracy": 0.5 + number % 7 / 100,
+            "validation_accuracy": 0.5 + number % 5 / 100,
             "best_test_accuracy": 0.5,
             "best_step": 100 + number % 5,
             "steps": 500,

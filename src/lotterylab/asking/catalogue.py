@@ -26,6 +26,8 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "random-out-tickets": ("random_out_tickets:STUDY", "RandomOut and winning tickets"),
     "random-out": ("random_out:STUDY", "RandomOut's own claims: failures, spread, the filter lottery"),
     "early-bird": ("early_bird:STUDY", "when Early-Bird tickets emerge, by activation function"),
+    "deconstructing": ("deconstructing:STUDY", "criteria, signs, zeros and untrained masks of tickets"),
+    "signs": ("signs:STUDY", "mask, signs and magnitudes of a ticket, crossed"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

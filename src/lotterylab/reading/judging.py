@@ -10,7 +10,7 @@ from lotterylab.reading.claims import Judgement
 from lotterylab.reading.deciding import FEWEST, Word, is_above, is_below, is_equal
 from lotterylab.reading.differences import Hypothesis, hypothesis, raw_p
 from lotterylab.reading.lines import Line, rows_at
-from lotterylab.reading.rows import PerSeed, Read, Rows, Sides, in_common, mean
+from lotterylab.reading.rows import PerSeed, Read, Rows, Sides, in_common, mean, read_from
 from lotterylab.reading.words import interval_text
 from lotterylab.statistics import Interval, differences, t_interval
 
@@ -73,6 +73,27 @@ def above(line: Line, read: Read, sparsity: float, *, than: float, digits: int =
             return Judgement(word="not run", measured="No seed has it.", n=0)
         text = f"{line.name} {interval_text(t_interval(values), digits)}."
         sides = _behind([line], results, sparsity)
+        return _judged(values, _apart(is_above, than), text, caveat(sides, read, ()), sides, digits)
+
+    return judge
+
+
+def above_at_best(line: Line, read: Read, *, by: Read, than: float, digits: int = 4) -> Judge:
+    """Return a judge of "the mean over seeds, each at its own best sparsity, is above ``than``".
+
+    ``by``: the number whose highest value is best.  An accuracy on validation images leaves ``read``, one on test
+    images, unused in the choice.
+    """
+
+    def judge(results: Rows) -> Judgement:
+        seeds = (rows.having(by, read) for rows in line.rows(results).by("seed").values())
+        best = Rows(max(rows, key=lambda row: read_from(row, by)) for rows in seeds if rows)
+        values = list(best.per_seed(read).values())
+        if not values:
+            return Judgement(word="not run", measured="No seed has it.", n=0)
+        kept = ", ".join(map(percent, best.levels))
+        text = f"{line.name} {interval_text(t_interval(values), digits)}, at best with {kept} of the weights."
+        sides = ((line.name, best),)
         return _judged(values, _apart(is_above, than), text, caveat(sides, read, ()), sides, digits)
 
     return judge
@@ -199,14 +220,16 @@ def minus(a: PerSeed, b: PerSeed) -> PerSeed:
     return {seed: value - b[seed] for seed, value in a.items() if seed in b}
 
 
-def apart_from(base: Line, lines: Iterable[Line], results: Rows, read: Read, sparsity: float) -> list[str]:
+def apart_from(
+    base: Line, lines: Iterable[Line], results: Rows, read: Read, sparsity: float, *, digits: int = 3
+) -> list[str]:
     """Return each other line minus ``base`` in words, with its interval; lines without a common seed are left out."""
     of_base = at(base, results, read, sparsity)
     texts = []
     for line in lines:
         values = minus(at(line, results, read, sparsity), of_base) if line != base else {}
         if values:
-            texts.append(f"{line.name} {interval_text(t_interval(values.values()))} (n = {len(values)})")
+            texts.append(f"{line.name} {interval_text(t_interval(values.values()), digits)} (n = {len(values)})")
     return texts
 
 
