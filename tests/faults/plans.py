@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import some_loop
-from lotterylab.combining import Average
+from lotterylab.combining import Aligned, Average
 from lotterylab.criteria import Magnitude
 from lotterylab.interventions import EarlyBird
 from lotterylab.models import ConvN, ShallowCnn
-from lotterylab.plan.nodes import Channels, Combine, Dense, Init, MaskOf, Node, Permute, Prune, Shuffle
+from lotterylab.plan.nodes import Channels, Combine, CombineMask, Dense, Init, MaskOf, Node, Permute, Prune, Shuffle
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.training.named import code_of
 from lotterylab.training.optim import Adam
@@ -51,10 +51,21 @@ FOUND = SEARCH.at(BIRD.name)
 DRAWN = train(Channels(of=MaskOf(of=SEARCH, name=BIRD.name), state=FOUND), start=FOUND)
 
 AVERAGED = train(MAGNITUDE, start=Combine(of={"a": INIT, "b": SHUFFLED.start}, rule=Average()))
+MOVED = CombineMask(of={"moved": MAGNITUDE, "a": RUN.final, "b": RUN.final}, rule=Aligned(model=INIT.model))
 
 KINDS: dict[str, tuple[Node, ...]] = {
-    # every kind of node, two twins, a choice, steps of runs, a loop of a user's own: 38 tasks
-    "kinds": (*PLANS["whole"], REWOUND, OTHER.at(11), PERMUTED, USER_TICKET, Promises(run=USER), DRAWN, AVERAGED),
+    # every kind of node, two twins, a choice, steps of runs, a loop of a user's own: 39 tasks
+    "kinds": (
+        *PLANS["whole"],
+        REWOUND,
+        OTHER.at(11),
+        PERMUTED,
+        USER_TICKET,
+        Promises(run=USER),
+        DRAWN,
+        AVERAGED,
+        MOVED,
+    ),
     "whole": PLANS["whole"],
     # every kind of write of the engine in few calls: a blob, a checkpoint, a manifest, a twin, a failure
     "writes": (train(MAGNITUDE), train(AGAIN), FAILS),

@@ -1,5 +1,6 @@
-"""Rules that make a state of states and masks, for ``plan.Combine``; the law tests run over ``ALL``."""
+"""Rules that make states and masks of others, for ``plan.Combine`` and ``plan.CombineMask``; laws run over ``ALL``."""
 
+from lotterylab.combining.aligned import Aligned
 from lotterylab.combining.averages import Average
 from lotterylab.combining.base import Combining
 from lotterylab.combining.constants import Rescaled, SignedConstant
@@ -7,6 +8,7 @@ from lotterylab.combining.signs import PermutedMagnitudes, Signs
 from lotterylab.combining.zeros import ZeroIfShrunk
 
 ALL = {
+    "aligned": Aligned,
     "average": Average,
     "signs": Signs,
     "permuted-magnitudes": PermutedMagnitudes,
@@ -17,6 +19,7 @@ ALL = {
 
 __all__ = [
     "ALL",
+    "Aligned",
     "Average",
     "Combining",
     "PermutedMagnitudes",

@@ -23,6 +23,7 @@ from lotterylab.plan.nodes import (
     Channels,
     Choose,
     Combine,
+    CombineMask,
     Data,
     Dense,
     Init,
@@ -112,7 +113,8 @@ class Context:
 
     def value(self, node: Node) -> State | Mask:
         """Return the value of a node that is a state or a mask."""
-        return self.mask(node) if isinstance(node, Dense | Prune | Shuffle | Channels | MaskOf) else self.state(node)
+        masks = Dense | Prune | Shuffle | Channels | CombineMask | MaskOf
+        return self.mask(node) if isinstance(node, masks) else self.state(node)
 
     def models(self, of: Mapping[str, Node]) -> dict[str, Model]:
         """Return the model spec of each named node."""

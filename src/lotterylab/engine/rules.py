@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.engine.context import Context
 from lotterylab.engine.facts import STARTED, facts, now
@@ -31,6 +31,7 @@ from lotterylab.plan.nodes import (
     Channels,
     Choose,
     Combine,
+    CombineMask,
     Dense,
     Init,
     Measure,
@@ -43,6 +44,7 @@ from lotterylab.plan.nodes import (
 )
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.structure import channels, never_emptied
+from lotterylab.types import Mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,21 +118,49 @@ def _init(node: Init, context: Context) -> Outcome:
 
 
 def _combine(node: Combine, context: Context) -> Outcome:
+    return Outcome(tensors={"state": _combined(node, context)})
+
+
+def _combine_mask(node: CombineMask, context: Context) -> Outcome:
+    mask = cast(Mask, _combined(node, context))
+    for name, entries in mask.items():
+        if not str(entries.dtype).endswith("bool"):
+            raise UsageError(
+                f"{type(node.rule).__name__}: '{name}' has the type {entries.dtype}, and a mask is bool. Give the rule "
+                "a mask first, or use Combine for a state."
+            )
+    return Outcome(tensors={"mask": mask}, metrics=_counts(mask))
+
+
+def _counts(mask: Mask) -> dict[str, Any]:
+    """Return the digest of a mask, its numbers of entries, and the share that each tensor keeps."""
+    return {
+        "mask_digest": algebra.digest(mask),
+        "entries": algebra.entries(mask),
+        "removed": algebra.entries(mask) - algebra.kept(mask),
+        "layers": {name: float(entries.double().mean()) for name, entries in mask.items()},
+    }
+
+
+def _combined(node: Combine, context: Context) -> Mapping[str, Tensor]:
+    """Return what the rule of a node makes of its parts, checked against the main one."""
     values = {name: context.value(part) for name, part in node.of.items()}
-    state = node.rule(values, prunable_names(model_of(node.main).build()), node.seed)
-    for problem in _problems(state, context.state(node.main)):
+    made = node.rule(values, prunable_names(model_of(node.main).build()), node.seed)
+    for problem in _problems(made, context.value(node.main)):
         raise UsageError(f"{type(node.rule).__name__}: {problem}")
-    return Outcome(tensors={"state": state})
+    return made
 
 
 def _problems(state: Mapping[str, Tensor], main: Mapping[str, Tensor]) -> Iterator[str]:
-    """Yield what is wrong with a state that a rule made."""
+    """Yield what is wrong with a state or mask that a rule made."""
     if state.keys() != main.keys():
         name = sorted(state.keys() ^ main.keys())[0]
         yield f"its state and that of the network differ in the tensor '{name}'. Return the names of the main state."
     for name, tensor in state.items():
         if name in main and tensor.shape != main[name].shape:
             yield f"'{name}' has the shape {tuple(tensor.shape)}; the network has {tuple(main[name].shape)}."
+        elif name in main and tensor.dtype != main[name].dtype:
+            yield f"'{name}' has the type {tensor.dtype}; that of the main part is {main[name].dtype}."
         elif tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             yield f"'{name}' has a number that is not finite."
 
@@ -154,12 +184,9 @@ def _channels(node: Channels, context: Context) -> Outcome:
     chosen, emptied = never_emptied(context.mask(node.of), context.state(node.state) if node.state else None)
     mask = channels(model.build(), chosen, shape=shape)
     metrics = {
-        "mask_digest": algebra.digest(mask),
         "channels": {name: int(entries.sum()) for name, entries in chosen.items()},
         "emptied": list(emptied),
-        "entries": algebra.entries(mask),
-        "removed": algebra.entries(mask) - algebra.kept(mask),
-        "layers": {name: float(entries.double().mean()) for name, entries in mask.items()},
+        **_counts(mask),
     }
     return Outcome(tensors={"mask": mask}, metrics=metrics)
 
@@ -206,6 +233,7 @@ RULES: dict[type[Node], Callable[[Any, Context], Outcome]] = {
     Channels: _channels,
     Permute: _permute,
     Combine: _combine,
+    CombineMask: _combine_mask,
     Prune: _prune,
     Train: train_whole,
     UserTrain: train_by_user,

@@ -48,6 +48,7 @@ BY_KIND: Mapping[str, Mapping[str, str]] = {
         "emptied": TEXTS,
         "mask_digest": TEXT,
     },
+    "CombineMask": {**dict.fromkeys(("entries", "removed"), NUMBER), "layers": BY_NAME, "mask_digest": TEXT},
     "Shuffle": {"mask_digest": TEXT},
     "Choose": {"by": TEXT, "value": NUMBER, "values": NUMBERS, "means": NUMBERS, "each": TABLE},
     "At": {"step": NUMBER},

@@ -11,8 +11,8 @@ __getattr__, _names = offered(
     __name__,
     {
         "lotterylab.plan.nodes": (
-            *("At", "Channels", "Choose", "Combine", "Data", "Dense", "Init", "MaskOf", "Measure", "Node"),
-            *("Permute", "Prune", "ResetsOf", "Shuffle", "Train"),
+            *("At", "Channels", "Choose", "Combine", "CombineMask", "Data", "Dense", "Init", "MaskOf", "Measure"),
+            *("Node", "Permute", "Prune", "ResetsOf", "Shuffle", "Train"),
         ),
         "lotterylab.plan.plan": ("Plan", "Prediction", "Row"),
         "lotterylab.masks.counts": ("Rate",),
@@ -21,9 +21,9 @@ __getattr__, _names = offered(
         "lotterylab.training.optim": ("Adam", "Sgd"),
         "lotterylab.training.schedules": ("Constant", "EpochDrops", "FractionDrops", "Warmup"),
         "lotterylab.procedures": (
-            *("RewindTo", "Ticket", "at_initialisation", "at_initialisation_inside", "control", "dense_run"),
+            *("RewindTo", "Ticket", "aligned", "at_initialisation", "at_initialisation_inside", "control", "dense_run"),
             *("fine_tuning", "iterative", "iterative_inside", "learning_rate_rewinding", "one_shot", "random_inside"),
-            "reset",
+            *("reset", "transferred"),
         ),
         "lotterylab.own_plans": ("Price", "by_arm", "cite", "comparison", "pinned", "price", "results", "run"),
     },

@@ -1,4 +1,4 @@
-"""A state that is made of other states and masks."""
+"""States and masks that are made of other states and masks."""
 
 from __future__ import annotations
 
@@ -50,11 +50,42 @@ class Combine(Node):
                     f"Combine was given '{first[0]}' of {first[1]} and '{name}' of {model}. Give states and masks of "
                     "one network."
                 )
+        about = getattr(self.rule, "model", first[1])
+        if about != first[1]:
+            raise UsageError(
+                f"Combine was given '{first[0]}' of {first[1]}, and its rule {type(self.rule).__name__} is about "
+                f"{about}. Give the rule the network of the states."
+            )
 
     @property
     def main(self) -> Node:
         """The state whose biases, norms and buffers the new one has."""
         return self.of[self.rule.needs[0] if self.rule.needs else min(self.of)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CombineMask(Combine):
+    """A mask made of states and masks of one network by a rule, such as the mask of a ticket with its units in the
+    order of another network.  Its value is a ``Mask``.   [adnan2025sparse]
+
+    Args:
+        of: the name of each state or mask, as the rule wants it -> its node; the first that the rule needs is a mask.
+        rule: of ``lotterylab.combining``, or your own.
+        seed: of what the rule draws.
+
+    Raises:
+        UsageError: the rule does not take these names, or they are of two networks.
+
+    Examples:
+        >>> import lotterylab as ll
+        >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
+        >>> model = ll.models.Mlp(shape=(1, 8, 8))
+        >>> a, b = (ll.plan.dense_run(model, data, recipe, seed=seed) for seed in (0, 1))
+        >>> (ticket,) = ll.plan.one_shot(a, [0.5], criterion=ll.criteria.Magnitude(), seed=0)
+        >>> of = {"moved": ticket.mask, "a": a.final, "b": b.final}
+        >>> CombineMask(of=of, rule=ll.combining.Aligned(model=model)).main == ticket.mask
+        True
+    """
 
 
 def _model_behind(node: Node) -> Any:

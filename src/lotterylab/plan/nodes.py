@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from lotterylab.errors import UsageError, unknown
-from lotterylab.plan.combined import Combine
+from lotterylab.plan.combined import Combine, CombineMask
 from lotterylab.plan.cuts import Channels, Choose, Measure, Prune, Shuffle, Target
 from lotterylab.plan.digest import ADDED_LATER, digest
 from lotterylab.plan.made import MaskOf, ResetsOf, kept_by
@@ -24,6 +24,7 @@ __all__ = [
     "Channels",
     "Choose",
     "Combine",
+    "CombineMask",
     "Data",
     "Dense",
     "Init",

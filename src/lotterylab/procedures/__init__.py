@@ -13,11 +13,13 @@ from lotterylab.procedures.tickets import (
     one_shot,
     reset,
 )
+from lotterylab.procedures.transfers import aligned, transferred
 
 __all__ = [
     "CONTROLS",
     "RewindTo",
     "Ticket",
+    "aligned",
     "at_initialisation",
     "at_initialisation_inside",
     "control",
@@ -29,4 +31,5 @@ __all__ = [
     "one_shot",
     "random_inside",
     "reset",
+    "transferred",
 ]

@@ -98,7 +98,7 @@ def small_dense_same_compute(ticket: Ticket, seed: int, narrow: Narrow) -> Train
 
 def dense_same_cost(ticket: Ticket, seed: int) -> Train:
     """The whole network, trained for as many steps as finding the ticket and training it took together."""
-    first = (*ticket.found_by, ticket.run)[0]  # a mask found at initialisation has no earlier run
+    first = ticket.dense or (*ticket.found_by, ticket.run)[0]  # a mask found at initialisation has no earlier run
     dense = replace(first, mask=Dense(model=first.model))
     steps = sum(run.total_steps - run.first_step for run in (*ticket.found_by, ticket.run))
     return replace(dense, recipe=dense.recipe.longer(steps / dense.total_steps))
@@ -148,6 +148,8 @@ def _elsewhere(value: Any, spoil: Callable[[Data], Data], known: dict[str, Node]
     """Return a node with other data, also in its inputs; ``known`` are the finished nodes by digest."""
     if isinstance(value, Data):
         return spoil(value)
+    if isinstance(value, Mapping):
+        return {name: _elsewhere(part, spoil, known) for name, part in value.items()}
     if not isinstance(value, Node):
         return value
     if value.digest not in known:

@@ -30,6 +30,7 @@ class Ticket:
         run: the training of the pruned network.
         found_by: the runs that had to be trained before the mask was known, the dense one first; a ticket costs these
             and ``run``.
+        dense: the whole network where the ticket is trained, if that is not the first of ``found_by``.
 
     Examples:
         >>> import lotterylab as ll
@@ -43,6 +44,7 @@ class Ticket:
     round: int
     run: Train
     found_by: tuple[Train, ...] = ()
+    dense: Train | None = None
 
     @property
     def mask(self) -> Node:

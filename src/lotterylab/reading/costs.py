@@ -12,7 +12,19 @@ from typing import Any
 
 from lotterylab.engine.records import Record
 from lotterylab.engine.results import Result
-from lotterylab.plan.nodes import At, Channels, Dense, MaskOf, Node, Prune, Shuffle, Train, model_of, nodes_in
+from lotterylab.plan.nodes import (
+    At,
+    Channels,
+    CombineMask,
+    Dense,
+    MaskOf,
+    Node,
+    Prune,
+    Shuffle,
+    Train,
+    model_of,
+    nodes_in,
+)
 from lotterylab.reading.rows import Rows
 
 THROUGH = ("start", "mask", "of", "run")  # a learning rate that was chosen, and its trials, belong to no ticket
@@ -216,7 +228,7 @@ def _densities(mask: Node, records: Mapping[str, Record]) -> Mapping[str, float]
     """Return the share of each layer's weights that a mask keeps, by the record of the cut that made it."""
     if isinstance(mask, Shuffle):
         return _densities(mask.mask, records)
-    if isinstance(mask, Prune | Channels):
+    if isinstance(mask, Prune | Channels | CombineMask):
         return records[mask.digest].metrics["layers"] if mask.digest in records else None
     return {} if isinstance(mask, Dense) else None
 

@@ -1,8 +1,9 @@
-"""Structure: which channels of a network leave together, and the smaller network without them."""
+"""Structure: which channels of a network belong together, the smaller network without some, and their order."""
 
 from lotterylab.structure.channels import channels, never_emptied
 from lotterylab.structure.coupling import Structure, structure_of
 from lotterylab.structure.layers import Layer
+from lotterylab.structure.matching import Order, match
 from lotterylab.structure.shrink import Back, shrink
 
-__all__ = ["Back", "Layer", "Structure", "channels", "never_emptied", "shrink", "structure_of"]
+__all__ = ["Back", "Layer", "Order", "Structure", "channels", "match", "never_emptied", "shrink", "structure_of"]

@@ -179,22 +179,13 @@ def _cut_layer(layer: Any, names: Layer, structure: Structure, leaving: Any) -> 
 
 def _check_outputs(module: nn.Module, whole: State, small: nn.Module, shape: tuple[int, ...]) -> None:
     """Refuse a small module whose outputs differ from those of the masked whole one."""
-    import torch
-    from torch.func import functional_call
-
-    inputs = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    dense, small = (copy.deepcopy(each).cpu().double().eval() for each in (module, small))
-    tensors = {
-        name: tensor.cpu().double() if tensor.is_floating_point() else tensor.cpu() for name, tensor in whole.items()
-    }
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+    if not all(bool(tensor.isfinite().all()) for tensor in whole.values()):
         return  # a run that diverged has no outputs to compare
-    with torch.no_grad():
-        expected = functional_call(dense, tensors, (inputs,))
-        try:
-            outputs = small(inputs)
-        except Exception as error:
-            raise UsageError(f"the network cannot do with fewer channels; its forward pass fails: {error}") from error
+    expected = outputs_of(module, whole, shape)
+    try:
+        outputs = outputs_of(small, small.state_dict(), shape)
+    except Exception as error:
+        raise UsageError(f"the network cannot do with fewer channels; its forward pass fails: {error}") from error
     if outputs.shape != expected.shape or float((outputs - expected).abs().max()) > TOLERANCE * max(
         1.0, float(expected.abs().max())
     ):
@@ -202,3 +193,16 @@ def _check_outputs(module: nn.Module, whole: State, small: nn.Module, shape: tup
             "the network cannot do with fewer channels: without them its outputs differ from those of the masked "
             "network."
         )
+
+
+def outputs_of(module: nn.Module, state: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
+    """Return the outputs (2, K) for two fixed random inputs, in evaluation mode and float64 on the CPU."""
+    import torch
+    from torch.func import functional_call
+
+    inputs = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    tensors = {
+        name: tensor.cpu().double() if tensor.is_floating_point() else tensor.cpu() for name, tensor in state.items()
+    }
+    with torch.no_grad():
+        return functional_call(copy.deepcopy(module).cpu().double().eval(), tensors, (inputs,))
