@@ -194,9 +194,9 @@ class Recipe(Spec, Protocol):
 
 
 class Combining(Spec, Protocol):
-    """A ``Combining`` makes a state of states and masks of one network.
+    """A ``Combining`` makes a state or a mask of states and masks of one network.
 
-    ``needs``: the names that it must be given, that of the main state first; () for any.
+    ``needs``: the names that it must be given, that of the main part first; () for any.
     """
 
     needs: ClassVar[tuple[str, ...]]

@@ -39,6 +39,8 @@ PINNED = {
     "deconstructing": "614c9704561997ad",
     "signs": "2a224cb2f5823e24",
     "rewinding": "e9f8f8f9c709168b",
+    "alignment": "c54fd58bb1851896",
+    "alignment-conv": "135e8abef74bcda8",
     "glorot": "b30dd9ab23dee248",
 }
 

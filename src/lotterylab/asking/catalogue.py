@@ -28,6 +28,8 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "early-bird": ("early_bird:STUDY", "when Early-Bird tickets emerge, by activation function"),
     "deconstructing": ("deconstructing:STUDY", "criteria, signs, zeros and untrained masks of tickets"),
     "signs": ("signs:STUDY", "mask, signs and magnitudes of a ticket, crossed"),
+    "alignment": ("alignment:STUDY", "the mask of another network, its units put in order: LeNet-300-100"),
+    "alignment-conv": ("alignment_conv:STUDY", "the mask of another network, its units put in order: a small CNN"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

@@ -65,8 +65,9 @@ class Combine(Node):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CombineMask(Combine):
-    """A mask made of states and masks of one network by a rule, such as the mask of a ticket with its units in the
-    order of another network.  Its value is a ``Mask``.   [adnan2025sparse]
+    """A mask made of states and masks of one network by a rule.  Its value is a ``Mask``.
+
+    With ``combining.Aligned`` it is a ticket's mask with its units in the order of another network.   [adnan2025sparse]
 
     Args:
         of: the name of each state or mask, as the rule wants it -> its node; the first that the rule needs is a mask.
