@@ -9,6 +9,7 @@ from lotterylab.analysis.filters import FilterLikeness
 from lotterylab.analysis.gradient_flow import GradientFlow
 from lotterylab.analysis.gradient_norm import GradientNorm
 from lotterylab.analysis.jacobian import JacobianSingularValues
+from lotterylab.analysis.local_fields import LocalFields
 from lotterylab.analysis.macs import Macs
 from lotterylab.analysis.mask_distances import MaskDistances
 from lotterylab.analysis.overlap import Overlap
@@ -25,6 +26,7 @@ __all__ = [
     "GradientFlow",
     "GradientNorm",
     "JacobianSingularValues",
+    "LocalFields",
     "Macs",
     "MaskDistances",
     "Overlap",
