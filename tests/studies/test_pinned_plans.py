@@ -41,6 +41,8 @@ PINNED = {
     "rewinding": "e9f8f8f9c709168b",
     "alignment": "c54fd58bb1851896",
     "alignment-conv": "135e8abef74bcda8",
+    "transfer": "d514dc58ea2f3c34",
+    "local-receptive-fields": "d2753e5b848f9da3",
     "glorot": "b30dd9ab23dee248",
 }
 

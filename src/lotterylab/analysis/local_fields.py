@@ -16,7 +16,7 @@ from lotterylab.rng import stream
 @dataclass(frozen=True, kw_only=True)
 class LocalFields:
     """``LocalFields`` tells whether units of a fully connected layer keep inputs that are neighbours: mask "mask".
-    [pellegrini2022neural, section 4: local connectivity in a pruned network]
+    [pellegrini2022neural]
 
     The inputs are an image; two of them are neighbours if they are next to each other in a row or a column of one
     channel.  Only the pixels that a unit keeps count.
@@ -61,7 +61,9 @@ class LocalFields:
         kept = self._rows(values["mask"])
         pairs, spread = self._neighbours(kept), self._spread(kept)
         counts, size = kept.sum(1).astype(float), kept.shape[1]
-        places = (counts * (counts - 1)).sum() / (size * (size - 1)) * self._neighbours(numpy.ones((1, size), bool))
+        places = (
+            float((counts * (counts - 1)).sum()) / (size * (size - 1)) * self._neighbours(numpy.ones((1, size), bool))
+        )
         draw = stream(self.seed, "local fields")
         random = list(traded(kept, draw, self.samples))
         pixels = sum(map(self._neighbours, random)) / len(random)

@@ -30,6 +30,8 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "signs": ("signs:STUDY", "mask, signs and magnitudes of a ticket, crossed"),
     "alignment": ("alignment:STUDY", "the mask of another network, its units put in order: LeNet-300-100"),
     "alignment-conv": ("alignment_conv:STUDY", "the mask of another network, its units put in order: a small CNN"),
+    "transfer": ("transfer:STUDY", "tickets of other classes and of another optimizer"),
+    "local-receptive-fields": ("local_receptive_fields:STUDY", "the pixels that hidden units of a ticket keep"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

@@ -14,7 +14,7 @@ from lotterylab.types import State
 @dataclass(frozen=True, kw_only=True)
 class Aligned(Combining):
     """ "moved" in the order of units in which the network "a" is nearest to the network "b", by their weights.
-    [adnan2025sparse, section 3; ainsworth2023git]
+    [adnan2025sparse; ainsworth2023git]
 
     "moved" is a state or a mask of the network "a": its ticket's mask, which ``plan.CombineMask`` gives to the network
     "b", or its initial state, for ``plan.Combine``.  ``structure.match`` finds the order.

@@ -19,7 +19,7 @@ class Classes(Derived):
     """``Classes`` is the data of ``spec`` with the images of some classes alone, which are numbered anew from 0.
 
     Two disjoint choices of equal size are two tasks of one shape and one number of classes, so that a ticket of one can
-    be trained on the other.   [morcos2019one, section 3: there two halves of the images of all classes]
+    be trained on the other.   [morcos2019one: there two halves of the images of all classes, too]
 
     Args:
         spec: the data.

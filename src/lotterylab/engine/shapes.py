@@ -59,6 +59,7 @@ BY_KIND: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("hamming", "iou", "kappa", "dead_share", "expected_share", "explained_share"), NUMBER),
         **dict.fromkeys(("test_accuracy", "test_loss", "validation_accuracy", "validation_loss"), NUMBER),
         **dict.fromkeys(("zero_gradient_share", "average", "log10_ratio", "pruned", "ratio", "whole"), NUMBER),
+        **dict.fromkeys(("neighbours", "over_pixels", "over_places", "spread", "spread_over_pixels", "units"), NUMBER),
         **dict.fromkeys(("by_tensor", "dense_norms", "idle_by_layer", "dead_by_layer", "dense", "high"), BY_NAME),
         **dict.fromkeys(("low", "mean", "percentile_2", "percentile_98", "saturated", "std", "largest"), BY_NAME),
         **dict.fromkeys(("backward_variance", "forward_variance", "weight_gradient_variance"), BY_NAME),

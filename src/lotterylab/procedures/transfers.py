@@ -13,7 +13,7 @@ from lotterylab.protocols import Combining
 
 def aligned(ticket: Ticket, other: Train, *, rule: Combining) -> Ticket:
     """Return the ticket's mask on another network: its units in that network's order, trained from its own weights.
-    [adnan2025sparse, section 3]
+    [adnan2025sparse]
 
         W_A -> m_A;  P = the order that matches W_A to W_B;  train P(m_A) * W_B,k for T - k steps
 
