@@ -40,8 +40,8 @@ PINNED = {
     "signs": "2a224cb2f5823e24",
     "rewinding": "e9f8f8f9c709168b",
     "alignment": "c54fd58bb1851896",
-    "alignment-conv": "135e8abef74bcda8",
-    "transfer": "d514dc58ea2f3c34",
+    "alignment-conv": "f9e76b5ae3fd5383",
+    "transfer": "3d3471ac580a02a0",
     "local-receptive-fields": "d2753e5b848f9da3",
     "glorot": "b30dd9ab23dee248",
 }

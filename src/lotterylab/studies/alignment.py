@@ -53,7 +53,7 @@ def build(options: Options, data: Data) -> Plan:
     kind = Pairs(
         name="LeNet-300-100",
         model=model,
-        data=data,
+        data=lambda seed: data,
         recipe=partial(recipe, options.steps),
         rates=options.rates,
         rate=RATE,
@@ -72,12 +72,13 @@ def build(options: Options, data: Data) -> Plan:
 class Pairs:
     """``Pairs`` makes the rows of pairs of networks: B's own ticket, and A's mask on B in the order of B's units.
 
-    ``recipe``: from a learning rate to a recipe.  ``rewind``: the share of the training at which tickets begin.
+    ``data``: from the seed of a pair to its images.  ``recipe``: from a learning rate to a recipe.  ``rewind``: the
+    share of the training at which tickets begin.
     """
 
     name: str
     model: Model
-    data: Data
+    data: Callable[[int], Data]
     recipe: Callable[[Any], Recipe]
     rates: tuple[float, ...]
     rate: Rate
@@ -87,7 +88,7 @@ class Pairs:
 
     def rows(self, seed: int) -> Iterator[Row]:
         """Yield the rows of one pair."""
-        dense, found, own = self.dense(seed), self.tickets(seed + OTHER)[-1], self.tickets(seed)[-1]
+        dense, found, own = self.dense(seed), self.tickets(seed, other=True)[-1], self.tickets(seed)[-1]
         ladder = Ladder(protocol=self.name, activation=self.model.activation, dense=dense, rate=self.rate, seed=seed)
         labels = {"sparsity": self.rate.after(self.rounds), "round": self.rounds}
         yield ladder.dense_row(rate=dense.recipe.optimizer.lr)
@@ -104,7 +105,7 @@ class Pairs:
         """Return how much of B's own mask an arm has, and the barrier between A and B; nothing for a random mask."""
         if arm == "random mask":
             return {}
-        other, dense = (self.dense(each).final for each in (seed + OTHER, seed))
+        other, dense = self.dense(seed, other=True).final, self.dense(seed).final
         moved = Combine(of={"moved": other, "a": other, "b": dense}, rule=self.rule)
         own = self.tickets(seed)[-1].mask
         return {
@@ -112,7 +113,7 @@ class Pairs:
             "barrier": Measure(
                 quantity=Barrier(points=11, split="validation"),
                 of={"a": other if arm else moved, "b": dense},
-                data=self.data,
+                data=self.data(seed),
             ),
         }
 
@@ -121,26 +122,27 @@ class Pairs:
         """The rule that puts A's units into B's order."""
         return Aligned(model=self.model)
 
-    def dense(self, seed: int) -> Train:
-        """Return the dense run of a seed, at the rate that was best for it."""
+    def dense(self, seed: int, *, other: bool = False) -> Train:
+        """Return the dense run of a pair's network B, or of the ``other``, A, at the rate that was best for it."""
 
-        def run(seed: int, rate: Any) -> Train:
-            return dense_run(self.model, self.data, self.recipe(rate), seed=seed)
+        def run(pair: int, rate: Any) -> Train:
+            return dense_run(self.model, self.data(pair), self.recipe(rate), seed=pair)
 
-        return self.at_best(run, seed)
+        found = self.at_best(run, seed)
+        return dense_run(self.model, found.data, found.recipe, seed=seed + OTHER) if other else found
 
-    def tickets(self, seed: int) -> list[Ticket]:
+    def tickets(self, seed: int, *, other: bool = False) -> list[Ticket]:
         """Return the tickets of a network, rewound to a step shortly after its initial weights."""
-        dense = self.dense(seed)
+        dense = self.dense(seed, other=other)
         step = int(self.rewind * dense.total_steps)
-        cut = {"criterion": Magnitude(), "scope": self.scope, "seed": seed, "rewind_to": lambda round: step}
+        cut = {"criterion": Magnitude(), "scope": self.scope, "seed": dense.order_seed, "rewind_to": lambda round: step}
         return iterative(dense, [self.rate] * self.rounds, **cut)
 
     def ticket(self, arm: str, seed: int) -> Ticket:
         """Return an arm's ticket, at the rate of the dense network."""
         if arm == "own":
             return self.tickets(seed)[-1]
-        found = self.tickets(seed + OTHER)[-1]
+        found = self.tickets(seed, other=True)[-1]
         moved = aligned(found, self.dense(seed), rule=self.rule)
         if arm == "random mask":
             return replace(moved, run=control("random-mask", moved, seed))

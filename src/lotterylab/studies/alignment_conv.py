@@ -5,12 +5,13 @@ As ``alignment``, with the shallow CNN.   [adnan2025sparse]
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
 from lotterylab.data import Cifar10
+from lotterylab.data.subset import Subset
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan
@@ -21,12 +22,16 @@ from lotterylab.studies.small_cnn import RATE, SMALL, recipe_for
 from lotterylab.studies.ticket_lines import MARGIN
 
 ROUNDS = 4
+POOL = 49_000  # training images, of which each pair draws its own; the last 1,000 are for validation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
     """``Options`` holds the options of the study."""
 
+    images: int = sized(
+        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each pair draws its own"
+    )
     epochs: int = sized(quick=4, standard=15, paper=120, help="Epochs of each run")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=5, help="Rounds of pruning, each of half the remaining weights")
     seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
@@ -38,10 +43,15 @@ class Options(SizedOptions):
 
 def build(options: Options, data: Data) -> Plan:
     """Return the plan, pair by pair."""
+    images = min(options.images, data.spec.train)
+
+    def drawn(seed: int) -> Data:
+        return replace(data, spec=Subset(spec=data.spec, train=images, seed=seed))
+
     kind = Pairs(
         name="shallow CNN",
         model=ShallowCnn(init="he-normal", shape=data.spec.shape, classes=data.spec.classes),
-        data=data,
+        data=drawn,
         recipe=partial(recipe_for, options.epochs),
         rates=options.rates,
         rate=RATE,
@@ -50,9 +60,11 @@ def build(options: Options, data: Data) -> Plan:
         rewind=options.rewind,
     )
     return Plan(
-        title=f"Masks of another network, shallow CNN on {data.spec.title}, {options.epochs} epochs a run",
+        title=f"Masks of another network, shallow CNN on {images:,} images of {data.spec.title}, "
+        f"{options.epochs} epochs a run",
         rows=tuple(row for seed in options.all_seeds for row in kind.rows(seed)),
         predictions=predictions(OUTLINE.claims),
+        notes=(f"Each pair draws its own {images:,} training images from {data.spec.train:,}.",),
     )
 
 
@@ -69,7 +81,7 @@ STUDY = Study(
     name="alignment-conv",
     question=QUESTION,
     options=Options,
-    data=Cifar10(train=5_000, validation=1_000, test=10_000),
+    data=Cifar10(train=POOL, validation=1_000, test=10_000),
     build=build,
     outline=OUTLINE,
 )

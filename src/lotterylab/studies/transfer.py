@@ -17,6 +17,7 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Cifar10
 from lotterylab.data.classes import Classes
+from lotterylab.data.subset import Subset
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
@@ -26,6 +27,7 @@ from lotterylab.studies.small_cnn import RATE, TRIAL_SEED, recipe_for
 from lotterylab.studies.transfer_reading import METHODS, OUTLINE, PREDICTIONS, QUESTION, ROUNDS
 from lotterylab.training.optim import Adam
 
+POOL = 47_500  # training images, of which each seed draws its own; the last 2,500 are for validation
 CONTROLS = ("random-mask", "reinitialised")  # of the tickets from elsewhere
 # shares of the whole data: images of five of ten classes, fewer than half so that there are always enough
 TARGET, SOURCE = (0.4, 0.4, 0.45), (0.4, 0.4, 0.3)
@@ -35,6 +37,13 @@ TARGET, SOURCE = (0.4, 0.4, 0.45), (0.4, 0.4, 0.3)
 class Options(SizedOptions):
     """``Options`` holds the options of the study."""
 
+    images: int = sized(
+        quick=12_500,
+        standard=12_500,
+        paper=POOL,
+        most=POOL,
+        help="Training images of all classes, at the most; each seed draws its own, and a task has two fifths of them",
+    )
     epochs: int = sized(quick=4, standard=15, paper=120, help="Epochs of each run, on the source and on the target")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=5, help="Rounds of pruning, each of half the remaining weights")
     seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
@@ -44,16 +53,22 @@ class Options(SizedOptions):
 
 def build(options: Options, data: Data) -> Plan:
     """Return the plan, seed by seed."""
+    images = min(options.images, data.spec.train)
     return Plan(
         title=f"Tickets of other classes and of Adam, shallow CNN on {data.spec.title}, {options.epochs} epochs a run",
         rows=tuple(row for seed in options.all_seeds for row in Arms(options, data, seed).rows()),
         predictions=PREDICTIONS,
+        notes=(f"Each seed draws its own {images:,} training images of all classes from {data.spec.train:,}.",),
     )
 
 
-def halves(data: Data) -> dict[str, Data]:
-    """Return the task of the first half of the classes, on which all arms are compared, and that of the others."""
-    spec, half = data.spec, data.spec.classes // 2
+def halves(data: Data, images: int, seed: int) -> dict[str, Data]:
+    """Return the task of the first half of the classes, on which all arms are compared, and that of the others.
+
+    ``images``: of all classes, drawn by the ``seed``.
+    """
+    spec = Subset(spec=data.spec, train=min(images, data.spec.train), seed=seed)
+    half = spec.classes // 2
     tasks = {"target": (range(half), TARGET), "source": (range(half, 2 * half), SOURCE)}
     return {
         name: replace(data, spec=Classes(spec=spec, kept=tuple(kept), sizes=_sizes(spec, shares)))
@@ -104,7 +119,7 @@ class Arms:
 
     def dense_at(self, optimizer: str, task: str, rate: Any) -> Train:
         """Return the dense run on a task at a rate."""
-        data, recipe = halves(self.data)[task], recipe_for(self.options.epochs, rate)
+        data, recipe = halves(self.data, self.options.images, self.seed)[task], recipe_for(self.options.epochs, rate)
         model = ShallowCnn(init="he-normal", shape=data.spec.shape, classes=data.spec.classes)
         if optimizer == "adam":
             recipe = replace(recipe, optimizer=Adam(lr=rate))
@@ -139,7 +154,7 @@ STUDY = Study(
     name="transfer",
     question=QUESTION,
     options=Options,
-    data=Cifar10(train=12_500, validation=2_500, test=10_000),
+    data=Cifar10(train=POOL, validation=2_500, test=10_000),
     build=build,
     outline=OUTLINE,
 )

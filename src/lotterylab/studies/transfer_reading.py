@@ -160,7 +160,7 @@ OUTLINE = Outline(
         "hand have no second data set of this shape and number of classes.",
         "The paper goes back to a step shortly after the initial weights; here tickets go back to step 0.",
         "The learning rate is chosen for each arm by one trial a rate.",
-        "All seeds share their training images.",
+        "A trial of a rate has other training images than the runs that use it.",
         if_below("images", 25_000, SMALL),
     ),
 )
