@@ -47,6 +47,7 @@ OF_TENSORS = {
     "training.attached",
     "training.during",
     "training.during_checks",
+    "training.frozen",
     "training.held",
     "training.loop",
     "training.step",

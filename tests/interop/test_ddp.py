@@ -89,7 +89,16 @@ def loads_another(rank: int, out: Path) -> None:
         (out / f"{rank}.txt").write_text(str(error))
 
 
-JOBS = {"trains": trains, "disagrees": disagrees, "loads another": loads_another}
+def freezes_others(rank: int, out: Path) -> None:
+    net = module()
+    frozen = {name: torch.full_like(parameter, float(rank)) for name, parameter in net.named_parameters()}
+    try:
+        ll.attach(net, sgd(net), ll.prune(net, ll.criteria.Random(), 0.5, seed=0), frozen=frozen)
+    except UsageError as error:
+        (out / f"{rank}.txt").write_text(str(error))
+
+
+JOBS = {"trains": trains, "disagrees": disagrees, "loads another": loads_another, "freezes others": freezes_others}
 
 
 def spawn(job: str, out: Path) -> None:
@@ -130,8 +139,10 @@ def test_both_ranks_hold_the_mask_and_give_what_one_process_gives(tmp_path):
     assert found[0]["norms"] == pytest.approx(norms, rel=1e-4), "the norm is that of what is kept"
 
 
-@pytest.mark.parametrize("job", ["disagrees", "loads another"])
-def test_ranks_with_different_masks_are_refused_on_every_rank(job, tmp_path):
+@pytest.mark.parametrize(
+    ("job", "what"), [("disagrees", "masks"), ("loads another", "masks"), ("freezes others", "frozen values")]
+)
+def test_ranks_with_different_masks_or_values_are_refused_on_every_rank(job, what, tmp_path):
     spawn(job, tmp_path)
     for rank in range(WORLD):
-        assert "the ranks have different masks" in (tmp_path / f"{rank}.txt").read_text()
+        assert f"the ranks have different {what}" in (tmp_path / f"{rank}.txt").read_text()

@@ -16,7 +16,7 @@ from lotterylab.errors import LotteryError, UsageError
 from lotterylab.interventions import check_interventions
 from lotterylab.masks import algebra
 from lotterylab.training.attach_checks import (
-    count_nonzero_bits,
+    count_different_bits,
     find,
     refuse_disagreement,
     refuse_optimizer,
@@ -24,6 +24,7 @@ from lotterylab.training.attach_checks import (
     tensors,
 )
 from lotterylab.training.attached import Attached, refuse_options
+from lotterylab.training.frozen import FROZEN, Frozen, read, refuse_both
 from lotterylab.training.held import Pruned, on_gradient
 from lotterylab.types import Mask, State
 from lotterylab.views import Intervention
@@ -36,6 +37,7 @@ def attach(
     optimizer: torch.optim.Optimizer,
     mask: Mask,
     *,
+    frozen: Mapping[str, Tensor] | None = None,
     during: Sequence[Intervention] = (),
     seed: int = 0,
     steps_per_epoch: int | None = None,
@@ -45,8 +47,11 @@ def attach(
     """Hold ``mask`` on the parameters of ``module`` while ``optimizer`` trains them.
 
     Every pruned weight and its optimizer state are +0.0 at once and after each ``optimizer.step()``.  They are set and
-    not multiplied, so neither -0.0 nor NaN remains.  Pruned gradients are +0.0 after each ``backward()``, so gradient
-    clipping and accumulation see what the step will use.
+    not multiplied, so neither -0.0 nor NaN remains.  With ``frozen``, pruned weights are its values instead, bit for
+    bit, as in the engine's ``Train(frozen=...)``.   [zhou2019deconstructing, 4.1]
+
+    Pruned gradients are +0.0 after each ``backward()``, so gradient clipping and accumulation see what the step will
+    use.
 
     With ``torch.distributed``, every rank must attach the same mask.  The ranks compare digests here, because with
     different masks they would silently train different networks.
@@ -58,6 +63,8 @@ def attach(
         module: the module itself, not the ``DistributedDataParallel`` around it, whose names begin with "module.".
         optimizer: the optimizer whose ``step()`` moves the weights, not a wrapper of it.
         mask: bool tensors by parameter name, True = kept, in the parameters' shapes; any name of a tied parameter.
+        frozen: the values at which pruned weights are held, by the names of the mask, in the parameters' shapes and
+            types, such as the module's initial ``state_dict()``; copied, other names are ignored.  None is 0.
         during: interventions (``lotterylab.interventions``), called after each ``optimizer.step()`` in this order.
             Gradients of pruned weights are those that ``backward()`` made, so a ``GradScaler`` must not scale them.
         seed: of what the interventions draw.
@@ -69,8 +76,9 @@ def attach(
     Raises:
         UsageError: the mask does not fit the module, the ranks' masks differ, a masked parameter is in none of the
             optimizer's groups, or the optimizer cannot be held (LBFGS, SparseAdam, state of another shape); nothing
-            was changed.  An intervention that does not fit is refused by its name.  Sparse gradients and state that the
-            first step makes are refused when they appear.
+            was changed.  The same holds for ``frozen`` if it lacks a name, has another shape or type, or a value that
+            is not finite, or stands beside ``during``.  An intervention that does not fit is refused by its name.
+            Sparse gradients and state that the first step makes are refused when they appear.
 
     Examples:
         >>> import torch
@@ -86,7 +94,9 @@ def attach(
     check_interventions(during)
     if not during:
         refuse_options(options)
-    held = Held(module, optimizer, mask)
+    elif frozen is not None:
+        refuse_both()
+    held = Held(module, optimizer, mask, frozen)
     if during:
         held.intervene(during, seed=seed, **options)
     return held
@@ -100,14 +110,21 @@ class Held:
     at zero, but nothing holds them there.
     """
 
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        mask: Mask,
+        frozen: Mapping[str, Tensor] | None = None,
+    ) -> None:
         refuse_optimizer(optimizer)
         self._module = module
         self._optimizer = optimizer
         self.attached: Attached | None = None  # the interventions
         self._watchers: list[Callable[[str, Tensor, Tensor], None]] = []  # see gradients before they are masked
         self._parameters = find(module, optimizer, mask)
-        refuse_disagreement(mask)
+        self._frozen = None if frozen is None else Frozen(frozen, self._parameters)
+        refuse_disagreement(mask, self._frozen and self._frozen.values)
         self._pruned = {name: Pruned(kept) for name, kept in mask.items()}
         self._shared = Mask({})
         self.hold()
@@ -153,8 +170,11 @@ class Held:
         """Call interventions after each step from here on; the options are those of ``Attached``.
 
         Raises:
-            UsageError: an intervention does not fit; the mask is released.
+            UsageError: an intervention does not fit, and the mask is released; or pruned weights are held at values
+                other than 0.
         """
+        if self._frozen is not None:
+            refuse_both()
         try:
             self.attached = Attached(self, self._module, self._optimizer, interventions, **options)
         except BaseException:
@@ -165,23 +185,29 @@ class Held:
     def change(self, mask: Mask) -> None:
         """Hold another mask of the same names and shapes, at once.
 
+        With ``frozen``, weights that are pruned now get its values; weights that are kept again go on from theirs.
+
         Raises:
             UsageError: names or shapes differ, or the ranks' masks differ.
         """
+        self._change(mask, self._frozen)
+
+    def _change(self, mask: Mask, frozen: Frozen | None) -> None:
         if mask.keys() != self._pruned.keys():
             raise UsageError(
                 f"the held mask and the other one differ in {sorted(mask.keys() ^ self._pruned.keys())}. "
                 "To hold a mask of other tensors, detach and attach again."
             )
         algebra.check(mask, self._parameters)
-        refuse_disagreement(mask)
+        refuse_disagreement(mask, frozen and frozen.values)
+        self._frozen = frozen
         for name, kept in mask.items():
             self._pruned[name].set(kept)
         self.hold()
 
     @torch.no_grad()
     def hold(self) -> None:
-        """Set pruned weights, gradients and optimizer state to +0.0 now.
+        """Set pruned weights to +0.0 or to their frozen values, and their gradients and optimizer state to +0.0, now.
 
         Each optimizer step does this by itself.  Call it after writing weights yourself (``module.load_state_dict``, a
         rewind), so that the next forward pass sees the mask.
@@ -189,51 +215,59 @@ class Held:
         gradients = {name: p.grad for name, p in self._parameters.items() if p.grad is not None}
         for name, gradient in gradients.items():
             refuse_sparse(gradient, name)
-        self._set_to_zero()
+        self._set()
         for name, gradient in gradients.items():
             self._pruned[name].zero_(gradient)
 
     @torch.no_grad()
     def verify(self) -> None:
-        """Check that every pruned weight and its optimizer state are +0.0, bit for bit.
+        """Check that every pruned weight and its optimizer state are held at their values, bit for bit.
 
         Raises:
-            LotteryError: a pruned entry is not +0.0, or the module has another parameter of a masked name now.
+            LotteryError: a pruned entry is not +0.0 or its frozen value, or the module has another parameter of a
+                masked name now.
         """
         parameters = dict(self._module.named_parameters(remove_duplicate=False))
         for name, parameter in self._parameters.items():
             if parameters.get(name) is not parameter:
                 raise LotteryError(f"'{name}' is no longer the parameter that was attached. Attach again.")
             for label, tensor in tensors(name, parameter, self._optimizer):
-                pruned = tensor[self._pruned[name].like(tensor)]
-                nonzero = count_nonzero_bits(pruned)
-                if nonzero:
+                where = self._pruned[name].like(tensor)
+                frozen = self._frozen.of(name) if self._frozen and tensor is parameter else None
+                pruned = tensor[where]
+                if different := count_different_bits(
+                    pruned, torch.zeros_like(pruned) if frozen is None else frozen[where]
+                ):
+                    at = "+0.0" if frozen is None else "at their frozen values"
                     raise LotteryError(
-                        f"{nonzero} of {len(pruned)} pruned entries of {label} are not +0.0. They were written after "
+                        f"{different} of {len(pruned)} pruned entries of {label} are not {at}. They were written after "
                         "the last step; call hold()."
                     )
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the mask as bool tensors by parameter name, for ``torch.save`` or safetensors.
 
-        With interventions, what they carry is there too, under names that begin with "during/".
+        With interventions, what they carry is there too, under names that begin with "during/"; with ``frozen``, its
+        values, under names that begin with "frozen/".
         """
         more = {} if self.attached is None else self.attached.state_dict()
-        return {**self.mask, **{f"{DURING}{name}": tensor for name, tensor in more.items()}}
+        frozen = {} if self._frozen is None else self._frozen.state_dict()
+        return {**self.mask, **frozen, **{f"{DURING}{name}": tensor for name, tensor in more.items()}}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Replace the held mask at once by ``state``, a mask of the same names and shapes.
+        """Replace the held mask and the frozen values at once by ``state``, a mask of the same names and shapes.
 
         Raises:
-            UsageError: names or shapes differ, the ranks' masks differ, or the state is of other interventions;
-                nothing was changed.
+            UsageError: names or shapes differ, the ranks' masks differ, the state is of other interventions, or only
+                one side has frozen values; nothing was changed.
         """
-        mask = Mask({name: tensor for name, tensor in state.items() if not name.startswith(DURING)})
-        more = {name.removeprefix(DURING): tensor for name, tensor in state.items() if name not in mask}
+        mask = Mask({name: tensor for name, tensor in state.items() if not name.startswith((DURING, FROZEN))})
+        more = {name.removeprefix(DURING): tensor for name, tensor in state.items() if name.startswith(DURING)}
+        frozen = read(state, self._frozen, self._parameters)
         if self.attached is not None and not more:
             raise UsageError("the state holds a mask and nothing of the interventions. Save held.state_dict().")
         begin = self.attached and self.attached.read(more)  # before the mask changes: it may be refused
-        self.change(mask)
+        self._change(mask, frozen)
         if self.attached and begin:
             self.attached.go_on_from(begin)
 
@@ -249,13 +283,16 @@ class Held:
         self.detach()
 
     @torch.no_grad()
-    def _set_to_zero(self) -> None:
+    def _set(self) -> None:
         by_name = {name: list(tensors(name, p, self._optimizer)) for name, p in self._parameters.items()}
         for name, labelled in by_name.items():  # ``tensors`` has checked every parameter before the first is changed
             for _, tensor in labelled:
-                self._pruned[name].zero_(tensor)
+                if self._frozen and tensor is self._parameters[name]:
+                    self._pruned[name].put_(tensor, self._frozen.of(name))
+                else:
+                    self._pruned[name].zero_(tensor)
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        self._set_to_zero()
+        self._set()
         if self.attached is not None:
             self.attached.after_step()

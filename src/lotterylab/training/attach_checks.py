@@ -27,9 +27,10 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from walk(inner, f"{path}[{index}]")
 
 
-def count_nonzero_bits(values: Tensor) -> int:
-    """Count the entries of ``values``, ``(entries,)``, with any bit set, such as -0.0."""
-    return int((values.view(torch.uint8) != 0).view(len(values), -1).any(dim=1).sum()) if len(values) else 0
+def count_different_bits(values: Tensor, expected: Tensor) -> int:
+    """Count the entries of ``values``, ``(entries,)``, whose bits are not those of ``expected``, as of -0.0 and 0.0."""
+    different = values.view(torch.uint8) != expected.view(torch.uint8)
+    return int(different.view(len(values), -1).any(dim=1).sum()) if len(values) else 0
 
 
 def refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
@@ -48,15 +49,21 @@ def refuse_optimizer(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-def refuse_disagreement(mask: Mask) -> None:
-    """Refuse masks that differ between the ranks of a distributed training."""
+def refuse_disagreement(mask: Mask, frozen: Mapping[str, Tensor] | None) -> None:
+    """Refuse masks and frozen values that differ between the ranks of a distributed training."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     digests: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(digests, algebra.digest(mask))
-    if len(set(digests)) > 1:
+    torch.distributed.all_gather_object(digests, (algebra.digest(mask), algebra.digest(frozen or {})))
+    masks, values = zip(*digests, strict=True)
+    if len(set(values)) > 1:
         raise UsageError(
-            f"the ranks have different masks: {', '.join(str(digest)[:8] for digest in digests)}. Prune on one rank "
+            f"the ranks have different frozen values: {', '.join(digest[:8] for digest in values)}. Build them with "
+            "one seed on all ranks, or broadcast them (torch.distributed.broadcast)."
+        )
+    if len(set(masks)) > 1:
+        raise UsageError(
+            f"the ranks have different masks: {', '.join(digest[:8] for digest in masks)}. Prune on one rank "
             "and broadcast the mask (torch.distributed.broadcast_object_list), or prune with one seed and batch on all."
         )
 
