@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lotterylab.asking.catalogue import STUDIES, study_named
+from lotterylab.commands import line
+from lotterylab.commands.study import Plan, Run
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -68,6 +72,20 @@ def test_links_and_named_files_are_there(page):
         assert (ROOT / "src" / "lotterylab" / name).is_file(), name
 
 
+def test_each_of_the_eight_works_has_a_command_that_names_its_study():
+    bibliography = " ".join((ROOT / "src" / "lotterylab" / "references.bib").read_text().split())
+    titles = re.sub("[{}]", "", bibliography)
+    listed = re.findall(r"^\| ([^|]+?) \| `lotterylab run ([^`]+)` \|$", (ROOT / "README.md").read_text(), flags=re.M)
+    assert len(listed) == len({words for _, words in listed}) == 8
+    for work, words in listed:
+        name, *options = words.split()
+        assert name in STUDIES
+        asked = line.command(Run, options, program="lotterylab run", study=name)
+        assert asked.study is study_named(name)
+        title = re.split(r": GraSP| \(", work)[0]
+        assert title in titles or work.startswith("A published activation study"), title
+
+
 def test_every_cited_work_is_in_the_bibliography():
     known = set(re.findall(r"@\w+\{(\w+),", (ROOT / "src" / "lotterylab" / "references.bib").read_text()))
     cited = set()
@@ -77,9 +95,6 @@ def test_every_cited_work_is_in_the_bibliography():
 
 
 def test_the_parameters_files_of_a_page_are_read(tmp_path):
-    from lotterylab.commands import line
-    from lotterylab.commands.study import Plan
-
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "command.md").read_text(), flags=re.S)
     assert blocks
     for block in blocks:
