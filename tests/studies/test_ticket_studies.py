@@ -18,7 +18,7 @@ from lotterylab.plan.plan import Plan
 from lotterylab.reading.alarms import alarms_of
 from lotterylab.reading.answers import conclusion
 from lotterylab.reading.claims import read
-from lotterylab.reading.costs import priced
+from lotterylab.reading.costs import costs, priced
 from lotterylab.reading.differences import found_by
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.table import render
@@ -41,6 +41,7 @@ TINY: dict[str, dict[str, Any]] = {
     "random-out": {"epochs": 2, "rates": (0.03,)},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
     "sparse-training": {"lengths": (8,), "rates": (0.03,)},
+    "grasp-table": {"epochs": 7, "width": 0.1, "rates": (0.03,), "scoring_images": 2},
     "frontier": {"budgets": (5,), "rates": (0.03,), "scoring_images": 2},
     "early-bird-random-out": {"epochs": 7, "rates": (0.03,)},
     "alignment": {"steps": 12, "rounds": 2, "rates": (1e-3,)},
@@ -111,6 +112,8 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
     assert {"answer", "figures", "predicted", "differences", "alarms", "runs", "references"} <= set(page.ids)
     assert ("published" in page.ids) == any(claim.source for claim in outline.claims)
     priced_rows = priced(Rows(rows))
+    if name in ("frontier", "grasp-table"):
+        assert all(None not in vars(cost).values() for cost in costs(Rows(rows)) if cost), "every run behind is a part"
     assert conclusion(outline, priced_rows, read(outline.claims, outline.comparisons, priced_rows)[1]) in page.text
     assert all(f"table-{one.name}" in page.ids for one in outline.tables)
     for chart in outline.charts:
@@ -207,6 +210,8 @@ def made_up(planned: Plan) -> list[Any]:
             "dense": {"conv1": 100.0},
             "macs": 1e9 + number,
             "sparse_macs": 1e8 + number,
+            "macs_to_mask": 1e7 + number,
+            "seconds_to_mask": 1.0 + number % 3,
             "test_loss": 1 + number % 5 / 100,
             "early-bird-0.5": {"distances": [0.05] * 6, "limit": 0.1, "chance": 0.5, "step": 5},
         }

@@ -20,6 +20,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
     "grasp-tickets": ("grasp_tickets:STUDY", "tickets inside GraSP's masks"),
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
+    "grasp-table": ("grasp_table:STUDY", "GraSP's table, with the cost of each method and of Early-Bird"),
     "frontier": ("frontier:STUDY", "accuracy against the total cost of finding and training, every method"),
     "sparse-training": ("sparse_training:STUDY", "masks that move while a network trains"),
     "early-bird-random-out": ("early_bird_random_out:STUDY", "Early-Bird tickets with RandomOut"),

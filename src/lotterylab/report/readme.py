@@ -10,7 +10,7 @@ from lotterylab.reading.answers import conclusion, headline
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.doubts import held
 from lotterylab.reading.rows import Rows
-from lotterylab.reading.words import DIVERGED_LEGEND, called, diverged_mark, interval_text, rows_text
+from lotterylab.reading.words import DIVERGED_LEGEND, diverged_mark, interval_text, rows_text
 from lotterylab.report.material import Material
 from lotterylab.report.sections.answer import without_diverged
 from lotterylab.report.sections.claims import KINDS, counted, of_kind, words
@@ -109,9 +109,9 @@ def _accuracies(material: Material) -> Iterator[str]:
         yield _row(["method", *(f"{level:g}" for level in levels)])
         yield "|---|" + "---|" * len(levels)
         for method, of_method in of_table.by("method").items():
-            if method != "dense":
+            if method != "dense" and of_method.levels:
                 cells = (_accuracy(of_method.where(sparsity=level)) for level in levels)
-                yield _row([in_markdown(called(str(method))), *cells])
+                yield _row([in_markdown(material.name(of_method[0].labels)), *cells])
 
 
 def _accuracy(rows: Rows) -> str:

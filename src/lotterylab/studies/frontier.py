@@ -24,6 +24,7 @@ from lotterylab.procedures import Ticket, at_initialisation, control, iterative,
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.frontier_claims import ARMS, PREDICTIONS, SPARSITY
 from lotterylab.studies.frontier_reading import OUTLINE
+from lotterylab.studies.levels import behind
 from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
 
 QUESTION = "Which method is the most accurate at a given total cost of finding and training a sparse network?"
@@ -88,6 +89,7 @@ class Arm:
             "train": run,
             "rate": run.recipe.optimizer.lr,
             "macs": Measure(quantity=Macs(), of={"state": start}, data=self.data),
+            **behind(run),
         }
         if isinstance(run.mask, Prune):
             nodes["prune"] = run.mask

@@ -10,7 +10,16 @@ from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Dense, Measure, Node, Prune, Train, first_of
 from lotterylab.plan.plan import Label, Row
 from lotterylab.procedures import Ticket, control
+from lotterylab.reading.costs import trainings
 from lotterylab.studies.controls import CONTROLS
+
+
+def behind(run: Train) -> dict[str, Node]:
+    """Return the runs and the cuts before a run, as parts of its row: its cost needs their seconds and densities."""
+    runs = [earlier for earlier in trainings(run) if earlier != run]
+    cuts = [earlier.mask for earlier in runs if isinstance(earlier.mask, Prune)]
+    parts: dict[str, Node] = {f"run {number}": earlier for number, earlier in enumerate(runs, start=1)}
+    return parts | {f"cut {number}": cut for number, cut in enumerate(cuts, start=1)}
 
 
 @dataclass(frozen=True, kw_only=True)
