@@ -56,6 +56,17 @@ def test_every_arm_spends_its_whole_budget_and_the_trials_that_of_the_middle():
     assert {one.labels["method"] for one in plan.rows} == set(ARMS)
 
 
+def test_each_seed_has_its_own_training_images_and_so_have_the_trials():
+    plan = STUDY.plan(STUDY.options(seeds=2, images=100), WHOLE)
+    for one in plan.rows:
+        runs = [*trainings(one.nodes["train"]), *trainings(one.nodes["rate"].candidates[0][1][0])]
+        parts = {(run.data.spec.seed, run.order_seed, run.data.spec.train, run.data.spec.first) for run in runs}
+        assert parts == {(one.labels["seed"], one.labels["seed"], 100, 0), (1000, 1000, 100, 0)}
+        scored = getattr(one.nodes.get("prune"), "data", None)
+        assert scored is None or scored == one.nodes["train"].data
+    assert "Each seed draws its own 100 training images" in plan.notes[0]
+
+
 def test_what_moves_a_mask_or_scores_it_is_the_methods_own():
     rows = by_arm(STUDY.plan(STUDY.options(), WHOLE))
     during = {arm: rows["60 epochs", arm].nodes["train"].recipe.during for arm in ARMS}

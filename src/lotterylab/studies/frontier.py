@@ -25,7 +25,7 @@ from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.frontier_claims import ARMS, PREDICTIONS, SPARSITY
 from lotterylab.studies.frontier_reading import OUTLINE
 from lotterylab.studies.levels import behind
-from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import POOL, TRIAL_SEED, own_images, recipe_for
 
 QUESTION = "Which method is the most accurate at a given total cost of finding and training a sparse network?"
 ROUNDS = (0.44, 0.68, 0.82, SPARSITY)  # each removes 0.44 of what is left: four rounds to a tenth
@@ -50,6 +50,9 @@ class Options(SizedOptions):
         paper=(30, 60, 150, 400),
         help="Epochs of an arm in all, finding included",
     )
+    images: int = sized(
+        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each seed draws its own"
+    )
     seeds: int = number_of_seeds(quick=2, standard=5, paper=8)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1), help="Learning rates to choose from, for each arm")
     scoring_images: int = option(10, help="Images of each class that SNIP and GraSP see, as GraSP's authors take")
@@ -63,23 +66,33 @@ def build(options: Options, data: Data) -> Plan:
         for budget in options.budgets
         for name in ARMS
     ]
-    budgets = ", ".join(map(str, options.budgets))
+    budgets, images = ", ".join(map(str, options.budgets)), min(options.images, data.spec.train)
     return Plan(
-        title=f"Accuracy against total cost, shallow CNN on {data.spec.title}, {budgets} epochs in all",
+        title=f"Accuracy against total cost, shallow CNN on {images:,} images of {data.spec.title}, "
+        f"{budgets} epochs in all",
         rows=tuple(arm.row() for arm in arms),
         predictions=PREDICTIONS,
+        notes=(f"Each seed draws its own {images:,} training images from {data.spec.train:,}.",),
     )
 
 
 @dataclass(frozen=True)
 class Arm:
-    """An ``Arm`` is one method with one budget and one seed."""
+    """An ``Arm`` is one method with one budget and one seed.
+
+    ``pool``: the images from which the seed draws its own.
+    """
 
     options: Options
-    data: Data
+    pool: Data
     name: str
     budget: int
     seed: int
+
+    @property
+    def data(self) -> Data:
+        """The images of the seed."""
+        return own_images(self.pool, self.options.images, self.seed)
 
     def row(self) -> Row:
         """Return the row of the arm's last run, at the rate that was chosen for the arm."""
@@ -159,7 +172,7 @@ STUDY = Study(
     name="frontier",
     question=QUESTION,
     options=Options,
-    data=Cifar10(train=5_000, validation=1_000, test=10_000),
+    data=Cifar10(train=POOL, validation=1_000, test=10_000),
     build=build,
     outline=OUTLINE,
 )

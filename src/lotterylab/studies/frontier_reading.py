@@ -188,6 +188,7 @@ OUTLINE = Outline(
         "The mean of the best is somewhat too high, because the best is chosen by it; the test of its lead is not.",
         "Rounds of pruning have the shortest runs; at a small budget they are hardly trained.",
         "All arms see 5,000 images again and again, while the law of the mean number of weights is of fresh data.",
+        "All seeds share their validation and test images, so that intervals over seeds leave the choice of these out.",
         if_below("images", 45_000, SMALL),
     ),
 )

@@ -25,7 +25,7 @@ from lotterylab.procedures import at_initialisation, fine_tuning, iterative, one
 from lotterylab.studies.early_bird import going_on
 from lotterylab.studies.grasp_table_claims import AT_START, BIRD, LEVELS, MOVING, OUTLINE, PREDICTIONS
 from lotterylab.studies.levels import behind
-from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import POOL, TRIAL_SEED, own_images, recipe_for
 from lotterylab.training.losses import ScalesL1
 
 QUESTION = "How does GraSP compare with pruning after and during training, and with Early-Bird's cost?"
@@ -43,6 +43,9 @@ class Options(SizedOptions):
 
     epochs: int = sized(quick=6, standard=16, paper=160, least=6, help="Epochs of each run")
     width: float = sized(quick=0.1, standard=0.25, paper=1.0, help="Factor of the channels of VGG-11")
+    images: int = sized(
+        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each seed draws its own"
+    )
     seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1), help="Learning rates to choose from, for each method")
     scoring_images: int = option(10, help="Images of each class that SNIP, GraSP and OBD see")
@@ -50,21 +53,31 @@ class Options(SizedOptions):
 
 def build(options: Options, data: Data) -> Plan:
     """Return the plan, seed by seed."""
-    on, width = data.spec.title, f"{options.width:g}"
+    images = min(options.images, data.spec.train)
     return Plan(
-        title=f"GraSP's table, VGG-11 at width {width} on {on}, {options.epochs} epochs a run",
+        title=f"GraSP's table, VGG-11 at width {options.width:g} on {images:,} images of {data.spec.title}, "
+        f"{options.epochs} epochs a run",
         rows=tuple(row for seed in options.all_seeds for row in Table(options, data, seed).rows()),
         predictions=PREDICTIONS,
+        notes=(f"Each seed draws its own {images:,} training images from {data.spec.train:,}.",),
     )
 
 
 @dataclass(frozen=True)
 class Table:
-    """A ``Table`` is the table of one seed."""
+    """A ``Table`` is the table of one seed.
+
+    ``pool``: the images from which the seed draws its own.
+    """
 
     options: Options
-    data: Data
+    pool: Data
     seed: int
+
+    @property
+    def data(self) -> Data:
+        """The images of the seed."""
+        return own_images(self.pool, self.options.images, self.seed)
 
     def rows(self) -> Iterator[Row]:
         """Yield the dense network, each method at each sparsity, and Early-Bird with its search."""
@@ -159,7 +172,7 @@ STUDY = Study(
     name="grasp-table",
     question=QUESTION,
     options=Options,
-    data=Cifar10(train=5_000, validation=1_000, test=10_000),
+    data=Cifar10(train=POOL, validation=1_000, test=10_000),
     build=build,
     outline=OUTLINE,
 )

@@ -7,13 +7,14 @@ elsewhere; all networks have the same rates to choose from.  50 % a round gives 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lotterylab.asking.during import AnyDuring
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Cifar10, NamedStream
+from lotterylab.data.subset import Subset
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
@@ -37,8 +38,14 @@ class Options(AnyDuring, SizedOptions):
     rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
 
+POOL = 49_000  # CIFAR-10's training images but 1,000 for validation, from which a seed may draw its own
 SMALL = "The network is shallow and has {value} training images: at scale the answer may differ."
 SPEC = Cifar10(train=5_000, validation=1_000, test=5_000)
+
+
+def own_images(data: Data, images: int, seed: int) -> Data:
+    """Return data whose training images, at most so many, are a seed's own, so that intervals have their choice too."""
+    return replace(data, spec=Subset(spec=data.spec, train=min(images, data.spec.train), seed=seed))
 
 
 def recipe_for(epochs: int, rate: Any, *, during: tuple[Any, ...] = ()) -> Recipe:
