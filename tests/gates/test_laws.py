@@ -148,6 +148,9 @@ def test_the_learned_network_is_the_weights_under_the_learned_mask(name, tmp_pat
             held = store.get(blobs(run, store)["final"])[weight]
             assert torch.equal(held != 0, entries & (held != 0)) and bool((held[~entries] == 0).all())
     metrics = store.record(node.digest).metrics  # type: ignore[union-attr]
+    assert metrics["learned_layers"] == {name: float(mask.double().mean()) for name, mask in kept.items()}
+    entries = torch.cat([mask.flatten() for mask in kept.values()])
+    assert metrics["learned_density"] == float(entries.double().mean())
     assert metrics["test_accuracy"] == pytest.approx(_accuracy_of(seen))
 
 

@@ -39,6 +39,8 @@ PINNED = {
     "grasp-tickets": "94e7c444157f4abd",
     "deconstructing": "614c9704561997ad",
     "signs": "2a224cb2f5823e24",
+    "supermasks": "af9efe53005efa69",
+    "supermasks-conv": "9d633b4a7af71f12",
     "rewinding": "e9f8f8f9c709168b",
     "alignment": "c54fd58bb1851896",
     "alignment-conv": "f9e76b5ae3fd5383",

@@ -52,6 +52,8 @@ TINY: dict[str, dict[str, Any]] = {
     "grasp-tickets": {"epochs": 1, "rounds": 2, "rates": (0.03,), "scoring_images": 2},
     "deconstructing": {"steps": 6, "rates": (0.0012,)},
     "signs": {"steps": 20, "rates": (0.0012,)},
+    "supermasks": {"epochs": 2, "dense_epochs": 1},
+    "supermasks-conv": {"epochs": 2, "dense_epochs": 1, "width": 0.1},
     "default": {"epochs": 1, "rounds": 2},
 }
 

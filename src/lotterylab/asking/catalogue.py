@@ -33,6 +33,8 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "alignment-conv": ("alignment_conv:STUDY", "the mask of another network, its units put in order: a small CNN"),
     "transfer": ("transfer:STUDY", "tickets of other classes and of another optimizer"),
     "local-receptive-fields": ("local_receptive_fields:STUDY", "the pixels that hidden units of a ticket keep"),
+    "supermasks": ("supermasks:STUDY", "random weights under masks that are cut or learned"),
+    "supermasks-conv": ("supermasks_conv:STUDY", "the same for Conv-2 on CIFAR-10"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

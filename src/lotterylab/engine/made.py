@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lotterylab.engine.context import mask_part
 from lotterylab.gates import LEARNED, learned, learned_mask
-from lotterylab.types import Checkpoint, State
+from lotterylab.masks import algebra
+from lotterylab.types import Checkpoint, Mask, State
 
 
 def on_cpu(state: Mapping[str, Tensor]) -> State:
@@ -34,3 +35,12 @@ def made_by_gates(trained: Any) -> dict[str, Mapping[str, Tensor]]:
         return {}
     mask, seen = learned_mask(net, gate, state), learned(net, gate, state)
     return {mask_part(LEARNED): on_cpu(mask), LEARNED: on_cpu(seen)}
+
+
+def density(learned: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the share of weights that a learned mask keeps, "learned_density", and "learned_layers"; {} for none."""
+    if not learned:
+        return {}
+    kept, entries = algebra.kept(cast(Mask, learned)), algebra.entries(cast(Mask, learned))
+    layers = {name: int(mask.sum()) / mask.numel() for name, mask in learned.items()}
+    return {"learned_density": kept / entries, "learned_layers": layers}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
+from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
-from lotterylab.engine.made import made_by_gates, made_by_interventions, on_cpu
+from lotterylab.engine.made import density, made_by_gates, made_by_interventions, on_cpu
 from lotterylab.engine.shrinking import path_of, small_of
 from lotterylab.errors import UsageError
 from lotterylab.gates import LEARNED, without_gates
@@ -64,13 +65,15 @@ def train_whole(node: Train, context: Context) -> Outcome:
     last, loader = trained.last, trained.loader
     states = {"final": trained.whole.state, **trained.whole.kept}
     tensors = {point: on_cpu(without_gates(state)) for point, state in states.items()}
-    tensors = {**made_by_interventions(last), **made_by_gates(trained), **tensors}
+    by_gates = made_by_gates(trained)
+    tensors = {**made_by_interventions(last), **by_gates, **tensors}
     beside = {name: last.metrics[name] for name in (EVENTS, KEPT_AT) if name in last.metrics}
     metrics: dict[str, Any] = {
         "curves": {name: curve for name, curve in last.metrics.items() if name not in beside},
         **beside,
         "epochs": -(-last.step // loader.steps_per_epoch),
         **_finals(trained.net, last, loader, trained.recipe),
+        **density(by_gates.get(mask_part(LEARNED), {})),
         **During(trained.recipe.interventions, last.carry, last.masks, last.metrics).summary(),
     }
     if (begun := first_step(node, context)) or trained.recipe.steps is not None:

@@ -31,6 +31,7 @@ class Gate:
         heats: whether the state has a temperature, ``gates/heat``, which begins at 1.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # each gate is a dataclass
     version: ClassVar[int] = 1
     decays: ClassVar[bool] = True
     heats: ClassVar[bool] = False
