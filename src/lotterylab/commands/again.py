@@ -17,6 +17,7 @@ from lotterylab.commands.reports import STUDY, study_of
 from lotterylab.commands.shared import How, Place, run_names
 from lotterylab.commands.study import Report
 from lotterylab.engine.again import Again as Compared
+from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import Schedule, all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
@@ -68,6 +69,7 @@ class Again(Declared):
                     f"{record.digest[:16]}. {BY_HAND}"
                 )
             store = Store(Path(self.store).expanduser() if self.store else Path(empty) / "store")
+            stored = _whole(store, record.digest)
             waiting = list(Schedule([node], store).waiting.values())
             pace, measured = pace_of(
                 waiting, [node], store, resolved.data_dir, fast=self.how.path == "fast", device=self.how.device
@@ -93,7 +95,32 @@ class Again(Declared):
                 return 3
             compared = Compared(record, here)
         print("\n".join(said(compared)))
+        if stored is not None:
+            print(
+                f"Nothing was computed: the store {shown_path(store.path)} had this result. Leave --store out for that."
+            )
         return 0 if compared.same or compared.facts else 3
+
+
+def _whole(store: Store, digest: str) -> Record | None:
+    """Return the result that the store has already, if any, after its tensors were read.
+
+    Raises:
+        UsageError: the store has its numbers and not its tensors, so that nothing would be computed.
+        DamageError: a tensor is damaged.
+    """
+    record = store.record(digest)
+    if record is None:
+        return None
+    if store.computed(digest) is None or not store.has_blobs_of(record):
+        raise UsageError(
+            f"the store {shown_path(store.path)} has the numbers of {digest[:16]} and not its tensors: nothing would "
+            "be computed again. Leave --store out, or name another.",
+            option="store",
+        )
+    for blob in record.blobs.values():
+        store.get_bytes(blob)
+    return record
 
 
 def said(compared: Compared) -> list[str]:
