@@ -75,6 +75,14 @@ def test_ticks_of_shares_are_plain_numbers():
     assert [text for _, text in axis.ticks] == ["0.1", "0.2", "0.5", "1"]
 
 
+def test_many_lines_of_one_sparsity_stand_within_the_axis():
+    lines = [[0.9, 0.95, 0.98]] * 10
+    axis = axis_of(Chart(**{**CHART, "x": "sparsity", "log_x": False}), lines, (0.9, 0.95, 0.98))
+    assert axis.limits is not None
+    places = [axis.beside(0.9, number, 10) for number in range(10)] + [axis.beside(0.98, 9, 10)]
+    assert places[:10] == sorted(places[:10]) and axis.limits[0] < places[0] and places[-1] < axis.limits[1]
+
+
 def test_the_law_is_the_least_squares_of_the_logarithms():
     draw = numpy.random.default_rng(0)
     x = draw.uniform(0.1, 1, 9)

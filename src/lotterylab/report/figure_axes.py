@@ -73,7 +73,8 @@ def axis_of(wanted: Chart, lines: Sequence[Sequence[float]], targets: Sequence[f
         gap = min((b - a for a, b in pairwise(at.values())), default=WIDEST_GAP)
         ends = (min(at.values()) - 0.06, max(at.values()) + 0.06) if at else None
         ticks = tuple((place, f"{target:g}") for target, place in at.items())
-        return Axis(gap=0.16 * min(gap, WIDEST_GAP), targets=at, ticks=ticks, limits=ends)
+        gap = min(0.16 * min(gap, WIDEST_GAP), WIDEST_GAP / max(len(lines) - 1, 1))  # all lines within the limits
+        return Axis(gap=gap, targets=at, ticks=ticks, limits=ends)
     if wanted.log_x and kept and min(kept) > 0:
         return _logarithmic(lines)
     if wanted.x != "kept" or not kept:

@@ -32,7 +32,7 @@ NAMES = {
     "dsr": "DSR",
     "deep-r": "Deep-R",
     "gradual": "gradual pruning",
-    "obd": "OBD",
+    "obd": "OBD, fine-tuned",
     "iterative": "iterative magnitude",
     BIRD: "Early-Bird",
     "search": "search of Early-Bird",
