@@ -103,6 +103,6 @@ STUDY = Study(
         STANDARD,
         margin=MARGIN,
         why=WHY,
-        doubt="The network has half of the paper's width and less than a quarter of its images, which are not augmented.",
+        doubt="The network has half of the paper's width and a fifth of its images, which are not augmented.",
     ),
 )
