@@ -6,7 +6,7 @@ and line styles distinguish the same things without colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import chain, count
 
@@ -94,16 +94,23 @@ RC = {
 }
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return a look for each name, no two alike: its fixed look, or a look by its place among the names."""
+def looks(names: Iterable[str], curves: Collection[str] = ()) -> dict[str, Look]:
+    """Return a look for each name, no two alike: its fixed look, or a look by its place among the names.
+
+    ``curves``: the names that are drawn without markers.  Where not all can differ in colour and stroke, these do.
+    """
     every = list(dict.fromkeys(names))
     known = {**{called(name): look for name, look in METHODS.items()}, **METHODS, **CONTROLS, **DENSE, **SPARSE}
     fixed = {name: known[name] for name in every if name in known}
     taken = {(look.colour, mark) for look in fixed.values() for mark in (look.marker, look.line)}
     few = len(COLOURS) * len(STROKES)  # the number of lines that differ without markers, as training curves are drawn
-    first = (look for look in map(line, range(few)) if (look.colour, look.line) not in taken)
+    first = [look for look in map(line, range(few)) if (look.colour, look.line) not in taken]
     free = (look for look in chain(first, map(line, count(few))) if (look.colour, look.marker) not in taken)
-    return {name: fixed[name] if name in fixed else next(free) for name in every}
+    others = [name for name in every if name not in fixed]
+    if len(others) > len(first):
+        others.sort(key=lambda name: name not in curves)
+    given = fixed | dict(zip(others, free, strict=False))
+    return {name: given[name] for name in every}
 
 
 def target(number: int) -> Look:

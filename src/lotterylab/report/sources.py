@@ -81,4 +81,5 @@ class Sources:
         lines = (line.name for chart in self.charts for line in (*chart.lines, *chart.levels))
         sides = (one.comparison.b.name for one in self.differences)
         controls = filter(None, self.results.labels("control"))
-        return looks((*lines, *(line.name for line in self.arms), *sides, *controls))
+        curves = {line.name for line in self.arms if not line.labels["control"]}
+        return looks((*lines, *(line.name for line in self.arms), *sides, *controls), curves)

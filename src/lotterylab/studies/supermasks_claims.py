@@ -13,7 +13,9 @@ from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, nothing
 from lotterylab.reading.lines import Line
 from lotterylab.reading.outline import Outline
-from lotterylab.reading.rows import Rows, mean
+from lotterylab.reading.rows import Rows, in_common, mean
+from lotterylab.reading.words import interval_text
+from lotterylab.statistics import t_interval
 from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of
 
 LEVELS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)  # rounds of 20 %: 80 to 3.6 % of the weights
@@ -90,6 +92,17 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
     return f"Test accuracy under learned masks: {', '.join(each)}. With all weights trained: {mean(dense):.4f}."
 
 
+def _headline(results: Rows, differences: Sequence[Difference]) -> str:
+    """Return the accuracy of a supermask over drawn weights, beside that of the trained network."""
+    learned, trained = in_common(at(MASK, results, ACCURACY, ALL), at(DENSE, results, ACCURACY, ALL))
+    if not learned:
+        return nothing(results)
+    return (
+        f"Weights that are never trained reach {interval_text(t_interval(list(learned.values())), 4)} of test accuracy "
+        f"under a learned mask, trained ones {mean(trained):.4f} (n = {len(learned)})."
+    )
+
+
 def outline(claims: Mapping[Claim, str], learners: Sequence[str], *, margin: float, why: str, doubt: str) -> Outline:
     """Return the outline of a study.
 
@@ -145,6 +158,7 @@ def outline(claims: Mapping[Claim, str], learners: Sequence[str], *, margin: flo
         ),
         claims=tuple(claims),
         conclude=_conclude,
+        headline=_headline,
         predicted=f"Written into the study before anything ran. {why}",
         after_a_look="Tiny runs on 8x8 digits showed that all gates learn. Nothing was run on the study's data before.",
         would_change="More epochs: the paper's supermasks learn for 2,000.",
