@@ -103,6 +103,24 @@ def test_published_points_stand_where_the_paper_has_them_whether_or_not_we_ran_t
     assert not any("published" in series.label for series in second.series)
 
 
+def test_differences_of_one_row_stand_within_it_and_one_alone_in_its_middle():
+    others = [Line(name=f"other {number}", labels=RANDOM.labels) for number in range(9)]
+    comparisons = [
+        Comparison(key=one.name, a=MINE, b=one, read=ACCURACY, what="", margin=0.01, family="own") for one in others
+    ]
+    alone = Comparison(key="alone", a=DENSE, b=RANDOM, read=ACCURACY, what="", margin=0.01, family="own")
+    results = Rows(some_rows())
+    differences = adjusted(found_by([*comparisons, alone], results))
+    grid = grid_of(ASKED[3], results, differences=differences)
+    assert grid is not None
+    for panel in grid.rows[0]:
+        heights = {series.label: series.y for series in panel.series}
+        assert all(abs(y - round(y)) < 0.5 for each in heights.values() for y in each)
+        several = [heights[f"minus {one.name}"] for one in others]
+        assert len({y for each in several for y in each}) == sum(map(len, several)), "no two at one height"
+        assert all(y == round(y) for y in heights["minus random mask"]), "nothing stands beside it"
+
+
 def by_name(grids: list[Grid]) -> dict[str, set[str]]:
     """The colours of each name in the legends."""
     found: dict[str, set[str]] = {}

@@ -59,14 +59,13 @@ def _series(
 ) -> tuple[Series, ...]:
     series = []
     sides = list(dict.fromkeys(difference.comparison.b.name for difference in differences))
-    for number, against in enumerate(sides):
+    for against in sides:
         shown = [difference for difference in differences if difference.comparison.b.name == against]
         intervals = [difference.interval for difference in shown]
-        aside = 0.19 * ((len(sides) - 1) / 2 - number)
         series.append(
             Series(
                 x=tuple(interval.mean for interval in intervals),
-                y=tuple(places.index(_place(difference)) + aside for difference in shown),
+                y=tuple(places.index(_place(difference)) + _aside(difference, differences) for difference in shown),
                 look=replace(sources.looks[against], line="", size=4.5),
                 label=f"minus {against}",
                 low=tuple(interval.mean if interval.low is None else interval.low for interval in intervals),
@@ -75,6 +74,13 @@ def _series(
             )
         )
     return tuple(series)
+
+
+def _aside(difference: Difference, among: Sequence[Difference]) -> float:
+    """Return how far from the middle of its row a difference stands, beside the others of the row."""
+    here = list(dict.fromkeys(one.comparison.b.name for one in among if _place(one) == _place(difference)))
+    step = min(0.19, 0.76 / len(here))
+    return step * ((len(here) - 1) / 2 - here.index(difference.comparison.b.name))
 
 
 def _place(difference: Difference) -> tuple[str, float]:
