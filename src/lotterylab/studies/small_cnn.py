@@ -7,6 +7,7 @@ elsewhere; all networks have the same rates to choose from.  50 % a round gives 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from lotterylab.data.subset import Subset
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
+from lotterylab.plan.plan import Row
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
 from lotterylab.studies.levels import Ladder
 from lotterylab.training.optim import Sgd
@@ -25,6 +27,7 @@ from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import FractionDrops
 
 RATE = Rate(share=0.5)
+JUDGED = 4  # the round whose tickets are compared, with 6.25 % of the weights
 TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of the studies
 
 
@@ -83,6 +86,14 @@ def rate_of(dense: Train) -> dict[str, Node]:
 def ladder(protocol: str, dense: Train, seed: int) -> Ladder:
     """Return the ladder of one dense run; ``protocol``: the label of its panel on the page."""
     return Ladder(protocol=protocol, activation=dense.model.activation, dense=dense, rate=RATE, seed=seed)
+
+
+def same_cost(ladder: Ladder, method: str, found: Sequence[Ticket]) -> Iterator[Row]:
+    """Yield the dense network that is trained for as long as finding and training the compared ticket took.
+
+    ``found``: a ticket for each round; a small run has fewer rounds than the compared ticket, and its last counts.
+    """
+    return ladder.controls(method, found[:JUDGED][-1:], ("dense-same-cost",))
 
 
 def tickets(dense: Train, options: Options, seed: int, *, rewind_to: RewindTo = reset) -> list[Ticket]:

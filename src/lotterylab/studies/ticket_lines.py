@@ -7,7 +7,11 @@ from itertools import combinations
 
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.differences import Comparison
+from lotterylab.reading.judging import at, minus
 from lotterylab.reading.lines import Line, of
+from lotterylab.reading.rows import Rows
+from lotterylab.reading.words import interval_text
+from lotterylab.statistics import t_interval
 
 ACCURACY, L2, ANGLE = "train.test_accuracy", "distances.masked_l2", "order.masked_angle"
 INSTABILITY = "barrier.instability"
@@ -133,3 +137,12 @@ def between(line: Line, label: str, values: Sequence[str], level: float) -> tupl
         accuracy_of(f"{first} and {second}", of(line, **{label: first}), of(line, **{label: second}), level)
         for first, second in combinations(values, 2)
     )
+
+
+def against_same_cost(ticket: Line, dense: Line, results: Rows, level: float) -> str:
+    """Return the end of a sentence on a ticket, its lead over the dense network of its cost; "" if none was trained."""
+    leads = minus(at(ticket, results, ACCURACY, level), at(dense, results, ACCURACY, level))
+    if not leads:
+        return ""
+    lead = interval_text(t_interval(leads.values()), sign=True)
+    return f", and {lead} against the dense network of the same cost (n = {len(leads)})"
