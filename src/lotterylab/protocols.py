@@ -196,10 +196,13 @@ class Recipe(Spec, Protocol):
 class Combining(Spec, Protocol):
     """A ``Combining`` makes a state or a mask of states and masks of one network.
 
-    ``needs``: the names that it must be given, that of the main part first; () for any.
+    ``needs``: the names that it must be given, that of the main part first; () for any.  ``masks``: those of masks,
+    ``either``: those of what may be a state or a mask.
     """
 
     needs: ClassVar[tuple[str, ...]]
+    masks: ClassVar[tuple[str, ...]]
+    either: ClassVar[tuple[str, ...]]
 
     def check(self, given: Iterable[str]) -> None:
         """Refuse names that it does not take.

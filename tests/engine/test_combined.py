@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from lotterylab.combining import Average, Combining, SignedConstant, Signs
+from lotterylab.combining import Aligned, Average, Combining, Rescaled, SignedConstant, Signs
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.models import LeNet300100
-from lotterylab.plan.nodes import Combine, Init, Prune, first_of, model_of
+from lotterylab.plan.nodes import Combine, CombineMask, Init, Prune, first_of, model_of
 from lotterylab.reading.costs import trainings
 from some_plans import INIT, MODEL, RUN, compute
 
@@ -61,6 +61,18 @@ def test_the_rule_its_seed_and_its_parts_name_the_state():
 def test_states_of_two_networks_are_refused_when_the_plan_is_made():
     with pytest.raises(UsageError, match=r"Combine was given 'signs' .* states and masks of one network"):
         Combine(of={"signs": Init(model=LeNet300100(shape=(1, 8, 8)), seed=0), "magnitudes": INIT}, rule=Signs())
+
+
+def test_a_mask_in_the_place_of_a_state_and_a_state_in_that_of_a_mask_are_refused():
+    with pytest.raises(UsageError, match=r"Average was given <Prune .*> as 'b'; it needs a state there"):
+        Combine(of={"a": INIT, "b": MASK}, rule=Average())
+    with pytest.raises(UsageError, match=r"Rescaled was given <Init .*> as 'mask'; it needs a mask there"):
+        Combine(of={"state": INIT, "mask": INIT}, rule=Rescaled())
+    aligned, of = Aligned(model=INIT.model), {"moved": MASK, "a": INIT, "b": FRESH}
+    with pytest.raises(UsageError, match=r"Combine was given <Prune .*> to change; .*use CombineMask"):
+        Combine(of=of, rule=aligned)
+    with pytest.raises(UsageError, match=r"CombineMask was given <Init .*> to change; .*use Combine\."):
+        CombineMask(of={**of, "moved": INIT}, rule=aligned)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ class Aligned(Combining):
     """
 
     needs: ClassVar[tuple[str, ...]] = ("moved", "a", "b")
+    either: ClassVar[tuple[str, ...]] = ("moved",)
     model: Any  # a model's spec
 
     def __call__(self, of: Values, names: Sequence[str], seed: int) -> State:

@@ -19,12 +19,15 @@ class Combining:
     """Abstract: a rule from named states and masks of one network to a state.
 
     ``needs``: the names that it must be given, the one whose biases, norms and buffers it takes first; ``may``: those
-    that it can be given.  A rule whose ``needs`` is empty takes any names.
+    that it can be given.  A rule whose ``needs`` is empty takes any names.  ``masks``: the names of masks; ``either``:
+    the names of what may be a state or a mask; all others are states.
     """
 
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ()
     may: ClassVar[tuple[str, ...]] = ()
+    masks: ClassVar[tuple[str, ...]] = ("mask",)
+    either: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         check_words(self)

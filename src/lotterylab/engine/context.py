@@ -20,19 +20,14 @@ from lotterylab.network import channels_last_is_safe
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import (
     At,
-    Channels,
     Choose,
     Combine,
-    CombineMask,
     Data,
-    Dense,
     Init,
     MaskOf,
     Node,
     Permute,
-    Prune,
     ResetsOf,
-    Shuffle,
     Train,
     model_of,
 )
@@ -113,8 +108,7 @@ class Context:
 
     def value(self, node: Node) -> State | Mask:
         """Return the value of a node that is a state or a mask."""
-        masks = Dense | Prune | Shuffle | Channels | CombineMask | MaskOf
-        return self.mask(node) if isinstance(node, masks) else self.state(node)
+        return self.mask(node) if node.is_mask else self.state(node)
 
     def models(self, of: Mapping[str, Node]) -> dict[str, Model]:
         """Return the model spec of each named node."""

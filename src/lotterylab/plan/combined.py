@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.plan.node import Node
@@ -42,6 +42,18 @@ class Combine(Node):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.rule.check(self.of)
+        for name, node in self.of.items():
+            wanted = "a mask" if name in self.rule.masks else "a state"
+            if name not in self.rule.either and node.is_mask != (wanted == "a mask"):
+                raise UsageError(
+                    f"{type(self.rule).__name__} was given {node!r} as '{name}'; it needs {wanted} there, such as "
+                    f"{'run.final' if node.is_mask else 'ticket.mask'}."
+                )
+        if self.main.is_mask != self.is_mask:
+            raise UsageError(
+                f"{type(self).__name__} was given {self.main!r} to change; {type(self.rule).__name__} makes "
+                f"{'a mask of a mask: use CombineMask' if self.main.is_mask else 'a state of a state: use Combine'}."
+            )
         models = {name: _model_behind(node) for name, node in self.of.items()}
         first, *others = models.items()
         for name, model in others:
@@ -87,6 +99,8 @@ class CombineMask(Combine):
         >>> CombineMask(of=of, rule=ll.combining.Aligned(model=model)).main == ticket.mask
         True
     """
+
+    is_mask: ClassVar[bool] = True
 
 
 def _model_behind(node: Node) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from lotterylab.errors import UsageError
 from lotterylab.masks.counts import Rate
@@ -46,6 +46,7 @@ class Prune(Node):
         True
     """
 
+    is_mask: ClassVar[bool] = True
     criterion: Criterion
     of: Node
     sparsity: Target
@@ -93,6 +94,7 @@ class Shuffle(Node):
         True
     """
 
+    is_mask: ClassVar[bool] = True
     mask: Node
     seed: int
     within: Node | None = field(default=None, metadata=ADDED_LATER)
@@ -126,6 +128,7 @@ class Channels(Node):
         False
     """
 
+    is_mask: ClassVar[bool] = True
     of: Node
     state: Node | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.node import Node
@@ -31,6 +31,7 @@ class MaskOf(Node):
         False
     """
 
+    is_mask: ClassVar[bool] = True
     of: Node
     name: str = ""
 

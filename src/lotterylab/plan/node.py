@@ -47,6 +47,7 @@ class Node:
     """
 
     version: ClassVar[int] = 1
+    is_mask: ClassVar[bool] = False  # whether its value is a ``Mask``
 
     def __post_init__(self) -> None:
         check_words(self)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lotterylab.errors import UsageError, unknown
 from lotterylab.plan.combined import Combine, CombineMask
@@ -85,6 +85,7 @@ class Dense(Node):
         <Dense 92f401f4fe5f>
     """
 
+    is_mask: ClassVar[bool] = True
     model: Model
 
 
@@ -141,14 +142,12 @@ class Train(Node):
                 "run.at('early-bird-0.5'), or the step as a number."
             )
         if self.frozen is not None and (self.recipe.during or self.recipe.gate):
-            raise UsageError(
-                "frozen was given to a training with interventions or gates, which hold at 0. Leave one of them out."
-            )
+            raise UsageError("frozen was given beside interventions or gates, which hold at 0. Leave one of them out.")
         earlier = self.start if isinstance(self.start, At) and self.start.step is not None else None
         if earlier and earlier.run.recipe.gate != self.recipe.gate:
             raise UsageError(
-                "a training was asked to go on from a step of a run with another gate, so with another optimizer. "
-                "Begin with a state of that run, run.at('final') or run.at('learned'), or give the same gate."
+                "a training was asked to go on from a step of a run with another gate. Begin with a state of that run, "
+                "run.at('final') or run.at('learned'), or give the same gate."
             )
         if self.first_step and not 0 <= self.first_step < self.total_steps:
             raise UsageError(
