@@ -142,7 +142,7 @@ class Train(Node):
                 "run.at('early-bird-0.5'), or the step as a number."
             )
         if self.frozen is not None and (self.recipe.during or self.recipe.gate):
-            raise UsageError("frozen was given to a training with interventions or gates; they hold at 0. Leave one out.")
+            raise UsageError("frozen was given to a training with interventions or gates: they hold 0. Leave one out.")
         earlier = self.start if isinstance(self.start, At) and self.start.step is not None else None
         if earlier and earlier.run.recipe.gate != self.recipe.gate:
             raise UsageError(
