@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
@@ -9,7 +10,7 @@ import pytest
 import scipy.optimize
 import scipy.stats
 
-from lotterylab.statistics import crossed, mcnemar, pitman_morgan, sd_ratio, share_interval
+from lotterylab.statistics import crossed, mcnemar, pitman_morgan, sd_ratio, share_interval, share_p_value
 
 
 def table(values: numpy.ndarray) -> dict[int, dict[int, float]]:
@@ -94,6 +95,20 @@ def test_the_interval_of_a_share_is_scipys_exact_one_and_decides_as_mcnemar(n):
         only = {seed: seed < count for seed in range(n)}
         test = mcnemar(only, {seed: not value for seed, value in only.items()})
         assert (found.above(0.5) or found.below(0.5)) == (test.p < 0.05)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75])
+def test_the_p_value_of_a_share_is_twice_the_smaller_tail_and_small_where_the_interval_excludes_the_share(share):
+    n = 12
+    terms = [math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(n + 1)]
+    for count in range(n + 1):
+        found = share_p_value(count, n, share)
+        assert found == pytest.approx(min(1, 2 * min(sum(terms[: count + 1]), sum(terms[count:]))))
+        interval = share_interval(count, n)
+        assert (found < 0.05) == (interval.above(share) or interval.below(share))
+    for wrong in ((-1, 3, 0.5), (4, 3, 0.5), (0, 0, 0.5), (1, 2, 1.0)):
+        with pytest.raises(ValueError, match="tested against"):
+            share_p_value(*wrong)
 
 
 def test_a_share_needs_a_count_among_some_seeds():

@@ -46,6 +46,7 @@ PINNED = {
     "alignment-conv": "f9e76b5ae3fd5383",
     "transfer": "3d3471ac580a02a0",
     "local-receptive-fields": "d2753e5b848f9da3",
+    "unlucky-seeds": "d45d1da8f18015b3",
     "glorot": "b30dd9ab23dee248",
 }
 

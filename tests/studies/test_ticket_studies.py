@@ -54,6 +54,7 @@ TINY: dict[str, dict[str, Any]] = {
     "signs": {"steps": 20, "rates": (0.0012,)},
     "supermasks": {"epochs": 2, "dense_epochs": 1},
     "supermasks-conv": {"epochs": 2, "dense_epochs": 1, "width": 0.1},
+    "unlucky-seeds": {"steps": 12, "rates": (1e-3,)},
     "default": {"epochs": 1, "rounds": 2},
 }
 

@@ -35,6 +35,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "local-receptive-fields": ("local_receptive_fields:STUDY", "the pixels that hidden units of a ticket keep"),
     "supermasks": ("supermasks:STUDY", "random weights under masks that are cut or learned"),
     "supermasks-conv": ("supermasks_conv:STUDY", "the same for Conv-2 on CIFAR-10"),
+    "unlucky-seeds": ("unlucky_seeds:STUDY", "the share of seeds that have a winning ticket"),
     "glorot": ("glorot:STUDY", "the effect of activation and initialisation on gradients"),
 }
 

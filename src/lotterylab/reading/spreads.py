@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeAlias
 
 from lotterylab.reading.caveats import caveat, diverged_runs
 from lotterylab.reading.claims import Judgement
@@ -12,7 +13,19 @@ from lotterylab.reading.judging import Judge, at, unanswered
 from lotterylab.reading.lines import Line, rows_at
 from lotterylab.reading.rows import PerSeed, Read, Rows, in_common
 from lotterylab.reading.words import interval_text
-from lotterylab.statistics import Crossed, Interval, McNemar, crossed, mcnemar, pitman_morgan, sd_ratio, share_interval
+from lotterylab.statistics import (
+    Crossed,
+    Interval,
+    McNemar,
+    crossed,
+    mcnemar,
+    pitman_morgan,
+    sd_ratio,
+    share_interval,
+    share_p_value,
+)
+
+Truths: TypeAlias = Callable[[Rows], dict[int, bool]]  # whether something is true, for each seed that has it
 
 
 def fewer(a: Line, b: Line, failed: Read) -> Judge:
@@ -126,6 +139,61 @@ def never(line: Line, count: Read, what: str) -> Judge:
         )
 
     return judge
+
+
+def in_more_than(share: float, true: Truths, lines: Sequence[Line], read: Read, sparsity: float) -> Judge:
+    """Return a judge of "it is true for more than ``share`` of all seeds", by the exact interval of their share.
+
+    The p value is that of the binomial test, which the interval inverts.   [clopper1934use]
+
+    Args:
+        share: the share, between 0 and 1.
+        true: from the rows to whether it is true for each seed that has what it needs.
+        lines: what it reads, for the caveats and the links.
+        read: the number that it reads.
+        sparsity: where it reads it.
+    """
+
+    def judge(results: Rows) -> Judgement:
+        truths = true(results)
+        if not truths:
+            return unanswered("all of these runs")
+        count, n = sum(truths.values()), len(truths)
+        interval = share_interval(count, n)
+        sides = tuple((line.name, rows_at(line, results, sparsity)) for line in lines)
+        doubt = caveat(sides, read, ())
+        usable = n >= FEWEST and not doubt
+        return Judgement(
+            word=is_above(interval, share) if usable else "cannot be said",
+            measured=f"True for {count} of {n} seeds: {interval_text(interval, 2)}.{doubt}",
+            n=n,
+            interval=interval,
+            digits=2,
+            rows=sides,
+            hypothesis=(
+                f"share of {', '.join(line.name for line in lines)}",
+                share,
+                tuple(map(float, truths.values())),
+            ),
+            p=share_p_value(count, n, share) if usable else 1.0,
+        )
+
+    return judge
+
+
+def ahead(
+    results: Rows, first: Line, others: Sequence[tuple[Line, float]], read: Read, sparsity: float
+) -> dict[int, bool]:
+    """Return for each seed whether ``first`` minus each other line is above the number beside that line.
+
+    Differences are rounded to 9 decimals, so that a difference of just so many test images is not above it.
+    """
+    sides = in_common(*(at(line, results, read, sparsity) for line in (first, *(line for line, _ in others))))
+    ours, rest = sides[0], sides[1:]
+    return {
+        seed: all(round(value - other[seed], 9) > than for other, (_, than) in zip(rest, others, strict=True))
+        for seed, value in ours.items()
+    }
 
 
 def rows_vary_more(line: Line, read: Read, *, rows: str, columns: str) -> Judge:

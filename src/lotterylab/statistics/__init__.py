@@ -17,7 +17,7 @@ from lotterylab.statistics.means import (
 )
 from lotterylab.statistics.pairs import McNemar, PitmanMorgan, mcnemar, pitman_morgan, sd_ratio
 from lotterylab.statistics.planning import power, power_note, seeds_needed
-from lotterylab.statistics.shares import share_interval
+from lotterylab.statistics.shares import share_interval, share_p_value
 
 __all__ = [
     "Crossed",
@@ -40,5 +40,6 @@ __all__ = [
     "sd_ratio",
     "seeds_needed",
     "share_interval",
+    "share_p_value",
     "t_interval",
 ]
