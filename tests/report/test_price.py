@@ -116,3 +116,6 @@ def test_runs_of_several_lengths_and_runs_in_no_row_are_told(tmp_path):
     scored = {row.nodes["prune"].of.run.digest for row in study.rows if row.labels["method"] == "magnitude"}  # type: ignore[attr-defined]
     told = "\n".join(lines(study, Store(tmp_path), workers=1, pace=None, measured=""))
     assert f"and {len(scored)} runs that these begin from" in told and "up to 0" not in told
+    for control in ("", ", random mask", ", reinitialised"):
+        name = f"relu, corrected, grasp, own rate{control}"
+        assert f"learning rate | {name}: 7 rates x 2 seeds, chosen on validation, 14 runs (14 to run)" in told

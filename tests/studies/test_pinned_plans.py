@@ -28,7 +28,7 @@ PINNED = {
     "activation-tickets": "ddfd40003da85121",
     "init-tickets": "fa6c7d07a2c50619",
     "rewind-rounds": "160127f0fef7aa40",
-    "grasp-activations": "9a9d98f7d2df84cc",
+    "grasp-activations": "e03e5afcab10d5af",
     "grasp-table": "23566a383d59741f",
     "frontier": "7c1f379dadf7549b",
     "sparse-training": "ba68787301eacd55",

@@ -226,13 +226,13 @@ def _groups(study: Plan) -> dict[tuple[str, str], list[Row]]:
 
 
 def _choices(study: Plan) -> dict[str, Choose]:
-    """Return each choice of a learning rate by its activation, and by protocol and method if several share it."""
+    """Return each choice of a learning rate by its activation, and by protocol and arm if several share it."""
     named: dict[str, tuple[str, str, Choose]] = {}
     for row in study.rows:
         rate = row.nodes.get("rate")
         if isinstance(rate, Choose):
             activation = str(row.labels["activation"])
-            named.setdefault(rate.digest, (activation, f"{row.labels['protocol']}, {row.labels['method']}", rate))
+            named.setdefault(rate.digest, (activation, f"{row.labels['protocol']}, {_arm(row)}", rate))
     counts = Counter(activation for activation, _, _ in named.values())
     return {
         activation if counts[activation] == 1 else f"{activation}, {more}": rate
@@ -243,10 +243,13 @@ def _choices(study: Plan) -> dict[str, Choose]:
 def _kinds(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     kinds: dict[str, dict[str, Any]] = {}
     for row in rows:
-        labels: Mapping[str, Any] = row.labels
-        what = labels["method"] + (f", {labels['control']}" if labels["control"] else "")
-        kinds.setdefault(what, {})[row.nodes["train"].digest] = row.nodes["train"]
+        kinds.setdefault(_arm(row), {})[row.nodes["train"].digest] = row.nodes["train"]
     return kinds
+
+
+def _arm(row: Row) -> str:
+    labels: Mapping[str, Any] = row.labels
+    return labels["method"] + (f", {labels['control']}" if labels["control"] else "")
 
 
 def _sharing(study: Plan) -> Iterator[str]:
