@@ -25,7 +25,7 @@ PINNED = {
     "activations": "29b01885312eacd0",
     "lth-mnist": "b06121b63b77bfa4",
     "lth-conv": "c812270dd2bfa9fe",
-    "activation-tickets": "ddfd40003da85121",
+    "activation-tickets": "19e3564cd63729ce",
     "init-tickets": "fa6c7d07a2c50619",
     "rewind-rounds": "160127f0fef7aa40",
     "grasp-activations": "e03e5afcab10d5af",

@@ -60,21 +60,23 @@ class Ladder:
                 name = word.replace("-", " ")
                 yield self.row(method, self.parts(ticket, run), control=name, sparsity=sparsity, round=ticket.round)
 
-    def other_order(self, method: str, ticket: Ticket, word: str = "", *, barrier: Barrier | None = None) -> Row:
+    def other_order(
+        self, method: str, ticket: Ticket, word: str = "", *, barrier: Barrier | None = None, **others: Node
+    ) -> Row:
         """Return the row of the ticket (or its control) trained in another data order.
 
-        It has the distance from the first run and, with ``barrier``, the error along the line between them.
+        It has the distance from the first run, the error along the line between them with ``barrier``, and ``others``.
         """
         run = control(word, ticket, self.seed, CONTROLS) if word else ticket.run
         again = self.in_other_order(run)
         apart = Measure(quantity=Distances(), of={"dense": run.final, "ticket": again.final, "mask": run.mask})
         name = f"{word.replace('-', ' ')}, other order" if word else "other order"
-        nodes: dict[str, Node] = {"train": again, "prune": ticket.mask, "order": apart}
+        nodes: dict[str, Node] = {"train": again, "prune": ticket.mask, "order": apart, **others}
         if barrier is not None:
             nodes["barrier"] = Measure(quantity=barrier, of={"a": run.final, "b": again.final}, data=run.data)
         return self.row(method, nodes, control=name, sparsity=self.rate.after(ticket.round), round=ticket.round)
 
-    def dense_in_other_order(self, barrier: Barrier) -> Row:
+    def dense_in_other_order(self, barrier: Barrier, *, method: str = "dense") -> Row:
         """Return the row of the dense network trained in another order, for comparison with a ticket's stability."""
         again = self.in_other_order(self.dense)
         of = {"dense": self.dense.final, "ticket": again.final, "mask": self.dense.mask}
@@ -84,7 +86,7 @@ class Ladder:
             "order": Measure(quantity=Distances(), of=of),
             "barrier": Measure(quantity=barrier, of=between, data=self.dense.data),
         }
-        return self.row("dense", nodes, control="other order")
+        return self.row(method, nodes, control="other order")
 
     def in_other_order(self, run: Train) -> Train:
         """Return the same training with another order of the data, from the same state."""
