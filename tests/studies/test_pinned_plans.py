@@ -26,7 +26,7 @@ PINNED = {
     "lth-mnist": "b06121b63b77bfa4",
     "lth-conv": "c812270dd2bfa9fe",
     "activation-tickets": "19e3564cd63729ce",
-    "init-tickets": "fa6c7d07a2c50619",
+    "init-tickets": "99201e2fd609fd26",
     "rewind-rounds": "160127f0fef7aa40",
     "grasp-activations": "e03e5afcab10d5af",
     "grasp-table": "23566a383d59741f",
