@@ -55,7 +55,7 @@ def test_what_is_kept_is_ledgers_readmes_and_the_figures_that_they_show():
         for page in [ROOT / "README.md", *RESULTS.rglob("README.md")]
         for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
     }
-    texts = {"README.md", "PREDICTIONS.md", "ledger.jsonl", "study.toml", "data.json"}
+    texts = {"README.md", "PREDICTIONS.md", "related-work.md", "ledger.jsonl", "study.toml", "data.json"}
     files = {path.resolve() for path in tracked()}
     assert {path for path in files if path.name not in texts and path.parent != UNFINISHED} == shown
     assert sum(path.stat().st_size for path in files) < MOST_MB * 1e6

@@ -204,3 +204,14 @@ def test_it_imports_no_torch(home):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_page_of_related_work_is_written_anew_where_there_is_one(home, capsys):
+    page = home / "results" / "related-work.md"
+    assert main(["report", "--all"]) == 0 and not page.exists()
+    page.write_text("")
+    assert main(["report", "--all"]) == 0
+    assert "results/related-work.md" in capsys.readouterr().out.splitlines()
+    assert "Not run yet: `lotterylab run glorot`" in page.read_text(encoding="utf-8")
+    assert main(["report", "--all", "--out", "pages"]) == 0
+    assert (home / "pages" / "related-work.md").read_bytes() == page.read_bytes()

@@ -7,10 +7,12 @@ import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lotterylab.asking.options import Declared, option
+from lotterylab.asking.study import Resolved
 from lotterylab.commands import line, parameters
 from lotterylab.commands.pages import write_report
 from lotterylab.commands.shared import Place
@@ -19,10 +21,11 @@ from lotterylab.data import kept
 from lotterylab.engine.results import results
 from lotterylab.errors import LotteryError, UsageError
 from lotterylab.formats.text import shown_path
+from lotterylab.reading.costs import priced
 from lotterylab.reading.rows import Rows
 from lotterylab.system.refusals import explained
 
-STUDY, LEDGER = "study.toml", "ledger.jsonl"
+STUDY, LEDGER, RELATED = "study.toml", "ledger.jsonl", "related-work.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class Reports(Declared):
     """Build the page, the CSV files and the figures of every study folder below a folder, from the ledgers alone.
 
     A study folder has a study.toml (the study and its options) and a ledger.jsonl.  No store is read or written.
+    A related-work.md in the folder is written anew too.
     """
 
     folder: Path = option(
@@ -60,10 +64,29 @@ class Reports(Declared):
                 failed += 1
                 code = code or error.exit_code
                 print(f"lotterylab: {shown_path(folder)}: {error}", file=sys.stderr)
+        if built and (self.folder / RELATED).exists():
+            print(self._related_work(), flush=True)
         if not built + failed:
             raise UsageError(f"no folder below {shown_path(self.folder)} has a {STUDY}: there is nothing to build.")
         print(f"{built} built, {failed} failed, {skipped} skipped.")
         return code
+
+    def _related_work(self) -> Path:
+        """Write the page of related work beside the study folders, and return its path."""
+        from lotterylab.report import related_work
+
+        out = (self.folder if self.out is None else self.out.expanduser()) / RELATED
+        try:
+            out.write_text(related_work.page(partial(rows_of, self.folder)), encoding="utf-8")
+        except OSError as error:
+            raise explained(error, [str(out)]) from error
+        return out
+
+
+def rows_of(folder: Path, study: str) -> Rows | None:
+    """Return the rows of the study folder of that name, from its ledger, with their costs; None if there is none."""
+    inside = folder / study
+    return priced(_read(inside)[2]) if (inside / STUDY).exists() else None
 
 
 def study_folders(folder: Path) -> Iterator[Path]:
@@ -84,8 +107,27 @@ def _built(folder: Path, out: Path) -> Path:
     Raises:
         LotteryError: the study.toml is wrong, or the ledger has nothing of the study.
     """
-    file, ledger, data = folder / STUDY, folder / LEDGER, folder / kept.NAME
-    words = ["--config", str(file), "--ledger", str(ledger)]
+    asked, resolved, rows = _read(folder)
+    try:
+        page = write_report(
+            asked, resolved, rows, out, rebuild=shlex.join(("lotterylab", "report", "--all", str(folder)))
+        )
+        if not (out / kept.NAME).exists():
+            kept.keep(resolved.fingerprint, out / kept.NAME)
+        return page
+    except UsageError as error:
+        raise line.placed(error, _words(folder)) from error
+    except OSError as error:
+        raise explained(error, [str(out)]) from error
+
+
+def _words(folder: Path) -> list[str]:
+    return ["--config", str(folder / STUDY), "--ledger", str(folder / LEDGER)]
+
+
+def _read(folder: Path) -> tuple[Report, Resolved, Rows]:
+    """Return what a study folder asks for, and its rows from the ledger beside it."""
+    file, ledger, data, words = folder / STUDY, folder / LEDGER, folder / kept.NAME, _words(folder)
     asked = line.command(Report, words, program="lotterylab report", study=study_of(file))
     try:
         resolved = asked.study.resolve(asked.options, kept.kept(data) if data.exists() else None)
@@ -96,16 +138,11 @@ def _built(folder: Path, out: Path) -> Path:
                 f"no run in {ledger} belongs to the study with these options and these data (content "
                 f"{resolved.fingerprint.content[:12]}). Write the options that the ledger was made with."
             )
-        page = write_report(
-            asked, resolved, rows, out, rebuild=shlex.join(("lotterylab", "report", "--all", str(folder)))
-        )
-        if not (out / kept.NAME).exists():
-            kept.keep(resolved.fingerprint, out / kept.NAME)
-        return page
+        return asked, resolved, rows
     except UsageError as error:
         raise line.placed(error, words) from error
     except OSError as error:
-        raise explained(error, [str(out)]) from error
+        raise explained(error, words) from error
 
 
 def study_of(file: Path) -> str:

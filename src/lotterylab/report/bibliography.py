@@ -29,6 +29,21 @@ def references(keys: Iterable[str]) -> list[tuple[str, str]]:
     return [(key, plain(known[key])) for key in chosen]
 
 
+def short(key: str) -> str:
+    """Return a reference as "Frankle & Carbin 2019", or "You et al. 2020" for more than two authors.
+
+    Raises:
+        UsageError: the key is not in references.bib.
+    """
+    known = entries()
+    if key not in known:
+        raise unknown("reference", key, known)
+    fields = {name: _words(value) for name, value in FIELD.findall(known[key])}
+    names = [name.partition(", ")[0] for name in fields["author"].split(" and ")]
+    authors = " & ".join(names) if len(names) < 3 else f"{names[0]} et al."
+    return f"{authors} {fields['year']}"
+
+
 def plain(entry: str) -> str:
     """Return a BibTeX entry as one line of text."""
     fields = {name: _words(value) for name, value in FIELD.findall(entry)}
