@@ -41,6 +41,7 @@ PLANS = {"plan", "procedures"}  # never meet their own layer's other side, the m
 OF_TENSORS = {
     "data.loader",
     "data.normalise",
+    "gates.installed",
     "models.dropout",
     "training.attach",
     "training.attach_checks",

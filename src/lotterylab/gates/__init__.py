@@ -1,6 +1,6 @@
 """Gates are what is trained beside or instead of the weights, one paper a file; the law tests run over ``ALL``."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lotterylab.errors import UsageError, unknown
 from lotterylab.gates.base import GATE, HEAT, LEARNED, Gate, straight_through
@@ -8,7 +8,12 @@ from lotterylab.gates.continuous import ContinuousSparsification
 from lotterylab.gates.edge_popup import EdgePopup, IteRand
 from lotterylab.gates.network import gated, learned, learned_mask, with_gates, without_gates
 from lotterylab.gates.supermask import Supermask
+from lotterylab.homes import offered
 
+if TYPE_CHECKING:
+    from lotterylab.gates.installed import install
+
+__getattr__, _ = offered(__name__, {"lotterylab.gates.installed": ("install",)})  # it imports torch
 ALL = {
     "supermask": Supermask,
     "edge-popup": EdgePopup,
@@ -28,6 +33,7 @@ __all__ = [
     "Supermask",
     "check_gate",
     "gated",
+    "install",
     "learned",
     "learned_mask",
     "straight_through",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from lotterylab.errors import UsageError
 from lotterylab.gates.base import GATE, HEAT, Draw, Gate, Trains
 from lotterylab.interventions.base import Intervening
 from lotterylab.views import Change, View
@@ -101,6 +102,10 @@ class _Heating(Intervening):
     def called(self) -> str:
         """The name in errors: that of the method."""
         return type(self.gate).__name__
+
+    def refuse(self, why: str) -> UsageError:
+        """Return an error that names the method."""
+        return self.gate.refuse(why)
 
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that the epochs can be shared by the rounds."""

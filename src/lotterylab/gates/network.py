@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.gates.base import GATE, HEAT, Draw, Gate
 from lotterylab.network import Network
-from lotterylab.rng import stream
+from lotterylab.rng import key, stream
 from lotterylab.types import Inputs, Mask, State
 
 if TYPE_CHECKING:
@@ -110,8 +110,18 @@ def without_gates(state: Mapping[str, Tensor]) -> State:
 
 def learned_mask(net: Network, gate: Gate, state: Mapping[str, Tensor]) -> Mask:
     """Return the mask that the gates of a state have learned, bool tensors of the weights' shapes, True = kept."""
-    draw = _uniform(state, 0)  # the same at every evaluation
-    return cast(Mask, {name: gate.kept(state[GATE + name].detach(), draw) for name in net.prunable})
+    return cast(Mask, {name: learned_entries(gate, state[GATE + name], name) for name in net.prunable})
+
+
+def learned_entries(gate: Gate, leaf: Tensor, name: str) -> Tensor:
+    """Return the learned mask of one weight; what is drawn is the same at every evaluation.
+
+    Args:
+        gate: a spec of ``lotterylab.gates``.
+        leaf: the gate's tensor.
+        name: of the weight, which names its draws.
+    """
+    return gate.kept(leaf.detach(), uniform(leaf, key(0, "learned", name)))
 
 
 def learned(net: Network, gate: Gate, state: Mapping[str, Tensor]) -> State:
@@ -128,15 +138,19 @@ def _trained(net: Network, gate: Gate, state: Mapping[str, Tensor]) -> State:
     heat: Any = state.get(HEAT, 1.0)
     device = next(iter(state.values())).device
     seed = torch.cuda.initial_seed() if device.type == "cuda" else torch.initial_seed()
-    draw = _uniform(state, seed ^ 1)
-    weights = {name: gate.weight(state[name], state[GATE + name], heat, draw) for name in net.prunable}
+    draws = {name: uniform(state[name], key(seed, "gate", name)) for name in net.prunable}
+    weights = {name: gate.weight(state[name], state[GATE + name], heat, draw) for name, draw in draws.items()}
     return cast(State, {**without_gates(state), **weights})
 
 
-def _uniform(state: Mapping[str, Tensor], seed: int) -> Draw:
-    """Return uniform draws by a seed, on the device of the state."""
+def uniform(of: Tensor, seed: int) -> Draw:
+    """Return uniform draws by a seed, on the device of a tensor.
+
+    Args:
+        of: the tensor.
+        seed: any whole number; its last 63 bits count.
+    """
     import torch
 
-    device = next(iter(state.values())).device
-    generator = torch.Generator(device).manual_seed(seed)
-    return lambda like: torch.rand(like.shape, generator=generator, device=device, dtype=like.dtype)
+    generator = torch.Generator(of.device).manual_seed(seed & (2**63 - 1))
+    return lambda like: torch.rand(like.shape, generator=generator, device=like.device, dtype=like.dtype)
