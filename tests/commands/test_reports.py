@@ -215,3 +215,14 @@ def test_a_page_of_related_work_is_written_anew_where_there_is_one(home, capsys)
     assert "Not run yet: `lotterylab run glorot`" in page.read_text(encoding="utf-8")
     assert main(["report", "--all", "--out", "pages"]) == 0
     assert (home / "pages" / "related-work.md").read_bytes() == page.read_bytes()
+
+
+def test_related_work_of_a_wrong_study_folder_is_refused_and_the_old_page_stays(home, capsys):
+    shutil.copytree(home / "results" / "fine", home / "results" / "glorot")
+    page = home / "results" / "related-work.md"
+    page.write_text("as it was")
+    (home / "results" / "glorot" / "study.toml").write_text(STUDY.replace("seeds = 1", "seedz = 1"))
+    assert main(["report", "--all"]) == 2
+    out, err = capsys.readouterr()
+    assert "lotterylab: results/related-work.md: results/glorot/study.toml, line 3: no option" in err
+    assert out.splitlines()[-1] == "1 built, 1 failed, 0 skipped." and page.read_text() == "as it was"

@@ -20,6 +20,7 @@ from lotterylab.commands.study import Report
 from lotterylab.data import kept
 from lotterylab.engine.results import results
 from lotterylab.errors import LotteryError, UsageError
+from lotterylab.formats.blobs import write_atomically
 from lotterylab.formats.text import shown_path
 from lotterylab.reading.costs import priced
 from lotterylab.reading.rows import Rows
@@ -65,7 +66,11 @@ class Reports(Declared):
                 code = code or error.exit_code
                 print(f"lotterylab: {shown_path(folder)}: {error}", file=sys.stderr)
         if built and (self.folder / RELATED).exists():
-            print(self._related_work(), flush=True)
+            try:
+                print(self._related_work(), flush=True)
+            except LotteryError as error:
+                code = code or error.exit_code
+                print(f"lotterylab: {shown_path(self.folder / RELATED)}: {error}", file=sys.stderr)
         if not built + failed:
             raise UsageError(f"no folder below {shown_path(self.folder)} has a {STUDY}: there is nothing to build.")
         print(f"{built} built, {failed} failed, {skipped} skipped.")
@@ -77,7 +82,7 @@ class Reports(Declared):
 
         out = (self.folder if self.out is None else self.out.expanduser()) / RELATED
         try:
-            out.write_text(related_work.page(partial(rows_of, self.folder)), encoding="utf-8")
+            write_atomically(out, related_work.page(partial(rows_of, self.folder)).encode())
         except OSError as error:
             raise explained(error, [str(out)]) from error
         return out
