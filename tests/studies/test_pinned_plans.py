@@ -28,6 +28,7 @@ PINNED = {
     "activation-tickets": "19e3564cd63729ce",
     "init-tickets": "99201e2fd609fd26",
     "rewind-rounds": "160127f0fef7aa40",
+    "rewind-rounds-norm": "831b5fbc76e57731",
     "grasp-activations": "e03e5afcab10d5af",
     "grasp-table": "23566a383d59741f",
     "frontier": "7c1f379dadf7549b",

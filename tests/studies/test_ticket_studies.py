@@ -38,6 +38,7 @@ TINY: dict[str, dict[str, Any]] = {
     "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
     "grasp-activations": {"dense_epochs": 2, "pruned_epochs": 1, "rates": (0.03, 0.1), "scoring_images": 2},
+    "rewind-rounds-norm": {"epochs": 1, "rounds": 2, "rates": (0.03,)},
     "random-out": {"epochs": 2, "rates": (0.03,)},
     "random-out-tickets": {"epochs": 2, "rates": (0.03,)},
     "sparse-training": {"lengths": (8,), "rates": (0.03,)},

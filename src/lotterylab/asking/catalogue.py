@@ -17,6 +17,7 @@ STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "activation-tickets": ("activation_tickets:STUDY", "better and more stable tickets by activation function"),
     "init-tickets": ("init_tickets:STUDY", "the effect of the initialisation on tickets"),
     "rewind-rounds": ("rewind_rounds:STUDY", "a rewind point for each round against a fixed one"),
+    "rewind-rounds-norm": ("rewind_norm:STUDY", "the same with batch norm at a high rate, where resetting may fail"),
     "grasp-activations": ("grasp_activations:STUDY", "exact GraSP by activation function"),
     "grasp-tickets": ("grasp_tickets:STUDY", "tickets inside GraSP's masks"),
     "rewinding": ("rewinding:STUDY", "tickets of ResNet-20 shortly after initialisation"),
