@@ -52,7 +52,7 @@ def test_an_initial_state_that_is_the_module_s_own_is_refused():
     [
         ({"granularity": None}, "granularity is None; it is one of the words weight"),
         ({"rounds": 2.5}, "rounds=2.5: a whole number"),
-        ({"scope": None}, "None is not the name of a scope. Known: erk"),
+        ({"scope": None}, "None is not the name of a scope. Known: balanced, erk"),
         ({"ties": 3}, "3 is not the name of a"),
         ({"schedule": None}, "None is not the name of a schedule"),
         ({"params": None}, "params is None; it must be 'weights'"),

@@ -43,7 +43,9 @@ def foreign(path: Path) -> list[str]:
     records = ledger.read(path)
     spec = asked.study.data(asked.options) if callable(asked.study.data) else asked.study.data
     used = [data for record in records for data in data_in(record.spec)]
-    contents = {data["content"] for data in used if plain(spec) in [data["spec"], data["spec"].get("spec")]}  # or a part
+    contents = {
+        data["content"] for data in used if plain(spec) in [data["spec"], data["spec"].get("spec")]
+    }  # or a part
     assert len(contents) == 1, f"{path.name} is of {len(contents)} versions of the study's data"
     plan = asked.study.resolve(asked.options, Fingerprint(content=contents.pop(), files=(), warnings=())).plan
     known = all_tasks(plan.targets())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
-from lotterylab.combining import Aligned, Average
+from lotterylab.combining import Aligned, Average, Combining
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Digits
 from lotterylab.data.corrupted import Corrupted
@@ -94,9 +95,21 @@ def test_networks_of_other_widths_and_tickets_without_a_trained_network_are_refu
         aligned(early, OTHER, rule=RULE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Halved(Combining):
+    """A user's rule that makes numbers of a mask."""
+
+    needs: ClassVar[tuple[str, ...]] = ("mask",)
+
+    def weight(self, of: Any, name: str, seed: int) -> torch.Tensor:
+        return of["mask"][name] / 2
+
+
 def test_a_rule_that_makes_no_mask_of_a_mask_is_refused(context):
-    with pytest.raises(UsageError, match=r"Average: 'conv1.\w+' has the type torch.float32, and a mask is bool"):
-        compute([CombineMask(of={"a": INIT, "b": OTHER.start}, rule=Average())], context.store)
+    with pytest.raises(UsageError, match=r"Halved: '\w+\.\w+' has the type torch.float32; .* torch.bool"):
+        compute([CombineMask(of={"mask": TICKET.mask}, rule=Halved())], context.store)
+    with pytest.raises(UsageError, match=r"CombineMask was given <Init .*> to change"):
+        CombineMask(of={"a": INIT, "b": OTHER.start}, rule=Average())
 
 
 def test_a_ticket_transferred_to_its_own_data_and_recipe_is_its_own_run():

@@ -183,10 +183,14 @@ PREDICTIONS = tuple(
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:
     """Return the activations for which GraSP beats random masks, with a rate for each mask if these have run."""
-    for comparison, place in ((AT_OWN_RATES, " and a rate for each mask"), (AGAINST_RANDOM, "")):
+    level = percent(HIGH)
+    for comparison, place in (
+        (AT_OWN_RATES, f"At {level} and own rates"),
+        (AGAINST_RANDOM, f"With {level} of the weights"),
+    ):
         answers = [one for one in differences if one.comparison == comparison and one.planned]
         if answers:
-            return by_panel(answers, "GraSP's tickets", "random masks", f"With {percent(HIGH)} of the weights{place}")
+            return by_panel(answers, "GraSP's tickets", "random masks", place)
     return nothing(results)
 
 

@@ -148,7 +148,7 @@ def _headline(results: Rows, differences: Sequence[Difference]) -> str:
     """Return the tickets inside GraSP's 50 % against those of the dense network."""
     sides = LINES[GRASP_50], LINES[LTH]
     pairs = [pair for pair in differences if pair.planned and (pair.comparison.a, pair.comparison.b) == sides]
-    return in_words(pairs[0], "GraSP to 50 % and then LTH", "LTH alone") if pairs else nothing(results)
+    return in_words(pairs[0], "GraSP to 50 %, then LTH", "LTH alone") if pairs else nothing(results)
 
 
 def _conclude(results: Rows, differences: Sequence[Difference]) -> str:

@@ -10,10 +10,10 @@ from lotterylab.reading.charts import Chart, DifferenceChart, RateChart
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
-from lotterylab.reading.judging import at, nothing
+from lotterylab.reading.judging import at, minus, nothing
 from lotterylab.reading.lines import Line
 from lotterylab.reading.outline import Outline
-from lotterylab.reading.rows import Rows, in_common, mean
+from lotterylab.reading.rows import Rows, mean
 from lotterylab.reading.words import interval_text
 from lotterylab.statistics import t_interval
 from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of
@@ -93,14 +93,12 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:
-    """Return the accuracy of a supermask over drawn weights, beside that of the trained network."""
-    learned, trained = in_common(at(MASK, results, ACCURACY, ALL), at(DENSE, results, ACCURACY, ALL))
-    if not learned:
+    """Return the accuracy of a supermask over drawn weights minus that of the trained network."""
+    apart = minus(at(MASK, results, ACCURACY, ALL), at(DENSE, results, ACCURACY, ALL))
+    if not apart:
         return nothing(results)
-    return (
-        f"Weights that are never trained reach {interval_text(t_interval(list(learned.values())), 4)} of test accuracy "
-        f"under a learned mask, trained ones {mean(trained):.4f} (n = {len(learned)})."
-    )
+    size = interval_text(t_interval(apart.values()), 4, sign=True)
+    return f"Untrained weights under a learned mask, minus trained weights: {size} in accuracy (n = {len(apart)})."
 
 
 def outline(claims: Mapping[Claim, str], learners: Sequence[str], *, margin: float, why: str, doubt: str) -> Outline:

@@ -141,14 +141,14 @@ def _conclude(results: Rows, differences: Sequence[Difference]) -> str:
     reached = at(TICKET, results, ACCURACY, LOW)
     shares = {
         "is more accurate than its random mask in": HAS,
-        f"and less than {CLOSE:g} below its dense network in": AS_DENSE,
-        "ahead of the mask in one of two data orders in": lucky_once,
-        "more accurate than re-initialised in": OWN_WEIGHTS,
+        f"is less than {CLOSE:g} below its dense network in": AS_DENSE,
+        "is ahead of the mask in one of two data orders in": lucky_once,
+        "is more accurate than re-initialised in": OWN_WEIGHTS,
     }
     parts = [f"{text} {counted}" for text, true in shares.items() if (counted := _counted(true, results))]
     if not reached or not parts:
         return nothing(results)
-    sentences = [f"The ticket {', '.join(parts)}."]
+    sentences = [f"{'It' if number else 'The ticket'} {part}." for number, part in enumerate(parts)]
     if chance := _counted(CHANCE, results):
         sentences.append(f"One random mask is more accurate than another one in {chance}: chance alone.")
     others = apart_from(TICKET, (DENSE, RANDOM, OTHER, REINIT, SAME_COST), results, ACCURACY, LOW, digits=4)
