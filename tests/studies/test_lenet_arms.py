@@ -19,8 +19,8 @@ from lotterylab.reading.judging import above_at_best
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.studies import deconstructing, signs
+from lotterylab.studies.choosing import TRIAL_SEED
 from lotterylab.studies.lenet_arms import LOW_ROUND, MARGIN, MIDDLE_ROUND, RATE, SPEC, Lenet, Options
-from lotterylab.studies.small_cnn import TRIAL_SEED
 from some_plans import compute
 from some_results import row
 

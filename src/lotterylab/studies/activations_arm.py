@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lotterylab.analysis import DeadUnits, Distances, Overlap
@@ -14,6 +15,7 @@ from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prun
 from lotterylab.plan.plan import Row
 from lotterylab.procedures import Ticket, at_initialisation
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
+from lotterylab.studies.choosing import only_or_best
 from lotterylab.studies.protocols import BATCH, Protocol
 
 IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each feed the next, with nothing in between
@@ -37,14 +39,7 @@ class Arm:
 
     def chosen_rate(self) -> Choose | float:
         """Return the choice of the rate, by dense trials with seeds that are not used elsewhere, or the only rate."""
-        if len(self.options.rates) == 1:
-            return self.options.rates[0]
-        return Choose(
-            candidates=tuple(
-                (rate, tuple(self.trial(rate, seed) for seed in TRIAL_SEEDS)) for rate in self.options.rates
-            ),
-            by="validation_accuracy",
-        )
+        return only_or_best(self.options.rates, *(partial(self.trial, seed=seed) for seed in TRIAL_SEEDS))
 
     def trial(self, rate: float, seed: int) -> Train:
         """Return one trial of a learning rate."""

@@ -19,14 +19,14 @@ from lotterylab.criteria import Magnitude
 from lotterylab.data import Mnist
 from lotterylab.masks.counts import Rate
 from lotterylab.models import LeNet300100
-from lotterylab.plan.nodes import Choose, Combine, Data, Measure, Node, Train
+from lotterylab.plan.nodes import Combine, Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, aligned, control, dense_run, iterative
 from lotterylab.protocols import Model, Recipe
 from lotterylab.studies.alignment_reading import QUESTION, outline, predictions
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.lth import recipe
-from lotterylab.studies.small_cnn import TRIAL_SEED
 
 RATE, ROUNDS = Rate(share=0.5, output=0.25), 5
 # accuracies of 97 % on 10,000 images have an error of 0.0017; half of the 0.01 that would matter is 0.005
@@ -158,8 +158,7 @@ class Pairs:
 
     def at_best(self, run: Callable[[int, Any], Train], seed: int) -> Train:
         """Return a run at the rate that was best on validation, by trials with a pair of its own."""
-        trials = tuple((rate, (run(TRIAL_SEED, rate),)) for rate in self.rates)
-        return run(seed, Choose(candidates=trials, by="validation_accuracy"))
+        return run(seed, best_rate(self.rates, lambda rate: run(TRIAL_SEED, rate)))
 
 
 OUTLINE = outline(

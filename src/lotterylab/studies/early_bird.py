@@ -16,10 +16,11 @@ from lotterylab.asking.study import Study
 from lotterylab.data import Cifar10
 from lotterylab.interventions import EarlyBird
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, MaskOf, Measure, Node, Shuffle, Train
+from lotterylab.plan.nodes import Channels, Data, Dense, Init, MaskOf, Measure, Node, Shuffle, Train
 from lotterylab.plan.plan import Label, Plan, Row
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.early_bird_claims import CUTS, LOW, OUTLINE, PREDICTIONS
-from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import recipe_for
 from lotterylab.training.losses import CrossEntropy, ScalesL1
 
 QUESTION = "Does the activation change when Early-Bird tickets emerge, and how good they are?"
@@ -79,8 +80,7 @@ class Arm:
     def chosen(self, kind: str) -> Train:
         """Return a training at the rate that was best for it on validation, by trials with a seed of their own."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (trial.training(kind, rate),)) for rate in self.options.rates)
-        return self.training(kind, Choose(candidates=trials, by="validation_accuracy"))
+        return self.training(kind, best_rate(self.options.rates, lambda rate: trial.training(kind, rate)))
 
     def training(self, kind: str, rate: Any) -> Train:
         """Return a training from fresh weights: one of a dense network, or of the channels that a search found."""

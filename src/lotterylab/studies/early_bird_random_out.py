@@ -17,8 +17,9 @@ from lotterylab.asking.study import Study
 from lotterylab.data import Cifar10
 from lotterylab.interventions import EarlyBird, RandomOut, SameResets
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, MaskOf, Measure, Node, ResetsOf, Train
+from lotterylab.plan.nodes import Channels, Data, Dense, Init, MaskOf, Measure, Node, ResetsOf, Train
 from lotterylab.plan.plan import Label, Plan, Row
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.early_bird import going_on, with_random_channels
 from lotterylab.studies.early_bird_random_out_reading import (
     ARMS,
@@ -32,7 +33,7 @@ from lotterylab.studies.early_bird_random_out_reading import (
     QUESTION,
     RANDOM_FILTERS,
 )
-from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import recipe_for
 from lotterylab.training.losses import ScalesL1
 
 THRESHOLD = 0.1  # of the median gradient norm of a layer's filters
@@ -89,8 +90,7 @@ class Part:
     def search(self, arm: str) -> Train:
         """Return the search of an arm, at the rate that was best for it on validation, for a seed of its own."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (trial.training(arm, rate),)) for rate in self.options.rates)
-        return self.training(arm, Choose(candidates=trials, by="validation_accuracy"))
+        return self.training(arm, best_rate(self.options.rates, lambda rate: trial.training(arm, rate)))
 
     def training(self, arm: str, rate: Any) -> Train:
         """Return the search of an arm at a rate."""
@@ -112,8 +112,7 @@ class Part:
     def last(self, arm: str) -> Train:
         """Return the training from the initial weights of the channels that an arm found last, at a rate of its own."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (trial._last(arm, rate),)) for rate in self.options.rates)
-        return self._last(arm, Choose(candidates=trials, by="validation_accuracy"))
+        return self._last(arm, best_rate(self.options.rates, lambda rate: trial._last(arm, rate)))
 
     def _last(self, arm: str, rate: Any) -> Train:
         search, name = self.search(arm), self.bird.newest

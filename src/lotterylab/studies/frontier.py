@@ -16,22 +16,22 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Grasp, Magnitude, Random, Snip, SynFlow
 from lotterylab.data import Cifar10
 from lotterylab.data.scoring import PerClass
-from lotterylab.interventions import Gradual, RigL, Set
+from lotterylab.interventions import RigL, Set
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, at_initialisation, control, iterative, one_shot
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.frontier_claims import ARMS, PREDICTIONS, SPARSITY
 from lotterylab.studies.frontier_reading import OUTLINE
 from lotterylab.studies.levels import behind
-from lotterylab.studies.small_cnn import POOL, TRIAL_SEED, own_images, recipe_for
+from lotterylab.studies.moving import EVERY, FRACTION, UNTIL, gradual
+from lotterylab.studies.small_cnn import POOL, own_images, recipe_for
 
 QUESTION = "Which method is the most accurate at a given total cost of finding and training a sparse network?"
 ROUNDS = (0.44, 0.68, 0.82, SPARSITY)  # each removes 0.44 of what is left: four rounds to a tenth
 RUNS = {"one-shot": 2, "iterative": 1 + len(ROUNDS)}  # trainings that share a budget
-EVERY, UNTIL, FRACTION = 50, 0.75, 0.3  # of SET and RigL
-GROWS_FROM, GROWS_TO = 0.1, 2 / 3  # of the training: gradual pruning
 CRITERIA: dict[str, dict[str, Any]] = {
     "snip": {"criterion": Snip(), "mode": "eval"},
     "grasp": {"criterion": Grasp()},
@@ -120,8 +120,7 @@ class Arm:
         """Return the choice of the arm's rate, by trials of the middle budget with a seed of their own."""
         budgets = sorted(self.options.budgets)
         trial = replace(self, seed=TRIAL_SEED, budget=budgets[(len(budgets) - 1) // 2])
-        trials = tuple((rate, (trial.run(rate),)) for rate in self.options.rates)
-        return Choose(candidates=trials, by="validation_accuracy")
+        return best_rate(self.options.rates, trial.run)
 
     def run(self, rate: Any) -> Train:
         """Return the arm's last run; the runs before it are behind its mask."""
@@ -132,7 +131,7 @@ class Arm:
         if self.name == "dense":
             return dense
         if self.name == "gradual":
-            return replace(dense, recipe=replace(recipe, during=(_gradual(dense),)))
+            return replace(dense, recipe=replace(recipe, during=(gradual(dense, SPARSITY),)))
         return self.ticket(dense).run
 
     def ticket(self, dense: Train) -> Ticket:
@@ -158,14 +157,6 @@ class Arm:
         batch, spec = PerClass(count=self.options.scoring_images), self.data.spec
         batch.check(train=spec.train, classes=spec.classes)
         return batch
-
-
-def _gradual(dense: Train) -> Gradual:
-    """Return the schedule of gradual pruning for a run."""
-    first, last = int(GROWS_FROM * dense.total_steps), int(GROWS_TO * dense.total_steps)
-    every = max(1, min(EVERY, (last - first) // 2))
-    end = first + max(1, (last - first) // every) * every
-    return Gradual(sparsity=SPARSITY, begin_step=first, end_step=end, every=every, scope="global")
 
 
 STUDY = Study(

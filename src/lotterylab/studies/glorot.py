@@ -16,8 +16,9 @@ from lotterylab.asking.study import Study
 from lotterylab.data import Augment, Cifar10, Digits, Mnist, NamedStream, Shapeset
 from lotterylab.models import Mlp
 from lotterylab.models.activations import ACTIVATIONS
-from lotterylab.plan.nodes import At, Choose, Data, Dense, Init, Measure, Node, Train
+from lotterylab.plan.nodes import At, Data, Dense, Init, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.glorot_claims import OUTLINE, PREDICTIONS, QUESTION
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
@@ -25,7 +26,6 @@ from lotterylab.training.schedules import Constant
 
 INITS = ("glorot-heuristic", "glorot-normalized")  # the paper's "standard" and its own
 BATCH = 10
-TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of the study
 SPECS = {
     "digits": Digits(),
     "mnist": Mnist(train=55_000, validation=5_000, test=10_000),
@@ -79,8 +79,7 @@ def _rows(options: Options, data: Data, depth: int, activation: str, init: str, 
         classes=data.spec.classes,
         widths=(options.width,) * depth,
     )
-    trials = tuple((rate, (_train(options, data, model, rate, TRIAL_SEED),)) for rate in options.rates)
-    rate = Choose(candidates=trials, by="validation_accuracy")
+    rate = best_rate(options.rates, lambda rate: _train(options, data, model, rate, TRIAL_SEED))
     run = _train(options, data, model, rate, seed)
     labels = {
         "protocol": f"{depth} hidden layers",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from lotterylab.plan.nodes import Choose, Data, Node, Prune, Train
@@ -25,6 +26,7 @@ from lotterylab.studies import activations_options
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_options import TRIAL_SEEDS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
+from lotterylab.studies.choosing import only_or_best
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.ticket_lines import ACCURACY
 
@@ -40,11 +42,8 @@ def chosen_rates(options: activations_options.Options, data: Data) -> Rates:
 
 
 def _chosen(options: activations_options.Options, data: Data, activation: str, word: str) -> Choose | float:
-    if len(options.rates) == 1:
-        return options.rates[0]
-    arms = [Arm(CORRECTED, options, data, activation, seed) for seed in TRIAL_SEEDS]
-    trials = tuple((rate, tuple(_run(arm, word, rate) for arm in arms)) for rate in options.rates)
-    return Choose(candidates=trials, by="validation_accuracy")
+    arms = (Arm(CORRECTED, options, data, activation, seed) for seed in TRIAL_SEEDS)
+    return only_or_best(options.rates, *(partial(_run, arm, word) for arm in arms))
 
 
 def _run(arm: Arm, word: str, rate: Choose | float) -> Train:

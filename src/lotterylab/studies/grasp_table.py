@@ -17,23 +17,23 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Grasp, Magnitude, Obd, Random, Snip
 from lotterylab.data import Cifar10
 from lotterylab.data.scoring import PerClass
-from lotterylab.interventions import DeepR, Dsr, EarlyBird, Gradual, Set
+from lotterylab.interventions import DeepR, Dsr, EarlyBird, Set
 from lotterylab.models import Vgg
 from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import at_initialisation, fine_tuning, iterative, one_shot
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.early_bird import going_on
 from lotterylab.studies.grasp_table_claims import AT_START, BIRD, LEVELS, MOVING, OUTLINE, PREDICTIONS
 from lotterylab.studies.levels import behind
-from lotterylab.studies.small_cnn import POOL, TRIAL_SEED, own_images, recipe_for
+from lotterylab.studies.moving import EVERY, gradual
+from lotterylab.studies.small_cnn import POOL, own_images, recipe_for
 from lotterylab.training.losses import ScalesL1
 
 QUESTION = "How does GraSP compare with pruning after and during training, and with Early-Bird's cost?"
 ROUNDS = (0.5, 0.75, *LEVELS)  # of iterative pruning
 DRAWS = 30  # of OBD's estimate
 RULE = EarlyBird(sparsity=0.7, stop=False)  # of the channels: about a tenth of the weights is left, as GraSP's 90 %
-EVERY = 50  # updates between two changes of SET and DSR
-GROWS_FROM, GROWS_TO = 0.1, 2 / 3  # of the training: gradual pruning
 MOVES: dict[str, Any] = {"set": Set(every=EVERY), "dsr": Dsr(every=EVERY), "deep-r": DeepR()}
 
 
@@ -96,8 +96,7 @@ class Table:
         The trial of iterative pruning cuts once, which has a fifth of the runs.
         """
         trial = replace(self, seed=TRIAL_SEED)
-        candidates = ((rate, (trial.trial(method, rate),)) for rate in self.options.rates)
-        return Choose(candidates=tuple(candidates), by="validation_accuracy")
+        return best_rate(self.options.rates, lambda rate: trial.trial(method, rate))
 
     def trial(self, method: str, rate: float) -> Train:
         """Return the run that tries a rate for a method."""
@@ -120,7 +119,7 @@ class Table:
         """Return the last run of a method at a sparsity."""
         dense, cut = self.dense(rate), {"scope": "global", "seed": self.seed}
         if method == "gradual":
-            return replace(dense, recipe=replace(dense.recipe, during=(_gradual(dense, sparsity),)))
+            return replace(dense, recipe=replace(dense.recipe, during=(gradual(dense, sparsity),)))
         if method == "iterative":
             return iterative(dense, ROUNDS, criterion=Magnitude(), **cut)[ROUNDS.index(sparsity)].run
         if method == "obd":
@@ -158,14 +157,6 @@ class Table:
         if run.from_step is None:
             nodes["rate"] = run.recipe.optimizer.lr
         return Row(labels=labels, nodes=nodes)
-
-
-def _gradual(dense: Train, sparsity: float) -> Gradual:
-    """Return the schedule of gradual pruning for a run."""
-    first, last = int(GROWS_FROM * dense.total_steps), int(GROWS_TO * dense.total_steps)
-    every = max(1, min(EVERY, (last - first) // 2))
-    end = first + max(1, (last - first) // every) * every
-    return Gradual(sparsity=sparsity, begin_step=first, end_step=end, every=every, scope="global")
 
 
 STUDY = Study(

@@ -21,7 +21,7 @@ from lotterylab.data.subset import Subset
 from lotterylab.masks.scopes import SCOPES
 from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Shuffle, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Measure, Node, Shuffle, Train
 from lotterylab.plan.plan import Label, Plan, Row
 from lotterylab.procedures import (
     Ticket,
@@ -31,6 +31,7 @@ from lotterylab.procedures import (
     iterative_inside,
     random_inside,
 )
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.grasp_tickets_claims import (
     GRASP,
     GRASP_10,
@@ -47,7 +48,7 @@ from lotterylab.studies.grasp_tickets_claims import (
     ROUNDS,
     inside,
 )
-from lotterylab.studies.small_cnn import RATE, TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import RATE, recipe_for
 
 AS_GRASP = "as-grasp"
 POOL = 49_000  # training images, of which each seed draws its own; the last 1,000 are for validation
@@ -160,8 +161,7 @@ class Part:
     def chosen(self, arm: Arm) -> Ticket:
         """Return the ticket of an arm, at the rate that was best for it on validation, by trials with another seed."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (trial.ticket(arm, rate).run,)) for rate in self.options.rates)
-        return self.ticket(arm, Choose(candidates=trials, by="validation_accuracy"))
+        return self.ticket(arm, best_rate(self.options.rates, lambda rate: trial.ticket(arm, rate).run))
 
     def ticket(self, arm: Arm, rate: Any) -> Ticket:
         """Return a mask that is found without rounds, and its training at a rate; the dense network is one of them."""

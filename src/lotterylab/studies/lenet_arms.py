@@ -16,13 +16,13 @@ from lotterylab.asking.options import SizedOptions, number_of_seeds, option, siz
 from lotterylab.data import Mnist
 from lotterylab.masks.counts import Rate
 from lotterylab.models import LeNet300100
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Prune, Shuffle, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, Shuffle, Train
 from lotterylab.plan.plan import Label, Row
 from lotterylab.protocols import Recipe
 from lotterylab.reading.doubts import if_below
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.lth import recipe
-from lotterylab.studies.small_cnn import TRIAL_SEED
 from lotterylab.views import Criterion
 
 RATE = Rate(share=0.2, output=0.1)
@@ -90,8 +90,8 @@ class Lenet:
 
     def chosen(self, arm: Arm, round: int) -> Train:
         """Return the run of an arm after a number of rounds, at the arm's rate."""
-        trials = tuple((rate, (self.trial.run(rate, arm(self.trial, LOW_ROUND)),)) for rate in self.options.rates)
-        return self.run(Choose(candidates=trials, by="validation_accuracy"), arm(self, round))
+        rate = best_rate(self.options.rates, lambda rate: self.trial.run(rate, arm(self.trial, LOW_ROUND)))
+        return self.run(rate, arm(self, round))
 
     def run(self, rate: Any, parts: Mapping[str, Node]) -> Train:
         """Return a training at a rate; ``parts``: its mask, its start if not the initial state, its frozen state."""

@@ -6,7 +6,7 @@ keeps as many pixels for each unit, and each pixel for as many units?   [pellegr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,14 +16,14 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Mnist
 from lotterylab.models import LeNet300100
-from lotterylab.plan.nodes import Choose, Data, Measure, Node, Train
+from lotterylab.plan.nodes import Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, dense_run, iterative
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.local_receptive_fields_reading import OUTLINE, PREDICTIONS, QUESTION, RATE, ROUNDS
 from lotterylab.studies.lth import recipe
-from lotterylab.studies.small_cnn import TRIAL_SEED
 
 MASKS = ("random-mask", "corrupted-labels")  # controls with masks of their own
 
@@ -105,8 +105,7 @@ class _Arms:
     def at_best(self, run: Callable[[_Arms, Any], Train]) -> Train:
         """Return a run at the rate that was best on validation, by trials with a seed of their own."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials: Sequence[Any] = tuple((rate, (run(trial, rate),)) for rate in self.options.rates)
-        return run(self, Choose(candidates=tuple(trials), by="validation_accuracy"))
+        return run(self, best_rate(self.options.rates, lambda rate: run(trial, rate)))
 
 
 STUDY = Study(

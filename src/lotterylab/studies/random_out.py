@@ -18,8 +18,9 @@ from lotterylab.data import Cifar10
 from lotterylab.data.subset import Subset
 from lotterylab.interventions import RandomOut, SameResets
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, ResetsOf, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Measure, Node, ResetsOf, Train
 from lotterylab.plan.plan import Plan, Row
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.random_out_reading import (
     ARMS,
     BOTH,
@@ -41,7 +42,7 @@ from lotterylab.studies.random_out_reading import (
     SAME,
     place,
 )
-from lotterylab.studies.small_cnn import TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import recipe_for
 
 WIDTHS = {NARROW: (8, 16, 32), HALF: (16, 32, 64), FULL: (32, 64, 128)}  # channels, channels, hidden units
 FACTORS = {CHOSEN: 1, HIGH: 3}
@@ -105,11 +106,11 @@ def trained(
         resets = SameResets(log=ResetsOf(run=copied))
         return replace(copied, recipe=replace(copied.recipe, during=(resets,)))
     judged = NORM if arm == NORM_DEAD else arm
-    trials = tuple(
-        (FACTORS[rate] * value, (_run(options, data, judged, width, value, TRIAL_SEED, TRIAL_SEED),))
-        for value in options.rates
-    )
-    choice = Choose(candidates=trials, by="validation_accuracy")
+
+    def trial(value: float) -> Train:
+        return _run(options, data, judged, width, value, TRIAL_SEED, TRIAL_SEED)
+
+    choice = best_rate(options.rates, trial, times=FACTORS[rate])
     return _run(options, data, arm, width, choice, seed, seed if order is None else order)
 
 

@@ -19,7 +19,7 @@ from lotterylab.data import Cifar10
 from lotterylab.interventions import RandomOut, SameResets
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Prune, ResetsOf, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, ResetsOf, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
 from lotterylab.reading.answers import in_words
@@ -31,9 +31,10 @@ from lotterylab.reading.judging import apart_from, at, equal, less, level_reache
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.random_out_reading import resets
-from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import SMALL, recipe_for
 from lotterylab.studies.ticket_lines import (
     ACCURACY,
     DENSE,
@@ -89,9 +90,8 @@ def dense_run(options: Options, data: Data, seed: int, protocol: str) -> Train:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 
-    factor = 3 if protocol == HIGH else 1
-    trials = tuple((factor * rate, (run(rate, TRIAL_SEED),)) for rate in options.rates)
-    return run(Choose(candidates=trials, by="validation_accuracy"), seed)
+    rate = best_rate(options.rates, lambda rate: run(rate, TRIAL_SEED), times=3 if protocol == HIGH else 1)
+    return run(rate, seed)
 
 
 def _rows(options: Options, data: Data, seed: int, protocol: str) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Cifar10
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Prune, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Prune, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket
 from lotterylab.reading.claims import Claim
@@ -29,6 +29,7 @@ from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.reading.words import p_text
 from lotterylab.statistics import repeated_measures
 from lotterylab.studies import small_cnn
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.rewind_rounds import INIT, LINES, LOW, NEAR, RANDOM, RESET, SAME_COST, SEVEN, WAYS
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, accuracy_of_pairs, cost_chart
@@ -71,8 +72,7 @@ def dense_run(options: Options, pool: Data, seed: int) -> Train:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 
-    trials = tuple((FACTOR * rate, (run(rate, small_cnn.TRIAL_SEED),)) for rate in options.rates)
-    return run(Choose(candidates=trials, by="validation_accuracy"), seed)
+    return run(best_rate(options.rates, lambda rate: run(rate, TRIAL_SEED), times=FACTOR), seed)
 
 
 def _rows(options: Options, pool: Data, seed: int) -> Iterator[Row]:

@@ -18,9 +18,10 @@ from lotterylab.data import Augment, Cifar10, NamedStream
 from lotterylab.data.subset import Subset
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Node, Train
 from lotterylab.plan.plan import Row
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
@@ -28,7 +29,6 @@ from lotterylab.training.schedules import FractionDrops
 
 RATE = Rate(share=0.5)
 JUDGED = 4  # the round whose tickets are compared, with 6.25 % of the weights
-TRIAL_SEED = 1_000  # the seed of the trials of the learning rate, and not of the studies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +74,7 @@ def dense_run(options: Options, data: Data, seed: int, *, activation: str, init:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 
-    trials = tuple((rate, (run(rate, TRIAL_SEED),)) for rate in options.rates)
-    return run(Choose(candidates=trials, by="validation_accuracy"), seed)
+    return run(best_rate(options.rates, lambda rate: run(rate, TRIAL_SEED)), seed)
 
 
 def rate_of(dense: Train) -> dict[str, Node]:

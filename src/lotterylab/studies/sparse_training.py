@@ -15,10 +15,10 @@ from lotterylab.asking.options import SizedOptions, number_of_seeds, option, siz
 from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude, Random
 from lotterylab.data import Cifar10
-from lotterylab.interventions import Gradual, RigL, Set
+from lotterylab.interventions import RigL, Set
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Choose, Data, Dense, Init, Node, Prune, Train
+from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, Train
 from lotterylab.plan.plan import Plan, Prediction, Row
 from lotterylab.procedures import Ticket, control, iterative
 from lotterylab.reading.charts import Chart
@@ -29,17 +29,17 @@ from lotterylab.reading.judging import apart_from, at, gains_more, level_reached
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.small_cnn import SMALL, TRIAL_SEED, recipe_for
+from lotterylab.studies.moving import FRACTION, UNTIL, gradual, updates_between
+from lotterylab.studies.small_cnn import SMALL, recipe_for
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, SAME_COST, accuracy_of_pairs, cost_chart
 
 QUESTION = "Does a mask that moves while the network trains beat one that stands still?"
 LEVELS = (0.9, 0.95)
 LOW = LEVELS[-1]
 ROUNDS = (0.5, 0.75, *LEVELS)  # of iterative pruning
-EVERY, UNTIL, FRACTION = 50, 0.75, 0.3  # of SET and RigL
-GROWS_FROM, GROWS_TO = 0.1, 2 / 3  # of the training: gradual pruning
 
 NAMES = {
     "static": "static random mask",
@@ -109,8 +109,8 @@ def _cut(run: Train) -> dict[str, Node]:
 
 def _chosen(options: Options, data: Data, seed: int, epochs: int, arm: str, sparsity: float) -> Train:
     """Return the run of an arm, at the rate that was best for it on validation for a seed of its own."""
-    trials = tuple((rate, (_run(data, TRIAL_SEED, epochs, arm, sparsity, rate),)) for rate in options.rates)
-    return _run(data, seed, epochs, arm, sparsity, Choose(candidates=trials, by="validation_accuracy"))
+    rate = best_rate(options.rates, lambda rate: _run(data, TRIAL_SEED, epochs, arm, sparsity, rate))
+    return _run(data, seed, epochs, arm, sparsity, rate)
 
 
 def _run(data: Data, seed: int, epochs: int, arm: str, sparsity: float, rate: Any) -> Train:
@@ -119,19 +119,11 @@ def _run(data: Data, seed: int, epochs: int, arm: str, sparsity: float, rate: An
     dense = Train(start=start, mask=Dense(model=start.model), data=data, recipe=recipe, order_seed=seed)
     if arm == "dense":
         return dense
-    steps = dense.total_steps
-    first = int(GROWS_FROM * steps)
-    every = max(1, min(EVERY, (int(GROWS_TO * steps) - first) // 2))
+    every = updates_between(dense)
     during: dict[str, Any] = {
         "set": Set(every=every, fraction=FRACTION, until=UNTIL),
         "rigl": RigL(every=every, fraction=FRACTION, until=UNTIL),
-        "gradual": Gradual(
-            sparsity=sparsity,
-            begin_step=first,
-            end_step=first + (int(GROWS_TO * steps) - first) // every * every,
-            every=every,
-            scope="global",
-        ),
+        "gradual": gradual(dense, sparsity),
     }
     word, _, uniform = arm.partition(" ")
     change = (during[word],) if word in during else ()

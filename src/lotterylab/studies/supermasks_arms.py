@@ -16,9 +16,9 @@ from lotterylab.criteria import LargeFinalOfSign, Magnitude
 from lotterylab.data import Augment, NamedStream
 from lotterylab.gates import ContinuousSparsification, EdgePopup, Gate, IteRand, Supermask
 from lotterylab.masks.counts import Rate
-from lotterylab.plan.nodes import Choose, Combine, Data, Dense, Init, MaskOf, Measure, Node, Prune, Shuffle, Train
+from lotterylab.plan.nodes import Combine, Data, Dense, Init, MaskOf, Measure, Node, Prune, Shuffle, Train
 from lotterylab.plan.plan import Label, Plan, Prediction, Row
-from lotterylab.studies.small_cnn import TRIAL_SEED
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.supermasks_claims import CONSTANT, DRAWN, LEVELS, RANDOM, SAME_COST, TRAINED, UNTRAINED, over
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe
@@ -136,8 +136,7 @@ class Network:
             return network.train(start, replace(_recipe(self.of.epochs, sgd, BATCH), gate=gate))
 
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (run(trial, rate),)) for rate in rates)
-        return run(self, Choose(candidates=trials, by="validation_accuracy"))
+        return run(self, best_rate(rates, lambda rate: run(trial, rate)))
 
     def train(self, start: str, recipe: Recipe) -> Train:
         """Return a training of all weights or gates."""

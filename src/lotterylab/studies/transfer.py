@@ -19,11 +19,12 @@ from lotterylab.data import Cifar10
 from lotterylab.data.classes import Classes
 from lotterylab.data.subset import Subset
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.nodes import Choose, Data, Measure, Node, Train
+from lotterylab.plan.nodes import Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, dense_run, iterative, transferred
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.small_cnn import RATE, TRIAL_SEED, recipe_for
+from lotterylab.studies.small_cnn import RATE, recipe_for
 from lotterylab.studies.transfer_reading import METHODS, OUTLINE, PREDICTIONS, QUESTION, ROUNDS
 from lotterylab.training.optim import Adam
 
@@ -146,8 +147,7 @@ class Arms:
     def at_best(self, run: Callable[[Arms, Any], Train], rates: Sequence[float]) -> Train:
         """Return a run at the rate that was best on validation, by trials with a seed of their own."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (run(trial, rate),)) for rate in rates)
-        return run(self, Choose(candidates=trials, by="validation_accuracy"))
+        return run(self, best_rate(rates, lambda rate: run(trial, rate)))
 
 
 STUDY = Study(

@@ -16,12 +16,13 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Digits
 from lotterylab.models import LeNet300100
-from lotterylab.plan.nodes import Choose, Data, Node, Train
+from lotterylab.plan.nodes import Data, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, dense_run, iterative
+from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.lth import recipe
-from lotterylab.studies.small_cnn import TRIAL_SEED, own_images
+from lotterylab.studies.small_cnn import own_images
 from lotterylab.studies.unlucky_seeds_claims import OUTLINE, PREDICTIONS, QUESTION, RATE, ROUNDS
 
 IMAGES = 1_000  # of the 1,197 training images, drawn by the seed
@@ -72,8 +73,7 @@ class _Seed:
 
     def dense(self) -> Train:
         """Return the dense run, at the rate that was best for it."""
-        data = own_images(self.whole, IMAGES, self.seed)
-        model = LeNet300100(shape=data.spec.shape, classes=data.spec.classes)
+        model = LeNet300100(shape=self.whole.spec.shape, classes=self.whole.spec.classes)
         return self.at_best(lambda of, rate: dense_run(model, of.data, of.training(rate), seed=of.seed))
 
     def ticket(self) -> Ticket:
@@ -106,8 +106,7 @@ class _Seed:
     def at_best(self, run: Callable[[_Seed, Any], Train]) -> Train:
         """Return a run at the rate that was best on validation, by trials with a seed of their own."""
         trial = replace(self, seed=TRIAL_SEED)
-        trials = tuple((rate, (run(trial, rate),)) for rate in self.options.rates)
-        return run(self, Choose(candidates=trials, by="validation_accuracy"))
+        return run(self, best_rate(self.options.rates, lambda rate: run(trial, rate)))
 
 
 STUDY = Study(name="unlucky-seeds", question=QUESTION, options=Options, data=Digits(), build=build, outline=OUTLINE)
