@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from lotterylab.plan.plan import Prediction
 from lotterylab.reading.deciding import LEVEL, Word
 from lotterylab.reading.differences import Comparison, Difference, Hypothesis, adjusted, family, found_by, tests_of
 from lotterylab.reading.rows import Rows, Sides
@@ -73,6 +74,28 @@ class Claim:
     def kind(self) -> Kind:
         """Return the kind of claim: our explanation of a published sentence, a paper's claim, or our prediction."""
         return "explanation" if self.explanation else "published" if self.source else "prediction"
+
+
+BY_INTERVAL = "Confirmed by an interval over seeds."
+OR_THE_OTHER_SIDE = "Confirmed by an interval over seeds; refuted by one on the other side."
+
+
+def predictions(claims: Iterable[Claim], expected: str = BY_INTERVAL) -> tuple[Prediction, ...]:
+    """Return our own claims, those without a source, as predictions of a plan.
+
+    Args:
+        claims: in the order of the page.
+        expected: what confirms each of them, and what refutes it.
+    """
+    return tuple(Prediction(key=claim.key, claim=claim.text, expected=expected) for claim in claims if not claim.source)
+
+
+def refutable(claims: Iterable[tuple[Claim, str]]) -> tuple[Prediction, ...]:
+    """Return claims as predictions, each with what refutes it: "an interval above 0"."""
+    return tuple(
+        Prediction(key=claim.key, claim=claim.text, expected=f"{BY_INTERVAL} Refuted by {refuted}.")
+        for claim, refuted in claims
+    )
 
 
 Judged: TypeAlias = Sequence[tuple[Claim, Judgement]]

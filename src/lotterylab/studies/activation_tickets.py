@@ -13,9 +13,9 @@ from lotterylab.asking.options import option
 from lotterylab.asking.study import Study
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.answers import best_of
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, at, gains_more, less, level_reached, minus, more, nothing, percent
@@ -156,9 +156,7 @@ OURS = (
     ),
     *stability.CLAIMS,
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

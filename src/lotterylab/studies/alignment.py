@@ -23,7 +23,8 @@ from lotterylab.plan.nodes import Combine, Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, aligned, control, dense_run, iterative
 from lotterylab.protocols import Model, Recipe
-from lotterylab.studies.alignment_reading import QUESTION, outline, predictions
+from lotterylab.reading.claims import OR_THE_OTHER_SIDE, predictions
+from lotterylab.studies.alignment_reading import QUESTION, outline
 from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.lth import recipe
@@ -64,7 +65,7 @@ def build(options: Options, data: Data) -> Plan:
     return Plan(
         title=f"Masks of another network, LeNet-300-100 on {data.spec.title}, {options.steps:,} steps a run",
         rows=tuple(row for seed in options.all_seeds for row in kind.rows(seed)),
-        predictions=predictions(OUTLINE.claims),
+        predictions=predictions(OUTLINE.claims, OR_THE_OTHER_SIDE),
     )
 
 

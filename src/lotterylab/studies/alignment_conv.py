@@ -5,33 +5,30 @@ As ``alignment``, with the shallow CNN.   [adnan2025sparse]
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from lotterylab.asking.options import SizedOptions, number_of_seeds, option, sized
 from lotterylab.asking.study import Study
 from lotterylab.data import Cifar10
-from lotterylab.data.subset import Subset
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan
+from lotterylab.reading.claims import OR_THE_OTHER_SIDE, predictions
 from lotterylab.reading.doubts import if_below
 from lotterylab.studies.alignment import Pairs
-from lotterylab.studies.alignment_reading import QUESTION, outline, predictions
-from lotterylab.studies.small_cnn import RATE, SMALL, recipe_for
+from lotterylab.studies.alignment_reading import QUESTION, outline
+from lotterylab.studies.small_cnn import POOL, RATE, SMALL, images_note, images_option, own_images, recipe_for
 from lotterylab.studies.ticket_lines import MARGIN
 
 ROUNDS = 4
-POOL = 49_000  # training images, of which each pair draws its own; the last 1,000 are for validation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(SizedOptions):
     """``Options`` holds the options of the study."""
 
-    images: int = sized(
-        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each pair draws its own"
-    )
+    images: int = images_option("pair")
     epochs: int = sized(quick=4, standard=15, paper=120, help="Epochs of each run")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=5, help="Rounds of pruning, each of half the remaining weights")
     seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
@@ -45,13 +42,10 @@ def build(options: Options, data: Data) -> Plan:
     """Return the plan, pair by pair."""
     images = min(options.images, data.spec.train)
 
-    def drawn(seed: int) -> Data:
-        return replace(data, spec=Subset(spec=data.spec, train=images, seed=seed))
-
     kind = Pairs(
         name="shallow CNN",
         model=ShallowCnn(init="he-normal", shape=data.spec.shape, classes=data.spec.classes),
-        data=drawn,
+        data=partial(own_images, data, images),
         recipe=partial(recipe_for, options.epochs),
         rates=options.rates,
         rate=RATE,
@@ -63,8 +57,8 @@ def build(options: Options, data: Data) -> Plan:
         title=f"Masks of another network, shallow CNN on {images:,} images of {data.spec.title}, "
         f"{options.epochs} epochs a run",
         rows=tuple(row for seed in options.all_seeds for row in kind.rows(seed)),
-        predictions=predictions(OUTLINE.claims),
-        notes=(f"Each pair draws its own {images:,} training images from {data.spec.train:,}.",),
+        predictions=predictions(OUTLINE.claims, OR_THE_OTHER_SIDE),
+        notes=(images_note(data, images, "pair"),),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import Chart, DotChart, Entry, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
@@ -78,12 +77,6 @@ def claims(level: float, margin: float) -> tuple[Claim, ...]:
             judge=more(SAME_COST, ALIGNED, ACCURACY, level),
         ),
     )
-
-
-def predictions(found: Sequence[Claim]) -> tuple[Prediction, ...]:
-    """Return our own claims as predictions."""
-    expected = "Confirmed by an interval over seeds; refuted by one on the other side."
-    return tuple(Prediction(key=claim.key, claim=claim.text, expected=expected) for claim in found if not claim.source)
 
 
 def outline(level: float, margin: float, *, doubts: tuple[Doubt, ...], would_change: str) -> Outline:

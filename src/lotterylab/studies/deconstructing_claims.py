@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import Chart, DifferenceChart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, refutable
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.joint import none_above
 from lotterylab.reading.judging import (
@@ -187,10 +186,7 @@ OURS: dict[Claim, str] = {  # each with what refutes it
         less(ROUNDS["large final"], LONGER[ITERATIVE], ACCURACY, LOW, than=MARGIN),
     ): f"an interval above {MARGIN:g}",
 }
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected=f"Confirmed by an interval over seeds. Refuted by {refuted}.")
-    for claim, refuted in OURS.items()
-)
+PREDICTIONS = refutable(OURS.items())
 
 
 def _versus(a: Line, b: Line, family: str, *, planned: bool = False, level: float = LOW) -> Comparison:

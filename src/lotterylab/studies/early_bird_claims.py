@@ -7,10 +7,9 @@ from typing import Any, TypeAlias
 
 from lotterylab.interventions import EarlyBird
 from lotterylab.plan.nodes import Train
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, HeatChart, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.costs import PASSES
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
@@ -122,9 +121,7 @@ OURS = (
         judge=less(within(BIRD, "sigmoid"), within(BIRD, "relu"), ACCURACY, LOW),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

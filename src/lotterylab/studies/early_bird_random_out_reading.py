@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lotterylab.interventions import EarlyBird
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, HeatChart, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, at, equal, more, nothing
@@ -73,9 +72,7 @@ OURS = (
         judge=above(search(DEAD, NORMS), lambda row: _negative(resets(row)), 0.0, than=-0.5, digits=1),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _negative(value: float | None) -> float | None:

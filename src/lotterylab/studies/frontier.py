@@ -27,7 +27,7 @@ from lotterylab.studies.frontier_claims import ARMS, PREDICTIONS, SPARSITY
 from lotterylab.studies.frontier_reading import OUTLINE
 from lotterylab.studies.levels import behind
 from lotterylab.studies.moving import EVERY, FRACTION, UNTIL, gradual
-from lotterylab.studies.small_cnn import POOL, own_images, recipe_for
+from lotterylab.studies.small_cnn import POOL, images_note, images_option, own_images, recipe_for
 
 QUESTION = "Which method is the most accurate at a given total cost of finding and training a sparse network?"
 ROUNDS = (0.44, 0.68, 0.82, SPARSITY)  # each removes 0.44 of what is left: four rounds to a tenth
@@ -50,9 +50,7 @@ class Options(SizedOptions):
         paper=(30, 60, 150, 400),
         help="Epochs of an arm in all, finding included",
     )
-    images: int = sized(
-        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each seed draws its own"
-    )
+    images: int = images_option()
     seeds: int = number_of_seeds(quick=2, standard=5, paper=8)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1), help="Learning rates to choose from, for each arm")
     scoring_images: int = option(10, help="Images of each class that SNIP and GraSP see, as GraSP's authors take")
@@ -72,7 +70,7 @@ def build(options: Options, data: Data) -> Plan:
         f"{budgets} epochs in all",
         rows=tuple(arm.row() for arm in arms),
         predictions=PREDICTIONS,
-        notes=(f"Each seed draws its own {images:,} training images from {data.spec.train:,}.",),
+        notes=(images_note(data, images),),
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lotterylab.engine.results import Result
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, HistogramChart, LayerChart, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, less, minus, more, nothing
@@ -79,11 +78,7 @@ CLAIMS = (
         judge=more(_deep(NORMALIZED, "sigmoid"), _deep(STANDARD, "sigmoid"), ACCURACY, 0.0, floor=FLOOR),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.")
-    for claim in CLAIMS
-    if not claim.source
-)
+PREDICTIONS = predictions(CLAIMS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

@@ -18,10 +18,10 @@ from lotterylab.asking.options import SizedOptions, number_of_seeds, option, siz
 from lotterylab.asking.study import Study
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data, Measure, Node
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.answers import by_panel
 from lotterylab.reading.charts import Chart, LayerChart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, equal, gains_more, minus, more, nothing, percent
@@ -176,9 +176,7 @@ OURS = (
     ),
     *CLAIMS,
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

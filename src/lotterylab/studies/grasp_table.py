@@ -27,7 +27,7 @@ from lotterylab.studies.early_bird import going_on
 from lotterylab.studies.grasp_table_claims import AT_START, BIRD, LEVELS, MOVING, OUTLINE, PREDICTIONS
 from lotterylab.studies.levels import behind
 from lotterylab.studies.moving import EVERY, gradual
-from lotterylab.studies.small_cnn import POOL, own_images, recipe_for
+from lotterylab.studies.small_cnn import POOL, images_note, images_option, own_images, recipe_for
 from lotterylab.training.losses import ScalesL1
 
 QUESTION = "How does GraSP compare with pruning after and during training, and with Early-Bird's cost?"
@@ -43,9 +43,7 @@ class Options(SizedOptions):
 
     epochs: int = sized(quick=6, standard=16, paper=160, least=6, help="Epochs of each run")
     width: float = sized(quick=0.1, standard=0.25, paper=1.0, help="Factor of the channels of VGG-11")
-    images: int = sized(
-        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each seed draws its own"
-    )
+    images: int = images_option()
     seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1), help="Learning rates to choose from, for each method")
     scoring_images: int = option(10, help="Images of each class that SNIP, GraSP and OBD see")
@@ -59,7 +57,7 @@ def build(options: Options, data: Data) -> Plan:
         f"{options.epochs} epochs a run",
         rows=tuple(row for seed in options.all_seeds for row in Table(options, data, seed).rows()),
         predictions=PREDICTIONS,
-        notes=(f"Each seed draws its own {images:,} training images from {data.spec.train:,}.",),
+        notes=(images_note(data, images),),
     )
 
 

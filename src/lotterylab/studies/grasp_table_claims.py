@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, NumberTable
-from lotterylab.reading.claims import Claim, Judgement
+from lotterylab.reading.claims import Claim, Judgement, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import Judge, at, equal, less, more, nothing, over, percent
@@ -132,10 +131,7 @@ OURS = (
         judge=more(EARLY_BIRD, GRASP, ACCURACY, LOW, than=-CLOSE),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds; refuted by one beyond.")
-    for claim in OURS
-)
+PREDICTIONS = predictions(OURS, "Confirmed by an interval over seeds; refuted by one beyond.")
 
 
 def _scaled(row: Any, metric: str, unit: float = 1e12) -> float | None:

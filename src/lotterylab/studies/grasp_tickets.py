@@ -17,7 +17,6 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Grasp, Magnitude, Random
 from lotterylab.data import Cifar10
 from lotterylab.data.scoring import PerClass
-from lotterylab.data.subset import Subset
 from lotterylab.masks.scopes import SCOPES
 from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
@@ -48,10 +47,9 @@ from lotterylab.studies.grasp_tickets_claims import (
     ROUNDS,
     inside,
 )
-from lotterylab.studies.small_cnn import RATE, recipe_for
+from lotterylab.studies.small_cnn import POOL, RATE, images_note, images_option, own_images, recipe_for
 
 AS_GRASP = "as-grasp"
-POOL = 49_000  # training images, of which each seed draws its own; the last 1,000 are for validation
 SHORT = 2  # rounds inside the masks of 10 %
 Arm: TypeAlias = tuple[str, float]  # the method that finds a mask without rounds, and its sparsity
 
@@ -83,9 +81,7 @@ class Options(SizedOptions):
         least=LEAST_ROUNDS,
         help="Rounds of pruning from the dense network, each of half the remaining weights; one less from 50 %",
     )
-    images: int = sized(
-        quick=5_000, standard=5_000, paper=POOL, most=POOL, help="Training images, at the most; each seed draws its own"
-    )
+    images: int = images_option()
     seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1), help="Learning rates to choose from, for each parent")
     scoring_images: int = option(10, help="Images of each class for GraSP", least=1)
@@ -107,7 +103,7 @@ def build(options: Options, data: Data) -> Plan:
         f"{data.spec.title}, {options.epochs} epochs a run",
         rows=tuple(row for part in parts for row in part.rows()),
         predictions=PREDICTIONS,
-        notes=(f"Each seed draws its own {images:,} training images from {data.spec.train:,}.",),
+        notes=(images_note(data, images),),
     )
 
 
@@ -188,13 +184,12 @@ class Part:
     def dense(self, rate: Any) -> Train:
         """Return the dense run at a rate, on the training images of the seed."""
         spec = self.data.spec
-        drawn = Subset(spec=spec, train=min(self.options.images, spec.train), seed=self.seed)
         activation = self.options.activation
         model = ShallowCnn(activation=activation, init="glorot-normalized", shape=spec.shape, classes=spec.classes)
         return Train(
             start=Init(model=model, seed=self.seed),
             mask=Dense(model=model),
-            data=replace(self.data, spec=drawn),
+            data=own_images(self.data, self.options.images, self.seed),
             recipe=recipe_for(self.options.epochs, rate),
             order_seed=self.seed,
         )

@@ -18,10 +18,10 @@ from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import Result
 from lotterylab.models.inits import INITS as ALL_INITS
 from lotterylab.plan.nodes import Data, Measure, Node, Prune, Train
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.answers import best_of
 from lotterylab.reading.charts import Entry, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import at, gains_more, less, level_reached, minus, more, nothing, percent
@@ -168,9 +168,7 @@ OURS = (
     ),
     *early.CLAIMS,
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lotterylab.masks.counts import Rate
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import Chart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import OR_THE_OTHER_SIDE, Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.judging import above, at, less, level_reached, more, nothing, percent
 from lotterylab.reading.lines import Line
@@ -87,15 +86,7 @@ CLAIMS = (
         judge=more(SAME_COST, TICKET, ACCURACY, LOW, than=-MARGIN),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(
-        key=claim.key,
-        claim=claim.text,
-        expected="Confirmed by an interval over seeds; refuted by one on the other side.",
-    )
-    for claim in CLAIMS
-    if not claim.source
-)
+PREDICTIONS = predictions(CLAIMS, OR_THE_OTHER_SIDE)
 
 
 def _conclude(results: Rows, differences: Sequence[Difference]) -> str:

@@ -14,9 +14,9 @@ from lotterylab.asking.study import Study
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.plan import Plan, Prediction
+from lotterylab.plan.plan import Plan
 from lotterylab.reading.charts import Chart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Comparison
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import less, more
@@ -101,10 +101,7 @@ OURS = (
     ),
 )
 OURS += lth_controls.claims(TICKET, DENSE, EARLY, FINAL, LEVELS["8.8 %"], percent="8.8 %", margin=MARGIN)
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
-    for claim in OURS
-)
+PREDICTIONS = predictions(OURS, "Confirmed by an interval over seeds that leaves 0 out.")
 
 
 OUTLINE = Outline(

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from lotterylab.masks.counts import Rate
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.caveats import BEST_STEP
 from lotterylab.reading.charts import Chart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below, of_data
 from lotterylab.reading.judging import Judge, at, equal, less, more, nothing, over_levels
@@ -148,10 +147,7 @@ OURS = (
     ),
 )
 OURS += lth_controls.claims(TICKET, DENSE, EARLY, FINAL, level(10), percent="10.8 %", margin=MARGIN)
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds that leaves 0 out.")
-    for claim in OURS
-)
+PREDICTIONS = predictions(OURS, "Confirmed by an interval over seeds that leaves 0 out.")
 
 
 def headline(results: Rows, differences: Sequence[Difference]) -> str:

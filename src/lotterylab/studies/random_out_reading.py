@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import CrossedChart, DotChart, Entry, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, at, equal, nothing
@@ -133,9 +132,7 @@ OURS = (
         judge=above(OTHERS, closer, 0.0, than=CLOSER, digits=3),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 PLANNED = (
     (line(OUT, NARROW), line(PLAIN, NARROW)),
     (line(OUT, NARROW), line(SAME, NARROW)),

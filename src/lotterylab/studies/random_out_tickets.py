@@ -20,11 +20,11 @@ from lotterylab.interventions import RandomOut, SameResets
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, ResetsOf, Train
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Entry, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, less, level_reached, nothing, percent
@@ -190,9 +190,7 @@ OURS = (
         judge=equal(line(DEAD), line(PLAIN), ACCURACY, LOW, margin=MARGIN),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

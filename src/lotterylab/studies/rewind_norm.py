@@ -17,9 +17,9 @@ from lotterylab.criteria import Magnitude
 from lotterylab.data import Cifar10
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Prune, Train
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.joint import alike
@@ -132,9 +132,7 @@ OURS = (
         judge=more(RANDOM[RESET], LINES[RESET], ACCURACY, LOW, than=-MARGIN),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def joint_test(results: Rows, level: float) -> str:

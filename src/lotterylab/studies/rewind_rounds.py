@@ -14,10 +14,10 @@ from lotterylab.asking.options import option
 from lotterylab.asking.study import Study
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import Data
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, equal, level_reached, more, nothing, percent
@@ -112,9 +112,7 @@ OURS = (
         judge=more(SAME_COST, LINES[RESET], ACCURACY, LOW),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lotterylab.masks.counts import Rate
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Chart, Entry, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import above, apart_from, at, less, more, nothing, percent
@@ -173,11 +172,7 @@ CLAIMS = (
         judge=more(ORDERS[START], DENSE_ORDER, INSTABILITY, LOW, than=-0.02),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.")
-    for claim in CLAIMS
-    if not claim.source
-)
+PREDICTIONS = predictions(CLAIMS)
 
 
 def _headline(results: Rows, differences: Sequence[Difference]) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import DifferenceChart, Entry, NumberTable
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, refutable
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.judging import apart_from, at, equal, gains_more, less, more, nothing, percent
 from lotterylab.reading.lines import Line, of
@@ -136,10 +135,7 @@ OURS: tuple[tuple[Claim, str], ...] = (  # each with what refutes it
         f"an interval above {MARGIN:g}",
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected=f"Confirmed by an interval over seeds. Refuted by {refuted}.")
-    for claim, refuted in OURS
-)
+PREDICTIONS = refutable(OURS)
 
 
 def _versus(a: Line, b: Line, family: str = "", *, planned: bool = False) -> Comparison:

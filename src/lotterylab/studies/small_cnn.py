@@ -51,6 +51,17 @@ def own_images(data: Data, images: int, seed: int) -> Data:
     return replace(data, spec=Subset(spec=data.spec, train=min(images, data.spec.train), seed=seed))
 
 
+def images_option(who: str = "seed") -> Any:
+    """Return the option for the number of training images that each ``who`` draws from ``POOL``."""
+    help = f"Training images, at the most; each {who} draws its own"
+    return sized(quick=5_000, standard=5_000, paper=POOL, most=POOL, help=help)
+
+
+def images_note(data: Data, images: int, who: str = "seed") -> str:
+    """Return the sentence of a page on ``own_images``."""
+    return f"Each {who} draws its own {images:,} training images from {data.spec.train:,}."
+
+
 def recipe_for(epochs: int, rate: Any, *, during: tuple[Any, ...] = ()) -> Recipe:
     """Return how each network of these studies is trained, at a learning rate or at the choice of one."""
     return Recipe(

@@ -19,10 +19,10 @@ from lotterylab.interventions import RigL, Set
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, Train
-from lotterylab.plan.plan import Plan, Prediction, Row
+from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, iterative
 from lotterylab.reading.charts import Chart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, gains_more, level_reached, more, nothing, percent
@@ -177,9 +177,7 @@ OURS = (
         ),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected="Confirmed by an interval over seeds.") for claim in OURS
-)
+PREDICTIONS = predictions(OURS)
 
 
 def _conclude(results: Rows, differences: Sequence[Difference]) -> str:

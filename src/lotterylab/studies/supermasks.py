@@ -16,7 +16,7 @@ from lotterylab.masks.counts import Rate
 from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, refutable
 from lotterylab.reading.joint import none_above
 from lotterylab.reading.judging import Judge, above, above_at_best, equal, more
 from lotterylab.studies.supermasks_arms import LEARNERS, Setting
@@ -35,7 +35,6 @@ from lotterylab.studies.supermasks_claims import (
     UNTOUCHED,
     UNTRAINED_ACCURACY,
     outline,
-    predictions,
 )
 from lotterylab.studies.ticket_lines import ACCURACY
 
@@ -137,7 +136,7 @@ OURS: dict[Claim, str] = {  # each with what refutes it
         none_above(tuple(TICKETS.values()), LONGER, ACCURACY, ALL, than=MARGIN),
     ): f"one mask whose difference, corrected for the masks, lies above {MARGIN:g}",
 }
-PREDICTIONS = predictions(OURS)
+PREDICTIONS = refutable(OURS.items())
 STUDY = Study(
     name="supermasks",
     question=QUESTION,

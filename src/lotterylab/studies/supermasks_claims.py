@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import Chart, DifferenceChart, RateChart
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.differences import Comparison, Difference
@@ -68,14 +67,6 @@ MASK, POPUP = LEARNED["supermask"], LEARNED["edge-popup"]
 FEWER_EPOCHS = if_below(
     "epochs", 2_000, "Masks learn for {value} epochs; the paper's for 2,000, so they may be unfinished."
 )
-
-
-def predictions(claims: Mapping[Claim, str]) -> tuple[Prediction, ...]:
-    """Return the predictions of a study from its claims, each with what refutes it."""
-    return tuple(
-        Prediction(key=one.key, claim=one.text, expected=f"Confirmed by an interval over seeds. Refuted by {refuted}.")
-        for one, refuted in claims.items()
-    )
 
 
 def _versus(a: Line, b: Line, family: str, margin: float) -> Comparison:

@@ -14,7 +14,7 @@ from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import Plan
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, refutable
 from lotterylab.reading.judging import above, above_at_best, more
 from lotterylab.studies.supermasks_arms import LEARNERS, Setting
 from lotterylab.studies.supermasks_claims import (
@@ -25,7 +25,6 @@ from lotterylab.studies.supermasks_claims import (
     ON_VALIDATION,
     UNTRAINED_ACCURACY,
     outline,
-    predictions,
 )
 from lotterylab.studies.ticket_lines import ACCURACY
 
@@ -91,7 +90,7 @@ OURS: dict[Claim, str] = {  # each with what refutes it
         judge=more(CONSTANTS["supermask"], MASK, ACCURACY, ALL, than=MARGIN),
     ): f"an interval below {MARGIN:g}",
 }
-PREDICTIONS = predictions(OURS)
+PREDICTIONS = refutable(OURS.items())
 STUDY = Study(
     name="supermasks-conv",
     question=QUESTION,

@@ -17,14 +17,13 @@ from lotterylab.asking.study import Study
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Cifar10
 from lotterylab.data.classes import Classes
-from lotterylab.data.subset import Subset
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, dense_run, iterative, transferred
 from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
-from lotterylab.studies.small_cnn import RATE, recipe_for
+from lotterylab.studies.small_cnn import RATE, own_images, recipe_for
 from lotterylab.studies.transfer_reading import METHODS, OUTLINE, PREDICTIONS, QUESTION, ROUNDS
 from lotterylab.training.optim import Adam
 
@@ -68,7 +67,7 @@ def halves(data: Data, images: int, seed: int) -> dict[str, Data]:
 
     ``images``: of all classes, drawn by the ``seed``.
     """
-    spec = Subset(spec=data.spec, train=min(images, data.spec.train), seed=seed)
+    spec = own_images(data, images, seed).spec
     half = spec.classes // 2
     tasks = {"target": (range(half), TARGET), "source": (range(half, 2 * half), SOURCE)}
     return {

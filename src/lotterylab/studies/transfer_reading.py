@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import Chart, DotChart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import OR_THE_OTHER_SIDE, Claim, predictions
 from lotterylab.reading.differences import Comparison, Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, level_reached, more, nothing, percent
@@ -93,15 +92,7 @@ CLAIMS = (
         judge=more(SAME_COST, CLASSES, ACCURACY, LOW),
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(
-        key=claim.key,
-        claim=claim.text,
-        expected="Confirmed by an interval over seeds; refuted by one on the other side.",
-    )
-    for claim in CLAIMS
-    if not claim.source
-)
+PREDICTIONS = predictions(CLAIMS, OR_THE_OTHER_SIDE)
 COMPARED = (
     (CLASSES, OWN),
     (ADAM, OWN),

@@ -11,9 +11,8 @@ from dataclasses import replace
 from functools import partial
 
 from lotterylab.masks.counts import Rate
-from lotterylab.plan.plan import Prediction
 from lotterylab.reading.charts import CurveChart, DotChart
-from lotterylab.reading.claims import Claim
+from lotterylab.reading.claims import Claim, refutable
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, less, more, nothing, percent
@@ -113,10 +112,7 @@ CLAIMS: tuple[tuple[Claim, str], ...] = (  # each with what refutes it
         f"an interval above {CLOSE:g}",
     ),
 )
-PREDICTIONS = tuple(
-    Prediction(key=claim.key, claim=claim.text, expected=f"Confirmed by an interval over seeds. Refuted by {refuted}.")
-    for claim, refuted in CLAIMS
-)
+PREDICTIONS = refutable(CLAIMS)
 
 
 def _counted(true: Truths, results: Rows) -> str:
