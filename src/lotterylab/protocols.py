@@ -166,7 +166,7 @@ class Recipe(Spec, Protocol):
 
     @property
     def gate(self) -> Spec | None:
-        """Return what is trained beside or instead of the weights, a spec of ``lotterylab.gates``, or None."""
+        """Return the spec of ``lotterylab.gates`` that learns a mask, or None."""
         ...
 
     @property

@@ -12,14 +12,13 @@ from torch import nn
 from lotterylab.data.loader import Loader
 from lotterylab.errors import UsageError
 from lotterylab.gates import ContinuousSparsification, EdgePopup, IteRand, Supermask, install, learned
-from lotterylab.models import Vgg
 from lotterylab.network import network, state_of
 from lotterylab.training.loop import train
 from lotterylab.training.optim import Sgd
 from lotterylab.training.schedules import Constant
+from some_networks import VGG
 from some_plans import DATA, RECIPE
 
-VGG = Vgg(depth=11, width=0.05, shape=(1, 8, 8))  # with batch norm
 EPOCHS = 4
 
 

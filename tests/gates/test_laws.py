@@ -24,22 +24,16 @@ from lotterylab.gates import (
     with_gates,
     without_gates,
 )
-from lotterylab.models import ConvN, Vgg
 from lotterylab.network import network, state_of
 from lotterylab.plan.nodes import Dense, Init, MaskOf, Train
 from lotterylab.training.loop import train
-from lotterylab.training.optim import Adam, Sgd
+from lotterylab.training.optim import Adam
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.watch import evaluate
+from some_networks import MODELS, SGD, VGG
 from some_plans import DATA, RECIPE, compute
 
-VGG = Vgg(depth=11, width=0.05, shape=(1, 8, 8))  # with batch norm
-CONV = ConvN(depth=2, width=0.1, dropout=0.3, shape=(1, 8, 8))  # with dropout, without norms
-MODELS = {"batch norm": VGG, "dropout": CONV}
-OPTIMIZERS = {
-    "sgd": Sgd(lr=0.05, momentum=0.9, weight_decay=1e-3, nesterov=True),
-    "adam": Adam(lr=0.003, weight_decay=0.01),
-}
+OPTIMIZERS = {"sgd": SGD, "adam": Adam(lr=0.003, weight_decay=0.01)}
 # settings that act in a run of 16 steps, 4 an epoch, and settings at which every gate is 1
 ACTIVE: dict[str, Any] = {
     "supermask": Supermask(start=0.3, rescale=True),

@@ -30,21 +30,15 @@ from lotterylab.interventions import (
     TopK,
     random_out,
 )
-from lotterylab.models import ConvN, Vgg
 from lotterylab.plan.nodes import Dense, Init, MaskOf, Node, Prune, ResetsOf, Train
 from lotterylab.reading.alarms import alarms_of
 from lotterylab.reading.costs import costs
 from lotterylab.reading.rows import Rows
-from lotterylab.training.optim import Adam, Sgd
+from lotterylab.training.optim import Adam
+from some_networks import CONV, MODELS, SGD, VGG
 from some_plans import DATA, RECIPE, compute
 
-VGG = Vgg(depth=11, width=0.05, shape=(1, 8, 8))  # with batch norm
-CONV = ConvN(depth=2, width=0.1, dropout=0.3, shape=(1, 8, 8))  # with dropout, without norms
-MODELS = {"batch norm": VGG, "dropout": CONV}
-OPTIMIZERS = {
-    "sgd": Sgd(lr=0.05, momentum=0.9, weight_decay=1e-3, nesterov=True),
-    "adam": Adam(lr=0.003),
-}
+OPTIMIZERS = {"sgd": SGD, "adam": Adam(lr=0.003)}
 # settings at which each one acts in a run of 16 steps, 4 an epoch, and settings at which it does nothing
 ACTIVE: dict[str, Any] = {
     "random-out": RandomOut(threshold=0.9, rule="median", reset_optimizer=True),

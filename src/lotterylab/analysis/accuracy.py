@@ -16,9 +16,9 @@ SPLITS = ("validation", "test")
 class Accuracy:
     """``Accuracy`` measures the network ``mask * state`` without training it.   [zhou2019deconstructing, section 5]
 
-    Of an ``Init`` and the mask of a trained network it is the accuracy of an untrained supermask.  The state "state" is
-    a dict of tensors by name.  The mask "mask" is a dict of bool tensors by name, of the shapes of the weights; without
-    one the state is measured whole.  The network is in evaluation mode, and images are not augmented.
+    An ``Init`` under the mask of a trained network is an untrained supermask.  The state "state" is a dict of tensors
+    by name.  The mask "mask" is a dict of bool tensors by name, of the shapes of the weights; without one the state is
+    measured whole.  The network is in evaluation mode, and images are not augmented.
 
     - ``validation_accuracy``, ``test_accuracy``: fractions of the images of a split; None of a split without images.
     - ``validation_loss``, ``test_loss``: the mean cross-entropies.

@@ -8,7 +8,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from lotterylab.engine.context import mask_part
-from lotterylab.gates import LEARNED, learned, learned_mask
+from lotterylab.gates import LEARNED, learned_mask, under
 from lotterylab.masks import algebra
 from lotterylab.types import Checkpoint, Mask, State
 
@@ -33,8 +33,8 @@ def made_by_gates(trained: Any) -> dict[str, Mapping[str, Tensor]]:
     gate, net, state = trained.recipe.gate, trained.net, trained.whole.state
     if gate is None:
         return {}
-    mask, seen = learned_mask(net, gate, state), learned(net, gate, state)
-    return {mask_part(LEARNED): on_cpu(mask), LEARNED: on_cpu(seen)}
+    mask = learned_mask(net, gate, state)
+    return {mask_part(LEARNED): on_cpu(mask), LEARNED: on_cpu(under(mask, gate, state))}
 
 
 def density(learned: Mapping[str, Tensor]) -> dict[str, Any]:

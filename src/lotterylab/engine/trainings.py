@@ -108,13 +108,14 @@ def beginning(node: Train, context: Context) -> Checkpoint:
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
     net = network(node.model.build())
     earlier = node.start if isinstance(node.start, At) and node.start.step is not None else None
-    start = checkpoint_at(earlier, context).state if earlier and recipe.gate else context.state(node.start)
+    restored = "optimizer" in node.restored
+    there = checkpoint_at(earlier, context) if earlier and (restored or recipe.gate) else None
+    start = there.state if there and recipe.gate else context.state(node.start)
     begin = first(net, start, mask, recipe, context.frozen(node), seed=node.order_seed)
     begin = replace(begin, step=first_step(node, context))
     if earlier is None:
         return begin
-    if "optimizer" in node.restored:
-        there = checkpoint_at(earlier, context)
+    if there and restored:
         same = node.recipe.during == earlier.run.recipe.during
         begin = replace(begin, optimizer=slots.masked(there.optimizer, mask), carry=there.carry if same else {})
     if "buffers" in node.restored:

@@ -1,4 +1,4 @@
-"""Gates are what is trained beside or instead of the weights, one paper a file; the law tests run over ``ALL``."""
+"""Gates learn masks in the place of the weights or beside them, one paper a file; the law tests run over ``ALL``."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ from lotterylab.errors import UsageError, unknown
 from lotterylab.gates.base import GATE, HEAT, LEARNED, Gate, straight_through
 from lotterylab.gates.continuous import ContinuousSparsification
 from lotterylab.gates.edge_popup import EdgePopup, IteRand
-from lotterylab.gates.network import gated, learned, learned_mask, with_gates, without_gates
+from lotterylab.gates.network import gated, learned, learned_mask, under, with_gates, without_gates
 from lotterylab.gates.supermask import Supermask
 from lotterylab.homes import offered
 
@@ -37,6 +37,7 @@ __all__ = [
     "learned",
     "learned_mask",
     "straight_through",
+    "under",
     "with_gates",
     "without_gates",
 ]

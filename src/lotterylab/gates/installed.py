@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 
 from lotterylab.errors import UsageError
 from lotterylab.gates.base import GATE, HEAT, Gate
-from lotterylab.gates.network import learned_entries, uniform, with_gates
+from lotterylab.gates.network import learned_entries, uniform, weight_under, with_gates
 from lotterylab.network import candidates, layers_of_weights, network, state_of
 from lotterylab.rng import stream
 from lotterylab.types import Mask, State
@@ -38,8 +38,7 @@ class GatedWeight(nn.Module):
     def forward(self, theta: Tensor) -> Tensor:
         """Return the weight that the network uses, of the shape of ``theta``."""
         if not self.training:
-            kept = learned_entries(self.gate, self.leaf, self.name)
-            return (theta * self.gate.factor(kept)).where(kept, 0.0)
+            return weight_under(learned_entries(self.gate, self.leaf, self.name), self.gate, theta)
         seed = int(torch.randint(2**63 - 1, ()))  # of torch's generator, which the loop may have seeded
         return self.gate.weight(theta, self.leaf, self.heat.to(theta), uniform(theta, seed))
 
@@ -62,9 +61,8 @@ class Installed:
         if tied := [name for name, of in layers.items() if len(of) > 1]:
             raise gate.refuse(f"the weight '{tied[0]}' is shared by several layers. Give each layer its own.")
         opened = with_gates(net, gate, state, seed)
-        heat = opened.get(HEAT, torch.tensor(1.0))
-        self._heat = heat
-        self._gates = {name: GatedWeight(gate, opened[GATE + name], name, heat) for name in self._names}
+        self._heat = opened.get(HEAT, torch.tensor(1.0))
+        self._gates = {name: GatedWeight(gate, opened[GATE + name], name, self._heat) for name in self._names}
         self._layers = {name: layers[name][0] for name in self._names}
         for intervention in gate.during:
             intervention.begin(self._view())  # it may refuse, before anything is changed

@@ -126,9 +126,18 @@ def learned_entries(gate: Gate, leaf: Tensor, name: str) -> Tensor:
 
 def learned(net: Network, gate: Gate, state: Mapping[str, Tensor]) -> State:
     """Return the state of ``net`` that evaluations use: weights under the learned mask, +0.0 where it removes them."""
-    mask, plain = learned_mask(net, gate, state), without_gates(state)
-    weights = {name: (plain[name] * gate.factor(kept)).where(kept, 0.0) for name, kept in mask.items()}
-    return cast(State, {**plain, **weights})
+    return under(learned_mask(net, gate, state), gate, state)
+
+
+def under(mask: Mask, gate: Gate, state: Mapping[str, Tensor]) -> State:
+    """Return a state without its gates, its weights under the mask that they have learned."""
+    plain = without_gates(state)
+    return cast(State, {**plain, **{name: weight_under(kept, gate, plain[name]) for name, kept in mask.items()}})
+
+
+def weight_under(kept: Tensor, gate: Gate, theta: Tensor) -> Tensor:
+    """Return one weight under the mask that its gate has learned, +0.0 where the mask removes it."""
+    return (theta * gate.factor(kept)).where(kept, 0.0)
 
 
 def _trained(net: Network, gate: Gate, state: Mapping[str, Tensor]) -> State:

@@ -83,9 +83,9 @@ def _record(cost: Cost) -> Record:
 def _cost(result: Result, records: Mapping[str, Record], counted: Mapping[object, Mapping[str, int]]) -> Cost:
     last = result.nodes["train"]
     assert isinstance(last, Train)
-    runs = trainings(last, records).items()
-    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in runs]
-    cuts = [_cut(node, records, counted) for node in _behind(last) if isinstance(node, Prune | Channels)]
+    runs, behind = _walked(last, records)
+    parts = [_part(run, steps, records, counted.get(run.model)) for run, steps in runs.items()]
+    cuts = [_cut(node, records, counted) for node in behind if isinstance(node, Prune | Channels)]
     to_mask = [*(_until_kept(part, last, records) for part in parts), *cuts]
     return Cost(
         epochs_to_find=sum(part.epochs for part in parts if part.run != last),
@@ -146,12 +146,8 @@ def trainings(run: Train, records: Mapping[str, Record] | None = None) -> dict[T
     return _walked(run, records)[0]
 
 
-def _behind(run: Train) -> list[Node]:
-    """Return the nodes that a run needs."""
-    return _walked(run, None)[1]
-
-
 def _walked(run: Train, records: Mapping[str, Record] | None) -> tuple[dict[Train, int], list[Node]]:
+    """Return the runs that a run needs, as ``trainings`` does, and all nodes behind it."""
     steps: dict[Train, int] = {}
     seen: dict[Node, None] = {}
     todo: list[Node] = [run.final]

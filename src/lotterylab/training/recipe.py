@@ -36,7 +36,7 @@ class Recipe:
         watch_every: optimizer steps from one evaluation to the next.
         loss: what is minimised, a spec of ``training.losses``; watched losses are cross-entropies in any case.
         during: interventions, specs of ``lotterylab.interventions``, called after each update in this order.
-        gate: what is trained beside or instead of the weights, a spec of ``lotterylab.gates``.
+        gate: a spec of ``lotterylab.gates``, which learns a mask in the place of the weights or beside them.
 
     Raises:
         UsageError: a choice is unknown, ``pick`` names no watched split, the length is missing or given twice,
