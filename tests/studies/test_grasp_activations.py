@@ -126,7 +126,7 @@ def test_with_a_rate_for_each_mask_the_answer_is_about_those():
     results = Rows([*known, *(own(seed, control, mean) for seed in SEEDS for control, mean in arms.items())])
     differences = found_by(OUTLINE.comparisons, results)
     assert "With a rate for each mask it reaches 0.561, which is +0.010" in OUTLINE.conclude(results, differences)
-    assert OUTLINE.headline(results, differences).startswith("With 10 % of the weights and a rate for each mask, GraSP")
+    assert OUTLINE.headline(results, differences).startswith("At 10 % and own rates, GraSP's tickets")
     words = {claim.key: claim.judge(results).word for claim in OUTLINE.claims}
     assert words["8f"] == "confirmed" == words["8i"] == words["8j"] and words["8g"] == "not run" == words["8h"]
     assert words["8a"] == "refuted", "the claims at the dense network's rate read its runs only"
