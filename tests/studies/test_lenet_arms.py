@@ -14,12 +14,12 @@ from lotterylab.data import Digits, Mnist
 from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Choose, Data, Init, Node, Prune, Shuffle, Train, nodes_in
+from lotterylab.procedures.choosing import TRIAL_SEED
 from lotterylab.reading.costs import trainings
 from lotterylab.reading.judging import above_at_best
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
 from lotterylab.studies import deconstructing, signs
-from lotterylab.studies.choosing import TRIAL_SEED
 from lotterylab.studies.lenet_arms import LOW_ROUND, MARGIN, MIDDLE_ROUND, RATE, SPEC, Lenet, Options
 from some_plans import compute
 from some_results import row

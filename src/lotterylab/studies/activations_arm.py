@@ -14,8 +14,8 @@ from lotterylab.models import ConvN, LeNet300100, Mlp, ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.plan import Row
 from lotterylab.procedures import Ticket, at_initialisation
+from lotterylab.procedures.choosing import only_or_best
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
-from lotterylab.studies.choosing import only_or_best
 from lotterylab.studies.protocols import BATCH, Protocol
 
 IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each feed the next, with nothing in between

@@ -22,10 +22,10 @@ from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Combine, Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, aligned, control, dense_run, iterative
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.protocols import Model, Recipe
 from lotterylab.reading.claims import OR_THE_OTHER_SIDE, predictions
 from lotterylab.studies.alignment_reading import QUESTION, outline
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.lth import recipe
 

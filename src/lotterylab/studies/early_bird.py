@@ -18,7 +18,7 @@ from lotterylab.interventions import EarlyBird
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Channels, Data, Dense, Init, MaskOf, Measure, Node, Shuffle, Train
 from lotterylab.plan.plan import Label, Plan, Row
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.early_bird_claims import CUTS, LOW, OUTLINE, PREDICTIONS
 from lotterylab.studies.small_cnn import recipe_for
 from lotterylab.training.losses import CrossEntropy, ScalesL1

@@ -19,7 +19,7 @@ from lotterylab.interventions import EarlyBird, RandomOut, SameResets
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Channels, Data, Dense, Init, MaskOf, Measure, Node, ResetsOf, Train
 from lotterylab.plan.plan import Label, Plan, Row
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.early_bird import going_on, with_random_channels
 from lotterylab.studies.early_bird_random_out_reading import (
     ARMS,

@@ -21,7 +21,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, at_initialisation, control, iterative, one_shot
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.frontier_claims import ARMS, PREDICTIONS, SPARSITY
 from lotterylab.studies.frontier_reading import OUTLINE

@@ -18,7 +18,7 @@ from lotterylab.models import Mlp
 from lotterylab.models.activations import ACTIVATIONS
 from lotterylab.plan.nodes import At, Data, Dense, Init, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.glorot_claims import OUTLINE, PREDICTIONS, QUESTION
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from lotterylab.plan.nodes import Choose, Data, Node, Prune, Train
 from lotterylab.plan.plan import Row
 from lotterylab.procedures import control
+from lotterylab.procedures.choosing import only_or_best
 from lotterylab.reading.charts import Entry, NumberTable
 from lotterylab.reading.claims import Claim
 from lotterylab.reading.judging import at, equal, gains_more, minus, more
@@ -26,7 +27,6 @@ from lotterylab.studies import activations_options
 from lotterylab.studies.activations_arm import Arm
 from lotterylab.studies.activations_options import TRIAL_SEEDS
 from lotterylab.studies.activations_predictions import EQUAL_ACCURACY
-from lotterylab.studies.choosing import only_or_best
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.ticket_lines import ACCURACY
 

@@ -22,7 +22,7 @@ from lotterylab.models import Vgg
 from lotterylab.plan.nodes import Channels, Choose, Data, Dense, Init, Measure, Node, Prune, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import at_initialisation, fine_tuning, iterative, one_shot
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.early_bird import going_on
 from lotterylab.studies.grasp_table_claims import AT_START, BIRD, LEVELS, MOVING, OUTLINE, PREDICTIONS
 from lotterylab.studies.levels import behind

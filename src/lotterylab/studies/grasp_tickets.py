@@ -30,7 +30,7 @@ from lotterylab.procedures import (
     iterative_inside,
     random_inside,
 )
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.grasp_tickets_claims import (
     GRASP,
     GRASP_10,

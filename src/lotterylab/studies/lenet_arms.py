@@ -18,9 +18,9 @@ from lotterylab.masks.counts import Rate
 from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, Shuffle, Train
 from lotterylab.plan.plan import Label, Row
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.protocols import Recipe
 from lotterylab.reading.doubts import if_below
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.lth import recipe
 from lotterylab.views import Criterion

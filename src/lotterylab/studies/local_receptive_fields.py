@@ -19,7 +19,7 @@ from lotterylab.models import LeNet300100
 from lotterylab.plan.nodes import Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, dense_run, iterative
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.local_receptive_fields_reading import OUTLINE, PREDICTIONS, QUESTION, RATE, ROUNDS

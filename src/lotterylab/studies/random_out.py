@@ -20,7 +20,7 @@ from lotterylab.interventions import RandomOut, SameResets
 from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Measure, Node, ResetsOf, Train
 from lotterylab.plan.plan import Plan, Row
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.random_out_reading import (
     ARMS,
     BOTH,

@@ -22,6 +22,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, ResetsOf, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import Entry, NumberTable
 from lotterylab.reading.claims import Claim, predictions
@@ -31,7 +32,6 @@ from lotterylab.reading.judging import apart_from, at, equal, less, level_reache
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.random_out_reading import resets
 from lotterylab.studies.small_cnn import SMALL, recipe_for

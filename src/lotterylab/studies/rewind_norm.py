@@ -19,6 +19,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Prune, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
@@ -29,7 +30,6 @@ from lotterylab.reading.rows import Rows, in_common, mean
 from lotterylab.reading.words import p_text
 from lotterylab.statistics import repeated_measures
 from lotterylab.studies import small_cnn
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.rewind_rounds import INIT, LINES, LOW, NEAR, RANDOM, RESET, SAME_COST, SEVEN, WAYS
 from lotterylab.studies.ticket_lines import ACCURACY, DENSE, MARGIN, accuracy_chart, accuracy_of_pairs, cost_chart

@@ -21,7 +21,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Node, Train
 from lotterylab.plan.plan import Row
 from lotterylab.procedures import RewindTo, Ticket, iterative, reset
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe

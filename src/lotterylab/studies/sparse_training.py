@@ -21,6 +21,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, iterative
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.claims import Claim, predictions
 from lotterylab.reading.differences import Difference
@@ -29,7 +30,6 @@ from lotterylab.reading.judging import apart_from, at, gains_more, level_reached
 from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.controls import CONTROLS
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.moving import FRACTION, UNTIL, gradual, updates_between

@@ -18,7 +18,7 @@ from lotterylab.gates import ContinuousSparsification, EdgePopup, Gate, IteRand,
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import Combine, Data, Dense, Init, MaskOf, Measure, Node, Prune, Shuffle, Train
 from lotterylab.plan.plan import Label, Plan, Prediction, Row
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.supermasks_claims import CONSTANT, DRAWN, LEVELS, RANDOM, SAME_COST, TRAINED, UNTRAINED, over
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.recipe import Recipe

@@ -21,7 +21,7 @@ from lotterylab.models import ShallowCnn
 from lotterylab.plan.nodes import Data, Measure, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.procedures import Ticket, control, dense_run, iterative, transferred
-from lotterylab.studies.choosing import TRIAL_SEED, best_rate
+from lotterylab.procedures.choosing import TRIAL_SEED, best_rate
 from lotterylab.studies.levels import Ladder
 from lotterylab.studies.small_cnn import RATE, own_images, recipe_for
 from lotterylab.studies.transfer_reading import METHODS, OUTLINE, PREDICTIONS, QUESTION, ROUNDS
