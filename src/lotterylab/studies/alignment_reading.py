@@ -10,13 +10,13 @@ from functools import partial
 
 from lotterylab.reading.charts import Chart, DotChart, Entry, NumberTable
 from lotterylab.reading.claims import Claim
-from lotterylab.reading.differences import Comparison, Difference
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import Doubt
 from lotterylab.reading.judging import apart_from, at, gains_more, less, level_reached, more, nothing, percent
 from lotterylab.reading.lines import Line
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, cost_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, accuracy_of_pairs, cost_chart
 
 QUESTION = "Does a ticket's mask serve another network once its units are in that network's order?"
 BARRIER, KAPPA = "barrier.loss_barrier", "overlap.kappa"
@@ -113,18 +113,7 @@ def outline(level: float, margin: float, *, doubts: tuple[Doubt, ...], would_cha
                 ),
             ),
         ),
-        comparisons=tuple(
-            Comparison(
-                key=f"accuracy, {a.name} against {b.name}",
-                a=a,
-                b=b,
-                read=ACCURACY,
-                what="accuracy",
-                margin=margin,
-                planned=(level,),
-            )
-            for a, b in pairs
-        ),
+        comparisons=accuracy_of_pairs(*pairs, level=level, margin=margin),
         claims=claims(level, margin),
         conclude=partial(conclude, level=level),
         doubts=(

@@ -6,7 +6,6 @@ All predictions are at 3.6 % of the weights unless they name another level.   [z
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lotterylab.reading.charts import Chart, DifferenceChart
@@ -29,7 +28,7 @@ from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean, read_from
 from lotterylab.studies.lenet_arms import APART, FEWER_STEPS, LOW, MARGIN, MIDDLE, WHY
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, accuracy_of, cost_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, accuracy_of_pair, cost_chart
 
 QUESTION = "Which parts of a winning ticket matter: the criterion of its mask, the signs of what stays, or the zeros?"
 ONE_SHOT, ITERATIVE, KEPT, REMOVED, UNTRAINED = "one-shot", "iterative", "kept weights", "removed weights", "untrained"
@@ -190,8 +189,7 @@ PREDICTIONS = refutable(OURS.items())
 
 
 def _versus(a: Line, b: Line, family: str, *, planned: bool = False, level: float = LOW) -> Comparison:
-    comparison = accuracy_of(f"{a.name} against {b.name}", a, b, level)
-    return replace(comparison, margin=MARGIN, family=family, planned=(level,) if planned else ())
+    return accuracy_of_pair(a, b, level, margin=MARGIN, family=family, planned=planned)
 
 
 PLANNED = (ONCE["large final"], GROWN, SIGNED, *(START[name] for name in ("permuted", "reshuffled")), *HOLD.values())

@@ -48,7 +48,7 @@ from lotterylab.studies.grasp_rates import (
 )
 from lotterylab.studies.protocols import CORRECTED
 from lotterylab.studies.small_cnn import SMALL
-from lotterylab.studies.ticket_lines import ACCURACY
+from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of_pair
 
 QUESTION = "How does the activation function interact with exact GraSP?"
 FLOW, ALIKE = "flow.log10_ratio", "alike.kappa"
@@ -221,15 +221,7 @@ def _times(factor: float) -> str:
 
 
 def _versus(a: Line, b: Line) -> Comparison:
-    return Comparison(
-        key=f"accuracy, {a.name} against {b.name}",
-        a=a,
-        b=b,
-        read=ACCURACY,
-        what="accuracy",
-        margin=EQUAL_ACCURACY,
-        planned=(HIGH,),
-    )
+    return accuracy_of_pair(a, b, HIGH, margin=EQUAL_ACCURACY)
 
 
 AGAINST_RANDOM, AT_OWN_RATES = _versus(GRASP, RANDOM), _versus(OWN, OWN_RANDOM)

@@ -6,7 +6,6 @@ All numbers are at 3.6 % of the weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from lotterylab.reading.answers import in_words
 from lotterylab.reading.charts import DifferenceChart, Entry, NumberTable
@@ -17,7 +16,7 @@ from lotterylab.reading.lines import Line, of
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.lenet_arms import APART, FEWER_STEPS, LOW, MARGIN, WHY
-from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of
+from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of_pair
 
 QUESTION = "Does a winning ticket need its mask, its signs or its magnitudes?"
 MASKS, SIGNS = ("ticket", "random mask"), ("initial", "rewound", "final", "fresh")
@@ -139,8 +138,7 @@ PREDICTIONS = refutable(OURS)
 
 
 def _versus(a: Line, b: Line, family: str = "", *, planned: bool = False) -> Comparison:
-    comparison = accuracy_of(f"{a.name} against {b.name}", a, b, LOW)
-    return replace(comparison, margin=MARGIN, family=family, planned=(LOW,) if planned else ())
+    return accuracy_of_pair(a, b, LOW, margin=MARGIN, family=family, planned=planned)
 
 
 STARTS = tuple(dict.fromkeys((signs, size) for _, signs, size in ARMS))

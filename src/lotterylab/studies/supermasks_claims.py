@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from lotterylab.reading.charts import Chart, DifferenceChart, RateChart
 from lotterylab.reading.claims import Claim
@@ -15,7 +14,7 @@ from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.reading.words import interval_text
 from lotterylab.statistics import t_interval
-from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of
+from lotterylab.studies.ticket_lines import ACCURACY, accuracy_of_pair
 
 LEVELS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15)  # rounds of 20 %: 80 to 3.6 % of the weights
 DRAWN, CONSTANT = "drawn", "constant"  # initial weights, and one magnitude a layer with their signs
@@ -70,8 +69,7 @@ FEWER_EPOCHS = if_below(
 
 
 def _versus(a: Line, b: Line, family: str, margin: float) -> Comparison:
-    comparison = accuracy_of(f"{a.name} against {b.name}", a, b, ALL)
-    return replace(comparison, margin=margin, family=family)
+    return accuracy_of_pair(a, b, ALL, margin=margin, family=family)
 
 
 def _conclude(results: Rows, differences: Sequence[Difference]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 from lotterylab.reading.charts import Chart
 from lotterylab.reading.differences import Comparison
@@ -107,23 +108,50 @@ def paths_chart(panels: str, lines: tuple[Line, ...]) -> Chart:
     )
 
 
-def accuracy_of(key: str, a: Line, b: Line, level: float, *, parts: str = "weights") -> Comparison:
-    """Return the comparison of two lines' accuracy, planned at one level; ``parts``: what the level counts."""
+def accuracy_of(
+    key: str,
+    a: Line,
+    b: Line,
+    level: float,
+    *,
+    margin: float = MARGIN,
+    family: str = "",
+    planned: bool = True,
+    parts: str = "weights",
+) -> Comparison:
+    """Return the comparison of two lines' accuracy.
+
+    Args:
+        key: what it is called after "accuracy, ".
+        a: the line that may be higher.
+        b: the line that is subtracted.
+        level: the share of parts that is kept where the comparison is planned.
+        margin: accuracies are equal within it.
+        family: of the comparisons that are corrected together.
+        planned: whether the comparison at ``level`` was planned.
+        parts: what the level counts.
+    """
     return Comparison(
         key=f"accuracy, {key}",
         a=a,
         b=b,
         read=ACCURACY,
         what="accuracy",
-        margin=MARGIN,
-        planned=(level,),
+        margin=margin,
+        family=family,
+        planned=(level,) if planned else (),
         parts=parts,
     )
 
 
-def accuracy_of_pairs(*pairs: tuple[Line, Line], level: float, parts: str = "weights") -> tuple[Comparison, ...]:
-    """Return the comparison of each pair's accuracy, planned at one level."""
-    return tuple(accuracy_of(f"{a.name} against {b.name}", a, b, level, parts=parts) for a, b in pairs)
+def accuracy_of_pair(a: Line, b: Line, level: float, **further: Any) -> Comparison:
+    """Return the comparison of two lines' accuracy by their names; ``further``: as for ``accuracy_of``."""
+    return accuracy_of(f"{a.name} against {b.name}", a, b, level, **further)
+
+
+def accuracy_of_pairs(*pairs: tuple[Line, Line], level: float, **further: Any) -> tuple[Comparison, ...]:
+    """Return the comparison of each pair's accuracy, planned at one level; ``further``: as for ``accuracy_of``."""
+    return tuple(accuracy_of_pair(a, b, level, **further) for a, b in pairs)
 
 
 def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:

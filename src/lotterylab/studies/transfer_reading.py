@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from lotterylab.reading.charts import Chart, DotChart
 from lotterylab.reading.claims import OR_THE_OTHER_SIDE, Claim, predictions
-from lotterylab.reading.differences import Comparison, Difference
+from lotterylab.reading.differences import Difference
 from lotterylab.reading.doubts import if_below
 from lotterylab.reading.judging import apart_from, at, level_reached, more, nothing, percent
 from lotterylab.reading.lines import Line
 from lotterylab.reading.outline import Outline
 from lotterylab.reading.rows import Rows, mean
 from lotterylab.studies.small_cnn import RATE, SMALL
-from lotterylab.studies.ticket_lines import ACCURACY, DENSE, cost_chart
+from lotterylab.studies.ticket_lines import ACCURACY, DENSE, accuracy_of_pairs, cost_chart
 
 QUESTION = "Does a ticket serve another task, or another optimizer, as well as a ticket that was found there?"
 ROUNDS = 4
@@ -131,18 +131,7 @@ OUTLINE = Outline(
         ),
         cost_chart("protocol", (OWN, CLASSES, ADAM, SAME_COST)),
     ),
-    comparisons=tuple(
-        Comparison(
-            key=f"accuracy, {a.name} against {b.name}",
-            a=a,
-            b=b,
-            read=ACCURACY,
-            what="accuracy",
-            margin=MARGIN,
-            planned=(LOW,),
-        )
-        for a, b in COMPARED
-    ),
+    comparisons=accuracy_of_pairs(*COMPARED, level=LOW, margin=MARGIN),
     claims=CLAIMS,
     conclude=_conclude,
     would_change="A source with other images, as ImageNet is for the paper, a deeper network, or more source images.",
