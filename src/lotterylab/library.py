@@ -13,6 +13,7 @@ from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Sparsity
 from lotterylab.masks.select import Rule
+from lotterylab.masks.shown import shown_mask
 from lotterylab.network import candidates, modes_kept, network, state_of
 from lotterylab.rng import stream
 from lotterylab.types import Batch, Mask, Scores, State
@@ -118,7 +119,7 @@ def prune(
     """
     rule = Rule(scope=scope, granularity=granularity, ties=ties, seed=seed, rounds=rounds, schedule=schedule)
     with _viewed(module, criterion, batch, loss, initial, input_shape, params, mask, seed) as (view, scores_of):
-        return in_rounds(view, scores_of, sparsity, rule)[0].mask
+        return shown_mask(in_rounds(view, scores_of, sparsity, rule)[0].mask)
 
 
 def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def results(plan: Plan, store: str | Path) -> Sequence[Result]:
         >>> [row.missing for row in ll.plan.results(plan, "no-store-yet")]
         [('mask',)]
     """
-    return stored.results(plan, Store(store))
+    return Rows(stored.results(plan, Store(store)))
 
 
 def cite(plan: Plan) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lotterylab.analysis import Distances
 from lotterylab.asking.ticket_checks import PROCEDURES, check, point
 from lotterylab.auditing.alarms import Alarm, one, ordered
+from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
@@ -159,7 +160,7 @@ class Tickets:
             code, _, text = message.removeprefix("UsageError: ").partition(": ")
             known = code == "shape-changed"
             failures += one(code if known else "failed", text if known else message, "", "fault")
-        return ordered([*failures, *alarms_of(self.rows)])
+        return ShownAlarms(ordered([*failures, *alarms_of(self.rows)]))
 
     def values(self, metric: str = "test_accuracy", **labels: str | float) -> dict[int, float]:
         """Return one number for each seed: ``values(method="iterative", control="", sparsity=0.9)``.

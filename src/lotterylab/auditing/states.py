@@ -10,6 +10,7 @@ from lotterylab.auditing import alarms, evidence, run_alarms
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.auditing.evidence import Evidence
 from lotterylab.auditing.runs import Run
+from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share, as_fraction
@@ -110,7 +111,7 @@ def audit(
         targets = {"this": (requested, algebra.digest(arm.mask))}
         targets |= {name: (share, algebra.digest(other)) for name, (share, other) in others.items()}
         raised += alarms.identical_masks(targets, units=evidence.units(arm.mask))
-    return alarms.ordered(raised)
+    return ShownAlarms(alarms.ordered(raised))
 
 
 def inspect(arm: Evidence, requested: Share | None, *, granularity: str = "weight", where: str = "") -> list[Alarm]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from lotterylab.errors import UsageError
 from lotterylab.formats.blobs import read_tensors, write_tensors
+from lotterylab.masks.shown import shown_mask
 from lotterylab.types import Mask
 
 
@@ -22,7 +23,8 @@ def save_mask(mask: Mask, path: str | Path) -> None:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
         ...     load_mask(f"{folder}/mask.safetensors")
-        {'weight': tensor([ True, False])}
+        mask of 1 tensor: 1 of 2 entries kept, 50 % removed
+          weight  2  ██████████             50 % kept
     """
     write_tensors(path, mask)
 
@@ -44,7 +46,8 @@ def load_mask(path: str | Path) -> Mask:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
         ...     load_mask(f"{folder}/mask.safetensors")
-        {'weight': tensor([ True, False])}
+        mask of 1 tensor: 1 of 2 entries kept, 50 % removed
+          weight  2  ██████████             50 % kept
     """
     import torch
 
@@ -53,4 +56,4 @@ def load_mask(path: str | Path) -> Mask:
         if not bool(((tensor == 0) | (tensor == 1)).all()):
             raise UsageError(f"{path}: '{name}' has values other than 0 and 1, so it is not a mask.")
         mask[name] = tensor.to(torch.bool)
-    return cast(Mask, mask)
+    return shown_mask(Mask(mask))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, SupportsIndex, TypeAlias, overload
 
 from lotterylab.engine.results import Result
+from lotterylab.formats.display import html_table
+from lotterylab.formats.text import shown
 from lotterylab.plan.plan import Label
 from lotterylab.statistics import Interval, t_interval
 
@@ -35,6 +37,9 @@ class Rows(tuple[Result, ...]):
         {0: 0.5}
         >>> rows.levels, rows.seeds, list(rows.by("method"))
         ([0.5], [0, 1], ['grasp', 'snip'])
+        >>> rows.where(method="grasp")
+        2 rows, 2 finished; mean test accuracy over seeds, with its 95 % t interval
+          grasp, 0.5  0.45 [−0.1853, 1.085], n = 2
     """
 
     def where(self, **labels: Asked) -> Rows:
@@ -96,6 +101,30 @@ class Rows(tuple[Result, ...]):
                 if value is not None:
                     numbers.setdefault(layer, []).append(value)
         return numbers
+
+    def __repr__(self) -> str:
+        """Return one line an arm: its labels, and the test accuracy over seeds."""
+        lines = list(self._arms())
+        width = max((len(name) for name, _ in lines), default=0)
+        return "\n".join([self._headline(), *(f"  {name:<{width}}  {number}".rstrip() for name, number in lines)])
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, which a notebook shows."""
+        return html_table(("arm", "test accuracy"), self._arms(), caption=self._headline())
+
+    def _headline(self) -> str:
+        finished = sum(row.complete for row in self)
+        whole = f"{len(self)} row{'s' * (len(self) != 1)}, {finished} finished"
+        return f"{whole}; mean test accuracy over seeds, with its 95 % t interval"
+
+    def _arms(self) -> Iterator[tuple[str, str]]:
+        """Yield the labels of each arm and its test accuracy, "" before it is trained."""
+        arms: dict[tuple[Any, ...], list[Result]] = {}
+        for row in self:
+            arms.setdefault(tuple(value for name, value in row.labels.items() if name != "seed"), []).append(row)
+        for labels, rows in arms.items():
+            accuracy = Rows(rows).interval("train.test_accuracy")
+            yield shown(", ".join(str(label) for label in labels if label not in ("", 0.0))), str(accuracy or "")
 
     def labels(self, name: str) -> list[Any]:
         """Return the different values of a label, in order of appearance."""
