@@ -23,8 +23,10 @@ class ShownAlarms(list[Alarm]):
 
     def _repr_html_(self) -> str:
         """Return the alarms as a table, which a notebook shows."""
-        rows = ((each.severity, each.code, each.where, each.message) for each in self)
-        return html_table(("", "alarm", "where", "what"), rows, caption=self._headline(), left=4)
+        arms = any(each.where for each in self)
+        head = ("", "alarm", *(("where",) if arms else ()), "what")
+        rows = ((each.severity, each.code, *((each.where,) if arms else ()), each.message) for each in self)
+        return html_table(head, rows, caption=self._headline(), left=len(head))
 
     def _headline(self) -> str:
         return f"{len(self) or 'no'} alarm{'s' * (len(self) > 1)}"

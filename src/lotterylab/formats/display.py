@@ -7,6 +7,7 @@ from html import escape
 
 from lotterylab.formats.text import shown
 
+SHORT = 20  # letters of a cell that is not broken into lines
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEFT, _RIGHT = "text-align:left;padding:2px 8px", "text-align:right;padding:2px 8px;font-variant-numeric:tabular-nums"
 
@@ -40,7 +41,7 @@ def html_bar(share: float) -> str:
         >>> html_bar(0.25)[-44:]
         'width:25.00%;background:#4477aa"></div></div>'
     """
-    frame = "width:12em;height:0.8em;border:1px solid currentColor;border-radius:2px"
+    frame = "width:8em;height:0.8em;border:1px solid currentColor;border-radius:2px"
     return f'<div style="{frame}"><div style="height:100%;width:{100 * share:.2f}%;background:#4477aa"></div></div>'
 
 
@@ -58,7 +59,7 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: s
         1
     """
     styles = [_LEFT if place < left else _RIGHT for place in range(len(head))]
-    above = f'<caption style="{_LEFT};padding-left:0">{escape(shown(caption, most=None))}</caption>' if caption else ""
+    above = f"<p>{escape(shown(caption, most=None))}</p>" if caption else ""
     titles = "".join(f'<th style="{style}">{escape(name)}</th>' for name, style in zip(head, styles, strict=True))
     lines = "".join(
         "<tr>"
@@ -66,8 +67,11 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: s
         + "</tr>"
         for row in rows
     )
-    return f'<div style="overflow-x:auto"><table>{above}<tr>{titles}</tr>{lines}</table></div>'
+    return f'{above}<div style="overflow-x:auto"><table><tr>{titles}</tr>{lines}</table></div>'
 
 
 def _cell(cell: str) -> str:
-    return cell if cell.startswith("<div") else escape(shown(cell))
+    if cell.startswith("<div"):
+        return cell
+    text = escape(shown(cell, most=None))
+    return f'<span style="white-space:nowrap">{text}</span>' if len(cell) <= SHORT else text
