@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "lotterylab"
 LAYERS: tuple[set[str], ...] = (
     {
         *("version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks", "statistics"),
-        *("homes", "network", "views", "protocols"),
+        *("homes", "network", "views", "protocols", "kernels"),
     },
     {
         *("data", "models", "criteria", "combining", "interventions", "gates", "training", "structure"),
@@ -46,6 +46,8 @@ OF_TENSORS = {
     "training.attach",
     "training.attach_checks",
     "training.attached",
+    "training.chain_layout",
+    "training.chain_step",
     "training.during",
     "training.during_checks",
     "training.frozen",
@@ -56,6 +58,7 @@ OF_TENSORS = {
     "engine.checkpoints",
     "engine.context",
     "engine.made",
+    "engine.paths",
     "engine.pruning",
     "engine.rules",
     "engine.trainings",

@@ -64,7 +64,9 @@ class How(Declared):
 
     workers: int | None = option(None, help="Processes of one thread each; default one for each core, or one for a GPU")
     path: Literal["fast", "plain"] = option(
-        "fast", help="fast: channels-last, pooling before a monotone activation.  plain: the model as it is written"
+        "fast",
+        help="fast: channels-last, pooling before a monotone activation, a compiled kernel for fully connected "
+        "networks.  plain: the model as it is written",
     )
     device: str = option("cpu", help="The device of the trainings: cpu, cuda or cuda:N", shown="DEVICE")
     progress: Literal["auto", "bars", "plain", "none"] = option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from torch import Tensor
+from torch import Tensor, arange
 
 from lotterylab.data.augment import Augment, crops, windows
 from lotterylab.data.draws import EpochDraws
@@ -43,7 +43,23 @@ class Loader:
         n = len(self.dataset.train)
         draws = self.stream.epoch(self.seed, epoch, n=n, augment=self.augment).to(self.dataset.train.images.device)
         for first in range(start * self.batch_size, n, self.batch_size):
+            self.alive()
             yield self.batch(draws[first : first + self.batch_size])
+
+    def order(self, epoch: int) -> Tensor:
+        """The images of an epoch in the order of ``batches``, int64 ``(n,)``."""
+        draws = self.stream.epoch(self.seed, epoch, n=len(self.dataset.train), augment=self.augment)
+        return draws.order.to(self.dataset.train.images.device).contiguous()
+
+    def meanings(self) -> Tensor:
+        """What each raw byte means in each channel, float32 ``(C, 256)``: the numbers of ``batches``, to the bit."""
+        images = self.dataset.train.images
+        raw = arange(256, dtype=images.dtype, device=images.device).view(256, 1, 1, 1)
+        rows = raw.expand(256, 1, images.shape[3], images.shape[1])
+        return self._normalise(rows)[:, :, 0, 0].t().contiguous()
+
+    def alive(self) -> None:
+        """Called for each batch, as a sign of life."""
 
     def batch(self, draws: EpochDraws) -> Batch:
         """The training images that ``draws`` names, as it augments them, in one batch."""
@@ -70,6 +86,7 @@ class Loader:
         """A split in its own order, without augmentation."""
         split = self.split(name)
         for images, labels in zip(split.images.split(size), split.labels.split(size), strict=True):
+            self.alive()
             yield Batch(inputs=self._normalise(images.permute(0, 2, 3, 1)), targets=labels)
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +33,7 @@ from lotterylab.plan.nodes import (
 )
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.protocols import Model
-from lotterylab.types import Batch, Dataset, Mask, State
+from lotterylab.types import Dataset, Mask, State
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +61,7 @@ class Context:
     walked: set[str] = field(default_factory=set)
     beat: Callable[[], object] = lambda: None  # called for each batch
     small: dict[str, Any] = field(default_factory=dict)  # the shrunk network of the training at hand, by its digest
+    chains: dict[str, Any] = field(default_factory=dict)  # the kernel of the training at hand, by its digest
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
@@ -201,17 +202,9 @@ class _BeatingLoader(Loader):
         super().__init__(dataset, **options)
         self._beat = beat
 
-    def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """Yield training batches as ``Loader`` does."""
-        for batch in super().batches(epoch, start=start):
-            self._beat()
-            yield batch
-
-    def evaluation_batches(self, name: str, size: int = 500) -> Iterator[Batch]:
-        """Yield evaluation batches as ``Loader`` does."""
-        for batch in super().evaluation_batches(name, size):
-            self._beat()
-            yield batch
+    def alive(self) -> None:
+        """Call ``beat``."""
+        self._beat()
 
 
 def fast_path(model: Model) -> str:

@@ -67,12 +67,6 @@ def small_of(node: Train, context: Context) -> Small | None:
     return context.small[node.digest]
 
 
-def path_of(node: Train, context: Context) -> str:
-    """Return the execution path of a training, a fact of its result."""
-    name = context.path_name(node.model)
-    return f"{name}, shrunk" if small_of(node, context) else name
-
-
 def _by_entries(recipe: Any) -> bool:
     """Return whether the update of a weight does not depend on weights that are held at 0."""
     loss = getattr(recipe, "loss", None)  # a user's own training has none

@@ -12,7 +12,8 @@ from torch import Tensor
 from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
 from lotterylab.engine.made import density, made_by_gates, made_by_interventions, on_cpu
-from lotterylab.engine.shrinking import path_of, small_of
+from lotterylab.engine.paths import kernel_of, path_of
+from lotterylab.engine.shrinking import small_of
 from lotterylab.errors import UsageError
 from lotterylab.gates import LEARNED, without_gates
 from lotterylab.network import Network, network
@@ -181,6 +182,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
         until=until,
         channels_last=context.fast,
         frozen=context.frozen(node),
+        kernel=kernel_of(node, context),
         fresh=lambda *names: origin.model.initial(node.order_seed, " ".join(map(str, names)), origin.draw),
     )
     epochs = -(-node.total_steps // loader.steps_per_epoch)

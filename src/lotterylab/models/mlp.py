@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lotterylab.kernels.links import Links
 from lotterylab.models.activations import function
 from lotterylab.models.base import ModelSpec, check_counts, check_width, scaled
 
@@ -62,6 +63,7 @@ def linear_layers(spec: ModelSpec, widths: tuple[int, ...]) -> nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.fc = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+            self.links = Links(layers=tuple(f"fc.{place}" for place in range(len(self.fc))), activation=spec.activation)
 
         def forward(self, x):
             x = x.flatten(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -14,6 +14,7 @@ from lotterylab.errors import UsageError
 from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
+from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.during import HELD, During
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.slots import flat
@@ -24,6 +25,8 @@ from lotterylab.views import Change, View
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
+    from lotterylab.kernels.build import Library
+    from lotterylab.kernels.links import Links
 
 
 def train(
@@ -38,6 +41,7 @@ def train(
     channels_last: bool = True,
     fresh: Callable[..., State] | None = None,
     frozen: State | None = None,
+    kernel: tuple[Library, Links] | None = None,
 ) -> Iterator[Checkpoint]:
     """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch and at the end; the last is the result.
 
@@ -63,6 +67,7 @@ def train(
         channels_last: the memory layout of 4-d tensors, if the network allows it.
         fresh: ``fresh(*names)`` draws an initial state anew, for interventions that ask for it.
         frozen: the values at which pruned weights are held, by the names of the mask; None is 0.
+        kernel: computes the steps of a chain, if ``chain_step.fits`` this training.
 
     Raises:
         UsageError: an intervention does not fit the training, or returned what does not fit.
@@ -71,16 +76,11 @@ def train(
     begin = resume or first(net, start, mask, recipe, frozen, seed=loader.seed)
     net = opened(net, recipe)
     held = begin.masks.get(HELD, mask)
-    update = Stepper(
-        net,
-        recipe,
-        begin,
-        held,
-        seed=loader.seed,
-        device=device,
-        channels_last=channels_last and net.channels_last,
-        frozen=frozen,
-    )
+    if kernel:
+        update = ChainStepper(*kernel, recipe, begin, held or Mask({}), loader)
+    else:
+        laid_out = channels_last and net.channels_last
+        update = Stepper(net, recipe, begin, held, loader=loader, channels_last=laid_out, frozen=frozen)
     watch = Watch(recipe, dict(begin.kept), dict(begin.metrics))
     during = During(recipe.interventions, begin.carry, begin.masks, watch.metrics)
     per_epoch = loader.steps_per_epoch
@@ -93,6 +93,7 @@ def train(
         return recipe.optimizer.lr * factor
 
     def view(batch: Batch) -> View:
+        assert isinstance(update, Stepper)  # interventions never meet a kernel
         return View(
             net=net,
             loss=cross_entropy,
@@ -112,6 +113,7 @@ def train(
         )
 
     def put(change: Change) -> View:
+        assert isinstance(update, Stepper) and batch is not None
         update.put(change.state, change.optimizer, change.mask)
         return view(batch)
 
@@ -119,25 +121,25 @@ def train(
         epoch, within = divmod(step, per_epoch)
         during.begin(view(next(loader.batches(epoch, start=within))))
     while step < end and "diverged_epoch" not in watch.metrics and not during.stopped:
-        epoch, within = divmod(step, per_epoch)
+        epoch = step // per_epoch
         means = Means(watch.metrics.pop(UNFINISHED, None), device)
-        for batch in loader.batches(epoch, start=within):
-            loss, logits = update(batch, step=step, lr=rate(step))
-            step += 1
-            means.add(loss, logits, batch.targets)
-            if during and math.isfinite(float(loss)):  # a run that diverged is left as it is
-                during.after(view(batch), put)
-                watch.kept |= during.kept
+        for done, batch, loss in update.run(step, end, rate, means, watch.by_steps):
+            step = done
+            if during:
+                assert batch is not None and loss is not None  # only a kernel has none
+                if math.isfinite(float(loss)):  # a run that diverged is left as it is
+                    during.after(view(batch), put)
+                    watch.kept |= during.kept
             if watch.by_steps and (step % watch.by_steps == 0 or step == total):
-                watch.look(net, cast(State, update.state), loader, step)
-            if step == end or during.stopped:
+                watch.look(update, step, per_epoch)
+            if during.stopped:
                 break
         if step % per_epoch and step < total and not during.stopped:
             watch.metrics[UNFINISHED] = means.sums()
         else:
             watch.end_epoch(means, epoch)
             if not watch.by_steps:
-                watch.look(net, cast(State, update.state), loader, step)
+                watch.look(update, step, per_epoch)
         state, optimizer = update.checkpointed()
         yield Checkpoint(
             step=step,

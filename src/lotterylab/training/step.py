@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -16,7 +16,11 @@ from lotterylab.network import Network
 from lotterylab.training.held import Pruned
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.slots import UPDATES, by_slot, flat
+from lotterylab.training.watch import Evaluation, Means, evaluate
 from lotterylab.types import Batch, Checkpoint, Mask, State
+
+if TYPE_CHECKING:
+    from lotterylab.data.loader import Loader
 
 
 class Stepper:
@@ -27,8 +31,7 @@ class Stepper:
         recipe: its optimizer, its loss and whether the mask is held.
         begin: where the training begins; its tensors are copied.
         mask: the mask to hold, or None.
-        seed: of dropout, with the step.
-        device: where the training runs.
+        loader: the batches; its seed is that of dropout, with the step, and the training runs where its images are.
         channels_last: the memory layout of 4-d tensors.
         frozen: the values at which the mask holds the weights that it removes; None is 0.
     """
@@ -40,12 +43,12 @@ class Stepper:
         begin: Checkpoint,
         mask: Mask | None,
         *,
-        seed: int,
-        device: torch.device,
+        loader: Loader,
         channels_last: bool,
         frozen: State | None = None,
     ) -> None:
-        self.net, self.recipe, self.seed, self.device = net, recipe, seed, device
+        self.net, self.recipe, self.loader, self.seed = net, recipe, loader, loader.seed
+        device = self.device = loader.dataset.train.images.device
         self.state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.state.items()}
         self.slots = by_slot(
             {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.optimizer.items()}
@@ -74,6 +77,34 @@ class Stepper:
         self.hold()
         self.updates += 1
         return loss.detach(), logits.detach()
+
+    def run(
+        self, step: int, end: int, rate: Callable[[int], float], means: Means, every: int | None
+    ) -> Iterator[tuple[int, Batch, Tensor]]:
+        """Train from a step to the end of its epoch, or to ``end``.
+
+        Args:
+            step: the number of steps before.
+            end: the step to stop at.
+            rate: the learning rate of each step.
+            means: get the losses and hits.
+            every: is not needed here, where the caller sees every step.
+
+        Yields:
+            The number of steps so far, the batch, and its loss before the update.
+        """
+        epoch, within = divmod(step, self.loader.steps_per_epoch)
+        for batch in self.loader.batches(epoch, start=within):
+            loss, logits = self(batch, step=step, lr=rate(step))
+            step += 1
+            means.add(loss, logits, batch.targets)
+            yield step, batch, loss
+            if step == end:
+                return
+
+    def score(self, name: str) -> Evaluation:
+        """Evaluate the network on a split."""
+        return evaluate(self.net, self.state, self.loader, name)
 
     def _groups(self) -> Iterator[tuple[Any, dict[str, Tensor]]]:
         """Yield each optimizer with the gradients that it follows: gates may be without weight decay."""

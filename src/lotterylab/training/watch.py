@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from lotterylab.network import Network
 from lotterylab.training.recipe import Recipe
-from lotterylab.types import State
+from lotterylab.types import Split, State
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
@@ -39,12 +39,16 @@ def evaluate(net: Network, state: Mapping[str, Tensor], loader: Loader, split: s
             logits, _ = net.forward(cast(State, state), batch.inputs, False)
             hits.append(logits.argmax(1) == batch.targets)
             loss_sum += cross_entropy(logits, batch.targets, reduction="sum").double()
-    correct = torch.cat(hits)
-    exact = correct[~images.approximate.to(correct.device)]
+    return evaluation_of(images, torch.cat(hits), float(loss_sum))
+
+
+def evaluation_of(images: Split, hits: Tensor, loss: float) -> Evaluation:
+    """Return the evaluation of a split's images: ``hits``, bool (n,), and the sum of their losses."""
+    exact = hits[~images.approximate.to(hits.device)]
     return Evaluation(
-        accuracy=int(correct.sum()) / len(correct),
+        accuracy=int(hits.sum()) / len(hits),
         exact=int(exact.sum()) / len(exact) if len(exact) else math.nan,
-        loss=float(loss_sum) / len(correct),
+        loss=loss / len(hits),
     )
 
 
@@ -63,9 +67,28 @@ class Means:
         self.loss += loss.detach() * len(targets)
         self.correct += (logits.detach().argmax(1) == targets).sum()
 
+    def add_sums(self, loss: float, correct: int, seen: int) -> None:
+        """Add several batches: the sum of the losses of their images, the number of hits and that of images."""
+        self.seen += seen
+        self.loss += loss
+        self.correct += correct
+
     def sums(self) -> dict[str, float]:
         """Return the sums so far, as ``__init__`` takes them."""
         return {"loss": float(self.loss), "correct": int(self.correct), "seen": self.seen}
+
+
+class Update(Protocol):
+    """Something that trains: its state, and its score on a split."""
+
+    @property
+    def state(self) -> Mapping[str, Tensor]:
+        """The state now."""
+        ...
+
+    def score(self, name: str) -> Evaluation:
+        """Evaluate the state on a split."""
+        ...
 
 
 class Watch:
@@ -83,18 +106,18 @@ class Watch:
         if not math.isfinite(loss):
             self.metrics["diverged_epoch"] = epoch + 1
 
-    def look(self, net: Network, state: Mapping[str, Tensor], loader: Loader, step: int) -> None:
+    def look(self, update: Update, step: int, per_epoch: int) -> None:
         """Evaluate the watched splits, and keep the state if it is the best so far."""
         for split in self.recipe.watch:
-            score = evaluate(net, state, loader, split)
+            score = update.score(split)
             self._append(f"{split}_accuracy", score.accuracy)
             if self.by_steps or self.recipe.pick == f"{split}-loss":
                 self._append(f"{split}_loss", score.loss if math.isfinite(score.loss) else None)
         if self.by_steps:
             self._append("watched_steps", step)
         if self.recipe.pick and self._is_best():
-            self.kept["best"] = cast(State, {name: tensor.detach().clone() for name, tensor in state.items()})
-            self.metrics["best_epoch"] = -(-step // loader.steps_per_epoch)
+            self.kept["best"] = cast(State, {name: tensor.detach().clone() for name, tensor in update.state.items()})
+            self.metrics["best_epoch"] = -(-step // per_epoch)
             if self.by_steps:
                 self.metrics["best_step"] = step
 

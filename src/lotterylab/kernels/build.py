@@ -1,0 +1,108 @@
+"""Compiling the C of this room, once for each compiler and processor, and loading it.
+
+Where there is no C compiler, or where it fails, ``library`` is None, and what would use the kernel computes without it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).parent / "chain.c"
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+COMPILERS = ("cc", "gcc", "clang")
+SWITCH = "LOTTERYLAB_KERNELS"  # "off": as if there were no compiler
+REALS = {"float": 4, "double": 8}  # bytes
+PATIENCE = 120  # seconds
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Library:
+    """A ``Library`` is the compiled kernel.
+
+    Args:
+        functions: as ctypes sees them.
+        compiler: its name and version, such as "gcc 12.2.0".
+        real: the C type of its numbers.
+    """
+
+    functions: ctypes.CDLL
+    compiler: str
+    real: str
+
+
+@cache
+def library(real: str = "float") -> Library | None:
+    """Return the kernel for this machine, compiled at first use; None where that is not possible.
+
+    Args:
+        real: "float", or "double" for comparisons.
+    """
+    if os.environ.get(SWITCH, "").lower() in ("off", "0") or platform.system() == "Windows":
+        return None
+    for compiler in COMPILERS:
+        if (path := shutil.which(compiler)) and (version := _version(path)):
+            try:
+                return Library(functions=ctypes.CDLL(str(_compiled(path, version, real))), compiler=version, real=real)
+            except (OSError, subprocess.SubprocessError):
+                continue
+    return None
+
+
+def _version(compiler: str) -> str:
+    """Return the name and the version of a compiler, "" if it does not tell."""
+    try:
+        said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    first = said.stdout.splitlines()[0] if said.stdout else ""
+    name = "clang" if "clang" in first else "gcc"
+    number = next((word for word in reversed(first.split()) if word[:1].isdigit()), "")
+    return f"{name} {number}" if number else ""
+
+
+def _compiled(compiler: str, version: str, real: str) -> Path:
+    """Return the shared library, from the cache or made now: complete or not at all."""
+    text = "\n".join((SOURCE.read_text(), version, *FLAGS, real, _processor()))
+    target = _folder() / f"chain-{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            made = Path(folder) / target.name
+            command = [compiler, *FLAGS, f"-DREAL={real}", str(SOURCE), "-o", str(made), "-lm"]
+            subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True)
+            os.replace(made, target)
+    return target
+
+
+def _folder() -> Path:
+    """Return the user's folder for what can be made again; where that cannot be written, one of this process alone."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lotterylab"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        if os.access(base, os.W_OK):
+            return base
+    except OSError:
+        pass
+    alone = Path(tempfile.mkdtemp(prefix="lotterylab-"))  # nobody else can write there
+    atexit.register(shutil.rmtree, alone, ignore_errors=True)
+    return alone
+
+
+def _processor() -> str:
+    """Return what a compiler sees of the processor; machines that share a home share no kernel by mistake."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return " ".join((platform.machine(), platform.processor()))
+    told = ("model name", "cpu family", "flags", "Features")
+    return "\n".join(sorted({line for line in lines if line.startswith(told)}))

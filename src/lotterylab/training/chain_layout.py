@@ -1,0 +1,105 @@
+"""Where the kernel of ``kernels/chain.c`` finds the numbers of a network: all in one row, without what is pruned.
+
+A layer of which at most ``AT_MOST`` is kept is stored in compressed rows, any other one as a whole matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor
+
+from lotterylab.kernels.links import Links
+from lotterylab.kernels.structs import Layer, pointer
+from lotterylab.types import Mask
+
+AT_MOST = 0.45  # of a layer: products of denser matrices are faster whole, pruned weights included
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matrix:
+    """A ``Matrix`` is the weight of one layer as it is stored.
+
+    Args:
+        places: of the stored entries among those of the tensor, int64.
+        inputs: the inputs that are read, int64; the others are left out of the compressed rows.
+        rows: units after the layer.
+        start: where each compressed row starts, int32 (rows + 1,); None for a whole matrix.
+        col: the place among ``inputs`` that each stored weight reads, int32.
+        kept: of a whole matrix, uint8: 0 where the mask removes the weight; None where it removes none.
+    """
+
+    places: Tensor
+    inputs: Tensor
+    rows: int
+    start: Tensor | None = None
+    col: Tensor | None = None
+    kept: Tensor | None = None
+
+
+def matrix_of(kept: Tensor, *, first: bool) -> Matrix:
+    """Return how a layer is stored.
+
+    Args:
+        kept: its mask, bool (rows, columns).
+        first: whether its inputs are pixels, of which only those that a kept weight reads need to be read.
+    """
+    every = torch.arange(kept.numel())
+    if kept.count_nonzero() > AT_MOST * kept.numel():
+        pruned = None if bool(kept.all()) else kept.flatten().to(torch.uint8).contiguous()
+        return Matrix(places=every, inputs=torch.arange(kept.shape[1]), rows=len(kept), kept=pruned)
+    inputs = kept.any(0).nonzero().flatten() if first else torch.arange(kept.shape[1])
+    start = torch.zeros(len(kept) + 1, dtype=torch.int32)
+    start[1:] = kept.sum(1).cumsum(0)
+    col = kept[:, inputs].nonzero()[:, 1].to(torch.int32).contiguous()
+    return Matrix(places=every[kept.flatten()], inputs=inputs, rows=len(kept), start=start, col=col)
+
+
+class Layout:
+    """A ``Layout`` is the place of each stored number of a network.
+
+    Args:
+        links: the network.
+        shapes: of its parameters, by name.
+        mask: a weight that it does not name is kept whole.
+        real: the type of the stored numbers.
+    """
+
+    def __init__(self, links: Links, shapes: Mapping[str, torch.Size], mask: Mask, real: torch.dtype) -> None:
+        self._links, self._shapes, self._real = links, dict(shapes), real
+        weights = [f"{name}.weight" for name in links.layers]
+        masks = (mask.get(name, torch.ones(shapes[name], dtype=torch.bool)) for name in weights)
+        self.matrices = [matrix_of(kept, first=place == 0) for place, kept in enumerate(masks)]
+        self._places = {name: matrix.places for name, matrix in zip(weights, self.matrices, strict=True)}
+        self._places |= {name: torch.arange(shape.numel()) for name, shape in shapes.items() if name not in weights}
+        self.units = [len(self.matrices[0].inputs), *(matrix.rows for matrix in self.matrices)]
+
+    def packed(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Return the stored numbers of tensors in the shapes of the network."""
+        parts = (tensors[name].detach().flatten()[place] for name, place in self._places.items())
+        return torch.cat([part.to(self._real) for part in parts])
+
+    def whole(self, packed: Tensor) -> dict[str, Tensor]:
+        """Return tensors in the shapes of the network, +0.0 where weights are not stored."""
+        whole = {name: torch.zeros(shape.numel(), dtype=self._real) for name, shape in self._shapes.items()}
+        parts = packed.split([len(place) for place in self._places.values()])
+        for (name, place), part in zip(self._places.items(), parts, strict=True):
+            whole[name][place] = part
+        return {name: tensor.view(self._shapes[name]) for name, tensor in whole.items()}
+
+    def layers(self) -> Iterator[Layer]:
+        """Yield what the kernel is told of each layer; the tensors behind it are those of ``matrices``."""
+        firsts = dict(zip(self._places, accumulate(map(len, self._places.values()), initial=0), strict=False))
+        for name, (before, after), matrix in zip(self._links.layers, pairwise(self.units), self.matrices, strict=True):
+            yield Layer(
+                rows=after,
+                cols=before,
+                start=None if matrix.start is None else pointer(matrix.start),
+                col=None if matrix.col is None else pointer(matrix.col),
+                kept=None if matrix.kept is None else pointer(matrix.kept),
+                first=firsts[f"{name}.weight"],
+                bias=firsts.get(f"{name}.bias", -1),
+            )

@@ -1,0 +1,186 @@
+"""Steps of a chain of linear layers, computed by the kernel of ``kernels/chain.c``: pruned weights cost nothing.
+
+Its numbers are those of ``training.step`` up to rounding, so that the kernel is a fact of the result ("path").
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from lotterylab.data.augment import Augment
+from lotterylab.kernels.build import Library
+from lotterylab.kernels.links import Links
+from lotterylab.kernels.structs import Chain, Images, Layer, Rule, pointer
+from lotterylab.training.chain_layout import Layout
+from lotterylab.training.losses import CrossEntropy
+from lotterylab.training.optim import Adam, Sgd
+from lotterylab.training.slots import UPDATES, by_slot
+from lotterylab.training.step import counted
+from lotterylab.training.watch import Evaluation, Means, evaluation_of
+from lotterylab.types import Checkpoint, Mask, State
+
+if TYPE_CHECKING:
+    from lotterylab.data.loader import Loader
+    from lotterylab.training.recipe import Recipe
+
+ACTIVATIONS = ("relu", "leaky_relu", "softsign")  # in the order of the kernel's numbers
+TILE = 64  # images that the kernel computes at a time
+STRETCH = 200  # steps, at the most, between two signs of life
+
+
+def fits(recipe: Recipe, *, frozen: bool) -> bool:
+    """Return whether the kernel can train a chain in this way.
+
+    Args:
+        recipe: the training.
+        frozen: whether removed weights are held at values other than 0.
+    """
+    plain = recipe.hold and recipe.gate is None and not recipe.interventions and recipe.augment == Augment()
+    return plain and not frozen and type(recipe.loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
+
+
+class ChainStepper:
+    """A ``ChainStepper`` trains a chain, many steps a call.
+
+    Args:
+        library: the compiled kernel.
+        links: the chain.
+        recipe: its optimizer and batch size.
+        begin: where the training begins; pruned weights and their optimizer state are 0.
+        mask: the mask; a weight that it does not name is kept whole.
+        loader: the images and their order.
+    """
+
+    def __init__(
+        self, library: Library, links: Links, recipe: Recipe, begin: Checkpoint, mask: Mask, loader: Loader
+    ) -> None:
+        self.recipe, self._functions, self._loader = recipe, library.functions, loader
+        self._real = torch.float32 if library.real == "float" else torch.float64
+        self.updates = int(begin.optimizer.get(UPDATES, begin.step))
+        shapes = {name: tensor.shape for name, tensor in begin.state.items()}
+        self._layout = Layout(links, shapes, mask, self._real)
+        self._params = self._layout.packed(begin.state)
+        self._slots = {slot: self._layout.packed(tensors) for slot, tensors in by_slot(begin.optimizer).items()}
+        self._gradient = torch.zeros_like(self._params)
+        numbers = [TILE * max(count, 1) for count in self._layout.units]
+        self._tiles = [[torch.zeros(count, dtype=self._real) for count in numbers] for _ in range(2)]
+        self._chain = self._chained(links)
+        self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
+
+    def _chained(self, links: Links) -> Chain:
+        """Return what the kernel is told of the network; the tensors behind it are attributes."""
+        layers = tuple(self._layout.layers())
+        slots = [pointer(self._slots[name]) for name in self.recipe.optimizer.slot_names]
+        first, second, *_ = (*slots, None, None)
+        unit, back = ((ctypes.c_void_p * len(tiles))(*map(pointer, tiles)) for tiles in self._tiles)
+        return Chain(
+            layers=len(layers),
+            act=ACTIVATIONS.index(links.activation),
+            count=len(self._gradient),
+            layer=(Layer * len(layers))(*layers),
+            slope=links.slope,
+            w=pointer(self._params),
+            g=pointer(self._gradient),
+            first=first,
+            second=second,
+            unit=unit,
+            back=back,
+        )
+
+    def run(
+        self, step: int, end: int, rate: Callable[[int], float], means: Means, every: int | None
+    ) -> Iterator[tuple[int, None, None]]:
+        """Train from a step to the end of its epoch, or to ``end``; yield the step after each stretch.
+
+        Args:
+            step: the number of steps before.
+            end: the step to stop at.
+            rate: the learning rate of each step.
+            means: get the losses and hits.
+            every: steps from one evaluation to the next; no stretch goes beyond one.
+        """
+        loader, size = self._loader, self._loader.batch_size
+        epoch, within = divmod(step, loader.steps_per_epoch)
+        begin, last = step - within, min(end, step - within + loader.steps_per_epoch)
+        order = loader.order(epoch)
+        while step < last:
+            stop = min(step + STRETCH, last, step - step % every + every if every else last)
+            images = order[(step - begin) * size : (stop - begin) * size]
+            self._advance(images, [rate(at) for at in range(step, stop)], means)
+            loader.alive()
+            step = stop
+            yield step, None, None
+
+    def _advance(self, order: Tensor, rates: list[float], means: Means) -> None:
+        loss, hits = ctypes.c_double(0.0), ctypes.c_int64(0)
+        rate_of_step = torch.tensor(rates, dtype=torch.float64)
+        self._functions.lotterylab_train(
+            ctypes.byref(self._chain),
+            ctypes.byref(self._split("train")),
+            ctypes.byref(self._rule()),
+            pointer(order),
+            ctypes.c_int64(len(order)),
+            ctypes.c_int64(self._loader.batch_size),
+            pointer(rate_of_step),
+            ctypes.byref(loss),
+            ctypes.byref(hits),
+        )
+        self.updates += len(rates)
+        means.add_sums(loss.value, hits.value, len(order))
+
+    def score(self, name: str) -> Evaluation:
+        """Evaluate the network on a split."""
+        split = self._loader.split(name)
+        order = torch.arange(len(split))
+        logits = torch.empty(len(split), self._layout.units[-1], dtype=self._real)
+        self._functions.lotterylab_logits(
+            ctypes.byref(self._chain),
+            ctypes.byref(self._split(name)),
+            pointer(order),
+            ctypes.c_int64(len(split)),
+            pointer(logits),
+        )
+        self._loader.alive()
+        loss = float(cross_entropy(logits.double(), split.labels, reduction="sum"))
+        return evaluation_of(split, logits.argmax(1) == split.labels, loss)
+
+    def _split(self, name: str) -> Images:
+        """Return what the kernel is told of a split's images; each split is prepared once."""
+        if name not in self._images:
+            split, table = self._loader.split(name), self._loader.meanings().to(self._real).contiguous()
+            images, pixels = split.images.contiguous(), self._layout.matrices[0].inputs
+            channels = pixels // images[0, 0].numel() * table.shape[1]
+            held = (images, split.labels.contiguous(), pixels.to(torch.int32), table, channels.to(torch.int32))
+            self._images[name] = Images(*map(pointer, held), images[0].numel()), held
+        return self._images[name][0]
+
+    def _rule(self) -> Rule:
+        optimizer: Any = self.recipe.optimizer
+        beta1, beta2 = getattr(optimizer, "betas", (0.0, 0.0))
+        return Rule(
+            adam=isinstance(optimizer, Adam),
+            nesterov=getattr(optimizer, "nesterov", False),
+            decoupled=getattr(optimizer, "decoupled", False),
+            updates=self.updates,
+            momentum=getattr(optimizer, "momentum", 0.0),
+            beta1=beta1,
+            beta2=beta2,
+            eps=getattr(optimizer, "eps", 0.0),
+            decay=optimizer.weight_decay,
+        )
+
+    @property
+    def state(self) -> State:
+        """The state in the shapes of the network, a copy."""
+        return cast(State, self._layout.whole(self._params))
+
+    def checkpointed(self) -> tuple[State, dict[str, Tensor]]:
+        """Return the state and the flat optimizer state, as a checkpoint holds them."""
+        slots = {slot: self._layout.whole(packed) for slot, packed in self._slots.items()}
+        return self.state, counted(self.recipe, slots, self.updates)

@@ -1,0 +1,51 @@
+"""Chains of linear layers, and their trainings by the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lotterylab.kernels.build import library
+from lotterylab.kernels.links import links_of
+from lotterylab.training.optim import Sgd
+from lotterylab.training.recipe import Recipe
+from lotterylab.training.schedules import EpochDrops
+from lotterylab.types import Mask
+from some_trainings import checkpoints
+
+needs_compiler = pytest.mark.skipif(library() is None, reason="there is no C compiler")
+
+RECIPE = Recipe(
+    epochs=5,
+    optimizer=Sgd(lr=0.05, momentum=0.9, weight_decay=5e-4),
+    schedule=EpochDrops(at=(2,)),
+    batch_size=16,
+    watch=("validation",),
+    pick="validation",
+)
+BETWEEN: dict[str, Any] = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "softsign": nn.Softsign}
+
+
+def chain(activation: str = "relu", *, widths: tuple[int, ...] = (21, 13), bias: bool = True) -> nn.Sequential:
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, after in zip((64, *widths), (*widths, 10), strict=True):
+        layers += [nn.Linear(before, after, bias=bias), BETWEEN[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+def masked(module: nn.Module, keep: float) -> Mask | None:
+    draw = torch.Generator().manual_seed(3)
+    weights = {name: tensor for name, tensor in module.named_parameters() if tensor.dim() == 2}
+    return (
+        None if keep == 1 else Mask({name: torch.rand(w.shape, generator=draw) < keep for name, w in weights.items()})
+    )
+
+
+def by_kernel(module: nn.Module, recipe: Recipe, mask: Mask | None, *, real: str = "float", **options: Any):
+    links, kernel = links_of(module), library(real)
+    assert links and kernel
+    return checkpoints(module, recipe, mask, kernel=(kernel, links), **options)
