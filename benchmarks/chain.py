@@ -16,7 +16,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def ours(data: Dataset, start: State, mask: Mask, steps: int, kernel: Any) -> St
 
 
 @torch.no_grad()
-def hold(held: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+def hold(held: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
     """Multiply each weight by its mask."""
     for weight, factor in held:
         weight.mul_(factor)

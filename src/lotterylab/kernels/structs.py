@@ -1,4 +1,4 @@
-"""What the kernel of ``chain.c`` is told, field by field as its structs have it."""
+"""The structs of ``chain.c``, field by field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the kernel of ``kernels/chain.c`` finds the numbers of a network: all in one row, without what is pruned.
+"""The numbers of a network as the kernel of ``kernels/chain.c`` has them: all in one row, without what is pruned.
 
 A layer of which at most ``AT_MOST`` is kept is stored in compressed rows, any other one as a whole matrix.
 """
