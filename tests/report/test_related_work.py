@@ -96,3 +96,9 @@ def test_layers_are_read_as_the_rows_say():
     made = row("p", "sigmoid", "m", 0, **layers)
     assert others_least(made) == 0.5 and saturated(made) == pytest.approx(0.3)
     assert others_least(row("p", "sigmoid", "m", 0)) is saturated(row("p", "sigmoid", "m", 0)) is None
+
+
+def test_a_verdict_without_an_interval_says_what_was_measured():
+    """No seed fails with or without RandomOut: nothing to divide by, but the study has run."""
+    line = next(line for line in (RESULTS / RELATED).read_text("utf-8").splitlines() if "fewer networks fail" in line)
+    assert "Failed: 0 of 20" in line and "**cannot be said**, claim r1" in line and "Not run" not in line

@@ -158,8 +158,8 @@ def test_its_judges_confirm_the_papers_claims_on_rows_that_have_them_and_refute_
     assert OUTLINE.headline is not None and OUTLINE.conclude is not None
     said = OUTLINE.headline(by_hand(), differences)
     assert said == (
-        "With RandomOut the share of narrow networks that fail to train changes by −0.60 [−0.60, −0.28] (three times "
-        "the rate, n = 20, exact p = 0.0005)."
+        "With RandomOut the share of seeds that fail changes by −0.60 [−0.60, −0.28] at x0.25 and +0.00 [+0.00, +0.00] "
+        "at x1 (three times the rate, n = 20)."
     )
     assert len(said.split()) <= 30
     text = OUTLINE.conclude(by_hand(), differences)

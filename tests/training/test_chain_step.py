@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from torch import Tensor
 
 from lotterylab.data import NamedStream
 from lotterylab.data.augment import Augment
@@ -100,7 +101,9 @@ def test_a_layer_without_a_weight_learns_its_bias_alone() -> None:
     (*_, one) = checkpoints(module, RECIPE, mask, kind=InFloat64)
     (*_, other) = by_kernel(module, RECIPE, mask, real="double", kind=InFloat64)
     assert largest(one, other) < 1e-12
-    assert not bool(other.state["1.weight"].any()) and not torch.equal(other.state["5.bias"], state_of(module)["5.bias"])
+    assert not bool(other.state["1.weight"].any()) and not torch.equal(
+        other.state["5.bias"], state_of(module)["5.bias"]
+    )
 
 
 @needs_compiler
@@ -165,4 +168,6 @@ def test_the_kernel_reads_the_numbers_of_the_batches_to_the_bit() -> None:
     order, meanings = batches.order(0), batches.meanings()
     raw = batches.dataset.train.images[order].long()
     read = torch.stack([meanings[channel][raw[:, channel]] for channel in range(raw.shape[1])], 1)
-    assert torch.equal(read, cast(Tensor, batch.inputs)) and torch.equal(batches.dataset.train.labels[order], batch.targets)
+    assert torch.equal(read, cast(Tensor, batch.inputs)) and torch.equal(
+        batches.dataset.train.labels[order], batch.targets
+    )

@@ -52,7 +52,7 @@ class Loader:
         return draws.order.to(self.dataset.train.images.device).contiguous()
 
     def meanings(self) -> Tensor:
-        """The number that each raw byte means in each channel, float32 ``(C, 256)``: the numbers of ``batches``, to the bit."""
+        """The number that each raw byte means in each channel, float32 ``(C, 256)``, as in ``batches`` to the bit."""
         images = self.dataset.train.images
         raw = arange(256, dtype=images.dtype, device=images.device).view(256, 1, 1, 1)
         rows = raw.expand(256, 1, images.shape[3], images.shape[1])

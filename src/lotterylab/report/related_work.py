@@ -64,11 +64,13 @@ def _cells(sentence: Sentence, judge: Callable[[Sentence], Judgement | None]) ->
         yield from (sentence.found, f"**{sentence.word}**, by its source")
         return
     judgement = judge(sentence)
-    if judgement is None or judgement.interval is None or judgement.word == "not run":
+    if judgement is None or judgement.word == "not run":
         yield from (f"Not run yet: `lotterylab run {sentence.study}`", "**not run**")
         return
-    interval = interval_text(judgement.interval, judgement.digits)
-    numbers = sentence.found.format(interval=interval, n=judgement.n)
+    numbers = judgement.measured  # no interval: such as two arms in which nothing fails
+    if judgement.interval is not None:
+        interval = interval_text(judgement.interval, judgement.digits)
+        numbers = sentence.found.format(interval=interval, n=judgement.n)
     yield f"{numbers} [{sentence.study}]({sentence.study}/README.md)"
     word: Word = negated(judgement.word) if sentence.opposite else judgement.word
     yield f"**{word}**, {f'claim {sentence.by}' if isinstance(sentence.by, str) else 'own test'}"
