@@ -174,3 +174,20 @@ def test_seeds_with_equal_numbers_stand_at_heights_of_their_own_in_panels_by_any
     assert failed.x == (0.1, 0.1, 0.1) and failed.y == pytest.approx((-0.2, 0.0, 0.2)) and failed.label == ""
     assert trained.x == (0.5, 0.51, 0.52) and trained.y == failed.y, "a seed has one height in all panels"
     assert grid.sentence.startswith("3 of 6 runs") and "at a height of its own" in grid.caption
+
+
+def test_dots_far_above_chance_have_an_axis_of_their_own_and_dense_networks_stand_in_each_panel():
+    rows = [row("net", "relu", "dense", seed, train={"test_accuracy": 0.9 + seed / 100}) for seed in (0, 1)]
+    rows += [
+        row("net", "relu", "mine", seed, sparsity=sparsity, train={"test_accuracy": 0.95 - sparsity / 10})
+        for seed in (0, 1)
+        for sparsity in (0.5, 0.9)
+    ]
+    wanted = charts.DotChart(name="dots", title="Dots", groups=(("dense", DENSE), ("ticket", MINE)), **COMMON)
+    grid = grid_of(wanted, Rows(rows))
+    assert grid is not None and [panel.title for panel in grid.rows[0]] == ["target 0.5", "target 0.9"]
+    for panel in grid.rows[0]:
+        dense, _ = panel.series
+        assert dense.x == (0.9, 0.91)
+        assert panel.x_limits is not None and 0.8 < panel.x_limits[0] < 0.86 and not panel.marks
+    assert "does not begin at 0" in grid.caption

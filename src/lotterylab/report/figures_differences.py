@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from lotterylab.reading.charts import DifferenceChart, DotChart
 from lotterylab.reading.differences import Difference
+from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import interval_text
 from lotterylab.report.figure_parts import Drawn, spell_count
 from lotterylab.report.grid import Grid, Panel, Series
 from lotterylab.report.sources import Sources
 
 FRAME = 1.5  # of the range of the means: the most that intervals widen the frame
+FAR = 2  # times twice the accuracy of chance: where all values lie above it, the axis does not begin at 0
 SMALLEST_RANGE = 0.3  # of the accuracy axis, so that noise about chance does not fill the panel
 
 
@@ -118,6 +120,10 @@ def _summary(differences: Sequence[Difference]) -> str:
     )
 
 
+def _inside(marks: Sequence[float], limits: tuple[float, float]) -> tuple[float, ...]:
+    return tuple(mark for mark in marks if limits[0] <= mark <= limits[1])
+
+
 def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
     """Return one marker for each seed, in groups below each other; None if no run of it is finished."""
     groups = list(dict.fromkeys(name for name, _ in wanted.groups))[::-1]
@@ -128,11 +134,12 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
     panels, counted = [], []
     for column in results.levels if by_sparsity else results.labels(wanted.panels):
         there = sources.results.where(**{wanted.panels: column})
+        dense = sources.results.where(sparsity=0.0) if by_sparsity else Rows()  # stands in each panel
         series = []
         for number, name in enumerate(names):
             points = []
             for group, line in wanted.groups:
-                values = line.rows(there).per_seed(wanted.y) if line.name == name else {}
+                values = (line.rows(there) or line.rows(dense)).per_seed(wanted.y) if line.name == name else {}
                 counted.append(values.keys())
                 for place, value in enumerate(values.values()):
                     aside = 0.3 * (0.5 - number) if shared else 0.6 * ((place + 0.5) / len(values) - 0.5)
@@ -155,13 +162,16 @@ def dot_chart(sources: Sources, wanted: DotChart) -> Drawn:
     values = [x for panel in panels for series in panel.series for x in series.x]
     if not values:
         return None
-    top = 1.05 * max([SMALLEST_RANGE, *values])
     heights = "" if shared else ", at a height of its own"
     left, guess = sum(value > 2 / sources.classes for value in values), 2 / sources.classes
+    limits, axis = (0.0, 1.05 * max([SMALLEST_RANGE, *values])), "Dashed: chance."
+    if min(values) > FAR * guess:  # a long empty axis would leave no room for what differs
+        edge = 0.08 * (max(values) - min(values)) or 0.01
+        limits, axis = (min(values) - edge, max(values) + edge), "The axis does not begin at 0."
     return Grid(
         name=wanted.name,
         title=wanted.title,
         sentence=f"{left} of {len(values)} runs reached twice the accuracy of chance ({guess:g}).",
-        caption=f"One marker a seed, {spell_count(counted)}{heights}; no interval is drawn. Dashed: chance.",
-        rows=(tuple(replace(panel, x_limits=(0.0, top)) for panel in panels),),
+        caption=f"One marker a seed, {spell_count(counted)}{heights}; no interval is drawn. {axis}",
+        rows=(tuple(replace(panel, x_limits=limits, marks=_inside(panel.marks, limits)) for panel in panels),),
     ), None

@@ -102,7 +102,7 @@ SENTENCES = (
         by=more(lth.TICKET, SAME_COST, lth.FINAL, lth.level(10)),
     ),
     Sentence(
-        text="Unlucky seeds have no ticket.",
+        text="Unlucky seeds, a quarter or more, have no ticket.",
         source=LTH,
         found="The share of the seeds whose ticket is ahead of its random mask, in one data order or the other, is "
         "{interval} (n = {n}).",
