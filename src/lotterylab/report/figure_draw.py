@@ -19,6 +19,7 @@ DPI = 160
 WIDE, NARROW = 4.6, 3.8  # inches: the least width of a figure, and the width of a phone
 LEGEND_HEIGHT = 0.26  # inches for one line of the legend
 LEGEND_KEY = 0.75  # inches for an entry's line and the gaps about it
+FINE = 0.1  # of the axis: labels of more digits, of which fewer fit side by side
 LETTER = 0.072  # inches, of the legend's font on average
 
 
@@ -102,8 +103,16 @@ def _panel(axes: Axes, panel: Panel, letters: int) -> None:
             axis.set_minor_locator(_no_ticks())
     if panel.x_limits:
         axes.set_xlim(*panel.x_limits)
+        if panel.x_limits[1] - panel.x_limits[0] < FINE and not panel.ticks and not panel.log_x:
+            axes.xaxis.set_major_locator(_few_ticks())
     if panel.y_limits:
         axes.set_ylim(*panel.y_limits)
+
+
+def _few_ticks() -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(nbins=4, steps=(1, 2, 5, 10))
 
 
 def _no_ticks() -> Any:
