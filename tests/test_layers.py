@@ -25,7 +25,7 @@ LAYERS: tuple[set[str], ...] = (
     },
     {
         *("data", "models", "criteria", "combining", "interventions", "gates", "training", "structure"),
-        *("analysis", "auditing"),
+        *("analysis", "auditing", "audit"),
         *("plan", "procedures"),
     },
     {"engine", "library"},
