@@ -168,12 +168,11 @@ def test_dense_tensors_of_known_types_are_admitted_as_they_are(name):
 @pytest.mark.parametrize(
     ("tensor", "words"),
     [
-        (PLAIN.to_sparse(), "sparse_coo; densify it"),
         (torch.empty(3, device="meta"), "on the meta device"),
         (PLAIN.to(torch.float8_e4m3fn), "float8_e4m3fn, which is not read"),
         (torch.ones((1,) * 65), "of 65 dimensions; at most 64"),
     ],
-    ids=["sparse", "meta", "float8", "65"],
+    ids=["meta", "float8", "65"],
 )
 def test_tensors_that_cannot_be_read_are_refused_by_name(tensor, words):
     with pytest.raises(UsageError, match=f"the start: 'b' is {words}"):

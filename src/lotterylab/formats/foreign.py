@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lotterylab.errors import UsageError
+from lotterylab.formats.sparse import PARTS, REMEDY, densified
 from lotterylab.formats.text import shown, shown_path
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def text(path: str | Path, *, most: int) -> str:
 
 
 def admitted(tensors: Mapping[Any, Any], *, where: str, size: int | None = None) -> dict[str, Tensor]:
-    """Return the tensors if all are named by text, dense, of a known type and hold values.
+    """Return the tensors if all are named by text, of a known type and hold values; sparse ones are densified.
 
     Args:
         tensors: names and torch tensors.
@@ -101,15 +102,18 @@ def admitted(tensors: Mapping[Any, Any], *, where: str, size: int | None = None)
     Raises:
         UsageError: the first tensor that cannot be read, by name, with what to do.
     """
-    total = 0
+    import torch
+
+    total, admitted = 0, {}
     for name, tensor in tensors.items():
         named(name, where)
         if reason := _unreadable(tensor):
             raise UsageError(f"{where}: '{shown(name)}' is {reason}.")
         total += tensor.numel() * tensor.element_size()
+        admitted[name] = tensor if tensor.layout == torch.strided else densified(tensor, name, where)
     if size is not None:
         bounded(total, size, where)
-    return dict(tensors)
+    return admitted
 
 
 def named(name: object, where: str) -> None:
@@ -119,12 +123,16 @@ def named(name: object, where: str) -> None:
         raise UsageError(f"{where}: the name of a tensor is {spelled}; names are text.")
 
 
-def bounded(total: int, size: int, where: str) -> None:
-    """Refuse tensors of ``total`` bytes from a file of ``size`` bytes if the file cannot hold nearly as many."""
+def bounded(total: int, size: int, where: str, *, sparse: str = "") -> None:
+    """Refuse tensors of ``total`` bytes from a file of ``size`` bytes if the file cannot hold nearly as many.
+
+    ``sparse``: the name of a sparse tensor among them.
+    """
     if total > TIMES * size + SPARE:
+        remedy = f"'{shown(sparse)}' is sparse; {REMEDY}" if sparse else ""
         raise UsageError(
-            f"{where}: its tensors ask for {total:,} bytes and the file has {size:,}. Save expanded or shared tensors "
-            "as tensor.clone()."
+            f"{where}: its tensors ask for {total:,} bytes and the file has {size:,}. "
+            f"{remedy or 'Save expanded or shared tensors as tensor.clone()'}."
         )
 
 
@@ -138,7 +146,7 @@ def refusal(kind: str) -> str:
         "view": "a conjugate or negative view; save tensor.resolve_conj().resolve_neg()",
     }
     if kind.startswith("sparse"):
-        return f"{kind}; densify it: tensor.to_dense()"
+        return f"{kind}; {REMEDY}"
     return remedies.get(kind, f"{kind}, which is not read; convert it: tensor.to(torch.float32)")
 
 
@@ -147,8 +155,9 @@ def _unreadable(tensor: Tensor) -> str:
 
     if tensor.is_nested:
         return refusal("nested")
-    if tensor.layout != torch.strided:
-        return refusal(str(tensor.layout).removeprefix("torch."))
+    layout = str(tensor.layout).removeprefix("torch.")
+    if tensor.layout != torch.strided and layout not in PARTS:
+        return refusal(layout)
     if tensor.is_quantized:
         return refusal("quantized")
     if tensor.device.type == "meta":

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lotterylab.errors import UsageError
 from lotterylab.formats import foreign
+from lotterylab.formats.sparse import assembled
 from lotterylab.formats.torch_pickles import Described, TorchPickle
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ class Saved:
             UsageError: a tensor cannot be read (by name), or the tensors ask for far more bytes than the file has.
         """
         total = sum(self._bytes_of(name, tensor, where) for name, tensor in described.items())
-        foreign.bounded(total, self.bytes, where)
+        sparse = next((name for name, tensor in described.items() if tensor.layout), "")
+        foreign.bounded(total, self.bytes, where, sparse=sparse)
         storages: dict[str, Tensor] = {}
-        return {name: self._made(tensor, storages) for name, tensor in described.items()}
+        return {name: self._whole(name, tensor, storages, where) for name, tensor in described.items()}
 
     def _bytes_of(self, name: Any, described: Described, where: str) -> int:
         """Return the bytes of a tensor once its description is checked."""
@@ -55,17 +57,18 @@ class Saved:
         reason = described.refused and foreign.refusal(described.refused)
         if not reason and described.kind not in foreign.READABLE:
             reason = foreign.refusal(described.kind)
-        reason = reason or foreign.too_deep(len(described.size)) or self._damage(described)
+        damage = _shape_damage if described.layout else self._damage
+        reason = reason or foreign.too_deep(len(described.size)) or damage(described)
         if reason:
             raise UsageError(f"{where}: '{foreign.shown(name)}' is {reason}.")
-        return math.prod(described.size) * _item(described.kind)
+        parts = sum(self._bytes_of(name, part, where) for part in described.parts)
+        return math.prod(described.size) * _item(described.kind) + parts
 
     def _damage(self, described: Described) -> str:
         storage, item = described.storage, _item(described.kind)
         if storage is None or storage.key not in self.places:
             return "damaged: its storage is not in the file"
-        numbers = (storage.start, described.offset, *described.size, *described.stride)
-        if any(type(number) is not int or number < 0 for number in numbers):
+        if not _whole_numbers(storage.start, described.offset, *described.size, *described.stride):
             return "damaged: its shape, stride or offset is not made of whole numbers from 0 on"
         if len(described.size) != len(described.stride):
             return f"damaged: it has {len(described.size)} sizes and {len(described.stride)} strides"
@@ -77,6 +80,13 @@ class Saved:
             shape = foreign.shown(str(described.size), most=80)
             return f"damaged: its shape {shape} reaches beyond the {held:,} bytes of its storage"
         return ""
+
+    def _whole(self, name: str, described: Described, storages: dict[str, Tensor], where: str) -> Tensor:
+        """Return a dense tensor, also for a sparse description."""
+        if not described.layout:
+            return self._made(described, storages)
+        parts = [self._made(part, storages) for part in described.parts]
+        return assembled(described.layout, parts, described.size, name, where)
 
     def _made(self, described: Described, storages: dict[str, Tensor]) -> Tensor:
         import torch
@@ -164,6 +174,17 @@ def _row_of_pickles(file: BinaryIO, size: int) -> Saved:
         places[key] = (file.tell(), held)
         file.seek(held, os.SEEK_CUR)
     return Saved(file=file, bytes=size, value=value, places=places)
+
+
+def _shape_damage(described: Described) -> str:
+    """Return what is wrong with the shape of a sparse tensor, or an empty text."""
+    if _whole_numbers(*described.size) and max(described.size, default=0) <= 1 << 48:
+        return ""
+    return f"damaged: its shape {foreign.shown(str(described.size), most=80)} is not made of whole numbers from 0 on"
+
+
+def _whole_numbers(*numbers: Any) -> bool:
+    return all(type(number) is int and number >= 0 for number in numbers)
 
 
 def _item(kind: str) -> int:

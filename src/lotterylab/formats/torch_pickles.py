@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from lotterylab.formats import foreign
 from lotterylab.formats.pickles import Plain, put
+from lotterylab.formats.sparse import PARTS
 
 _STORAGES = {
     "DoubleStorage": "float64",
@@ -54,13 +55,18 @@ class Storage:
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A tensor that is not made yet; ``refused`` is set alone, to the kind of a tensor that cannot be read."""
+    """A tensor that is not made yet; ``refused`` is set alone, to the kind of a tensor that cannot be read.
+
+    A sparse tensor has a ``layout`` and ``parts`` in place of a storage, and the kind of its values.
+    """
 
     storage: Storage | None = None
     kind: str = ""
     offset: int = 0
     size: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
+    layout: str = ""
+    parts: tuple[Described, ...] = ()
     refused: str = ""
 
 
@@ -113,8 +119,20 @@ def _refusing(kind: str) -> Any:
     return lambda *_: Described(refused=kind)
 
 
-def _sparse(layout: Any = "", *_: Any) -> Described:
-    return Described(refused=layout if isinstance(layout, str) and layout.startswith("sparse") else "sparse")
+def _sparse(layout: Any, data: Any, *_: Any) -> Described:
+    """Describe a sparse tensor; ``data`` are its parts, its size and, for COO, whether it is coalesced."""
+    known = isinstance(layout, str) and layout in PARTS
+    count = PARTS[layout] if known else 0
+    if not known or not isinstance(data, tuple) or len(data) <= count:
+        return Described(refused=layout if isinstance(layout, str) and layout.startswith("sparse") else "sparse")
+    parts, size = data[:count], data[count]
+    if not all(isinstance(part, Described) and part.storage for part in parts) or not isinstance(size, tuple):
+        raise pickle.UnpicklingError("a sparse tensor without its parts")
+    return Described(layout=layout, parts=parts, size=size, kind=parts[-1].kind)
+
+
+def _size(numbers: Any = (), *_: Any) -> tuple[Any, ...]:
+    return numbers if isinstance(numbers, tuple) else ()
 
 
 def _layout(name: Any) -> str:
@@ -137,7 +155,7 @@ _KNOWN: dict[tuple[str, str], Any] = {
     ("collections", "Counter"): _dict,
     ("torch.nn.parameter", "Parameter"): "parameter",
     ("torch", "Tensor"): "tensor",
-    ("torch", "Size"): _nothing,
+    ("torch", "Size"): _size,
     ("torch", "device"): _nothing,
     ("_codecs", "encode"): _nothing,
     ("builtins", "bytearray"): _nothing,
