@@ -49,7 +49,7 @@ def hostile_files(folder: Path) -> list[tuple[str, Path, str]]:
 
 
 def _tensors(path: Path) -> str:
-    from lotterylab.formats.blobs import read_tensors
+    from lotterylab.formats.checkpoints import read_tensors
 
     tensors = read_tensors(path)
     return f"{len(tensors)} tensors, {sum(float(tensor.double().abs().sum()) for tensor in tensors.values())}"

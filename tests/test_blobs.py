@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from lotterylab.errors import UsageError
-from lotterylab.formats.blobs import read_tensors, serialize, write_atomically, write_tensors
+from lotterylab.formats.blobs import serialize, write_atomically, write_tensors
+from lotterylab.formats.checkpoints import read_tensors
 
 TENSORS = {"b": torch.arange(6.0).view(2, 3), "a": torch.tensor([True, False])}
 

@@ -10,7 +10,7 @@ from torch._utils import _rebuild_sparse_tensor
 
 import lotterylab as ll
 from lotterylab.errors import UsageError
-from lotterylab.formats.blobs import read_tensors
+from lotterylab.formats.checkpoints import read_tensors
 from lotterylab.formats.foreign import admitted
 from lotterylab.formats.sparse import COMPRESSED
 from some_hostile_checkpoints import Call, Row, archive, pickled, tensor

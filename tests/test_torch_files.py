@@ -13,7 +13,7 @@ from torch import nn
 
 from lotterylab.errors import UsageError
 from lotterylab.formats import foreign
-from lotterylab.formats.blobs import read_tensors
+from lotterylab.formats.checkpoints import read_tensors
 
 SHARED = torch.randn(5, 6)
 NETWORK = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
@@ -78,7 +78,7 @@ def test_every_readable_type_is_read_bit_by_bit(tmp_path, kind):
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    shape=st.lists(st.integers(0, 4), max_size=5),
+    shape=st.lists(st.integers(0, 4), min_size=1, max_size=5),
     order=st.randoms(use_true_random=False),
     start=st.integers(0, 3),
     zipped=st.booleans(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lotterylab.criteria import check_criterion
 from lotterylab.criteria.rounds import in_rounds, scored
 from lotterylab.errors import UsageError
+from lotterylab.formats.checkpoints import state_in
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Sparsity
 from lotterylab.masks.select import Rule
@@ -50,7 +51,8 @@ def score(
             are the module's arguments (a data loader gives several as a list: pass ``tuple(inputs)``), a dict its
             arguments by name; targets are whatever ``loss`` takes.
         loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; cross-entropy by default.
-        initial: a copy of the ``state_dict()`` before training, for criteria that compare with it (Movement).
+        initial: a copy of the ``state_dict()`` before training, or a checkpoint with it, for criteria that compare with
+            it (Movement).
         input_shape: the shape of one input, (C, H, W) or (features,), for SynFlow; by default that of the batch.
         params: "weights" (of Conv and Linear layers and their subclasses, a tied one once, under its first name),
             "all" parameters, or the names of those to be scored.  ``out_proj`` of ``nn.MultiheadAttention`` is a Linear
@@ -177,7 +179,8 @@ def _viewed(
             return criterion(view)
 
     check_criterion(criterion)
-    _check_copy(module, initial or {})
+    before = None if initial is None else state_in(initial, state_of(module), where="initial")
+    _check_copy(module, before or {})
     with _gradients_in_full_precision(module):
         net = network(module)
         view = View(
@@ -188,7 +191,7 @@ def _viewed(
             batch=_batch(batch),
             stream=lambda *purpose: stream(seed, "prune", *purpose),
             mask=mask,
-            initial=State(dict(initial)) if initial is not None else None,
+            initial=State(before) if before is not None else None,
             shape=input_shape,
             train=None,
         )

@@ -34,9 +34,9 @@ def found(reports: list[Report]) -> dict[str, list[str]]:
 def test_a_right_arm_gives_one_line_that_says_what_was_looked_at(tmp_path):
     (report,) = audit_folder(write(tmp_path / "magnitude", right_arm()))
     assert report.alarms == () and report.where == "magnitude"
-    (line,) = report.lines()
+    line, *notes = report.lines()
     assert line.startswith("OK magnitude: no alarm from init, dense, start, end, mask, scores, gradients, accuracy")
-    assert line.endswith("requested")
+    assert line.endswith("requested") and all(note.startswith("NOTE ") for note in notes)
     assert (report.facts["removed"], report.facts["entries"], report.facts["reached"]) == (720, 900, 0.8)
     assert report.facts["removed_among_smallest"] == 1.0
     assert report.facts["mask_digest"] == masks.digest(right_arm()["mask"])
@@ -45,7 +45,8 @@ def test_a_right_arm_gives_one_line_that_says_what_was_looked_at(tmp_path):
 def test_a_line_names_the_severity_the_code_the_arm_and_the_message(tmp_path):
     write(tmp_path / "magnitude" / "0.9", right_arm(0.1), requested=0.9)
     (report,) = audit_folder(tmp_path)
-    (line,) = report.lines()
+    line, *notes = report.lines()
+    assert all(note.startswith("NOTE ") for note in notes)
     assert line == (
         "FAULT reached-is-not-requested magnitude/0.9: asked 90 % (810 of 900), removed 10 % (90): "
         "a fraction 1 - s was pruned: the ranking or the fraction is reversed"
@@ -200,6 +201,7 @@ def test_a_strangers_names_are_matched_by_their_words(tmp_path):
     (report,) = audit_folder(tmp_path, requested=0.8)
     assert report.facts["evidence"] == ("init", "dense", "end", "mask", "requested") and report.alarms == ()
     assert report.lines()[-1] == f"NOTE not-read {tmp_path.name}: backend.pt"
+    assert f"NOTE judged {tmp_path.name}: mask: masks.pt: 2 tensors" in report.lines()
 
 
 def test_a_faulty_stranger_is_found_out(tmp_path):

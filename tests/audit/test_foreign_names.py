@@ -32,8 +32,10 @@ def test_hostile_names_of_tensors_are_escaped_in_every_line_and_in_json(tmp_path
     assert shown_lines(out) == out and not any(line.startswith("OK") for line in out.split("\n"))
     assert "fc1\\nOK all" in out and "\\x1b[2J\\x1b[Hfc2" in out and "NOTE not-read" in out
     assert main(["audit", str(tmp_path), "--requested", "0.9", "--json"]) == 3
-    alarms = json.loads(capsys.readouterr().out)
-    assert all(shown_lines(alarm["message"]) == alarm["message"] for alarm in alarms)
+    text = capsys.readouterr().out
+    (report,) = json.loads(text)["reports"]
+    assert all(shown_lines(alarm["message"]) == alarm["message"] for alarm in report["alarms"])
+    assert "\x1b" not in text and "\\u001b" not in text and report["verdict"] == "fault"
 
 
 def test_a_refusal_of_a_hostile_name_is_one_line(tmp_path, capsys):

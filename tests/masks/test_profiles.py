@@ -27,12 +27,13 @@ COUNTS = {  # removed of 1000 different scores, at 0.9 and at 0.5
     "deconstructing": (900, 500),
     "rigl": (900, 500),
     "edge-popup": (900, 500),
+    "nncf": (900, 500),
     "activation-study": (98, 499),  # int((1 - 0.9) * 1000) is 99
     "threshold": (899, 499),
 }
 # which of 10 scores, 2 below, 6 equal and 2 above, go at 0.5: of the six, none, all or three
 KEEP_TIES = {"grasp-official", "snip-mil-ad", "renda", "activation-study", "threshold"}
-REMOVE_TIES = {"synflow-official", "lth-google", "open-lth", "early-bird"}
+REMOVE_TIES = {"synflow-official", "lth-google", "open-lth", "early-bird", "nncf"}
 
 
 def test_every_profile_is_described_here():
@@ -129,3 +130,13 @@ def test_a_published_rule_sees_what_is_alive_and_the_share_of_it_that_is_left_to
         assert removed(select(scores, sparsity, mask=earlier, ties="lth-google")) == 200 + 161
     nothing = select(scores, 1)
     assert removed(select(scores, 1, mask=nothing, ties="lth-google")) == 1000
+
+
+def test_nncf_removes_one_weight_where_none_is_asked_for_and_a_layer_of_equal_weights():
+    scores = scores_of([3.0, 1.0, 2.0, 4.0])
+    assert flat(select(scores, 0.0, ties="nncf")) == [True, False, True, True]
+    assert removed(select(scores_of([0.5] * 40), 0.0, ties="nncf")) == 40
+    for sparsity in (0.1, 0.25, 0.5, 0.7, 0.9):  # the formula of the library, with its own call
+        values = torch.from_numpy(numpy.random.default_rng(1).random(37))
+        expected = values > values.kthvalue(int((37 - 1) * sparsity) + 1).values
+        assert flat(select(scores_of(values), sparsity, ties="nncf")) == expected.tolist()

@@ -200,11 +200,27 @@ def biases_pruned(*, names: Sequence[str], entries: int, removed: int, where: st
     return one("biases-pruned", message, where, "caution") if names else []
 
 
-def mask_inferred(*, source: str, removed: int, entries: int, where: str = "") -> list[Alarm]:
-    """Raise a caution that the exact zeros of the state ``source`` stand in for a mask."""
+def mask_inferred(
+    *,
+    source: str,
+    removed: int,
+    entries: int,
+    names: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    where: str = "",
+) -> list[Alarm]:
+    """Raise a caution that the exact zeros of the state ``source`` stand in for a mask.
+
+    ``names``: the tensors that were counted.  ``left_out``: tensors with zeros that were not, because they are no
+    weights.
+    """
+    counted = f" ({listed(names)})" if names else ""
+    counted += f", but not those of {listed(left_out)}" if left_out else ""
     blind = "; the audit cannot check whether removed weights moved in training" if source == "end" else ""
-    message = f"no mask was given: the {removed:,} zeros of {entries:,} weights in '{source}' were used as mask{blind}"
-    return one("mask-inferred", message, where, "caution")
+    message = (
+        f"no mask was given: the {removed:,} zeros of {entries:,} weights in '{source}'{counted} were used as mask"
+    )
+    return one("mask-inferred", f"{message}{blind}", where, "caution")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from lotterylab.errors import UsageError, suggestion
-from lotterylab.formats.foreign import admitted
+from lotterylab.auditing.inferred import inferred_mask, is_tied
+from lotterylab.auditing.kinds import STATISTICS
+from lotterylab.errors import UsageError
+from lotterylab.formats.checkpoints import Checkpoint, checkpoint_in
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share, as_fraction, same_names
 from lotterylab.masks.granularity import WEIGHT
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STATES = ("init", "dense", "start", "end")
+MASKS = ("mask", "earlier")
 ORDERED = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8")  # weights
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # buffers of batch norm, which no one prunes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class Evidence:
     """An ``Evidence`` holds the tensors of one arm on the CPU, None if unknown.
 
     Each state has every tensor of the mask, with its shape.  ``inferred`` names the state whose exact zeros stand in
-    for a missing mask.
+    for a missing mask, ``left_out`` tensors of that state with zeros that are no weights, ``judged`` what was taken for
+    the network in each role, and ``adapters`` low-rank updates that are not merged into the end, by weight.
     """
 
     init: State | None = None
@@ -40,6 +43,9 @@ class Evidence:
     scores: Scores | None = None
     gradients: State | None = None
     inferred: Literal["", "start", "end"] = ""
+    left_out: tuple[str, ...] = ()
+    judged: Mapping[str, str] = field(default_factory=dict)
+    adapters: Mapping[str, Tensor] = field(default_factory=dict)
 
     def known(self) -> tuple[str, ...]:
         """Return the names of the given states, masks, scores and gradients."""
@@ -48,21 +54,34 @@ class Evidence:
         return tuple(role for role in given if not (role == "mask" and self.inferred))
 
 
-def gather(requested: Share | None = None, **given: Mapping[str, Tensor] | None) -> Evidence:
+def gather(
+    requested: Share | None = None, *, infer: bool = False, **given: Mapping[str, Any] | Checkpoint | None
+) -> Evidence:
     """Check the given tensors, and infer a missing mask.
 
-    The inferred mask covers tensors of two or more dimensions (tied ones once), and smaller ones that lost entries.
-    The exact zeros of ``start`` that are not zeros of ``init`` count as removed.  Without a start, the zeros of ``end``
-    do, if a sparsity was ``requested``.  A dense run, without zeros and without a request, has no mask.
+    A state may be any dict that holds the network, as ``formats.networks`` chooses it; names that differ in a prefix
+    from those of the end state are aligned.  A missing mask is that of the end state's own pruning library, or is
+    inferred by ``inferred_mask``: the exact zeros of ``start`` that are not zeros of ``init`` count as removed.
+    Without a start, the zeros of ``end`` do, if a sparsity was ``requested`` or ``infer`` is set.  A dense run, without
+    zeros and without a request, has no mask.
 
     Raises:
-        UsageError: names or shapes do not fit, or an earlier mask has no later mask.
+        UsageError: a state holds no network, names or shapes do not fit, or an earlier mask has no later mask.
     """
-    tensors = {role: _plain(role, value) for role, value in given.items() if value is not None}
+    checkpoints = {role: _checkpoint(role, value) for role, value in given.items() if value is not None}
+    checkpoints = _alike(checkpoints)
+    tensors = {role: checkpoint.tensors for role, checkpoint in checkpoints.items()}
+    for role in ("end", "start"):
+        if "mask" not in tensors and role in checkpoints and checkpoints[role].mask:
+            tensors["mask"] = dict(checkpoints[role].mask or {})
     _same_shapes({role: tensors[role] for role in STATES if role in tensors})
-    arm = Evidence(**cast(Any, tensors))
+    arm = Evidence(
+        **cast(Any, tensors),
+        judged={role: checkpoint.said for role, checkpoint in checkpoints.items()},
+        adapters=checkpoints["end"].adapters if "end" in checkpoints else {},
+    )
     if arm.mask is None:
-        arm = _infer(arm, pruning=requested is not None and as_fraction(requested) > 0)
+        arm = _infer(arm, pruning=infer or (requested is not None and as_fraction(requested) > 0))
     if arm.mask is None:
         if arm.earlier is not None:
             raise UsageError("an earlier mask was given without the mask that followed it: give mask or start too.")
@@ -135,6 +154,22 @@ def moved(end: State, mask: Mask) -> dict[str, Any]:
     }
 
 
+def refilled(arm: Evidence) -> dict[str, Any]:
+    """Return the numbers of removed entries that unmerged adapters would fill, for ``run_alarms.refilled``."""
+    end = arm.end or {}
+    gone = {
+        name: ~arm.mask[name] if arm.mask is not None and name in arm.mask else end[name] == 0
+        for name in arm.adapters
+        if name in end
+    }
+    filled = {name: int((arm.adapters[name][removed] != 0).sum()) for name, removed in gone.items()}
+    return {
+        "refilled": sum(filled.values()),
+        "removed": sum(int(removed.sum()) for removed in gone.values()),
+        "names": [name for name, count in filled.items() if count],
+    }
+
+
 def departures(arm: Evidence, start: State, mask: Mask) -> dict[str, Any]:
     """Return the numbers of entries where ``start`` is not mask * init, for ``run_alarms.start_not_initial``."""
 
@@ -145,7 +180,7 @@ def departures(arm: Evidence, start: State, mask: Mask) -> dict[str, Any]:
     if arm.init is not None:
         for name in (arm.init.keys() & start.keys()) - mask.keys():
             same = bool((arm.init[name] == start[name]).all()) or name.endswith(STATISTICS)
-            if not same and not any(_tied(name, other, (arm.init, start)) for other in mask):
+            if not same and not any(is_tied(name, other, (arm.init, start)) for other in mask):
                 outside.append(name)
     return {
         "changed": 0 if arm.init is None else kept_differing(arm.init),
@@ -186,48 +221,30 @@ def removed_among_smallest(dense: State, mask: Mask) -> float | None:
     return int(removed[magnitude.argsort(stable=True)[:count]].sum()) / count
 
 
-def _tied(name: str, other: str, states: Iterable[Mapping[str, Tensor]]) -> bool:
-    """Tell whether two names are a tied weight: equal values in each state, and not all one constant."""
-    pairs = [(state[name], state[other]) for state in states]
-    alike = all(a.shape == b.shape and bool((a == b).all()) for a, b in pairs)
-    return alike and any(bool((a != a.flatten()[:1]).any()) for a, _ in pairs)
-
-
 def _infer(arm: Evidence, *, pruning: bool) -> Evidence:
     source, state = ("start", arm.start) if arm.start is not None else ("end", arm.end)
     if state is None or (source == "end" and not pruning):
         return arm
-    kept: dict[str, Tensor] = {}
     states = [getattr(arm, role) for role in STATES if getattr(arm, role) is not None]
-    for name, tensor in state.items():
-        if not tensor.is_floating_point() or name.endswith(STATISTICS):
-            continue
-        shared = [other for other in kept if all(name in known and other in known for known in states)]
-        if any(_tied(name, other, states) for other in shared):
-            continue
-        if arm.init is None:
-            kept[name] = tensor != 0
-        elif name in arm.init and arm.init[name].shape == tensor.shape:
-            kept[name] = (tensor != 0) | (arm.init[name] == 0)
-        else:
-            raise UsageError(f"'{name}' of {source} is not in init with its shape.{suggestion(name, arm.init)}")
-        # without init, the audit cannot tell whether a bias of 0 was 0 from the beginning
-        if tensor.dim() < 2 and (arm.init is None or bool(kept[name].all())):
-            del kept[name]
-    mask = cast(Mask, kept)
-    if not mask or (algebra.kept(mask) == algebra.entries(mask) and not pruning):
+    found = inferred_mask(state, arm.init, states, source)
+    if not found.mask or (algebra.kept(found.mask) == algebra.entries(found.mask) and not pruning):
         return arm
-    return replace(arm, mask=mask, inferred=cast(Any, source))
+    return replace(arm, mask=found.mask, inferred=cast(Any, source), left_out=found.left_out)
 
 
-def _plain(role: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    import torch
+def _checkpoint(role: str, value: Mapping[str, Any] | Checkpoint) -> Checkpoint:
+    if isinstance(value, Checkpoint):
+        return value
+    return checkpoint_in(value, where=role, wanted="mask" if role in MASKS else "network")
 
-    if not isinstance(tensors, Mapping) or not all(torch.is_tensor(tensor) for tensor in tensors.values()):
-        raise UsageError(f"{role} is a {type(tensors).__name__}; it must be a dict of tensors: module.state_dict().")
-    if not tensors:
-        raise UsageError(f"{role} is an empty dict. Give a dict of tensors, or leave it out.")
-    return {name: tensor.detach().cpu() for name, tensor in admitted(tensors, where=role).items()}
+
+def _alike(checkpoints: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
+    """Return the checkpoints with their names as in the end state, or as in the first state there is."""
+    first = next((role for role in ("end", *STATES) if role in checkpoints), None)
+    if first is None:
+        return dict(checkpoints)
+    names = checkpoints[first].tensors
+    return {role: checkpoint if role == first else checkpoint.like(names) for role, checkpoint in checkpoints.items()}
 
 
 def _check_fit(mask: Mask, role: str, tensors: Mapping[str, Tensor]) -> None:

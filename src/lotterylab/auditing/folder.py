@@ -7,79 +7,45 @@
                 mask.safetensors  start.safetensors  end.safetensors  run.json
             0.9/ ...        arms of the same folder are compared with each other
 
-Files are .safetensors, .pt or .pth; a pickle is read as weights alone and no code in it is run.  A state of
-``torch.nn.utils.prune`` gives its masks, and the masked weights that the module uses.
+Files are .safetensors, or of ``torch.save`` (.pt, .pth, .ckpt, .bin), or an index of several; a pickle is read as
+weights alone and no code in it is run.  ``formats.networks`` says which tensors of a file are the network.  States of
+pruning libraries give their masks, and the masked weights that the module uses (``formats.layouts``).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from lotterylab.auditing import alarms, evidence, run_alarms, states
+from lotterylab.auditing import alarms, run_alarms
 from lotterylab.auditing.alarms import Alarm
-from lotterylab.auditing.files import MASKS, ROLES, SHARED, exact, stranger, tensor_files
-from lotterylab.auditing.folded import folded
-from lotterylab.auditing.runs import Run, read_run
+from lotterylab.auditing.evidence import MASKS
+from lotterylab.auditing.files import ROLES, SHARED, exact, stranger, tensor_files
+from lotterylab.auditing.judging import judged
+from lotterylab.auditing.reports import Report
+from lotterylab.auditing.runs import read_run
 from lotterylab.errors import UsageError
-from lotterylab.formats.blobs import SUFFIXES, read_tensors
-from lotterylab.formats.text import shown, shown_path
+from lotterylab.formats.checkpoints import SUFFIXES, Checkpoint, read_checkpoint
+from lotterylab.formats.shards import read_network
+from lotterylab.formats.text import shown
 from lotterylab.masks.counts import Share
-from lotterylab.masks.files import load_mask
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-AT_INITIALISATION = ("snip", "grasp", "synflow")  # criteria whose papers score the network before any training
+from lotterylab.masks.files import mask_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """A ``Report`` holds the findings about one arm, or between the arms of one folder.
-
-    Args:
-        where: the path below the audited folder.
-        facts: the content of ``run.json``, "evidence" (the names of the known tensors and facts), "unread" (files
-            whose names match no role), and the mask's "entries", "removed", "reached", "mask_digest",
-            "mask_inferred_from" and, if the dense state is known, "removed_among_smallest".  A report between arms has
-            "compared", the arms' names.
-        alarms: the alarms, faults first.
-
-    Examples:
-        >>> Report(where="magnitude/0.5", facts={"evidence": ("mask", "end"), "reached": 0.5}).lines()
-        ['OK magnitude/0.5: no alarm from mask, end']
-    """
-
-    where: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    alarms: tuple[Alarm, ...] = ()
-
-    def lines(self) -> list[str]:
-        """Return a line for each alarm, or an OK line without alarms, and a line of unread files."""
-        where = shown_path(self.where)
-        lines = [f"{a.severity.upper()} {a.code} {where}: {shown(a.message, most=None)}" for a in self.alarms]
-        if not lines:
-            blind = "" if "reached" in self.facts else "; no mask is known"
-            lines.append(f"OK {where}: no alarm from {', '.join(self.facts['evidence'])}{blind}")
-        if self.facts.get("unread"):
-            lines.append(f"NOTE not-read {where}: {', '.join(map(shown, self.facts['unread']))}")
-        return lines
-
-
-def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[Report]:
+def audit_folder(folder: str | Path, *, requested: Share | None = None, within: str = "") -> list[Report]:
     """Audit all arms at and below ``folder``, and compare the arms of each folder; nothing is written.
 
     A role that an arm lacks is read from the nearest folder above, up to ``folder``; a folder that is itself an arm
     passes on only init and dense.  Without any arm, the files of ``folder`` are matched by words in their names
-    ("resnet_init.pt", "pruned_model.pth", "masks.pt").
+    ("resnet_init.pt", "pruned_model.pth", "masks.pt"), and the only file of a network is the end state
+    ("model.safetensors", its index, "last.ckpt").
 
     Args:
-        folder: a folder with the layout above.
+        folder: a folder with the layout above, or the file of an end state.
         requested: the requested sparsity of arms whose ``run.json`` does not state it.
+        within: the keys of the network in files that hold several, "netG" or "state.model".
 
     Raises:
         UsageError: there is no arm, or one role has two files.  If the only arm has an unreadable file, an unknown key
@@ -94,16 +60,24 @@ def audit_folder(folder: str | Path, *, requested: Share | None = None) -> list[
         ['mask-inferred']
     """
     root = Path(folder)
+    if root.is_file():
+        return [judge_file(root, requested, within)]
     if not root.is_dir():
-        raise UsageError(f"there is no folder {root}. Name a folder of checkpoints.")
+        raise UsageError(f"there is no folder {root}. Name a folder of checkpoints, or a file.")
     arms = _arms(root)
     files_of = {arm: _files(root, arm, arms) for arm in arms} or {root: stranger(root)}
     if not files_of[next(iter(files_of))]:
         raise UsageError(_expected(root))
-    shared: dict[Path, dict[str, Tensor]] = {}
+    shared: dict[Path, Checkpoint] = {}
     alone = len(files_of) == 1
-    reports = {arm: _report_or_fault(root, arm, files_of[arm], requested, shared, alone=alone) for arm in files_of}
+    reports = {arm: _report_or_fault(root, arm, files_of[arm], requested, shared, within, alone) for arm in files_of}
     return [*reports.values(), *_comparisons(root, reports)]
+
+
+def judge_file(path: Path, requested: Share | None, within: str = "") -> Report:
+    """Return the report on one file, the end state; nothing beside it is read."""
+    given = {"end": read_role("end", path, within)}
+    return judged(path.name, given, files={"end": path.name}, run={}, requested=requested, place=str(path))
 
 
 def _arms(root: Path) -> list[Path]:
@@ -134,13 +108,13 @@ def _report_or_fault(
     arm: Path,
     files: Mapping[str, Path],
     requested: Share | None,
-    shared: dict[Path, dict[str, Tensor]],
-    *,
+    shared: dict[Path, Checkpoint],
+    within: str,
     alone: bool,
 ) -> Report:
     """Return the arm's report; an unreadable arm among several gets a fault instead, so that the others are read."""
     try:
-        return _report(root, arm, files, requested, shared)
+        return _report(root, arm, files, requested, shared, within)
     except UsageError as error:
         if alone:
             raise
@@ -150,48 +124,36 @@ def _report_or_fault(
 
 
 def _report(
-    root: Path, arm: Path, files: Mapping[str, Path], requested: Share | None, shared: dict[Path, dict[str, Tensor]]
+    root: Path,
+    arm: Path,
+    files: Mapping[str, Path],
+    requested: Share | None,
+    shared: dict[Path, Checkpoint],
+    within: str,
 ) -> Report:
     run = read_run(arm / "run.json")
-    where = _name(root, arm)
-    asked = run.get("requested", requested)
-    given: dict[str, Mapping[str, Tensor]] = {}
+    given: dict[str, Checkpoint] = {}
     for role, path in files.items():
-        given[role] = shared[path] if path in shared else _read(role, path)
+        given[role] = shared[path] if path in shared else read_role(role, path, within)
         if path.parent != arm:  # a shared file is read once for all arms
-            shared[path] = dict(given[role])
-    for role in [role for role in given if role not in MASKS]:
-        given[role], mask = folded(given[role])
-        if role == "end" and mask:
-            given.setdefault("mask", mask)
-    try:
-        run_facts = Run(**{field.name: run.get(field.name) for field in dataclasses.fields(Run)})
-        tensors = evidence.gather(asked, **given)
-        raised = [
-            *states.inspect(tensors, asked, granularity=run.get("granularity", "weight"), where=where),
-            *states.inspect_run(tensors, run_facts, where=where),
-            *_scored_on(run, where),
-        ]
-        described = states.describe(tensors)
-    except UsageError as error:
-        raise UsageError(f"{arm}: {error}") from error
-    except (RuntimeError, ArithmeticError, MemoryError) as error:  # torch raises these
-        reason = shown(f"{type(error).__name__}: {error}")
-        raise UsageError(f"{arm}: its tensors cannot be compared ({reason}). Save them as float32.") from error
-    unread = sorted(path.name for path in tensor_files(arm) if path not in files.values())
-    known = (*tensors.known(), *run_facts.known(), *(["scored_on"] if "scored_on" in run else []))
-    facts = {**run, "requested": asked, "evidence": known if asked is None else (*known, "requested"), "unread": unread}
-    return Report(where=where, facts={**facts, **described}, alarms=tuple(alarms.ordered(raised)))
+            shared[path] = given[role]
+    return judged(
+        _name(root, arm),
+        given,
+        files={role: path.name for role, path in files.items()},
+        run=run,
+        requested=requested,
+        unread=[path.name for path in tensor_files(arm) if path not in files.values()],
+        place=str(arm),
+    )
 
 
-def _read(role: str, path: Path) -> Mapping[str, Tensor]:
-    return load_mask(path) if role in MASKS else read_tensors(path)
-
-
-def _scored_on(run: Mapping[str, Any], where: str) -> list[Alarm]:
-    method = run.get("method", "")
-    at_init = any(word in method.lower() for word in AT_INITIALISATION)
-    return run_alarms.scored_on_trained(at_init and run.get("scored_on") == "trained", method=method, where=where)
+def read_role(role: str, path: Path, within: str) -> Checkpoint:
+    """Return the network, or the mask, in the file of a role."""
+    if role not in MASKS:
+        return read_network(path, within=within)
+    checkpoint = read_checkpoint(path, wanted="mask")
+    return replace(checkpoint, tensors=dict(mask_of(checkpoint, where=str(path))), mask=None)
 
 
 def _comparisons(root: Path, reports: Mapping[Path, Report]) -> list[Report]:
@@ -232,5 +194,6 @@ def _expected(root: Path) -> str:
     return (
         f"there is no arm at or below {root}. An arm is a folder with end.* or final.* ({', '.join(SUFFIXES)}); it may "
         f"have a run.json and, there or above, any of {', '.join(role for role in ROLES if role != 'end')}. Without "
-        f"arms, a file needs 'end', 'final' or 'pruned' in its name. Found: {listed or 'nothing'}."
+        "arms, the folder needs one file of a network, or one with 'end', 'final' or 'pruned' in its name. Found: "
+        f"{listed or 'nothing'}."
     )

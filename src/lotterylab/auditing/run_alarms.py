@@ -41,6 +41,24 @@ def moved(
     return one("moved", message, where, "fault")
 
 
+def refilled(*, refilled: int, removed: int, names: Sequence[str] = (), where: str = "") -> list[Alarm]:
+    """Raise a fault if merging low-rank adapters (LoRA) fills removed weights: W + B A is not 0 where W is.
+
+    Args:
+        refilled: the number of removed weights at which the product of the adapters is not 0.
+        removed: the number of removed weights in these tensors.
+        names: the tensors.
+        where: the arm.
+    """
+    if not refilled:
+        return []
+    message = (
+        f"merging the adapters fills {refilled:,} of {removed:,} removed weights ({percent(refilled / removed)}, in "
+        f"{listed(names)}): mask the merged weights, or keep the adapters apart"
+    )
+    return one("merge-refills", message, where, "fault")
+
+
 def start_not_initial(
     *,
     changed: int,

@@ -193,7 +193,14 @@ def _mask_alarms(arm: Evidence, requested: Share | None, granularity: str, where
         where=where,
     )
     if arm.inferred:
-        raised += alarms.mask_inferred(source=arm.inferred, removed=removed, entries=entries, where=where)
+        raised += alarms.mask_inferred(
+            source=arm.inferred,
+            removed=removed,
+            entries=entries,
+            names=list(mask),
+            left_out=arm.left_out,
+            where=where,
+        )
     return raised
 
 

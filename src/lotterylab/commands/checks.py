@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import shlex
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lotterylab.asking.options import Declared, option
 from lotterylab.commands.shared import Place, print_json
@@ -15,34 +17,78 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Audit(Declared):
-    """Report faults in a folder of checkpoints: .safetensors, or .pt files read as weights alone."""
+    """Report faults of checkpoints: a folder, a file, or the start and the end of a training.
+
+    Files are .safetensors, or those of torch.save read as weights alone; none of their code is run.
+    """
 
     folder: Path = option(
-        help="A folder with end.* (and init, dense, start, mask, run.json, if any), or a folder of such folders",
+        help="A folder with end.* (and init, dense, start, mask, run.json, if any), a folder of such folders, a folder "
+        "with one network (model.safetensors, last.ckpt), or a file",
         shown="FOLDER",
+        positional=True,
+    )
+    end: Path | None = option(
+        None,
+        help="The folder or file of the end of the training; the first is then its start",
+        shown="END",
         positional=True,
     )
     requested: float | None = option(
         None, help="The requested sparsity, for runs whose run.json does not have it", least=0
     )
-    json: bool = option(False, help="The alarms as JSON")
+    within: str = option(
+        "", help="The keys of the network in a file that holds several, such as netG or state.model", shown="KEY"
+    )
+    fail_on: Literal["fault", "caution"] = option(
+        "fault", help="fault: the exit code is 3 if there is a fault.  caution: 3 for a caution too"
+    )
+    html: Path | None = option(None, help="Also write the reports as one offline page", shown="FILE")
+    json: bool = option(False, help="The reports as JSON")
 
     def __call__(self) -> int:
-        """Print one line for each alarm, and return 3 if there is a fault."""
-        from lotterylab.auditing import audit_folder
+        """Print a line for each alarm and note, and return 3 if there is a fault."""
+        from lotterylab.auditing import audit_folder, audit_pair
 
-        reports = audit_folder(self.folder, requested=self.requested)
-        alarms = [alarm for report in reports for alarm in report.alarms]
-        faults = sum(alarm.severity == "fault" for alarm in alarms)
+        if self.end is None:
+            reports = audit_folder(self.folder.expanduser(), requested=self.requested, within=self.within)
+        else:
+            start, end = self.folder.expanduser(), self.end.expanduser()
+            reports = audit_pair(start, end, requested=self.requested, within=self.within)
+        counts = Counter(alarm.severity for report in reports for alarm in report.alarms)
+        failed = counts["fault"] or (self.fail_on == "caution" and counts["caution"])
+        code = 3 if failed else 0
+        if self.html is not None:
+            from lotterylab.report.audit_page import write_audit
+
+            write_audit(reports, self.html.expanduser(), title=self._title(), command=self._line())
         if self.json:
-            print_json([asdict(alarm) for alarm in alarms])
-            return 3 if faults else 0
+            print_json(
+                {
+                    "verdict": "fault" if counts["fault"] else "caution" if counts["caution"] else "ok",
+                    "faults": counts["fault"],
+                    "cautions": counts["caution"],
+                    "exit_code": code,
+                    "reports": [report.as_json() for report in reports],
+                }
+            )
+            return code
         for report in reports:
             print("\n".join(report.lines()))
-        counts = (("place", len(reports)), ("fault", faults), ("caution", len(alarms) - faults))
-        places, *numbers = (f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts)
-        print(f"{places} looked at: {', '.join(numbers)}.")
-        return 3 if faults else 0
+        numbers = (("place", len(reports)), ("fault", counts["fault"]), ("caution", counts["caution"]))
+        places, *rest = (f"{count} {word}{'' if count == 1 else 's'}" for word, count in numbers)
+        print(f"{places} looked at: {', '.join(rest)}.")
+        return code
+
+    def _line(self) -> str:
+        """Return the command line."""
+        words = ["lotterylab", "audit", str(self.folder), *([str(self.end)] if self.end else [])]
+        words += ["--requested", f"{self.requested:g}"] if self.requested is not None else []
+        words += ["--within", self.within] if self.within else []
+        return shlex.join([*words, "--html", str(self.html)])
+
+    def _title(self) -> str:
+        return self.folder.name if self.end is None else f"{self.folder.name} and {self.end.name}"
 
 
 @dataclass(frozen=True, kw_only=True)

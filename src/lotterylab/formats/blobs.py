@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors and weights-only ``.pt`` in, safetensors out, whole or not at all."""
+"""Tensors on disk as safetensors, whole or not at all; ``formats.checkpoints`` reads the files of others."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from lotterylab.errors import UsageError
-from lotterylab.formats import foreign
-from lotterylab.formats.text import shown, shown_path
 from lotterylab.system.refusals import naming
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIXES = (".safetensors", ".pt", ".pth")
-MOST_HEADER = 10 << 20  # bytes of a safetensors header; the largest models have 1 MB a file
 WRITING = ".writing-"  # the names of unfinished files begin so
 CUT_OFF_SECONDS = 3600.0  # far longer than any write takes
 
@@ -136,75 +131,3 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor]) -> str:
     data = serialize(tensors)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
-
-
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """Return a flat dict of tensors from a ``.safetensors``, ``.pt`` or ``.pth`` file without running its code.
-
-    Memory is bounded by a small multiple of the file's size, whatever shapes the file claims.
-
-    Raises:
-        UsageError: the file is not a regular file, it holds no dict of tensors, or a tensor is not dense or has an
-            unknown type.  The error names the file and the tensor.
-    """
-    path = Path(path)
-    tensors = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    admitted = foreign.admitted(tensors, where=shown_path(path), size=foreign.regular(path))
-    return {name: _truth(tensor) for name, tensor in admitted.items()}
-
-
-def _truth(tensor: Tensor) -> Tensor:
-    """Return a bool tensor whose bytes are 0 and 1; a file may hold other bytes, which torch compares unchanged."""
-    import torch
-
-    return tensor if tensor.dtype != torch.bool else tensor.view(torch.uint8) != 0
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    import warnings
-
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    named = shown_path(path)
-    with foreign.opened(path) as file:
-        start = int.from_bytes(file.read(8), "little")
-        if start > MOST_HEADER:
-            raise UsageError(f"{named} is not a whole safetensors file (a header of {start:,} bytes).")
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                return dict(sorted(load_file(path).items()))
-        except SafetensorError as error:
-            raise UsageError(f"{named} is not a whole safetensors file ({shown(str(error))}).") from error
-        except Exception as error:  # an unknown type or an impossible shape
-            reason = shown(f"{type(error).__name__}: {error}")
-            raise UsageError(f"{named} holds a tensor that cannot be read ({reason}).") from error
-
-
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    from lotterylab.formats.pickles import Refused
-    from lotterylab.formats.torch_files import Described, look
-
-    named = shown_path(path)
-    with foreign.opened(path) as file:
-        try:
-            saved = look(file)
-            loaded = saved.value
-            for wrapper in ("state_dict", "model", "model_state_dict", "mask"):  # the usual keys around a state dict
-                if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
-                    loaded = loaded[wrapper]
-            described = loaded if isinstance(loaded, dict) else {}
-            described = {name: tensor for name, tensor in described.items() if isinstance(tensor, Described)}
-            if described:
-                return saved.tensors(described, where=named)
-        except UsageError:
-            raise
-        except Exception as error:  # a damaged pickle can raise nearly any error; no weights were read
-            first = str(error).strip() or type(error).__name__
-            if isinstance(error, Refused):
-                first = f"it holds more than tensors: a module, or an optimizer's objects; it names {first}"
-            raise UsageError(
-                f"{named} cannot be read as weights alone ({shown(first)}). Save module.state_dict()."
-            ) from error
-    kind = type(loaded).__name__
-    raise UsageError(f"{named} holds no dict of tensors but a {kind}. Save module.state_dict().")

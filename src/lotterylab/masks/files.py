@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lotterylab.errors import UsageError
-from lotterylab.formats.blobs import read_tensors, write_tensors
+from lotterylab.formats.blobs import write_tensors
+from lotterylab.formats.checkpoints import Checkpoint, read_checkpoint
 from lotterylab.masks.shown import shown_mask
 from lotterylab.types import Mask
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def save_mask(mask: Mask, path: str | Path) -> None:
@@ -29,14 +33,17 @@ def save_mask(mask: Mask, path: str | Path) -> None:
     write_tensors(path, mask)
 
 
-def load_mask(path: str | Path) -> Mask:
-    """Read a mask from ``save_mask``, or from any safetensors or weights-only ``.pt`` file of 0/1 tensors.
+def load_mask(path: str | Path, *, within: str = "") -> Mask:
+    """Read a mask from ``save_mask``, or from a file of others: 0/1 tensors, NNI's masks, or a state with its masks.
 
     Args:
-        path: the file.
+        path: a safetensors file or a file of ``torch.save``, whose code is not run.  The masks may lie below a key such
+            as "mask", be nested by layer, be sparse, or stand beside the weights as ``torch.nn.utils.prune``,
+            torch.ao and NNCF save them.
+        within: the keys of the mask in the file, if it holds several.
 
     Returns:
-        Bool tensors by name, of the shapes in the file, True = kept.
+        Bool tensors by the names of the weights, of the shapes in the file, True = kept.
 
     Raises:
         UsageError: the file cannot be read, or has values other than 0 and 1.
@@ -49,11 +56,22 @@ def load_mask(path: str | Path) -> Mask:
         mask of 1 tensor: 1 of 2 entries kept, 50 % removed
           weight  2  ██████████             50 % kept
     """
+    return shown_mask(mask_of(read_checkpoint(path, within=within, wanted="mask"), where=str(path)))
+
+
+def mask_of(checkpoint: Checkpoint, *, where: str) -> Mask:
+    """Return the masks of a checkpoint, or its tensors as masks.
+
+    Raises:
+        UsageError: a tensor has values other than 0 and 1; ``where`` names the file.
+    """
     import torch
 
-    mask: dict[str, Any] = {}
-    for name, tensor in read_tensors(path).items():
+    if checkpoint.mask:
+        return checkpoint.mask
+    mask: dict[str, Tensor] = {}
+    for name, tensor in checkpoint.tensors.items():
         if not bool(((tensor == 0) | (tensor == 1)).all()):
-            raise UsageError(f"{path}: '{name}' has values other than 0 and 1, so it is not a mask.")
+            raise UsageError(f"{where}: '{name}' has values other than 0 and 1, so it is not a mask.")
         mask[name] = tensor.to(torch.bool)
-    return shown_mask(Mask(mask))
+    return Mask(mask)

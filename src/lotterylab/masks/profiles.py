@@ -11,7 +11,7 @@ The numbers removed of N = 1000 different scores at s = 0.9 and 0.5, where 900 a
     snip-mil-ad      901 500    open-lth        901 501    edge-popup        900 500
     snip-official    900 500    early-bird      901 501    activation-study   98 499
     synflow-official 900 500    renda           900 500    threshold         899 499
-                                deconstructing  900 500
+    nncf             900 500    deconstructing  900 500
 """
 
 from __future__ import annotations
@@ -104,6 +104,11 @@ def edge_popup(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
     return _remove_lowest(scores, int((1 - (1 - sparsity)) * len(scores)))
 
 
+def nncf(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
+    """NNCF's prune (OpenVINO, 3.x) removes all <= kthvalue(int((N - 1) s) + 1), with all ties; s = 0 removes one."""
+    return scores > _lowest(scores, int((len(scores) - 1) * sparsity) + 1)
+
+
 def activation_study(scores: Tensor, sparsity: float, rng: Generator) -> Tensor:
     """The activation study applies ``threshold`` at 1 - s, so it removes a fraction 1 - s; ties at the cut stay."""
     return threshold(scores, 1 - sparsity, rng)
@@ -127,6 +132,7 @@ PROFILES: dict[str, Profile] = {
     "deconstructing": deconstructing,
     "rigl": rigl,
     "edge-popup": edge_popup,
+    "nncf": nncf,
     "activation-study": activation_study,
     "threshold": threshold,
 }
