@@ -123,7 +123,7 @@ def test_a_caller_may_name_the_network(tmp_path):
     assert read_checkpoint(tmp_path / "x.pt", within="netG").tensors.keys() == STATE.keys()
     found = read_checkpoint(tmp_path / "x.pt", within="nets.netD")
     assert found.tensors.keys() == OTHER.keys() and found.said.startswith("4 tensors below 'nets.netD.'; ignored: netG")
-    with pytest.raises(UsageError, match="has no 'netg'. Did you mean 'netG'"):
+    with pytest.raises(UsageError, match=r"has no 'netg'\. Did you mean 'netG'"):
         read_checkpoint(tmp_path / "x.pt", within="netg")
 
 

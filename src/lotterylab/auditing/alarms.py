@@ -215,7 +215,7 @@ def mask_inferred(
     weights.
     """
     counted = f" ({listed(names)})" if names else ""
-    counted += f", but not those of {listed(left_out)}" if left_out else ""
+    counted += f", but not those of {listed(left_out)}," if left_out else ""
     blind = "; the audit cannot check whether removed weights moved in training" if source == "end" else ""
     message = (
         f"no mask was given: the {removed:,} zeros of {entries:,} weights in '{source}'{counted} were used as mask"

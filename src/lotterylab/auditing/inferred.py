@@ -48,7 +48,8 @@ def inferred_mask(
     for name, tensor in state.items():
         kind = kind_of(name, tensor)
         if kind in ("buffer", "norm"):
-            left_out += [name] if tensor.is_floating_point() and tensor.dim() > 1 and bool((tensor == 0).any()) else []
+            is_table = tensor.is_floating_point() and tensor.dim() > 1 and not name.endswith("bias")
+            left_out += [name] if is_table and bool((tensor == 0).any()) else []
             continue
         if init is not None and (name not in init or init[name].shape != tensor.shape):
             raise UsageError(f"'{name}' of {source} is not in init with its shape.{suggestion(name, init)}")

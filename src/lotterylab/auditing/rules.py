@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BY_CHANCE = ("deconstructing", "rigl")  # rules that draw random numbers: their counts are compared
+SCOPES = ("over all layers", "in each layer")
 MOST_ENTRIES = 200_000_000  # of a mask whose rule is looked for; a sort needs eight bytes and more for each
+
+
+FILTER_SIZES: Mapping[str, Callable[[Tensor], Tensor]] = {  # from |w|, (filters, entries)
+    "L1 norm": lambda sizes: sizes.sum(1),
+    "L2 norm": lambda sizes: sizes.norm(2, dim=1),
+    "mean magnitude": lambda sizes: sizes.mean(1),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +40,7 @@ class Ranking:
 
     name: str
     sizes: Callable[[str, Tensor], Tensor]
-    scopes: tuple[str, ...] = ("over all layers", "in each layer")
+    scopes: tuple[str, ...] = SCOPES
 
 
 def rule_of(arm: Evidence, requested: Share | None) -> str:
@@ -47,11 +55,11 @@ def rule_of(arm: Evidence, requested: Share | None) -> str:
     if not mask or sum(kept.numel() for kept in mask.values()) > MOST_ENTRIES:
         return ""
     for source, values in _ranked(arm):
-        for ranking in _rankings(source):
-            for scope in ranking.scopes:
-                sizes = {name: ranking.sizes(name, values[name]) for name in mask}
-                if _separates(sizes, mask, arm.earlier, scope):
-                    return f"{ranking.name} of '{source}', {scope}{_count(sizes, mask, arm.earlier, scope, requested)}"
+        # a mask that is cut over all layers is cut in each layer too
+        for scope, ranking in ((scope, each) for scope in SCOPES for each in _rankings(source) if scope in each.scopes):
+            sizes = {name: ranking.sizes(name, values[name]) for name in mask}
+            if _separates(sizes, mask, arm.earlier, scope):
+                return f"{ranking.name} of '{source}', {scope}{_count(sizes, mask, arm.earlier, scope, requested)}"
         if found := _in_pieces(source, values, mask):
             return found
     known = [source for source, _ in _ranked(arm)]
@@ -128,12 +136,11 @@ def _is_cut(name: str, sizes: Tensor, kept: Tensor, requested: Share) -> bool:
 def _in_pieces(source: str, values: Mapping[str, Tensor], mask: Mask) -> str:
     """Return the rule of a mask of whole filters, or of a pattern N:M, or ""."""
     if whole_filters(mask) is not None:
-        for name, power in (("L1", 1), ("L2", 2)):
-            sizes = {key: values[key].double().flatten(1).norm(power, dim=1) for key in mask}
-            kept = Mask({key: each.flatten(1).all(1) for key, each in mask.items()})
-            for scope in ("over all layers", "in each layer"):
-                if _separates(sizes, kept, None, scope):
-                    return f"whole filters by the {name} norm of '{source}', {scope}"
+        kept = Mask({key: each.flatten(1).all(1) for key, each in mask.items()})
+        for scope, (name, size) in ((scope, each) for scope in SCOPES for each in FILTER_SIZES.items()):
+            sizes = {key: size(values[key].double().flatten(1).abs()) for key in mask}
+            if _separates(sizes, kept, None, scope):
+                return f"whole filters by the {name} of '{source}', {scope}"
         return ""
     for axis, rows in (("along the inputs", along_inputs), ("in memory order", in_memory)):
         found = {name: pattern_along(kept, axis) for name, kept in mask.items()}

@@ -53,7 +53,9 @@ class Update:
 
     def between(self, before: str, after: str) -> str:
         """Return a sentence; ``before`` and ``after`` name the states."""
-        words = f"{percent(self.share)} of {self.entries:,} kept weights are equal in {before} and {after} ({self.dtype})"
+        words = (
+            f"{percent(self.share)} of {self.entries:,} kept weights are equal in {before} and {after} ({self.dtype})"
+        )
         if self.rounded is not None:
             words += f"; rounded to bfloat16 it would be {percent(self.rounded)}"
         if self.floor is not None:

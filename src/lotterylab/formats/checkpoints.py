@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO
 
 from lotterylab.errors import UsageError
 from lotterylab.formats import foreign
 from lotterylab.formats.layouts import folded
 from lotterylab.formats.names import aligned, common_prefix, unwrapped
-from lotterylab.formats.networks import Chosen, network_in
+from lotterylab.formats.networks import Chosen, Wanted, network_in
 from lotterylab.formats.text import shown, shown_path
 from lotterylab.types import Mask
 
@@ -25,7 +25,6 @@ MOST_HEADER = 10 << 20  # bytes of a safetensors header; the largest models have
 MOST_LISTED = 12  # ignored keys in a sentence
 LIGHTNING = "pytorch-lightning_version"  # the key of its checkpoints
 FLAT = ("_flat_param", "flat_param")  # all parameters of an FSDP unit in one row
-Wanted: TypeAlias = Literal["network", "mask"]
 
 
 @dataclass(frozen=True, kw_only=True)

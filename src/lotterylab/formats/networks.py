@@ -27,6 +27,7 @@ from lotterylab.formats.text import shown
 
 Leaf = TypeVar("Leaf")
 Look: TypeAlias = "Callable[[object], tuple[str, tuple[int, ...]] | None]"  # the type and shape of a tensor, else None
+Wanted: TypeAlias = Literal["network", "mask"]
 Role: TypeAlias = Literal["network", "mask", "copy", "other"]  # other: a copy, unless it is a layer among layers
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -76,9 +77,7 @@ class _Candidate(Generic[Leaf]):
         return ".".join(self.path)
 
 
-def network_in(
-    value: object, look: Look, *, where: str, within: str = "", wanted: Literal["network", "mask"] = "network"
-) -> Chosen:
+def network_in(value: object, look: Look, *, where: str, within: str = "", wanted: Wanted = "network") -> Chosen:
     """Return the network, or the mask, in a checkpoint.
 
     Args:
@@ -92,8 +91,8 @@ def network_in(
         UsageError: there is no network, or several that no rule tells apart; the message lists them.
     """
     inside, outer = _inside(value, within, where)
-    walk = _Walk(look)
-    candidates = walk.below(inside, outer) or _Walk(look, lenient=True).below(inside, outer)
+    walk = _Walk(look, wanted)
+    candidates = walk.below(inside, outer) or _Walk(look, wanted, lenient=True).below(inside, outer)
     masks = [candidate for candidate in candidates if candidate.role == "mask"]
     if wanted == "mask" and masks:
         chosen = _only(masks, "masks", where)
@@ -118,8 +117,8 @@ def network_in(
 class _Walk(Generic[Leaf]):
     """One pass through a checkpoint; ``lenient`` takes any names for a network's."""
 
-    def __init__(self, look: Look, *, lenient: bool = False) -> None:
-        self.look, self.lenient, self.left = look, lenient, MOST_DICTS
+    def __init__(self, look: Look, wanted: Wanted, *, lenient: bool = False) -> None:
+        self.look, self.wanted, self.lenient, self.left = look, wanted, lenient, MOST_DICTS
 
     def below(self, node: object, path: tuple[str, ...], above: tuple[int, ...] = ()) -> list[_Candidate]:
         """Return the candidates at and below a node."""
@@ -155,6 +154,9 @@ class _Walk(Generic[Leaf]):
         usual = not path and any(candidate.path[0] in KNOWN for candidate in found)
         if not usual and any(candidate.role == "network" and candidate.layers for candidate in found):
             found = [replace(each, role="network") if each.role == "other" and each.layers else each for each in found]
+        if self.wanted == "mask" and not usual and any(each.role == "mask" and each.layers for each in found):
+            # some libraries write bool masks of some layers and numbers for others
+            found = [replace(each, role="mask") if each.layers else each for each in found]
         for role in ROLES:
             alike = [candidate for candidate in found if candidate.role == role]
             if len(alike) > 1 and role != "copy" and not usual and all(candidate.layers for candidate in alike):
