@@ -1,4 +1,4 @@
-"""What an audit checked and what it could not: each rule with the evidence that it needs."""
+"""The rules of the audit, each with the evidence that it needs: what was checked, and what could not be."""
 
 from __future__ import annotations
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+SAMPLED = 16  # entries by which tensors that may be tied are found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inferred:
     """An ``Inferred`` mask, and the names of the tensors with zeros that it leaves out."""
@@ -45,6 +48,7 @@ def inferred_mask(
     """
     kept: dict[str, Tensor] = {}
     left_out: list[str] = []
+    by_values: dict[tuple[object, ...], list[str]] = {}  # names by shape and some entries: a tied weight has both
     for name, tensor in state.items():
         kind = kind_of(name, tensor)
         if kind in ("buffer", "norm"):
@@ -53,9 +57,10 @@ def inferred_mask(
             continue
         if init is not None and (name not in init or init[name].shape != tensor.shape):
             raise UsageError(f"'{name}' of {source} is not in init with its shape.{suggestion(name, init)}")
-        if any(
-            is_tied(name, other, states) for other in kept if all(name in each and other in each for each in states)
-        ):
+        some = tensor.flatten()[:: max(1, tensor.numel() // SAMPLED)][:SAMPLED]
+        alike = by_values.setdefault((tensor.shape, *some.tolist()), [])
+        varies = any(_varies(each[name]) for each in states if name in each)
+        if varies and any(is_tied(name, other, states) for other in alike if all(name in s and other in s for s in states)):
             continue
         mask = tensor != 0
         if init is not None:
@@ -69,6 +74,7 @@ def inferred_mask(
             left_out += [name] if lost else []
             continue
         kept[name] = mask
+        alike.append(name)
     return Inferred(mask=Mask(kept or _any(state)), left_out=tuple(left_out))
 
 
@@ -76,7 +82,12 @@ def is_tied(name: str, other: str, states: Iterable[Mapping[str, Tensor]]) -> bo
     """Tell whether two names are a tied weight: equal values in each state, and not all one constant."""
     pairs = [(state[name], state[other]) for state in states]
     alike = all(a.shape == b.shape and bool((a == b).all()) for a, b in pairs)
-    return alike and any(bool((a != a.flatten()[:1]).any()) for a, _ in pairs)
+    return alike and any(_varies(a) for a, _ in pairs)
+
+
+def _varies(tensor: Tensor) -> bool:
+    """Tell whether the entries are not all one constant."""
+    return bool((tensor != tensor.flatten()[:1]).any())
 
 
 def _any(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

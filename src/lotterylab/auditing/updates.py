@@ -1,4 +1,4 @@
-"""How many weights differ between two checkpoints, and how many rounding alone would leave unchanged.
+"""The weights that differ between two checkpoints, beside those that rounding alone would leave unchanged.
 
 A training that changes few weights makes a sparse update.  But a checkpoint in bfloat16 has 8 significant bits: a
 weight changes only if its update exceeds half of its last digit, about 0.2 % of the weight.  Small updates of all

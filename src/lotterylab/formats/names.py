@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ INSIDE: Final = (
     *("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_forward_module.", "nncf_module."),
 )
 BEFORE: Final = ("module.", "base_model.model.")  # DDP, DataParallel, AveragedModel; PEFT
+PROBES, MOST_NAMES = 16, 10_000  # names and prefixes that are tried, and names of the other side, in an alignment
 EXTRA: Final = "_extra_state"
 PARAMETERS: Final = re.compile(
     r"^(weight|bias|kernel|scale|embedding|gamma|beta)(_|$|\d)|(^|_)(weight|bias|kernel)$|^running_|_proj$"
@@ -80,14 +82,14 @@ def _ended(name: str, ending: str) -> str:
     return name.removesuffix(ending) if ending == "_mask" else name + ending
 
 
-def _prefixes(names: list[str], like: Mapping[str, object]) -> set[tuple[str, str]]:
-    """Return pairs of a prefix to drop and a prefix to add, from names that end alike."""
-    pairs = {("", "")}
-    ends = sorted(names, key=len, reverse=True)[:8]
-    for other in list(like)[:10_000]:
+def _prefixes(names: list[str], like: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the commonest pairs of a prefix to drop and a prefix to add, from names that end alike."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    ends = sorted(names, key=len, reverse=True)[:PROBES]
+    for other in list(like)[:MOST_NAMES]:
         for name in ends:
             if other.endswith(f".{name}"):
-                pairs.add(("", other.removesuffix(name)))
+                pairs["", other.removesuffix(name)] += 1
             elif name.endswith(f".{other}"):
-                pairs.add((name.removesuffix(other), ""))
-    return pairs
+                pairs[name.removesuffix(other), ""] += 1
+    return [("", ""), *(pair for pair, _ in pairs.most_common(PROBES))]

@@ -42,6 +42,7 @@ OPTIMIZER = re.compile(r"optim|(^|_)(opt|scheduler|scaler|rng)($|_)")
 RANDOM = re.compile(r"rng|random|seed")
 NUMBERS = ("float", "bfloat", "complex", "refused", "bool")  # a network's tensors; a mask's are bool
 DEEPEST, MOST_DICTS = 12, 100_000
+MOST_PARTS = 500  # parts of a state among which copies are looked for, each compared with each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +208,8 @@ def _without_copies(tensors: Mapping[str, Leaf], look: Look) -> tuple[dict[str, 
     copies = tuple(
         first
         for first, part in parts.items()
-        if COPY.search(first.lower())
+        if len(parts) <= MOST_PARTS
+        and COPY.search(first.lower())
         and any(part.items() <= other.items() for name, other in parts.items() if name != first and "" not in other)
     )
     return {name: leaf for name, leaf in kept.items() if name.partition(".")[0] not in copies}, copies
@@ -248,20 +250,27 @@ def _only(candidates: Sequence[_Candidate], what: str, where: str) -> _Candidate
 def _ignored(value: object, chosen: _Candidate, mask: _Candidate | None, look: Look) -> Iterator[str]:
     """Yield the keys beside the path to the network that hold tensors, and its entries that are not weights."""
     ways = [candidate.path for candidate in (chosen, mask) if candidate is not None]
+    joined = {part for name in chosen.tensors for part in _beginnings(name)} if chosen.layers else set()
     node: object = value
     for depth in range(len(chosen.path) + 1):
         if not isinstance(node, Mapping):
             return
         for key, inner in node.items():
             here = (*chosen.path[:depth], str(key))
-            is_here = depth == len(chosen.path) and (
-                key in chosen.tensors or any(name.startswith(f"{key}.") for name in chosen.tensors)
-            )
+            is_here = depth == len(chosen.path) and (key in chosen.tensors or key in joined)
             is_extra = here[-1].endswith(EXTRA)
             is_taken = is_here or any(way[: depth + 1] == here for way in ways)
             if is_extra or (not is_taken and _holds_tensors(inner, look)):
                 yield ".".join(here)
         node = node[chosen.path[depth]] if depth < len(chosen.path) else None
+
+
+def _beginnings(name: str) -> Iterator[str]:
+    """Yield what stands before each dot of a name."""
+    place = name.find(".")
+    while place >= 0:
+        yield name[:place]
+        place = name.find(".", place + 1)
 
 
 def _holds_tensors(value: object, look: Look) -> bool:
