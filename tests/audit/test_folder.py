@@ -201,7 +201,8 @@ def test_a_strangers_names_are_matched_by_their_words(tmp_path):
     (report,) = audit_folder(tmp_path, requested=0.8)
     assert report.facts["evidence"] == ("init", "dense", "end", "mask", "requested") and report.alarms == ()
     assert report.lines()[-1] == f"NOTE not-read {tmp_path.name}: backend.pt"
-    assert f"NOTE judged {tmp_path.name}: mask: masks.pt: 2 tensors" in report.lines()
+    (judged,) = [line for line in report.lines() if line.startswith(f"NOTE judged {tmp_path.name}: ")]
+    assert judged.endswith(" | end: model.pruned.80.pt: 4 tensors | mask: masks.pt: 2 tensors")
 
 
 def test_a_faulty_stranger_is_found_out(tmp_path):

@@ -7,7 +7,10 @@ import pytest
 
 MODULES = (
     *(f"training.{name}" for name in ("attach", "recipe", "schedules", "user")),
-    *(f"auditing.{name}" for name in ("alarms", "folder", "kinds", "pairs", "patterns", "reports", "states", "updates")),
+    *(
+        f"auditing.{name}"
+        for name in ("alarms", "folder", "kinds", "pairs", "patterns", "reports", "states", "updates")
+    ),
     *("formats.names", "report.audit_page"),
     *("errors", "network", "own_code.references", "rng"),
 )

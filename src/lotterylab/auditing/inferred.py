@@ -60,7 +60,9 @@ def inferred_mask(
         some = tensor.flatten()[:: max(1, tensor.numel() // SAMPLED)][:SAMPLED]
         alike = by_values.setdefault((tensor.shape, *some.tolist()), [])
         varies = any(_varies(each[name]) for each in states if name in each)
-        if varies and any(is_tied(name, other, states) for other in alike if all(name in s and other in s for s in states)):
+        if varies and any(
+            is_tied(name, other, states) for other in alike if all(name in s and other in s for s in states)
+        ):
             continue
         mask = tensor != 0
         if init is not None:

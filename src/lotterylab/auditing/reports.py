@@ -53,7 +53,8 @@ class Report:
     def notes(self) -> list[tuple[str, str]]:
         """Return (code, sentence) for each thing that the report says beside its alarms."""
         facts = self.facts
-        notes = [("judged", f"{role}: {words}") for role, words in facts.get("judged", {}).items()]
+        judged = " | ".join(f"{role}: {words}" for role, words in facts.get("judged", {}).items())
+        notes = [("judged", judged)] if judged else []
         if facts.get("shape"):
             notes.append(("zeros", facts["shape"]))
         notes += [(code, facts[code]) for code in ("pattern", "rule", "update") if facts.get(code)]

@@ -55,7 +55,7 @@ def audit_page(reports: Sequence[Report], *, title: str, command: str = "") -> s
     several = len(reports) > 1
     sections = [_findings(reports)]
     for index, report in enumerate(reports):
-        inside = list(_parts(report))
+        inside = list(_parts(report, f"-{index}" if several else ""))
         if several:
             sections.append(
                 folded(join((_badge(report.verdict), f" {report.where}")), *inside, anchor=f"place-{index}")
@@ -112,29 +112,30 @@ def _findings(reports: Sequence[Report]) -> Html:
         "findings",
         "Findings",
         sentence("" if rows else "No rule that could be checked raised an alarm."),
-        table(["severity", "rule", "place", "finding"], rows, kind="prose", name="findings-table") if rows else None,
+        table(["severity", "rule", "place", "finding"], rows, kind="cards", name="findings-table") if rows else None,
         note(f"Without an alarm: {', '.join(clean)}.") if clean and rows else None,
         note("Fault: a number does not mean what a reader takes it for. Caution: it may not."),
     )
 
 
-def _parts(report: Report) -> Iterator[Html]:
+def _parts(report: Report, end: str) -> Iterator[Html]:
+    """Yield the sections of one report; ``end`` makes their names unique on the page."""
     facts = report.facts
     if facts.get("judged"):
         items = [(role, words) for role, words in facts["judged"].items()]
         yield section(
-            "judged",
+            f"judged{end}",
             "What was judged",
             pairs(items),
             note("The tensors that were taken for the network, by the rules of the package, and what was ignored."),
         )
     named = [(name, _value(key, facts[key])) for key, name in NUMBERS.items() if facts.get(key) not in (None, "", [])]
     if named:
-        yield section("numbers", "Numbers", pairs(named))
+        yield section(f"numbers{end}", "Numbers", pairs(named))
     if facts.get("layers"):
-        yield section("layers", "Layers", _layers(facts["layers"]))
+        yield section(f"layers{end}", "Layers", _layers(facts["layers"], end))
     if facts.get("checked") or facts.get("unchecked"):
-        yield section("checks", "What was checked", _checks(report))
+        yield section(f"checks{end}", "What was checked", _checks(report, end))
 
 
 def _value(key: str, value: Any) -> str:
@@ -145,7 +146,7 @@ def _value(key: str, value: Any) -> str:
     return percent(value) if isinstance(value, int | float) else str(value)
 
 
-def _layers(layers: dict[str, tuple[int, int]]) -> Html:
+def _layers(layers: dict[str, tuple[int, int]], end: str) -> Html:
     rows = []
     for name, (gone, entries) in layers.items():
         share = gone / entries if entries else 0.0
@@ -159,26 +160,27 @@ def _layers(layers: dict[str, tuple[int, int]]) -> Html:
             ]
         )
     shown = table(
-        ["tensor", heading("share removed"), heading("removed"), heading("entries")], rows, name="layers-table"
+        ["tensor", heading("share removed"), heading("removed"), heading("entries")], rows, name=f"layers-table{end}"
     )
     return shown if len(rows) <= OPEN_LAYERS else folded(f"{len(rows)} tensors", shown)
 
 
-def _checks(report: Report) -> Html:
+def _checks(report: Report, end: str) -> Html:
     checked, unchecked = report.facts.get("checked", ()), report.facts.get("unchecked", {})
-    raised = {alarm.code for alarm in report.alarms}
+    raised = {alarm.code: alarm.severity for alarm in reversed(report.alarms)}  # a fault goes before a caution
     rows = []
     for check in CHECKS:
         codes = {code.strip().partition(":")[0] for code in check.code.split(",")}
         if check.code in checked:
-            state = _badge("caution", "alarm") if codes & raised else _badge("ok", "checked")
+            severity = next((raised[code] for code in codes if code in raised), "")
+            state = _badge(severity) if severity else _badge("ok", "checked")
         else:
             state = badge("not checked", "–", "none")
         need = unchecked.get(check.code, "")
         rows.append(
             [cell(tag("code", check.code), label="rule"), cell(state, label="state"), cell(need, label="needs")]
         )
-    return table(["rule", "state", "would need"], rows, kind="cards", name="checks-table")
+    return table(["rule", "state", "would need"], rows, kind="cards", name=f"checks-table{end}")
 
 
 def _badge(kind: str, word: str = "") -> Html:
