@@ -15,7 +15,7 @@ from lotterylab.types import Mask, Scores
 quick = settings(max_examples=60, deadline=None)
 finite = st.integers(-6, 6).map(float)  # few values, so many ties
 levels = st.one_of(finite, st.sampled_from([math.inf, -math.inf, -0.0]))
-sparsities = st.integers(0, 40).map(lambda i: i / 40)
+sparsities = st.integers(0, 39).map(lambda i: i / 40)
 
 
 def scores_of(*values: list[Any] | torch.Tensor) -> Scores:

@@ -12,7 +12,7 @@ from lotterylab.criteria.rounds import in_rounds, scored
 from lotterylab.errors import UsageError
 from lotterylab.formats.checkpoints import state_in
 from lotterylab.masks import algebra
-from lotterylab.masks.counts import Sparsity
+from lotterylab.masks.counts import Sparsity, check_targets
 from lotterylab.masks.select import Rule
 from lotterylab.masks.shown import shown_mask
 from lotterylab.network import candidates, modes_kept, network, state_of
@@ -119,6 +119,7 @@ def prune(
         >>> prune(layer, criteria.Magnitude(), 0.5)["weight"].tolist()
         [[True, True, False, False]]
     """
+    check_targets(sparsity)
     rule = Rule(scope=scope, granularity=granularity, ties=ties, seed=seed, rounds=rounds, schedule=schedule)
     with _viewed(module, criterion, batch, loss, initial, input_shape, params, mask, seed) as (view, scores_of):
         return shown_mask(in_rounds(view, scores_of, sparsity, rule)[0].mask)

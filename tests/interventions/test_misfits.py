@@ -32,7 +32,7 @@ MISFITS: dict[str, tuple[Any, Any, float | None, str]] = {  # the intervention, 
             f"{type(rule).__name__}: the training begins with {0 if sparsity else 50200} of 50200 weights active",
         )
         for rule in (RigL(), Set(), Dsr(), DeepR())
-        for sparsity in (None, 1.0)
+        for sparsity in (None, 0.999999)
     },
     "gradual beyond the end": (
         Gradual(sparsity=0.5, begin_step=0, end_step=100),

@@ -192,5 +192,7 @@ class Selects(Intervening):
 
 
 def test_an_error_of_what_it_calls_is_named_too(tmp_path):
-    with pytest.raises(UsageError, match=r"Selects, step 1: a sparsity is the fraction removed, .* 90 is not"):
+    with pytest.raises(
+        UsageError, match=r"Selects, step 1: sparsity 90 was asked for; it is the fraction removed, .* Did you mean 0.9"
+    ):
         compute([train(recipe=replace(RECIPE, during=(Selects(),)))], Store(tmp_path))

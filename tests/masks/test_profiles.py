@@ -102,7 +102,8 @@ def test_the_activation_studys_rule_gives_one_mask_for_all_targets_where_most_sc
 
 @pytest.mark.parametrize("name", ["activation-study", "threshold", "synflow-official"])
 def test_a_rule_whose_k_is_0_removes_nothing(name):
-    assert removed(select(scores_of([0.0, 1.0]), 1 if name == "activation-study" else 0, ties=name)) == 0
+    sparsity = {"t0": 1, "t1": 0.5} if name == "activation-study" else 0  # it removes 1 - s
+    assert int((~select(scores_of([0.0, 1.0], [0.0, 1.0]), sparsity, ties=name)["t0"]).sum()) == 0
 
 
 @pytest.mark.parametrize(
@@ -111,12 +112,12 @@ def test_a_rule_whose_k_is_0_removes_nothing(name):
 )
 def test_where_a_published_code_reads_past_its_scores_there_is_an_error_and_no_mask(name, sparsity):
     with pytest.raises(UsageError, match="of 3, and its code fails too"):
-        select(scores_of([0.0, 1.0, 2.0]), sparsity, ties=name)
+        select(scores_of([0.0, 1.0, 2.0], [0.0, 1.0, 2.0]), {"t0": sparsity, "t1": 0.5}, ties=name)
 
 
 def test_renda_is_numpys_percentile_and_refuses_to_interpolate_infinities():
     values = numpy.random.default_rng(0).random(101)
-    for sparsity in (0.0, 0.13, 0.5, 0.505, 1.0):
+    for sparsity in (0.0, 0.13, 0.5, 0.505, 0.995):
         kept = flat(select(Scores({"w": torch.from_numpy(values)}), sparsity, ties="renda"))
         assert kept == (values >= numpy.percentile(values, 100 * sparsity)).tolist()
     with pytest.raises(UsageError, match="some are infinite"):
@@ -128,8 +129,9 @@ def test_a_published_rule_sees_what_is_alive_and_the_share_of_it_that_is_left_to
     earlier = select(scores, 0.2)
     for sparsity in (0.36, "0.36"):  # 0.2 of the 800: round(160) + 1 more
         assert removed(select(scores, sparsity, mask=earlier, ties="lth-google")) == 200 + 161
-    nothing = select(scores, 1)
-    assert removed(select(scores, 1, mask=nothing, ties="lth-google")) == 1000
+    two = scores_of(torch.arange(1000.0), [0.0, 1.0])
+    nothing = select(two, {"t0": 1, "t1": 0})
+    assert removed(select(two, {"t0": 1, "t1": 0.2}, mask=nothing, ties="lth-google")) == 1001
 
 
 def test_nncf_removes_one_weight_where_none_is_asked_for_and_a_layer_of_equal_weights():

@@ -10,7 +10,7 @@ from lotterylab.asking.options import MOST_SEEDS
 from lotterylab.criteria import check_criterion
 from lotterylab.errors import UsageError, unknown
 from lotterylab.interventions import check_interventions
-from lotterylab.masks.counts import check_target
+from lotterylab.masks.counts import Rate, check_target
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, iterative, learning_rate_rewinding, one_shot
 
 PROCEDURES: dict[str, Callable[..., list[Ticket]]] = {
@@ -48,9 +48,7 @@ def check(
         )
     if steps < 1:
         raise UsageError(f"steps={steps}: at least 1 is needed.")
-    levels = [float(level) for level in sparsities if isinstance(level, float | int)]
-    for level in levels:
-        check_target(level)
+    levels = [float(check_target(level)) for level in sparsities if not isinstance(level, Rate)]
     if len(set(levels)) < len(levels):
         raise UsageError(f"sparsities {levels} name a level twice; give each once.")
     if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):

@@ -12,7 +12,7 @@ from lotterylab.auditing.kinds import STATISTICS
 from lotterylab.errors import UsageError
 from lotterylab.formats.checkpoints import Checkpoint, checkpoint_in
 from lotterylab.masks import algebra
-from lotterylab.masks.counts import Share, as_fraction, same_names
+from lotterylab.masks.counts import Share, check_target, same_names
 from lotterylab.masks.granularity import WEIGHT
 from lotterylab.masks.select import complete
 from lotterylab.types import Mask, Scores, State
@@ -68,6 +68,7 @@ def gather(
     Raises:
         UsageError: a state holds no network, names or shapes do not fit, or an earlier mask has no later mask.
     """
+    asked = None if requested is None else check_target(requested)
     checkpoints = {role: _checkpoint(role, value) for role, value in given.items() if value is not None}
     checkpoints = _alike(checkpoints)
     tensors = {role: checkpoint.tensors for role, checkpoint in checkpoints.items()}
@@ -81,7 +82,7 @@ def gather(
         adapters=checkpoints["end"].adapters if "end" in checkpoints else {},
     )
     if arm.mask is None:
-        arm = _infer(arm, pruning=infer or (requested is not None and as_fraction(requested) > 0))
+        arm = _infer(arm, pruning=infer or bool(asked))
     if arm.mask is None:
         if arm.earlier is not None:
             raise UsageError("an earlier mask was given without the mask that followed it: give mask or start too.")

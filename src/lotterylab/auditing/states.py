@@ -13,7 +13,7 @@ from lotterylab.auditing.runs import Run
 from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
-from lotterylab.masks.counts import Share, as_fraction
+from lotterylab.masks.counts import Share, as_fraction, check_target
 from lotterylab.masks.granularity import granularity_of
 from lotterylab.masks.select import complete
 from lotterylab.types import Mask, Scores
@@ -70,7 +70,7 @@ def audit(
         others: further masks of the same method by name, each with its request.
 
     Raises:
-        UsageError: names or shapes do not fit, a mask is not bool, a fraction is outside [0, 1], or no evidence is
+        UsageError: names or shapes do not fit, a mask is not bool, a fraction is outside its range, or no evidence is
             given.
 
     Examples:
@@ -106,7 +106,8 @@ def audit(
     if others:
         if arm.mask is None or requested is None:
             raise UsageError("'others' was given without the mask to compare with. Give mask and requested too.")
-        for _, other in others.values():
+        for share, other in others.values():
+            check_target(share)
             algebra.check(other, arm.mask)
         targets = {"this": (requested, algebra.digest(arm.mask))}
         targets |= {name: (share, algebra.digest(other)) for name, (share, other) in others.items()}

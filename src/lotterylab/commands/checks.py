@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lotterylab.asking.options import Declared, option
 from lotterylab.commands.shared import Place, print_json
+from lotterylab.masks.counts import check_target
 
 if TYPE_CHECKING:
     from lotterylab.engine.verify import Damage
@@ -35,7 +36,10 @@ class Audit(Declared):
         positional=True,
     )
     requested: float | None = option(
-        None, help="The requested sparsity, for runs whose run.json does not have it", least=0
+        None,
+        help="The requested sparsity, for runs whose run.json does not have it",
+        least=0,
+        check=check_target,
     )
     within: str = option(
         "", help="The keys of the network in a file that holds several, such as netG or state.model", shown="KEY"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lotterylab.errors import UsageError
+from lotterylab.masks.counts import if_percent
 from lotterylab.types import Mask
 from lotterylab.views import Change, View
 from lotterylab.words import check_words
@@ -63,11 +64,11 @@ class Intervening:
         """Return an error that names the intervention."""
         return UsageError(f"{type(self).__name__}: {why}")
 
-    def share(self, name: str, value: float, *, ends: bool = True) -> None:
-        """Refuse a setting that is not a share of 1; ``ends``: 0 and 1 are allowed."""
-        if not (0 <= value <= 1 if ends else 0 < value < 1):
-            wanted = "from 0 to 1" if ends else "between 0 and 1"
-            raise self.refuse(f"{name}={value}. Give a number {wanted}.")
+    def share(self, name: str, value: float, *, ends: bool = True, whole: bool = True) -> None:
+        """Refuse a setting that is not a share of 1; ``ends``: 0 and 1 are allowed; ``whole``: 1 is."""
+        if not (0 <= value <= 1 if ends else 0 < value < 1) or (value == 1 and not whole):
+            wanted = "between 0 and 1" if not ends else "from 0 to 1" if whole else "from 0 up to but not 1"
+            raise self.refuse(f"{name}={value}. Give a number {wanted}.{if_percent(value)}")
 
     def count(self, name: str, value: float, least: float = 1) -> None:
         """Refuse a setting that is below the least count."""

@@ -48,8 +48,8 @@ class Gradual(Intervening):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.share("sparsity", self.sparsity)
-        self.share("initial", self.initial)
+        self.share("sparsity", self.sparsity, whole=False)
+        self.share("initial", self.initial, whole=False)
         self.count("every", self.every)
         if self.begin_step < 0 or self.end_step <= self.begin_step or (self.end_step - self.begin_step) % self.every:
             raise self.refuse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -12,7 +13,9 @@ from typing import TypeAlias, cast
 from lotterylab.errors import UsageError, suggestion
 from lotterylab.types import Mask
 
-Share: TypeAlias = float | str | Fraction  # in [0, 1]; a float means the decimal that it prints as
+Share: TypeAlias = (
+    float | str | Fraction
+)  # in [0, 1), 1 for one of several tensors; a float is the decimal that it prints
 Sparsity: TypeAlias = Share | Mapping[str, Share]  # one share for all, or a share for each tensor by name
 Schedule: TypeAlias = Callable[[float, int, int], float]  # the density after round k of n, from the final density
 
@@ -31,25 +34,75 @@ def removal_count(sparsity: Share, n: int) -> int:
 
 
 def as_fraction(sparsity: Share) -> Fraction:
-    """Return the exact number, 9/10 for 0.9; raise ``UsageError`` unless it is in [0, 1]."""
+    """Return the exact number, 9/10 for 0.9, of a share of one tensor, which may be all of it.
+
+    Raises:
+        UsageError: the share is not a number from 0 to 1.
+    """
+    return Fraction(1) if (fraction := _number(sparsity)) == 1 else _below_1(sparsity, fraction, "sparsity")
+
+
+def check_target(sparsity: Share, what: str = "sparsity") -> Fraction:
+    """Return the exact number of a sparsity that is asked for, in [0, 1), so that something is kept.
+
+    Args:
+        sparsity: the fraction removed.
+        what: the word for it in an error.
+
+    Raises:
+        UsageError: the sparsity is not a number from 0 up to but not 1; the error says what 90 may have meant.
+
+    Examples:
+        >>> check_target(0.9), check_target("1/3")
+        (Fraction(9, 10), Fraction(1, 3))
+    """
+    return _below_1(sparsity, _number(sparsity, what), what)
+
+
+def check_targets(sparsity: Sparsity) -> None:
+    """Refuse a sparsity that keeps nothing, or is not a number; a single tensor of several may lose everything.
+
+    Raises:
+        UsageError: what ``check_target`` refuses, or all tensors have the sparsity 1.
+    """
+    shares = list(sparsity.values()) if isinstance(sparsity, Mapping) else [sparsity]
+    if len(shares) == 1 or all(as_fraction(share) == 1 for share in shares):
+        for share in shares:
+            check_target(share)
+
+
+def _below_1(sparsity: Share, fraction: Fraction, what: str) -> Fraction:
+    if 0 <= fraction < 1:
+        return fraction
+    why = ", as 1 would keep nothing. Did you mean 0.9 or 0.99?" if fraction == 1 else f".{if_percent(fraction)}"
+    raise UsageError(f"{what} {sparsity} was asked for; it is the fraction removed, from 0 to 1 but below 1{why}")
+
+
+def if_percent(share: float | Fraction) -> str:
+    """Return " Did you mean 0.9?" for 90; "" for a number that is not a percentage.
+
+    Examples:
+        >>> if_percent(99.5), if_percent(0.5)
+        (' Did you mean 0.995?', '')
+    """
+    return f" Did you mean {float(share) / 100:g}?" if 1 < share < 100 else ""
+
+
+def _number(sparsity: Share, what: str = "sparsity") -> Fraction:
     try:
-        fraction = sparsity if type(sparsity) is Fraction else _written(str(sparsity))
+        return sparsity if type(sparsity) is Fraction else _written(str(sparsity))
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"a sparsity is a number from 0 to 1, not {sparsity!r}.") from None
-    if not 0 <= fraction <= 1:
-        raise UsageError(f"a sparsity is the fraction removed, from 0 to 1; {sparsity} is not.")
-    return fraction
+        pass
+    meant = ""
+    if isinstance(sparsity, str) and sparsity.strip().endswith("%"):
+        with suppress(ValueError, ZeroDivisionError):
+            meant = if_percent(Fraction(sparsity.strip().rstrip("%").strip()))
+    raise UsageError(f"a {what} is a number from 0 to 1 but below 1, not {sparsity!r}.{meant}")
 
 
 @lru_cache(maxsize=4096)  # a study asks for the same few sparsities thousands of times
 def _written(text: str) -> Fraction:
     return Fraction(text)
-
-
-def check_target(sparsity: float) -> None:
-    """Raise ``UsageError`` unless the sparsity is in [0, 1), so that some weights are left to train."""
-    if not 0 <= sparsity < 1:
-        raise UsageError(f"sparsity {sparsity:g} was asked for; it is the fraction removed, from 0 up to but not 1.")
 
 
 def same_names(what: str, given: Mapping[str, object], wanted: Mapping[str, object]) -> None:
@@ -100,7 +153,7 @@ class Rate:
         rounds: the number of rounds at once, for a one-shot mask that is compared with the same number of rounds.
 
     Raises:
-        UsageError: a share is outside [0, 1], or there are fewer rounds than 1.
+        UsageError: a share is not from 0 up to but not 1, or there are fewer rounds than 1.
 
     Examples:
         >>> import torch
@@ -120,7 +173,7 @@ class Rate:
             raise UsageError(f"rounds={self.rounds}: at least 1 is needed.")
         for value in (self.share, self.convolution, self.output):
             if value is not None:
-                as_fraction(value)
+                check_target(value, "share")
 
     def target(self, mask: Mask, scope: str) -> Sparsity:
         """Return the sparsity after the round: one for each layer if the scope is "layerwise", else one for all.

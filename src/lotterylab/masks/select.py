@@ -8,7 +8,7 @@ from typing import cast
 
 from lotterylab.errors import UsageError, unknown
 from lotterylab.masks import algebra
-from lotterylab.masks.counts import SCHEDULES, Sparsity, same_names
+from lotterylab.masks.counts import SCHEDULES, Sparsity, check_targets, same_names
 from lotterylab.masks.granularity import Granularity, granularity_of
 from lotterylab.masks.pools import TIES
 from lotterylab.masks.profiles import PROFILES
@@ -113,8 +113,9 @@ def select(
 
     Args:
         scores: one tensor for each prunable tensor, higher = keep; +inf and -inf are allowed.
-        sparsity: one number in [0, 1], or one for each tensor by name (each tensor then has its own count, for any
-            ``scope``).  A float is the decimal that it prints as; a Fraction or a string such as "1/3" is exact.
+        sparsity: one number from 0 up to but not 1, or one for each tensor by name (each tensor then has its own count,
+            for any ``scope``, and one of several may lose everything, at 1).  A float is the decimal that it prints as;
+            a Fraction or a string such as "1/3" is exact.
         mask: the earlier mask, with the same names and shapes; None keeps all.
         scope: "global", one count over all tensors; "layerwise", the same fraction of each; "uniform", the same
             fraction of each but the first, which stays whole; "erk", small layers denser than large layers; "balanced",
@@ -141,7 +142,8 @@ def select(
         Bool tensors, True = kept, with the names, order, shapes and devices of ``scores``.
 
     Raises:
-        UsageError: scores are NaN, words or names are wrong, ``mask`` removes more than requested, or ties are refused.
+        UsageError: scores are NaN, words or names are wrong, a sparsity is not below 1, ``mask`` removes more than
+            requested, or ties are refused.
 
     Examples:
         >>> import torch
@@ -151,6 +153,7 @@ def select(
         >>> select(scores, 0.5, granularity="filter")["weight"].tolist()
         [[False, False, False], [True, True, True]]
     """
+    check_targets(sparsity)
     rule = Rule(scope=scope, granularity=granularity, ties=ties, seed=seed)
     return selection(scores, sparsity, mask, rule).mask
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from lotterylab.errors import UsageError
-from lotterylab.masks.counts import Rate
+from lotterylab.masks.counts import Rate, check_targets
 from lotterylab.masks.select import Rule
 from lotterylab.plan.digest import ADDED_LATER
 from lotterylab.plan.node import Data, Node
@@ -65,6 +65,8 @@ class Prune(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.sparsity, Rate):
+            check_targets(self.sparsity)
         if self.rule.granularity != "weight" and isinstance(self.sparsity, Rate):
             raise UsageError(
                 f"a Rate counts single weights, and granularity '{self.granularity}' removes several at once. Give "
