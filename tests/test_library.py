@@ -6,7 +6,8 @@ from torch import nn
 
 import lotterylab as ll
 from lotterylab.errors import UsageError
-from lotterylab.network import prunable_names
+from lotterylab.network import prunable_names, state_of
+from some_views import view
 
 
 def network() -> nn.Module:
@@ -186,13 +187,13 @@ def test_grasp_scores_what_attends():
         torch.testing.assert_close(score, weight.detach() * (one - other) / (2 * small), rtol=0.05, atol=2e-6)
 
 
-def test_a_mask_on_the_cpu_prunes_a_module_elsewhere():
+def test_a_mask_and_an_initial_state_on_the_cpu_score_weights_elsewhere():
+    """The meta device stands for any other one; ``score`` itself refuses a module without values."""
     module = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
     mask = ll.prune(module, ll.criteria.Magnitude(), 0.5)
-    away = module.to("meta")
-    initial = {name: torch.zeros(tensor.shape) for name, tensor in away.state_dict().items()}
-    scores = ll.score(away, ll.criteria.Movement(), mask=mask, initial=initial)
-    assert {tensor.device.type for tensor in scores.values()} == {"meta"}
+    state = {name: tensor.to("meta") for name, tensor in state_of(module).items()}
+    away = view(module, state=state, initial=state_of(module), mask=mask)
+    assert {tensor.device.type for tensor in ll.criteria.Movement()(away).values()} == {"meta"}
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from lotterylab.analysis.macs import macs
+from lotterylab.candidates import candidates
 from lotterylab.errors import UsageError
 from lotterylab.models import PreResNet, ResNet
-from lotterylab.network import candidates, channels_last_is_safe, network, prunable_names, state_of
+from lotterylab.network import channels_last_is_safe, network, prunable_names, state_of
 from lotterylab.types import State
 
 
@@ -264,10 +265,9 @@ def test_a_weight_in_a_layer_of_another_kind_is_named_and_not_left_out():
     module = nn.Sequential(Positions(4, 4), Conv1D(4, 4), nn.Linear(4, 2), nn.LayerNorm((2, 2)))
     net = network(module)
     assert net.unknown == ("1.weight",) and net.prunable == ("2.weight",)
-    with pytest.raises(
-        UsageError, match=r"'1\.weight' is a weight of two dimensions or more in a layer that is neither"
-    ):
+    with pytest.raises(UsageError, match=r"33 % of all weights are in no Conv .* left out: '1\.weight' \(33 %\)\. To"):
         candidates(net, "weights")
+    assert candidates(net, "matrices") == ("1.weight", "2.weight")
     assert candidates(net, ["1.weight", "2.weight"]) == ("1.weight", "2.weight")
 
 

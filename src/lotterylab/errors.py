@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -68,6 +70,18 @@ class RefusedError(LotteryError):
     """The store is in use by another process, or was written by a newer version."""
 
     exit_code = 6
+
+
+class LotteryWarning(UserWarning):
+    """A mask or a number may not mean what a reader takes it for."""
+
+
+def warn(message: str) -> None:
+    """Warn once, at the line outside of the package that called it."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "contextlib"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(shown(message, most=MOST_LETTERS), LotteryWarning, stacklevel=level)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

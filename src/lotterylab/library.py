@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from lotterylab.candidates import candidates, left_out
 from lotterylab.criteria import check_criterion
 from lotterylab.criteria.rounds import in_rounds, scored
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, warn
 from lotterylab.formats.checkpoints import state_in
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Sparsity, check_targets
 from lotterylab.masks.select import Rule
 from lotterylab.masks.shown import shown_mask
-from lotterylab.network import candidates, modes_kept, network, state_of
+from lotterylab.network import modes_kept, network, state_of
+from lotterylab.readable import check_ordered, check_scorable, check_unpacked
 from lotterylab.rng import stream
 from lotterylab.types import Batch, Mask, Scores, State
 from lotterylab.views import Criterion, View
+from lotterylab.weights import is_packed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -55,14 +57,17 @@ def score(
             it (Movement).
         input_shape: the shape of one input, (C, H, W) or (features,), for SynFlow; by default that of the batch.
         params: "weights" (of Conv and Linear layers and their subclasses, a tied one once, under its first name),
-            "all" parameters, or the names of those to be scored.  ``out_proj`` of ``nn.MultiheadAttention`` is a Linear
-            layer; ``in_proj_weight`` is not one, and embeddings are not unless tied to one: name them.
+            "matrices" (these, and what else may hold weights: recurrent layers, Bilinear, experts, a layer's own
+            matrix), "all" parameters, or the names of those to be scored.  ``out_proj`` of ``nn.MultiheadAttention`` is
+            a Linear layer; ``in_proj_weight`` is not one, and embeddings are not unless tied to one: name them.
         mask: an earlier mask; the network is scored as pruned by it.
         seed: the seed of criteria that draw random numbers.
 
     Raises:
         UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
-            initial state that does not fit, or one that is the module's own tensors.
+            initial state that does not fit, or one that is the module's own tensors; a word for ``params`` that would
+            leave out more than 1 % of the weights (less is a ``LotteryWarning``); weights without values (lazy, meta),
+            sharded, packed, compiled by torch.jit, or complex.
 
     Examples:
         >>> import torch
@@ -141,7 +146,7 @@ def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ..
         "idle_by_layer".
 
     Raises:
-        UsageError: a mask that does not fit, or paths that cannot be counted.
+        UsageError: a mask that does not fit, paths that cannot be counted, or a module that ``score`` refuses.
 
     Examples:
         >>> import torch
@@ -153,11 +158,14 @@ def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ..
     """
     from lotterylab.analysis.effective import effective
 
+    check_scorable(module)
+    check_unpacked(module)
+    check_ordered((name, one) for name, one in module.named_parameters() if one.is_complex() or is_packed(one))
     state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
     here = Mask({name: kept.cpu() for name, kept in mask.items()})
     algebra.check(here, state)
-    copy = deepcopy(module).cpu()  # looked through in evaluation mode
-    return effective(network(copy), state, here, input_shape)
+    with modes_kept(module), _gradients_in_full_precision(module):
+        return effective(network(module), state, here, input_shape)
 
 
 @contextmanager
@@ -180,15 +188,22 @@ def _viewed(
             return criterion(view)
 
     check_criterion(criterion)
+    check_scorable(module)
     before = None if initial is None else state_in(initial, state_of(module), where="initial")
     _check_copy(module, before or {})
     with _gradients_in_full_precision(module):
         net = network(module)
+        names = candidates(net, params)
+        if isinstance(params, str):
+            check_unpacked(module)
+        check_ordered((name, module.get_parameter(name)) for name in names)
+        if sentence := left_out(net, params):
+            warn(sentence)
         view = View(
             net=net,
             loss=loss or cross_entropy,
             state=state_of(module),
-            names=candidates(net, params),
+            names=names,
             batch=_batch(batch),
             stream=lambda *purpose: stream(seed, "prune", *purpose),
             mask=mask,

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.types import Inputs, State
+from lotterylab.weights import (
+    computed_weights,
+    layers_of_weights,
+    parameter_names,
+    places_in,
+    prunable_names,
+    shares,
+    tied_names,
+    unknown_scales,
+    unknown_weights,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,7 +26,6 @@ if TYPE_CHECKING:
     LookAtCall: TypeAlias = Callable[[str, nn.Module, tuple, Tensor], Tensor | None]
 
 NARROWEST_BLOCK = 16  # channels in one block of a convolution's kernel under AVX-512; 8 under AVX2
-PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Linear")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +41,12 @@ class Network:
         layer_calls: like ``layer_outputs``, with ``look(name, layer, positional arguments, output)``, which may return
             another output.  It returns the logits.
         prunable: the names of the weights of Conv and Linear layers, tied weights once.
-        parameters: the names of all parameters.
+        parameters: the names of all parameters, tied ones once.
         trainable: the names of the parameters that are not frozen (``requires_grad``).
         computed: the Conv and Linear layers whose weight is not a parameter.
-        unknown: the weights of two dimensions or more in layers that are not torch's.
+        unknown: the other parameters of two dimensions or more that may hold weights; see ``unknown_weights``.
+        unknown_scales: those of them that are vectors; see ``unknown_scales``.
+        shares: the share of the weights that each parameter of two dimensions or more holds.
         scales: the names of the scales of batch norms, in the order of the module's layers.
         channels_last: True if that layout is safe; if not, ``forward`` uses torch's default layout.
     """
@@ -48,64 +59,10 @@ class Network:
     trainable: tuple[str, ...]
     computed: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    unknown_scales: tuple[str, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
     scales: tuple[str, ...] = ()
     channels_last: bool = True
-
-
-def prunable_kinds() -> tuple[type[nn.Module], ...]:
-    """Return the classes of ``PRUNABLE_LAYERS``."""
-    from torch import nn
-
-    return tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
-
-
-def prunable_names(module: nn.Module) -> tuple[str, ...]:
-    """Return the names of the weights of Conv and Linear layers, a tied weight once, under its first name.
-
-    Biases, norms and embeddings are left out, as in the sparsities that papers report.
-
-    Examples:
-        >>> from torch import nn
-        >>> prunable_names(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)))
-        ('0.weight',)
-    """
-    return tuple(layers_of_weights(module))
-
-
-def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
-    """Return the Conv and Linear layers of each prunable weight; a tied weight has several."""
-    kinds = prunable_kinds()
-    layers: dict[int, list[nn.Module]] = {}
-    for layer in module.modules():
-        if isinstance(layer, kinds):
-            layers.setdefault(id(layer.weight), []).append(layer)
-    return {name: layers[id(weight)] for name, weight in module.named_parameters() if id(weight) in layers}
-
-
-def computed_weights(module: nn.Module) -> tuple[str, ...]:
-    """Return the Conv and Linear layers whose weight is computed, by a parametrization, weight_norm or prune."""
-    kinds = prunable_kinds()
-    layers = ((name, layer) for name, layer in module.named_modules() if isinstance(layer, kinds))
-    return tuple(name or type(layer).__name__ for name, layer in layers if "weight" not in layer._parameters)
-
-
-def unknown_weights(module: nn.Module) -> tuple[str, ...]:
-    """Return the parameters named ``weight``, of two dimensions or more, in layers that are not built on torch's.
-
-    Only its code tells GPT-2's ``Conv1D``, a linear layer, from an embedding.  A weight that is tied to a Conv or
-    Linear layer is left out.
-    """
-    from torch import nn
-
-    known = {id(layer.weight) for layer in module.modules() if isinstance(layer, prunable_kinds())}
-    embeddings = (nn.Embedding, nn.EmbeddingBag)
-    names = []
-    for name, layer in module.named_modules():
-        weight = layer._parameters.get("weight")
-        foreign = not type(layer).__module__.startswith("torch.") and not isinstance(layer, embeddings)
-        if weight is not None and foreign and weight.dim() >= 2 and id(weight) not in known:
-            names.append(f"{name}.weight" if name else "weight")
-    return tuple(names)
 
 
 def network(module: nn.Module) -> Network:
@@ -122,6 +79,7 @@ def network(module: nn.Module) -> Network:
 
     buffers = tuple(name for name, _ in module.named_buffers())
     safe = channels_last_is_safe(module)
+    names, views = parameter_names(module), _views(module)
 
     def forward(state: State, inputs: Inputs, train: bool | None) -> tuple[Tensor, State]:
         if train is not None:
@@ -129,6 +87,8 @@ def network(module: nn.Module) -> Network:
         laid_out = cast(dict, state)
         if not safe:
             laid_out, inputs = rows_first(state), rows_first(inputs)
+        if views:
+            laid_out = {**laid_out, **{name: laid_out[whole].flatten()[at] for name, (whole, at) in views.items()}}
         if not buffers:
             return functional_call(module, laid_out, *_arguments(inputs)), state
         given = {**laid_out, **{name: state[name].clone() for name in buffers}}
@@ -158,13 +118,22 @@ def network(module: nn.Module) -> Network:
         layer_outputs=layer_outputs,
         layer_calls=layer_calls,
         prunable=prunable_names(module),
-        parameters=tuple(name for name, _ in module.named_parameters()),
-        trainable=tuple(name for name, parameter in module.named_parameters() if parameter.requires_grad),
+        parameters=names,
+        trainable=tuple(name for name in names if module.get_parameter(name).requires_grad),
         computed=computed_weights(module),
         unknown=unknown_weights(module),
+        unknown_scales=unknown_scales(module),
+        shares=shares(module),
         scales=scale_names(module),
         channels_last=safe,
     )
+
+
+def _views(module: nn.Module) -> dict[str, tuple[str, Tensor]]:
+    """Return, for each parameter that is a view of another, that one's name and where its entries lie in it."""
+    parameters = dict(module.named_parameters())
+    tied = tied_names(module).items()
+    return {name: (whole, places_in(parameters[name], parameters[whole])) for name, whole in tied}
 
 
 def scale_names(module: nn.Module) -> tuple[str, ...]:
@@ -244,56 +213,5 @@ def state_of(module: nn.Module) -> State:
         >>> list(state_of(nn.Linear(2, 3)))
         ['weight', 'bias']
     """
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    tensors = {name: module.get_parameter(name) for name in parameter_names(module)} | dict(module.named_buffers())
     return cast(State, {name: tensor.detach().clone() for name, tensor in tensors.items()})
-
-
-def candidates(net: Network, params: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the names of the parameters that may be pruned.
-
-    Args:
-        net: the network.
-        params: "weights" (of Conv and Linear layers), "all", or names of parameters.
-
-    Raises:
-        UsageError: a word or a name is unknown, there is nothing to prune, or with "weights" a layer's weight is
-            computed from other tensors or the layer is unknown.
-    """
-    words = {"weights": net.prunable, "all": net.parameters}
-    if isinstance(params, str):
-        if params not in words:
-            raise unknown("set of parameters", params, words)
-        if params == "weights":
-            _check_weights(net)
-        return words[params]
-    if not isinstance(params, Iterable):
-        raise UsageError(f"params is {params!r}; it must be 'weights', 'all', or the names of parameters.")
-    chosen = tuple(params)
-    if not chosen:
-        raise UsageError("params is empty, so there is nothing to prune. Name at least one parameter.")
-    for name in chosen:
-        if name not in net.parameters:
-            raise UsageError(
-                f"params names '{name}', which is not a parameter of the module (a tied one has its first name)."
-                f"{suggestion(name, net.parameters)}"
-            )
-    return tuple(name for name in net.parameters if name in chosen)
-
-
-def _check_weights(net: Network) -> None:
-    if net.computed:
-        raise UsageError(
-            f"the weight of '{net.computed[0]}' is not a parameter but computed from others (a parametrization, "
-            "weight_norm, torch.nn.utils.prune), so it would be left out. Make it a parameter first (parametrize."
-            "remove_parametrizations, prune.remove), or name the parameters to prune: params=[...]."
-        )
-    if net.unknown:
-        raise UsageError(
-            f"'{net.unknown[0]}' is a weight of two dimensions or more in a layer that is neither a Conv nor a Linear "
-            "layer of torch, so it would be left out. To leave it out, name the parameters to prune: "
-            "params=lotterylab.network.prunable_names(module). To prune it, name it too."
-        )
-    if not net.prunable:
-        raise UsageError(
-            "there is nothing to prune: the module has no Conv or Linear layer. Name its parameters: params=[...]."
-        )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from lotterylab.candidates import candidates
 from lotterylab.criteria import Inverted
 from lotterylab.criteria.gradients import gradients
 from lotterylab.criteria.rounds import in_rounds, scored
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Rate, Sparsity
 from lotterylab.masks.select import Selection
-from lotterylab.network import Network, candidates, network
+from lotterylab.network import Network, network
 from lotterylab.plan.nodes import Prune, first_of, model_of
 from lotterylab.rng import stream
 from lotterylab.types import Mask, Scores, State

@@ -9,13 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from lotterylab.errors import UsageError
+from lotterylab.candidates import candidates, left_out
+from lotterylab.errors import UsageError, warn
 from lotterylab.gates.base import GATE, HEAT, Gate
 from lotterylab.gates.network import learned_entries, uniform, weight_under, with_gates
-from lotterylab.network import candidates, layers_of_weights, network, state_of
+from lotterylab.network import network, state_of
+from lotterylab.readable import check_scorable, check_unpacked
 from lotterylab.rng import stream
 from lotterylab.types import Mask, State
 from lotterylab.views import Change, View
+from lotterylab.weights import layers_of_weights
 
 Fresh: TypeAlias = Callable[..., State]
 
@@ -53,10 +56,14 @@ class Installed:
     def __init__(
         self, module: nn.Module, gate: Gate, seed: int, steps: tuple[int | None, int | None], fresh: Fresh | None
     ) -> None:
+        check_scorable(module)
+        check_unpacked(module)
         net, state = network(module), state_of(module)
         self.module, self.gate, self._seed, self._step = module, gate, seed, 0
         self._net, self._initial, (self._per_epoch, self._total), self._fresh = net, state, steps, fresh
-        self._names = candidates(net, "weights")
+        self._names = candidates(net, "weights", otherwise="Install gates on the parts that have them, one by one.")
+        if sentence := left_out(net, "weights"):
+            warn(sentence)
         layers = layers_of_weights(module)
         if tied := [name for name, of in layers.items() if len(of) > 1]:
             raise gate.refuse(f"the weight '{tied[0]}' is shared by several layers. Give each layer its own.")
@@ -163,8 +170,8 @@ def install(
         fresh: ``fresh(*names)`` draws an initial state anew, tensors by the names of the weights, for ``IteRand``.
 
     Raises:
-        UsageError: there is nothing to put a gate at, a weight is computed or shared by layers, or the method needs
-            numbers of steps that are not given.
+        UsageError: there is nothing to put a gate at, a weight is computed or shared by layers, other layers hold more
+            than 1 % of the weights, or the method needs numbers of steps that are not given.
 
     Examples:
         >>> import torch, lotterylab as ll

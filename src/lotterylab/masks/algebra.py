@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from lotterylab.errors import UsageError, suggestion
+from lotterylab.readable import check_loaded, check_maskable
 from lotterylab.types import Mask, State
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def apply(module: nn.Module, mask: Mask) -> nn.Module:
         mask: bool tensors by parameter name, True = kept, in the parameters' shapes.
 
     Raises:
-        UsageError: the mask does not fit.
+        UsageError: the mask does not fit, or the module's weights cannot be set: they are not loaded, sharded or
+            packed.
 
     Examples:
         >>> import torch
@@ -105,8 +107,10 @@ def apply(module: nn.Module, mask: Mask) -> nn.Module:
         >>> bool(apply(layer, {"weight": torch.tensor([[True, False]])}).weight[0, 1] == 0)
         True
     """
+    check_loaded(module)
     parameters = dict(module.named_parameters(remove_duplicate=False))
     check(mask, parameters)
+    check_maskable((name, parameters[name]) for name in mask)
     hold(parameters, mask)
     return module
 

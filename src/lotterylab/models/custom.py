@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, warn
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.inits import INITS, OWN, seeded
 from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find
@@ -94,7 +94,9 @@ class CustomModel(ModelSpec):
         """
         import torch
 
+        from lotterylab.candidates import candidates, left_out
         from lotterylab.network import network, state_of
+        from lotterylab.readable import check_unpacked
 
         default = ModelSpec.activation
         if self.activation != default and not self.takes_activation:
@@ -104,22 +106,18 @@ class CustomModel(ModelSpec):
             )
         module = seeded(self.build, 0)
         net, state = network(module), state_of(module)
-        if net.computed:
-            raise UsageError(
-                f"the weight of '{net.computed[0]}' in '{self.source}' is not a parameter but computed from others (a "
-                "parametrization or weight_norm): it would be left out. Build the layer without it."
-            )
-        if net.unknown:
-            raise UsageError(
-                f"'{net.unknown[0]}' in '{self.source}' is a weight of two dimensions or more in a layer that is "
-                "neither a Conv nor a Linear layer of torch: it would be left out. Build the layer from torch's or a "
-                "subclass, or give the parameter another name than 'weight' if it should not be pruned."
-            )
-        if not net.prunable:
+        check_unpacked(module)
+        if not (net.prunable or net.computed or net.unknown):
             raise UsageError(
                 f"'{self.source}' has no Conv or Linear layer with its own weight, so nothing can be pruned. Build it "
                 "from such layers."
             )
+        try:
+            candidates(net, "weights", otherwise=f"Build '{self.source}' from Conv and Linear layers or subclasses.")
+        except UsageError as error:
+            raise UsageError(f"'{self.source}': {error}") from None
+        if net.unknown:
+            warn(f"'{self.source}': {left_out(net, 'weights')}")
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             for train in (False, True):
                 try:

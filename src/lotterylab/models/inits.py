@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.errors import unknown
-from lotterylab.network import prunable_kinds, state_of
+from lotterylab.network import state_of
 from lotterylab.types import State
+from lotterylab.weights import prunable_kinds
 
 if TYPE_CHECKING:
     import numpy

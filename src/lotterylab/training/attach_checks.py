@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
+from lotterylab.readable import check_loaded, check_maskable
 from lotterylab.types import Mask
+from lotterylab.weights import first_names
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -79,11 +81,14 @@ def refuse_sparse(gradient: Tensor, name: str) -> None:
 
 def find(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> dict[str, nn.Parameter]:
     """Return the masked parameters by name; refuse those that the optimizer does not move."""
+    check_loaded(module)
     named = dict(module.named_parameters(remove_duplicate=False))
     algebra.check(mask, named)
+    check_maskable((name, named[name]) for name in mask)
     kind = type(optimizer).__name__
     trained = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    seen: dict[int, str] = {}
+    seen: dict[str, str] = {}
+    weight_of = first_names(module)
     for name in mask:
         parameter = named[name]
         if id(parameter) not in trained:
@@ -96,9 +101,15 @@ def find(module: nn.Module, optimizer: torch.optim.Optimizer, mask: Mask) -> dic
                 f"the mask names '{name}', a single number: its state in {kind} looks like a step count. Leave it out "
                 "of the mask."
             )
-        first = seen.setdefault(id(parameter), name)
+        first = seen.setdefault(weight_of[id(parameter)], name)
         if first != name:
             raise UsageError(f"'{first}' and '{name}' are one tied parameter. Name it once in the mask.")
+        for other, twin in module.named_parameters():
+            if weight_of[id(twin)] == weight_of[id(parameter)] and twin is not parameter and id(twin) in trained:
+                raise UsageError(
+                    f"'{name}' and '{other}' are two parameters in one memory, and {kind} moves both. Assign one to "
+                    "the other, so that they are one tied parameter, before you make the optimizer."
+                )
     return {name: named[name] for name in mask}
 
 

@@ -1,0 +1,120 @@
+"""The parameters of a network that may be pruned, and what is said about weights that are not among them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.network import Network
+
+MOST_LEFT_OUT = 0.01  # the share of the weights that may be left out with a warning; sparsities are given to a percent
+MOST_NAMED = 12  # parameters that a message names one by one
+
+
+def candidates(net: Network, params: str | Iterable[str], *, otherwise: str = "") -> tuple[str, ...]:
+    """Return the names of the parameters that may be pruned.
+
+    Args:
+        net: the network.
+        params: "weights" (of Conv and Linear layers), "matrices" (these, and the other parameters of two dimensions or
+            more that may hold weights), "all", or names of parameters.
+        otherwise: what to do about weights that would be left out, where ``params`` cannot be chosen.
+
+    Raises:
+        UsageError: a word or a name is unknown, there is nothing to prune, or with "weights" or "matrices" more than 1
+            % of the weights would be left out, or those of a layer whose weight is computed from other tensors.
+    """
+    words = {"weights": net.prunable, "matrices": _matrices(net), "all": net.parameters}
+    if isinstance(params, str):
+        if params not in words:
+            raise unknown("set of parameters", params, words)
+        if params != "all":
+            _check_weights(net, words[params], params, otherwise)
+        return words[params]
+    if not isinstance(params, Iterable):
+        raise UsageError(f"params is {params!r}; it must be 'weights', 'matrices', 'all', or the names of parameters.")
+    chosen = tuple(params)
+    if not chosen:
+        raise UsageError("params is empty, so there is nothing to prune. Name at least one parameter.")
+    for name in chosen:
+        if name not in net.parameters:
+            raise UsageError(
+                f"params names '{name}', which is not a parameter of the module (a tied one has its first name)."
+                f"{suggestion(name, net.parameters)}"
+            )
+    return tuple(name for name in net.parameters if name in chosen)
+
+
+def left_out(net: Network, params: str | Iterable[str]) -> str:
+    """Return a sentence on the few weights that a word for ``params`` leaves out, or "".
+
+    Examples:
+        >>> import torch
+        >>> from lotterylab.network import network
+        >>> module = torch.nn.Linear(50, 50)
+        >>> module.scale = torch.nn.Parameter(torch.ones(1, 2))
+        >>> left_out(network(module), "weights")
+        "0.08 % of all weights stay whole, as they are in no Conv or Linear layer: 'scale' (0.08 %)."
+    """
+    words = {"weights": (*net.unknown, *net.unknown_scales), "matrices": net.unknown_scales}
+    if not isinstance(params, str) or not (others := words.get(params, ())):
+        return ""
+    share = sum(net.shares[name] for name in others)
+    where = "as they are in no Conv or Linear layer"
+    return f"{_percent(share)} of all weights stay whole, {where}: {_listed(net, others)}."
+
+
+def _matrices(net: Network) -> tuple[str, ...]:
+    return tuple(name for name in net.parameters if name in net.prunable or name in net.unknown)
+
+
+def _check_weights(net: Network, names: Sequence[str], params: str, otherwise: str) -> None:
+    """Refuse to leave weights out in silence."""
+    others = net.unknown if params == "weights" else ()
+    share = sum(net.shares[name] for name in others)
+    sentences = []
+    if net.computed:
+        sentences.append(
+            f"the weight of {', '.join(map(repr, net.computed[:MOST_NAMED]))} is not a parameter but computed from "
+            "others (a parametrization, weight_norm, torch.nn.utils.prune), so it would be left out. Make it a "
+            "parameter first (parametrize.remove_parametrizations, prune.remove)."
+        )
+    if share > MOST_LEFT_OUT or (others and (sentences or not names)):
+        others = (*others, *net.unknown_scales)
+        share = sum(net.shares[name] for name in others)
+        sentences.append(
+            f"{_percent(share)} of all weights are in no Conv or Linear layer and would be left out: "
+            f"{_listed(net, others)}."
+        )
+    if not sentences and not names:
+        sentences.append("there is nothing to prune: the module has no Conv or Linear layer.")
+    if sentences:
+        raise UsageError(" ".join([*sentences, otherwise or _choices(net)]))
+
+
+def _choices(net: Network) -> str:
+    """Return what a caller can write for ``params``."""
+    if not _matrices(net):
+        return "Name its parameters: params=[...]."
+    more = "To prune them too: params='matrices'. " if net.unknown and not net.computed else ""
+    less = "To leave them out: params=lotterylab.network.prunable_names(module). " if net.prunable else ""
+    return f"{more}{less}To choose: name the parameters, params=[...]."
+
+
+def _listed(net: Network, names: Sequence[str]) -> str:
+    """Return names with their shares, the largest first; many are grouped by the layers that they have in common."""
+    shares = {name: net.shares[name] for name in sorted(names, key=lambda name: -net.shares[name])}
+    if len(shares) <= MOST_NAMED:
+        return ", ".join(f"'{name}' ({_percent(share)})" for name, share in shares.items())
+    alike: dict[str, list[str]] = {}
+    for name in shares:
+        alike.setdefault(re.sub(r"\d+", "*", name), []).append(name)
+    groups = [(of[0], len(of) - 1, sum(shares[name] for name in of)) for of in alike.values()]
+    texts = [f"'{name}'{f' and {more} like it' if more else ''} ({_percent(of)})" for name, more, of in groups]
+    rest = len(texts) - MOST_NAMED
+    return ", ".join(texts[:MOST_NAMED]) + (f" and {rest} more kinds" if rest > 0 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
