@@ -115,8 +115,15 @@ def serialize(tensors: Mapping[str, Tensor]) -> bytes:
     """Return safetensors bytes; equal tensors give equal bytes, whatever their order or memory layout."""
     from safetensors.torch import save
 
+    plain: dict[str, Tensor] = {}
+    written: set[int] = set()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().resolve_conj().resolve_neg().contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        plain[name] = tensor.clone() if memory in written else tensor  # the format's writer refuses shared memory
+        written.add(memory)
     # The format's writer orders metadata keys at random, so at most one key is safe.
-    return save({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)})
+    return save(plain)
 
 
 def deserialize(data: bytes) -> dict[str, Tensor]:
