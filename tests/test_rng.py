@@ -67,7 +67,7 @@ def test_torchs_own_generator_draws_by_name_within_the_block_and_is_given_back()
     torch.manual_seed(5)
     drawn = []
     for names in (("a",), ("a",), ("b",)):
-        with rng.torch_draws(1, *names, devices=[torch.device("cpu")]):
+        with rng.draws(1, *names, devices=[torch.device("cpu")]):
             drawn.append(torch.rand(3))
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     assert torch.equal(torch.rand(3), expected)
@@ -79,5 +79,5 @@ def test_only_the_generators_that_are_given_back_are_seeded(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "manual_seed_all", of_all_devices)
     monkeypatch.setattr(torch, "manual_seed", of_all_devices)
-    with rng.torch_draws(1, "a"):
+    with rng.draws(1, "a"):
         torch.rand(1)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lotterylab.calling.logits import cross_entropy_of
+from lotterylab.calling.nested import cloned, each_tensor
+from lotterylab.calling.precision import at_least, at_least_float32, is_low
+from lotterylab.calling.unchanged import Calls, unchanged
 from lotterylab.candidates import candidates, left_out
 from lotterylab.criteria import check_criterion
 from lotterylab.criteria.rounds import in_rounds, scored
@@ -18,7 +23,7 @@ from lotterylab.masks.shown import shown_mask
 from lotterylab.network import modes_kept, network, state_of
 from lotterylab.readable import check_ordered, check_scorable, check_unpacked
 from lotterylab.rng import stream
-from lotterylab.types import Batch, Mask, Scores, State
+from lotterylab.types import Batch, Inputs, Mask, Scores, State
 from lotterylab.views import Criterion, View
 from lotterylab.weights import is_packed
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Loss = Callable[[Any, Any], "Tensor"]
+Forward = Callable[[State, Inputs, bool | None], "tuple[Tensor, State]"]
 
 
 def score(
@@ -42,9 +48,13 @@ def score(
 ) -> Scores:
     """Return a score for each weight of the module's Conv and Linear layers; higher = keep.
 
-    A weight that no path uses scores 0 by a criterion that looks at gradients.  A module that draws from torch's global
-    generators (``nn.Dropout`` in train mode) draws by ``seed``; the generators are left as they were.  Scores are
-    computed in float32 or better, also inside ``torch.autocast``; what the module itself casts stays cast.
+    A weight that no path uses scores 0 by a criterion that looks at gradients.  A module that draws from the global
+    generators of torch, NumPy or Python (``nn.Dropout`` in train mode) draws by ``seed``.  Scores are computed in
+    float32 or better, also inside ``torch.autocast`` and where a module of half precision casts by itself; what the
+    module computes inside an autocast of its own stays as it is.  Activation checkpointing is switched off: the scores
+    are those of the same module that keeps its activations.
+
+    Nothing of the module, its gradients and attributes, the batch and the generators is changed.
 
     Args:
         module: each layer in the mode (train or eval) it should be scored in; nothing of it is changed.
@@ -52,7 +62,8 @@ def score(
         batch: (inputs, targets), on the module's device, for criteria that look at gradients.  Inputs that are a tuple
             are the module's arguments (a data loader gives several as a list: pass ``tuple(inputs)``), a dict its
             arguments by name; targets are whatever ``loss`` takes.
-        loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; cross-entropy by default.
+        loss: ``loss(outputs, targets) -> scalar``, the mean over the batch; by default the cross-entropy of the logits:
+            of the output, its field or key "logits", or the first tensor (B, K) of a tuple.
         initial: a copy of the ``state_dict()`` before training, or a checkpoint with it, for criteria that compare with
             it (Movement).
         input_shape: the shape of one input, (C, H, W) or (features,), for SynFlow; by default that of the batch.
@@ -65,9 +76,10 @@ def score(
 
     Raises:
         UsageError: a criterion that needs a batch, a shape or an initial state has none; an unknown name; a mask or an
-            initial state that does not fit, or one that is the module's own tensors; a word for ``params`` that would
-            leave out more than 1 % of the weights (less is a ``LotteryWarning``); weights without values (lazy, meta),
-            sharded, packed, compiled by torch.jit, or complex.
+            initial state that does not fit, or one that is the module's own tensors; outputs whose logits are not known
+            and no ``loss``; a module that computes layers again during the backward pass; a word for ``params`` that
+            would leave out more than 1 % of the weights (less is a ``LotteryWarning``); weights without values (lazy,
+            meta), sharded, packed, compiled by torch.jit, or complex.
 
     Examples:
         >>> import torch
@@ -164,7 +176,7 @@ def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ..
     state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
     here = Mask({name: kept.cpu() for name, kept in mask.items()})
     algebra.check(here, state)
-    with modes_kept(module), _gradients_in_full_precision(module):
+    with unchanged(module), _gradients_in_full_precision(module):  # looked through in evaluation mode
         return effective(network(module), state, here, input_shape)
 
 
@@ -180,18 +192,13 @@ def _viewed(
     mask: Mask | None,
     seed: int,
 ) -> Iterator[tuple[View, Callable[[View], Scores]]]:
-    """Yield the view of the module, and the criterion as a function that leaves the module's modes as they are."""
-    from torch.nn.functional import cross_entropy
-
-    def scores_of(view: View) -> Scores:
-        with modes_kept(module):  # SynFlow scores in evaluation mode whatever the module's is
-            return criterion(view)
-
+    """Yield the view of the module, which is unchanged afterwards, and the criterion as a function of it."""
     check_criterion(criterion)
     check_scorable(module)
     before = None if initial is None else state_in(initial, state_of(module), where="initial")
     _check_copy(module, before or {})
-    with _gradients_in_full_precision(module):
+    calls = Calls()
+    with _gradients_in_full_precision(module), unchanged(module), calls.alone(module):
         net = network(module)
         names = candidates(net, params)
         if isinstance(params, str):
@@ -199,10 +206,12 @@ def _viewed(
         check_ordered((name, module.get_parameter(name)) for name in names)
         if sentence := left_out(net, params):
             warn(sentence)
+        state = state_of(module)
+        low = any(map(is_low, state.values()))
         view = View(
-            net=net,
-            loss=loss or cross_entropy,
-            state=state_of(module),
+            net=replace(net, forward=calls(_raised(net.forward) if low else net.forward)),
+            loss=cross_entropy_of if loss is None else calls(_of_copies(loss)),
+            state=State({name: at_least_float32(tensor) for name, tensor in state.items()}),
             names=names,
             batch=_batch(batch),
             stream=lambda *purpose: stream(seed, "prune", *purpose),
@@ -213,7 +222,32 @@ def _viewed(
         )
         if mask is not None:
             algebra.check(mask, view.state)
-        yield view, scores_of
+        yield view, _in_own_modes(module, criterion)
+
+
+def _in_own_modes(module: nn.Module, criterion: Criterion) -> Callable[[View], Scores]:
+    """Return the criterion as a function that leaves the module's modes as they are for the next round."""
+
+    def scores_of(view: View) -> Scores:
+        with modes_kept(module):  # SynFlow scores in evaluation mode whatever the module's is
+            return criterion(view)
+
+    return scores_of
+
+
+def _raised(forward: Forward) -> Forward:
+    """Return the forward pass of a module of half precision in float32, also where it casts by itself."""
+
+    def in_float32(state: State, inputs: Inputs, train: bool | None) -> tuple[Tensor, State]:
+        with at_least("float32"):
+            return forward(state, inputs, train)
+
+    return in_float32
+
+
+def _of_copies(loss: Loss) -> Loss:
+    """Return the caller's loss as a function that cannot write into the caller's targets."""
+    return lambda outputs, targets: loss(outputs, cloned(targets))
 
 
 def _check_copy(module: nn.Module, initial: Mapping[str, Tensor]) -> None:
@@ -243,9 +277,10 @@ def _gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
 
 
 def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:
-    """Return (inputs, targets) as a ``Batch``; data loaders give a tuple or a list."""
-    if given is None or isinstance(given, Batch):
-        return given
-    if not isinstance(given, tuple | list) or len(given) != 2:
+    """Return (inputs, targets) as a ``Batch`` in float32 or better; data loaders give a tuple or a list."""
+    if given is None:
+        return None
+    if not isinstance(given, Batch) and (not isinstance(given, tuple | list) or len(given) != 2):
         raise UsageError(f"batch is a {type(given).__name__}; give (inputs, targets).")
-    return Batch(inputs=given[0], targets=given[1])
+    inputs, targets = (given.inputs, given.targets) if isinstance(given, Batch) else given
+    return Batch(inputs=each_tensor(at_least_float32, inputs), targets=each_tensor(at_least_float32, targets))

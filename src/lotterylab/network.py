@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from lotterylab.calling.nested import arguments, cloned, each_tensor
+from lotterylab.calling.whole_graphs import whole_graphs
 from lotterylab.types import Inputs, State
 from lotterylab.weights import (
     computed_weights,
@@ -34,8 +36,9 @@ class Network:
 
     Attributes:
         forward: ``forward(state, inputs, train) -> (logits (B, K), state)``.  The returned state has new buffers
-            (batch-norm statistics); the passed state is never changed.  ``train=None`` leaves each layer's mode.  A
-            tuple of inputs are the module's arguments, a dict its arguments by name.
+            (batch-norm statistics); state and inputs are never changed, and nothing is computed again during the
+            backward pass (``calling.whole_graphs``).  ``train=None`` leaves each layer's mode.  A tuple of inputs are
+            the module's arguments, a dict its arguments by name.
         layer_outputs: ``layer_outputs(state, inputs, names, look)``, a forward pass in evaluation mode that calls
             ``look(name, output)`` at each call of a layer whose weight is among ``names``.
         layer_calls: like ``layer_outputs``, with ``look(name, layer, positional arguments, output)``, which may return
@@ -75,8 +78,6 @@ def network(module: nn.Module) -> Network:
         >>> logits.shape
         torch.Size([5, 3])
     """
-    from torch.func import functional_call
-
     buffers = tuple(name for name, _ in module.named_buffers())
     safe = channels_last_is_safe(module)
     names, views = parameter_names(module), _views(module)
@@ -90,9 +91,9 @@ def network(module: nn.Module) -> Network:
         if views:
             laid_out = {**laid_out, **{name: laid_out[whole].flatten()[at] for name, (whole, at) in views.items()}}
         if not buffers:
-            return functional_call(module, laid_out, *_arguments(inputs)), state
+            return _called(module, laid_out, inputs), state
         given = {**laid_out, **{name: state[name].clone() for name in buffers}}
-        logits = functional_call(module, given, *_arguments(inputs))  # writes new buffers into ``given``
+        logits = _called(module, given, inputs)  # writes new buffers into ``given``
         return logits, cast(State, {**state, **{name: _detached(given[name]) for name in buffers}})
 
     def layer_outputs(
@@ -169,29 +170,23 @@ def channels_last_is_safe(module: nn.Module) -> bool:
 
 
 def rows_first(tensors: Any) -> Any:
-    """Return a tensor, or a tuple or dict of tensors, in torch's default memory layout (B, C, H, W).
+    """Return a tensor, or a tuple, list or dict of tensors, in torch's default memory layout (B, C, H, W).
 
     The strides are that layout's too: a 1x1 kernel is contiguous in both layouts, and torch chooses by its strides.
     """
-    from torch import Tensor
+    return each_tensor(lambda x: x.contiguous().flatten().view(x.shape) if x.dim() == 4 else x, tensors)
 
-    if isinstance(tensors, Mapping):
-        return {name: rows_first(tensor) for name, tensor in tensors.items()}
-    if isinstance(tensors, tuple):
-        return tuple(map(rows_first, tensors))
-    if not isinstance(tensors, Tensor) or tensors.dim() != 4:
-        return tensors
-    return tensors.contiguous().flatten().view(tensors.shape)
+
+def _called(module: nn.Module, tensors: dict[str, Tensor], inputs: Inputs) -> Any:
+    """Return the outputs of the module with these parameters and buffers, for a copy of the inputs."""
+    from torch.func import functional_call
+
+    with whole_graphs():
+        return functional_call(module, tensors, *arguments(cloned(inputs)))
 
 
 def _detached(buffer: Tensor) -> Tensor:
     return buffer.detach() if buffer.requires_grad else buffer
-
-
-def _arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(inputs, Mapping):
-        return (), dict(inputs)
-    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,19 +63,24 @@ def rows(seed: int, *names: str | int, first: int, count: int, width: int) -> nu
 
 
 @contextmanager
-def torch_draws(seed: int, *names: str | int, devices: Iterable[torch.device] = ()) -> Iterator[None]:
-    """Seed torch's global generators for one purpose within the block, and restore their states afterwards.
+def draws(seed: int, *names: str | int, devices: Iterable[torch.device] = ()) -> Iterator[None]:
+    """Seed the global generators of torch, NumPy and Python for one purpose in the block, and restore them afterwards.
 
-    Modules such as ``nn.Dropout`` draw from them.  ``devices`` are the module's; each CUDA device has its own
-    generator.  torch takes 63 bits of the key.
+    A module may draw from any of them (``nn.Dropout``, stochastic depth).  ``devices`` are the module's; each CUDA
+    device has its own generator.  torch takes 63 bits of the key, NumPy 32.
     """
+    import random
+
+    import numpy
     import torch
 
     indices = sorted({device.index or 0 for device in devices if device.type == "cuda"})
-    with torch.random.fork_rng(devices=indices):
-        number = key(seed, *names) & (2**63 - 1)
+    with generators_kept(), torch.random.fork_rng(devices=indices):
+        number = key(seed, *names)
         for generator in (torch.default_generator, *(torch.cuda.default_generators[index] for index in indices)):
-            generator.manual_seed(number)  # torch.manual_seed would seed every other device too
+            generator.manual_seed(number & (2**63 - 1))  # torch.manual_seed would seed every other device too
+        numpy.random.seed(number % 2**32)
+        random.seed(number)
         yield
 
 
@@ -124,3 +130,30 @@ def generators_kept() -> Iterator[None]:
         torch.default_generator.set_state(before[0])
         numpy.random.set_state(before[1])
         random.setstate(before[2])
+
+
+def generator_as_it_is(value: object) -> Callable[[], object] | None:
+    """Return a function that gives a generator of torch, NumPy or Python its present state; None for other values.
+
+    Examples:
+        >>> generator = stream(0, "noise")
+        >>> restore = generator_as_it_is(generator)
+        >>> first = generator.random()
+        >>> _ = restore()
+        >>> generator.random() == first
+        True
+    """
+    import random
+
+    import numpy
+    import torch
+
+    if isinstance(value, torch.Generator):
+        return partial(value.set_state, value.get_state())
+    if isinstance(value, random.Random):
+        return partial(value.setstate, value.getstate())
+    if isinstance(value, numpy.random.Generator):
+        return partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+    if isinstance(value, numpy.random.RandomState):
+        return partial(value.set_state, value.get_state(legacy=False))
+    return None

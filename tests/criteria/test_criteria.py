@@ -222,8 +222,8 @@ def test_outputs_need_not_be_a_tensor_if_the_loss_takes_them_and_no_temperature_
         assert bits(wrapped) == bits(ll.score(plain, criterion, batch=batch))
     with pytest.raises(UsageError, match="divided by a temperature of 200, but the module returns a dict"):
         ll.score(Wrapped(), Grasp(), batch=batch, loss=loss)
-    with pytest.raises(UsageError, match="SynFlow sums the outputs, but the module returns a dict"):
-        ll.score(Wrapped(), SynFlow(), batch=batch)
+    synflow = [ll.score(module, SynFlow(), input_shape=batch[0].shape[1:]) for module in (plain, Wrapped())]
+    assert bits(synflow[0]) == bits(synflow[1])
 
 
 def test_grasp_of_a_loss_that_is_linear_in_the_weights_is_zero():

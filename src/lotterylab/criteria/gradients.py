@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from lotterylab.calling.logits import GIVE_LOSS, cross_entropy_of, logits_of
+from lotterylab.calling.nested import each_tensor
+from lotterylab.calling.precision import at_least_float32
 from lotterylab.errors import UsageError, suggestion
-from lotterylab.types import Batch, Inputs, State
+from lotterylab.types import Batch, State
 from lotterylab.views import View
 
 if TYPE_CHECKING:
@@ -63,9 +66,9 @@ def final_and_initial(view: View, who: Any) -> tuple[dict[str, Tensor], dict[str
 
 
 def leaves(view: View) -> tuple[dict[str, Tensor], list[Tensor]]:
-    """Return the state with the named parameters as fresh leaves in float32 or better, and the leaves."""
-    state = {name: at_least_float32(tensor.detach()) for name, tensor in view.state.items()}
-    theta = [state[name].clone().requires_grad_() for name in view.names]
+    """Return a copy of the state with the named parameters as leaves in float32 or better, and the leaves."""
+    state = {name: at_least_float32(tensor.detach()).clone() for name, tensor in view.state.items()}
+    theta = [state[name].requires_grad_() for name in view.names]
     return {**state, **dict(zip(view.names, theta, strict=True))}, theta
 
 
@@ -76,9 +79,12 @@ def loss_at(view: View, state: dict[str, Tensor], batch: Batch, temperature: flo
     """
     import torch
 
-    outputs, _ = view.net.forward(cast(State, pruned(view, state)), _inputs(batch.inputs), view.train)
+    inputs = each_tensor(at_least_float32, batch.inputs)
+    outputs, _ = view.net.forward(cast(State, pruned(view, state)), inputs, view.train)
     if temperature == 1.0:
         return view.loss(outputs, batch.targets)
+    if view.loss is cross_entropy_of:
+        outputs = logits_of(outputs, GIVE_LOSS)
     if not isinstance(outputs, torch.Tensor):
         raise UsageError(
             f"the logits are divided by a temperature of {temperature:g}, but the module returns a "
@@ -123,24 +129,6 @@ def hessian_times(
         return [torch.zeros_like(t) for t in theta]
     found = torch.autograd.grad(value, theta, retain_graph=retain_graph, allow_unused=True, materialize_grads=True)
     return list(found)
-
-
-def at_least_float32(tensor: Tensor) -> Tensor:
-    """Return the tensor, in float32 if it is float16 or bfloat16."""
-    import torch
-
-    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
-
-
-def _inputs(inputs: Inputs) -> Inputs:
-    """Return the inputs with floating-point tensors in float32 or better, like the weights."""
-    import torch
-
-    if isinstance(inputs, Mapping):
-        return {name: cast(Any, _inputs(tensor)) for name, tensor in inputs.items()}
-    if isinstance(inputs, tuple | list):
-        return cast(Inputs, type(inputs)(_inputs(tensor) for tensor in inputs))
-    return at_least_float32(inputs) if isinstance(inputs, torch.Tensor) else inputs
 
 
 def gradients(view: View) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lotterylab.errors import UsageError
 from lotterylab.masks.counts import SCHEDULES, Sparsity, as_fraction, removal_count, same_names
 from lotterylab.masks.select import Rule, Selection, selection
-from lotterylab.rng import torch_draws
+from lotterylab.rng import draws
 from lotterylab.types import Mask, Scores
 from lotterylab.views import View
 
@@ -37,8 +37,8 @@ def in_rounds(
 
 
 def scored(view: View, criterion: Callable[[View], Scores], seed: int) -> Scores:
-    """Return the criterion's scores; what the module draws from torch's generators comes from (seed, "prune")."""
-    with torch_draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()}):
+    """Return the criterion's scores; what the module draws from global generators comes from (seed, "prune")."""
+    with draws(seed, "prune", "forward", devices={tensor.device for tensor in view.state.values()}):
         return criterion(view)
 
 

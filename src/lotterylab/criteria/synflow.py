@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+from lotterylab.calling.logits import logits_of
+from lotterylab.calling.precision import at_least
 from lotterylab.criteria.gradients import pruned, shape_of, slopes
 from lotterylab.errors import UsageError
 from lotterylab.types import Scores, State
@@ -27,7 +29,7 @@ class SynFlow:
     behind the method holds for homogeneous activations (ReLU, leaky ReLU, none); others are scored all the same.
 
     Raises:
-        UsageError: when it scores, if the outputs are not one tensor, or the products leave float64.
+        UsageError: when it scores, if the logits among the outputs are not known, or the products leave float64.
 
     Examples:
         >>> import torch, lotterylab as ll
@@ -53,13 +55,9 @@ class SynFlow:
         state |= {name: state[name].abs() for name in view.net.parameters}
         theta = [state[name].requires_grad_() for name in view.names]
         ones = torch.ones(1, *shape, dtype=torch.float64, device=theta[0].device)
-        outputs, _ = view.net.forward(cast(State, state), ones, False)
-        if not isinstance(outputs, torch.Tensor):
-            raise UsageError(
-                f"SynFlow sums the outputs, but the module returns a {type(outputs).__name__}. Wrap it in a module "
-                "that returns one tensor."
-            )
-        flow = outputs.sum()
+        with at_least("float64"):
+            outputs, _ = view.net.forward(cast(State, state), ones, False)
+        flow = logits_of(outputs, "SynFlow sums them: wrap the module in one that returns one tensor.").sum()
         scores = [(weight * slope).detach().abs() for weight, slope in zip(theta, slopes(flow, theta), strict=True)]
         if not all(bool(score.isfinite().all()) for score in scores):
             raise UsageError(
