@@ -151,11 +151,11 @@ def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ..
     Args:
         module: the network, whose paths can be counted; it is not changed.
         mask: bool tensors, True = kept.
-        input_shape: the shape of one input, (C, H, W) or (features,).
+        input_shape: the shape of one input of floating-point numbers, (C, H, W) or (features,).
 
     Returns:
-        "sparsity", removed over all entries; "effective", removed or on no path; "idle", kept and on no path;
-        "idle_by_layer".
+        "sparsity", removed over all entries; "effective", removed or on no path; "idle", kept and cut off from every
+        path by the mask; "idle_by_layer".
 
     Raises:
         UsageError: a mask that does not fit, paths that cannot be counted, or a module that ``score`` refuses.
