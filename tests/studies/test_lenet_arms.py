@@ -13,6 +13,7 @@ from lotterylab.criteria import Magnitude, Random
 from lotterylab.data import Digits, Mnist
 from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
+from lotterylab.masks.counts import removal_count
 from lotterylab.plan.nodes import Choose, Data, Init, Node, Prune, Shuffle, Train, nodes_in
 from lotterylab.procedures.choosing import TRIAL_SEED
 from lotterylab.reading.costs import trainings
@@ -53,7 +54,7 @@ def test_the_masks_of_a_level_have_the_papers_counts_layer_by_layer_at_once_and_
         wanted = kept_after(rounds)
         assert round(100 * sum(wanted.values()) / sum(WEIGHTS.values()), 1) == percent
         shares = replace(RATE, rounds=rounds).target(everything, "layerwise")
-        assert {name: WEIGHTS[name] * (1 - share) for name, share in shares.items()} == wanted
+        assert {name: WEIGHTS[name] - removal_count(share, WEIGHTS[name]) for name, share in shares.items()} == wanted
     cuts = [ticket.mask.sparsity.rounds for ticket in deconstructing.in_rounds(STANDARD, "movement")]
     assert [sum(cuts[: number + 1]) for number in range(len(cuts))] == [4, 8, MIDDLE_ROUND, LOW_ROUND]
     start = Lenet(options=Options(), data=DATA, seed=0).start

@@ -147,7 +147,8 @@ class Rate:
     which is right for the share kept.  The rate that reaches p is 1 - (1 - p)^(1/n).
 
     Args:
-        share: the share of the weights kept by an earlier mask that is removed, rounded half up in each layer.
+        share: the share of the weights kept by an earlier mask that is removed, rounded half up in each layer, or as a
+            published code does if ``ties`` of the cut names one.
         convolution: the share for convolutions instead; needs scope "layerwise", as ``output`` does.
         output: the share for the last layer instead.
         rounds: the number of rounds at once, for a one-shot mask that is compared with the same number of rounds.
@@ -178,6 +179,9 @@ class Rate:
     def target(self, mask: Mask, scope: str) -> Sparsity:
         """Return the sparsity after the round: one for each layer if the scope is "layerwise", else one for all.
 
+        The last round is not rounded to whole weights, which ``select`` does in its own way or in that of a published
+        code (``ties="open-lth"``): the code sees the rate itself, and leaves what its own ladder leaves.
+
         Args:
             mask: the earlier mask, in the module's order: its last tensor is the output layer's.
             scope: the scope of the selection.
@@ -193,9 +197,10 @@ class Rate:
         rates = {name: self._of(mask, name) for name in mask}
         if not apart:
             entries, alive, rates = {"": sum(entries.values())}, {"": sum(alive.values())}, {"": self.share}
-        for _ in range(self.rounds):
+        for _ in range(self.rounds - 1):
             alive = alive_rate_counts(alive, rates)
-        shares = {name: Fraction(entries[name] - left, entries[name]) for name, left in alive.items()}
+        left = {name: count * (1 - as_fraction(rates[name])) for name, count in alive.items()}
+        shares = {name: (entries[name] - count) / entries[name] for name, count in left.items()}
         return cast(Sparsity, shares) if apart else shares[""]
 
     def after(self, rounds: int) -> float:
