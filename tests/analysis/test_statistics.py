@@ -146,6 +146,14 @@ def test_holm_by_hand():
     assert holm({}) == {} and holm({"alone": 0.2}) == {"alone": 0.2}
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -0.01, 1.01])
+@pytest.mark.parametrize("place", range(3))
+def test_holm_refuses_what_is_no_p_value_and_names_its_test(wrong, place):
+    p_values = dict.fromkeys("abc", 0.04) | {"abc"[place]: wrong}
+    with pytest.raises(ValueError, match=f"the p value of '{'abc'[place]}' is .*from 0 to 1"):
+        holm(p_values)
+
+
 @quick
 @given(st.dictionaries(st.integers(0, 99), st.integers(0, 1000).map(lambda i: i / 1000), min_size=1, max_size=8))
 def test_holm_rejects_what_its_step_down_procedure_rejects(p_values):

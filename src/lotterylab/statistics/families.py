@@ -23,10 +23,16 @@ def holm(p_values: Mapping[Key, float], at_once: int | None = None) -> dict[Key,
         at_once: the number of hypotheses that can be true at once, if fewer than all: no factor is larger
             [shaffer1986modified].
 
+    Raises:
+        ValueError: a p value is not a number from 0 to 1.
+
     Examples:
         >>> {name: round(p, 3) for name, p in holm({"a": 0.01, "b": 0.04, "c": 0.03}).items()}
         {'a': 0.03, 'b': 0.06, 'c': 0.06}
     """
+    for key, p in p_values.items():
+        if not 0 <= p <= 1:
+            raise ValueError(f"the p value of {key!r} is {p}; a p value is a number from 0 to 1. Leave that test out.")
     most = len(p_values) if at_once is None else at_once
     adjusted: dict[Key, float] = {}
     largest = 0.0
