@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from lotterylab import sparsity as share_removed
 from lotterylab import tickets
 from lotterylab.criteria import Grasp, Magnitude
 from lotterylab.engine.context import Context
@@ -139,6 +141,16 @@ def test_where_rounds_go_back_to(tmp_path):
         runs = [row.nodes["train"] for row in found.rows if row.labels["method"] == "iterative"]
         starts[str(rewind_to)[:5]] = [run.first_step for run in runs if isinstance(run, Train)]
     assert list(starts.values()) == [[4, 4], [4, 4], [2, 4]]
+
+
+def test_a_sparsity_that_is_a_fraction_or_a_text_is_labelled_by_its_number(tmp_path):
+    found = find(tmp_path, sparsities=[Fraction(1, 2), "3/4"], steps=1, seeds=1)
+    assert found.rows.labels("sparsity") == [0.0, 0.5, 0.75]
+    assert len(found.values(sparsity=0.5)) == 1
+    mask, _, _ = found.ticket(sparsity=0.5, seed=0)
+    assert share_removed(mask) == 0.5
+    with pytest.raises(UsageError, match="they have to rise"):
+        find(tmp_path, sparsities=[Fraction(1, 2), 0.4], steps=1)
 
 
 def test_rates_are_sparsities_too(tmp_path):

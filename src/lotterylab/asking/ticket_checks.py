@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from operator import index
 from typing import Any
 
@@ -10,7 +11,7 @@ from lotterylab.asking.options import MOST_SEEDS
 from lotterylab.criteria import check_criterion
 from lotterylab.errors import UsageError, unknown
 from lotterylab.interventions import check_interventions
-from lotterylab.masks.counts import Rate, check_target
+from lotterylab.masks.counts import as_fraction, check_target
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, iterative, learning_rate_rewinding, one_shot
 
 PROCEDURES: dict[str, Callable[..., list[Ticket]]] = {
@@ -48,13 +49,22 @@ def check(
         )
     if steps < 1:
         raise UsageError(f"steps={steps}: at least 1 is needed.")
-    levels = [float(check_target(level)) for level in sparsities if not isinstance(level, Rate)]
+    levels = [level for level in map(level_of, sparsities) if level is not None]
+    for level in levels:
+        check_target(level)
     if len(set(levels)) < len(levels):
         raise UsageError(f"sparsities {levels} name a level twice; give each once.")
     if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):
         raise UsageError(f"seeds are {list(seeds[:9])}: give at least one, at most {MOST_SEEDS:,}, and each once.")
     if procedure != "one-shot" and levels != sorted(levels):
         raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
+
+
+def level_of(sparsity: Any) -> float | None:
+    """Return a sparsity as the label of its rows: a number, a ``Fraction`` or "1/3"; None for a ``Rate``."""
+    if isinstance(sparsity, str):
+        return float(as_fraction(sparsity))
+    return float(sparsity) if isinstance(sparsity, float | int | Fraction) else None
 
 
 def point(rewind_to: int | float | RewindTo, steps: int) -> RewindTo:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lotterylab.analysis import Distances
-from lotterylab.asking.ticket_checks import PROCEDURES, check, point
+from lotterylab.asking.ticket_checks import PROCEDURES, check, level_of, point
 from lotterylab.auditing.alarms import Alarm, one, ordered
 from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.criteria import Magnitude
@@ -245,7 +245,8 @@ def _rows(
 
     yield row({"train": dense, "promises": Promises(run=dense, rewound=rewound)}, method="dense")
     for ticket in tickets:
-        sparsity = float(getattr(ticket.mask, "sparsity", 0.0)) if _plain(ticket) else float(ticket.round)
+        level = level_of(getattr(ticket.mask, "sparsity", None))
+        sparsity = float(ticket.round) if level is None else level
         runs = {"": ticket.run, **{word: control(word, ticket, seed) for word in controls}}
         for word, run in runs.items():
             nodes: dict[str, Node] = {"train": run}
@@ -255,8 +256,3 @@ def _rows(
                 nodes["prune"] = run.mask if isinstance(run.mask, Prune) else ticket.mask
                 nodes["distances"] = Measure(quantity=Distances(), of=of)
             yield row(nodes, control=word.replace("-", " "), sparsity=sparsity)
-
-
-def _plain(ticket: Ticket) -> bool:
-    """Return whether the round's sparsity is a number; the rows of a ``Rate`` are labelled by the round."""
-    return isinstance(getattr(ticket.mask, "sparsity", None), float | int)
