@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lotterylab.analysis.gradients import gradients
+from lotterylab.analysis.units import follow
 from lotterylab.errors import UsageError
 
 
@@ -16,7 +17,8 @@ class DeadUnits:
 
     Hidden layers are all prunable layers but the last.  A unit (a channel of a convolution, an output of a linear
     layer) is *dead* when its pre-activation is at most zero on every training image and at every place, so that under
-    ReLU it and its gradient are exactly zero.  The state is a dict of tensors by name.
+    ReLU it and its gradient are exactly zero.  The pre-activation is what the activation is given, behind a norm and
+    with the shortcut of a residual block.  The state is a dict of tensors by name.
 
     - ``dead_share``, ``dead_by_layer``: dead units over units.
     - ``zero_gradient_share``: weights whose gradient on ``batch`` is exactly zero.
@@ -29,7 +31,7 @@ class DeadUnits:
         seed: of the batch.
 
     Raises:
-        UsageError: when it measures, if a hidden layer was never called.
+        UsageError: when it measures, if a layer was never called, or is a transposed convolution.
 
     Examples:
         >>> import lotterylab as ll
@@ -52,64 +54,64 @@ class DeadUnits:
         import torch
 
         state, net = values["state"], models["state"]
+        alive, reads = _followed(net, state, dataset)
         slopes = gradients(net, state, net.prunable, self.batch.draw(dataset, self.seed))
-        alive = _alive(net, state, dataset)
-        touched = _touching_dead(state, net.prunable, alive)
+        touched = _touching_dead(net, state, alive, reads)
+        hidden = {name: alive[name] for name in net.prunable[:-1]}
         zero = {name: gradient == 0 for name, gradient in slopes.items()}
         zeros = sum(int(is_zero.sum()) for is_zero in zero.values())
         total = sum(is_zero.numel() for is_zero in zero.values())
         return {
-            "dead_share": 1 - float(torch.cat(list(alive.values())).double().mean()),
-            "dead_by_layer": {name: 1 - float(units.double().mean()) for name, units in alive.items()},
+            "dead_share": 1 - float(torch.cat(list(hidden.values())).double().mean()),
+            "dead_by_layer": {name: 1 - float(units.double().mean()) for name, units in hidden.items()},
             "zero_gradient_share": zeros / total,
             "explained_share": sum(int((zero[name] & touched[name]).sum()) for name in zero) / zeros if zeros else None,
             "expected_share": sum(int(weights.sum()) for weights in touched.values()) / total,
         }
 
 
-def _alive(net: Any, state: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
-    """Return for each hidden layer which units are positive anywhere on the training set, (units,) bool."""
+def _followed(net: Any, state: Mapping[str, Any], dataset: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return which units of each layer are positive anywhere on the training set, and the units that it reads."""
     import torch
 
     from lotterylab.data.normalise import Normalise
 
     normalise = Normalise.of(dataset)
     alive: dict[str, Any] = {}
-    hidden = net.prunable[:-1]
+    reads: dict[str, Any] = {}
 
-    def look(name: str, output: Any) -> None:
-        others = [axis for axis in range(output.dim()) if axis != 1]
-        positive = output.amax(others) > 0
+    def look(name: str, s: Any) -> None:
+        positive = s.amax([axis for axis in range(s.dim()) if axis != 1]) > 0
         alive[name] = alive[name] | positive if name in alive else positive
 
-    with torch.no_grad():
-        images = dataset.train.images
-        for first in range(0, len(images), 500):
-            net.layer_outputs(state, normalise(images[first : first + 500].permute(0, 2, 3, 1)), hidden, look)
-    if len(alive) != len(hidden):
-        raise UsageError(
-            f"the network never calls {sorted(set(hidden) - set(alive))}, so its dead units cannot be counted. Call "
-            "each layer in the forward pass."
-        )
-    return {name: alive[name] for name in hidden}
+    images = dataset.train.images
+    for first in range(0, len(images), 500):
+        reads = follow(net, state, normalise(images[first : first + 500].permute(0, 2, 3, 1)), look)
+    for name, units in alive.items():
+        if len(units) != len(state[name]):
+            raise UsageError(
+                f"'{name}' has {len(units)} units for {len(state[name])} rows, as a transposed convolution has, whose "
+                "dead units are not counted. Measure a network without it."
+            )
+    alive[net.prunable[-1]] = torch.ones_like(alive[net.prunable[-1]])  # logits have no activation
+    return alive, reads
 
 
-def _touching_dead(state: Mapping[str, Any], prunable: tuple[str, ...], alive: Mapping[str, Any]) -> dict[str, Any]:
-    """Return for each weight tensor which weights enter or leave a dead unit, bool in the weight's shape.
-
-    A linear layer behind a convolution takes each channel as a block of consecutive inputs.
-    """
+def _touching_dead(
+    net: Any, state: Mapping[str, Any], alive: Mapping[str, Any], reads: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return for each weight tensor which weights enter or leave a dead unit, bool in the weight's shape."""
     import torch
 
+    dead = torch.cat([~alive[name] for name in net.prunable])
     touched = {}
-    for number, name in enumerate(prunable):
-        weight = state[name]
+    for name in net.prunable:
+        weight, units = state[name], reads[name]
         touches = torch.zeros(weight.shape, dtype=torch.bool)
-        if name in alive:
-            touches[~alive[name]] = True
-        if number:
-            before = alive[prunable[number - 1]]
-            inputs = before.repeat_interleave(weight.shape[1] // len(before))
-            touches[:, ~inputs] = True
+        touches[~alive[name]] = True
+        leaving = (units >= 0) & dead[units.clamp(min=0)]
+        groups = len(units) // weight.shape[1]
+        for rows, inputs in zip(touches.chunk(groups), leaving.chunk(groups), strict=True):
+            rows[:, inputs] = True
         touched[name] = touches
     return touched

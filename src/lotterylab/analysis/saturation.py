@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lotterylab.analysis.units import follow
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,7 +21,8 @@ class Activations:
     """``Activations`` summarises the hidden units of the state "state", saturated ones too.   [glorot2010understanding]
 
     For each hidden layer (all prunable layers but the last) on the first ``images`` test images, (B, C, H, W), in
-    evaluation mode, the values f(s) of all its units:
+    evaluation mode, the values f(s) of all its units.  s is what the activation is given, behind a norm and with the
+    shortcut of a residual block:
 
     - ``mean``, ``std``, ``percentile_2``, ``percentile_98``: the lines and markers of the paper's figures 2, 3 and 10.
     - ``saturated``: the share with |f'(s)| at most 5 % of the largest slope of f: |tanh| above 0.975, sigmoid below
@@ -31,6 +34,9 @@ class Activations:
         activation: the word for f, which the state does not know.
         images: the number of test images.
         bins: the number of bins of the histogram.
+
+    Raises:
+        UsageError: when it measures, if the network never calls a layer.
 
     Examples:
         >>> import lotterylab as ll
@@ -92,15 +98,14 @@ def pre_activations(net: Any, state: Mapping[str, Any], dataset: Any, split: str
 
     from lotterylab.data.normalise import Normalise
 
-    outputs: dict[str, Tensor] = {}
+    seen: dict[str, Tensor] = {}
 
-    def look(name: str, output: Tensor) -> None:
-        outputs[name] = output.detach().double()
+    def look(name: str, s: Tensor) -> None:
+        seen[name] = s.detach().to(torch.float64, copy=True)
 
     inputs = Normalise.of(dataset)(getattr(dataset, split).images[:images].permute(0, 2, 3, 1))
-    with torch.no_grad():
-        net.layer_outputs(state, inputs, net.prunable[:-1], look)
-    return outputs
+    follow(net, state, inputs, look)
+    return {name: seen[name] for name in net.prunable[:-1]}
 
 
 def slope(activation: str, s: Tensor) -> Tensor:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-# functions that return their input instead
-LEFT_OUT = (
+ACTIVATIONS = (
     *("relu", "relu6", "leaky_relu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish"),
     *("tanh", "softsign", "hardtanh", "hardswish", "threshold", "hardshrink", "softshrink", "tanhshrink"),
-    *("clamp", "clip", "clamp_min", "clamp_max"),
+)
+LIMITS = ("clamp", "clip", "clamp_min", "clamp_max")
+DROPOUT = (
     *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout"),
 )
+LEFT_OUT = (*ACTIVATIONS, *LIMITS, *DROPOUT)  # functions that return their input instead
 # tangents at 0 of functions that are not 0 there, so that what they gate passes.  Along a curve, a constant that shifts
 # the argument would look like something that depends on the input.
 LINES = {
