@@ -98,7 +98,50 @@ def freezes_others(rank: int, out: Path) -> None:
         (out / f"{rank}.txt").write_text(str(error))
 
 
-JOBS = {"trains": trains, "disagrees": disagrees, "loads another": loads_another, "freezes others": freezes_others}
+def shards(rank: int, out: Path) -> None:
+    """Momentum lives on one of the ranks, inside ZeroRedundancyOptimizer, which was trained before the mask came."""
+    from torch.distributed.optim import ZeroRedundancyOptimizer
+
+    net = module()
+    parallel = nn.parallel.DistributedDataParallel(net)
+    optimizer = ZeroRedundancyOptimizer(net.parameters(), torch.optim.SGD, lr=0.1, momentum=0.9, weight_decay=1e-2)
+    for step in range(STEPS):
+        inputs, targets = (part.chunk(WORLD)[rank] for part in whole_batch(step))
+        optimizer.zero_grad()
+        cross_entropy(parallel(inputs), targets).backward()
+        optimizer.step()
+        if step == 2:
+            optimizer.consolidate_state_dict(0)  # copies for a checkpoint, which nothing reads back
+            mask = ll.prune(net, ll.criteria.Magnitude(), 0.7)
+            held = ll.attach(net, optimizer, mask)
+        if step >= 2:
+            held.verify()
+            state = optimizer.optim.state
+            for name, kept in mask.items():
+                tensors = [net.get_parameter(name), *state.get(net.get_parameter(name), {}).values()]
+                assert not any(bool(tensor[~kept].any()) for tensor in tensors if tensor is not None)
+    torch.save({"state": net.state_dict(), "mask": mask}, out / f"{rank}.pt")
+
+
+def steps_in_the_backward_pass(rank: int, out: Path) -> None:
+    from torch.distributed.optim import ZeroRedundancyOptimizer
+
+    net = module()
+    optimizer = ZeroRedundancyOptimizer(net.parameters(), torch.optim.SGD, overlap_with_ddp=True, lr=0.1)
+    try:
+        ll.attach(net, optimizer, ll.prune(net, ll.criteria.Magnitude(), 0.5))
+    except UsageError as error:
+        (out / f"{rank}.txt").write_text(str(error))
+
+
+JOBS = {
+    "shards": shards,
+    "steps in the backward pass": steps_in_the_backward_pass,
+    "trains": trains,
+    "disagrees": disagrees,
+    "loads another": loads_another,
+    "freezes others": freezes_others,
+}
 
 
 def spawn(job: str, out: Path) -> None:
@@ -146,3 +189,18 @@ def test_ranks_with_different_masks_or_values_are_refused_on_every_rank(job, wha
     spawn(job, tmp_path)
     for rank in range(WORLD):
         assert f"the ranks have different {what}" in (tmp_path / f"{rank}.txt").read_text()
+
+
+def test_a_mask_is_held_where_each_rank_keeps_the_momentum_of_some_weights(tmp_path):
+    spawn("shards", tmp_path)
+    found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(WORLD)]
+    assert masks.digest(found[0]["mask"]) == masks.digest(found[1]["mask"])
+    assert masks.digest(found[0]["state"]) == masks.digest(found[1]["state"])
+    assert not any(bool(found[0]["state"][name][~kept].any()) for name, kept in found[0]["mask"].items())
+
+
+def test_steps_inside_the_backward_pass_are_refused(tmp_path):
+    spawn("steps in the backward pass", tmp_path)
+    for rank in range(WORLD):
+        text = (tmp_path / f"{rank}.txt").read_text()
+        assert "ZeroRedundancyOptimizer with overlap_with_ddp=True" in text and "overlap_with_ddp=False" in text

@@ -20,8 +20,9 @@ pytestmark = [
 
 
 class Classifier(lightning.LightningModule):
-    def __init__(self, mask=None):
+    def __init__(self, mask=None, wrapped=False):
         super().__init__()
+        self.wrapped = wrapped
         torch.manual_seed(0)
         self.net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
         self.mask, self.held, self.steps_seen = mask, None, 0
@@ -30,7 +31,7 @@ class Classifier(lightning.LightningModule):
         return torch.optim.AdamW(self.parameters(), lr=0.01, weight_decay=0.1)
 
     def on_train_start(self):
-        self.held = ll.attach(self.net, self.optimizers(use_pl_optimizer=False), self.mask)
+        self.held = ll.attach(self.net, self.optimizers(use_pl_optimizer=self.wrapped), self.mask)
 
     def training_step(self, batch, _):
         inputs, targets = batch
@@ -60,8 +61,9 @@ def trainer(tmp_path, epochs):
     )
 
 
-def test_a_mask_is_held_through_a_lightning_training_and_after_a_checkpoint(tmp_path):
-    module = Classifier()
+@pytest.mark.parametrize("wrapped", [False, True], ids=["the optimizer", "Lightning's wrapper"])
+def test_a_mask_is_held_through_a_lightning_training_and_after_a_checkpoint(tmp_path, wrapped):
+    module = Classifier(wrapped=wrapped)
     module.mask = ll.prune(module.net, ll.criteria.Snip(), 0.7, batch=next(iter(loader())))
     first = trainer(tmp_path, 2)
     first.fit(module, loader())

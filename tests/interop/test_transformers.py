@@ -21,8 +21,7 @@ class HoldMask(transformers.TrainerCallback):
         self.mask, self.held, self.steps_seen = mask, None, 0
 
     def on_train_begin(self, args, state, control, model=None, optimizer=None, **_):
-        wrapped = optimizer.optimizer if hasattr(optimizer, "optimizer") else optimizer
-        self.held = ll.attach(model, wrapped, self.mask)
+        self.held = ll.attach(model, optimizer, self.mask)
 
     def on_step_end(self, args, state, control, **_):
         self.held.verify()

@@ -16,7 +16,6 @@ from lotterylab.errors import LotteryError, UsageError
 from lotterylab.interventions import check_interventions
 from lotterylab.masks import algebra
 from lotterylab.training.attach_checks import (
-    count_different_bits,
     find,
     refuse_disagreement,
     refuse_optimizer,
@@ -25,7 +24,9 @@ from lotterylab.training.attach_checks import (
 )
 from lotterylab.training.attached import Attached, refuse_options
 from lotterylab.training.frozen import FROZEN, Frozen, read, refuse_both
-from lotterylab.training.held import Pruned, on_gradient
+from lotterylab.training.held import Pruned, check_all, on_gradient, set_all
+from lotterylab.training.step_hooks import Bypass, Steps
+from lotterylab.training.wrapped import Inside
 from lotterylab.types import Mask, State
 from lotterylab.views import Intervention
 
@@ -61,7 +62,8 @@ def attach(
 
     Args:
         module: the module itself, not the ``DistributedDataParallel`` around it, whose names begin with "module.".
-        optimizer: the optimizer whose ``step()`` moves the weights, not a wrapper of it.
+        optimizer: the optimizer whose ``step()`` moves the weights, or a wrapper of it (accelerate, Lookahead, SAM,
+            ``ZeroRedundancyOptimizer``): the optimizers inside and all that they keep for a weight are held too.
         mask: bool tensors by parameter name, True = kept, in the parameters' shapes; any name of a tied parameter.
         frozen: the values at which pruned weights are held, by the names of the mask, in the parameters' shapes and
             types, such as the module's initial ``state_dict()``; copied, other names are ignored.  None is 0.
@@ -75,10 +77,11 @@ def attach(
 
     Raises:
         UsageError: the mask does not fit the module, the ranks' masks differ, a masked parameter is in none of the
-            optimizer's groups, or the optimizer cannot be held (LBFGS, SparseAdam, state of another shape); nothing
-            was changed.  The same holds for ``frozen`` if it lacks a name, has another shape or type, or a value that
-            is not finite, or stands beside ``during``.  An intervention that does not fit is refused by its name.
-            Sparse gradients and state that the first step makes are refused when they appear.
+            optimizer's groups, or the optimizer or one inside it cannot be held (LBFGS, SparseAdam, state of another
+            shape, codes without a 0, no step hooks); nothing was changed.  The same holds for ``frozen`` if it lacks a
+            name, has another shape or type, or a value that is not finite, or stands beside ``during``.  An
+            intervention that does not fit is refused by its name.  Sparse gradients and state that the first step
+            makes are refused when they appear.
 
     Examples:
         >>> import torch
@@ -122,18 +125,19 @@ class Held:
         self._optimizer = optimizer
         self.attached: Attached | None = None  # the interventions
         self._watchers: list[Callable[[str, Tensor, Tensor], None]] = []  # see gradients before they are masked
-        self._parameters = find(module, optimizer, mask)
+        self._inside = Inside(optimizer, dict(module.named_parameters(remove_duplicate=False)), mask)
+        self._parameters, optimizers = find(module, self._inside, mask)
         self._frozen = None if frozen is None else Frozen(frozen, self._parameters)
         refuse_disagreement(mask, self._frozen and self._frozen.values)
         self._pruned = {name: Pruned(kept) for name, kept in mask.items()}
         self._shared = Mask({})
         self.hold()
+        self._steps = Steps(optimizers, self._set, self._after_step)
+        if not self._inside.is_plain:
+            self._watchers.append(Bypass(optimizer, self._steps, self._parameters, self._frozen).see)
         self._handles = [
-            optimizer.register_step_post_hook(self._after_step),
-            *(
-                on_gradient(parameter, self._pruned[name], name, self._watchers)
-                for name, parameter in self._parameters.items()
-            ),
+            on_gradient(parameter, self._pruned[name], name, self._watchers)
+            for name, parameter in self._parameters.items()
         ]
 
     @property
@@ -231,18 +235,7 @@ class Held:
         for name, parameter in self._parameters.items():
             if parameters.get(name) is not parameter:
                 raise LotteryError(f"'{name}' is no longer the parameter that was attached. Attach again.")
-            for label, tensor in tensors(name, parameter, self._optimizer):
-                where = self._pruned[name].like(tensor)
-                frozen = self._frozen.of(name) if self._frozen and tensor is parameter else None
-                pruned = tensor[where]
-                if different := count_different_bits(
-                    pruned, torch.zeros_like(pruned) if frozen is None else frozen[where]
-                ):
-                    at = "+0.0" if frozen is None else "at their frozen values"
-                    raise LotteryError(
-                        f"{different} of {len(pruned)} pruned entries of {label} are not {at}. They were written after "
-                        "the last step; call hold()."
-                    )
+        check_all(tensors(self._parameters, self._inside), self._pruned, self._parameters, self._frozen)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the mask as bool tensors by parameter name, for ``torch.save`` or safetensors.
@@ -273,6 +266,7 @@ class Held:
 
     def detach(self) -> None:
         """Remove all hooks; the weights stay as they are, and the next step may move them."""
+        self._steps.remove()
         for handle in self._handles:
             handle.remove()
 
@@ -284,15 +278,8 @@ class Held:
 
     @torch.no_grad()
     def _set(self) -> None:
-        by_name = {name: list(tensors(name, p, self._optimizer)) for name, p in self._parameters.items()}
-        for name, labelled in by_name.items():  # ``tensors`` has checked every parameter before the first is changed
-            for _, tensor in labelled:
-                if self._frozen and tensor is self._parameters[name]:
-                    self._pruned[name].put_(tensor, self._frozen.of(name))
-                else:
-                    self._pruned[name].zero_(tensor)
+        set_all(tensors(self._parameters, self._inside), self._pruned, self._parameters, self._frozen)
 
-    def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        self._set()
+    def _after_step(self) -> None:
         if self.attached is not None:
             self.attached.after_step()

@@ -14,6 +14,8 @@ from lotterylab import rng
 from lotterylab.errors import UsageError
 from lotterylab.network import network
 from lotterylab.training.during import HELD, STOPPED, During
+from lotterylab.training.slots import slot_name
+from lotterylab.training.wrapped import Inside
 from lotterylab.types import Checkpoint, Mask, State
 from lotterylab.views import Change, Intervention, View
 
@@ -68,7 +70,8 @@ class Attached:
         initial: State | None = None,
         begin: Checkpoint | None = None,
     ) -> None:
-        self._held, self._module, self._optimizer = held, module, optimizer
+        self._held, self._module = held, module
+        self._inside = Inside(optimizer, dict(module.named_parameters()))
         self._net, self._seed = network(module), seed
         self._steps_per_epoch, self._total_steps = steps_per_epoch, total_steps
         self._fresh = fresh or self._reset
@@ -143,17 +146,19 @@ class Attached:
 
     def _slots(self) -> dict[str, Tensor]:
         """Return the optimizer's state tensors of a parameter's shape, "momentum_buffer/fc.weight"."""
-        found = {}
+        found, states = {}, self._inside.states()
         for name, parameter in self._module.named_parameters():
-            for slot, tensor in self._optimizer.state.get(parameter, {}).items():
-                if isinstance(tensor, Tensor) and tensor.shape == parameter.shape:
-                    found[f"{slot}/{name}"] = tensor
+            for part, state in states.get(id(parameter), ()):
+                for slot, tensor in state.items():
+                    if isinstance(tensor, Tensor) and tensor.shape == parameter.shape:
+                        found[f"{slot_name(part, slot)}/{name}"] = tensor
         return found
 
     def _view(self) -> View:
         gradients = {name: p.grad.detach() for name, p in self._module.named_parameters() if p.grad is not None}
         mask = self._held.shared
-        rates = {float(group["lr"]) for group in self._optimizer.param_groups if "lr" in group}
+        groups = (group for part in self._inside.parts().values() for group in getattr(part, "param_groups", ()))
+        rates = {float(group["lr"]) for group in groups if "lr" in group}
         return View(
             net=self._net,
             loss=cross_entropy,

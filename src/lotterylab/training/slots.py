@@ -20,6 +20,11 @@ def flat(slots: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {f"{slot}/{name}": tensor for slot, tensors in slots.items() for name, tensor in tensors.items()}
 
 
+def slot_name(part: str, slot: str) -> str:
+    """Return the name of a slot of an optimizer inside another, such as "base_optimizer:momentum_buffer"."""
+    return f"{part}:{slot}".replace("/", ":") if part else slot
+
+
 def by_slot(optimizer: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """Return a flat state as slot -> parameter -> tensor, without the count of updates."""
     slots: dict[str, dict[str, Tensor]] = {}

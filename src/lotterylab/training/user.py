@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
-from lotterylab.training.slots import by_parameter, flat
 from lotterylab.training.user_batches import advance, batches
+from lotterylab.training.user_slots import check_parameters, restore, saved
 from lotterylab.types import Mask, State
 from lotterylab.views import Intervention
 from lotterylab.words import ADDED_LATER, PLACE
@@ -167,9 +167,9 @@ class Run:
         from lotterylab.network import state_of
         from lotterylab.training.attach import attach
 
-        names = {id(parameter): name for name, parameter in self._module.named_parameters()}
-        _check_parameters(optimizer, names)
-        _restore(optimizer, names, self._slots)
+        parameters = dict(self._module.named_parameters())
+        check_parameters(optimizer, parameters)
+        restore(optimizer, parameters, self._slots)
         if every < 1:
             raise UsageError(f"every={every}: a schedule moves once in 1 or more optimizer steps. Give 1 or more.")
         if schedule is not None:
@@ -178,46 +178,6 @@ class Run:
             self._intervene(held)
             self.attached = held.attached
             yield held
-        self.saved = _slots(optimizer, names)
+        self.saved = saved(optimizer, parameters)
         state = state_of(self._module)
         self.left = algebra.digest({name: state[name].cpu() for name in self.weights})
-
-
-def _check_parameters(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> None:
-    parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
-    outside = [parameter for parameter in parameters if id(parameter) not in names]
-    if outside:
-        raise UsageError(
-            f"the optimizer has a parameter of shape {tuple(outside[0].shape)} that does not belong to the module, so "
-            "a checkpoint would lack the parameter and its state. Make it a parameter of the module."
-        )
-
-
-def _slots(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
-    """Return the optimizer's state as tensors by flat name, such as "exp_avg/conv1.weight"."""
-    import torch
-
-    slots: dict[str, dict[str, Tensor]] = {}
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            for slot, value in optimizer.state.get(parameter, {}).items():
-                if value is None:
-                    continue
-                if not isinstance(value, torch.Tensor):
-                    raise UsageError(
-                        f"{type(optimizer).__name__} keeps '{slot}' as a {type(value).__name__}, not as a tensor, so a "
-                        "checkpoint cannot store it. Use SGD, Adam, AdamW, RMSprop or Adagrad."
-                    )
-                slots.setdefault(slot, {})[names[id(parameter)]] = value.detach().clone()
-    return flat(slots)
-
-
-def _restore(optimizer: torch.optim.Optimizer, names: Mapping[int, str], slots: Mapping[str, Tensor]) -> None:
-    by_name = by_parameter(slots)
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            for slot, tensor in by_name.get(names[id(parameter)], {}).items():
-                # as in torch.optim, a count of steps stays on the CPU unless a kernel reads it on the device
-                on_device = tensor.dim() or group.get("fused") or group.get("capturable")
-                device = parameter.device if on_device else tensor.device
-                optimizer.state[parameter][slot] = cast("torch.Tensor", tensor.clone().to(device))

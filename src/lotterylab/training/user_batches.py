@@ -56,12 +56,15 @@ def advance(schedule: Any, optimizer: torch.optim.Optimizer, count: int) -> None
     """
     from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+    from lotterylab.training.wrapped import Inside
+
     if isinstance(schedule, ReduceLROnPlateau):
         raise UsageError(
             "ReduceLROnPlateau depends on earlier measurements, which a training that begins at a later step does not "
             "have. Use a schedule whose rates depend on the step alone."
         )
-    if getattr(schedule, "optimizer", optimizer) is not optimizer:
+    parts = Inside(optimizer, {}).parts().values()
+    if all(getattr(schedule, "optimizer", part) is not part for part in parts):
         raise UsageError("the schedule belongs to another optimizer. Make it for the optimizer that is held.")
     with warnings.catch_warnings():  # torch warns if a schedule moves before its optimizer
         warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
