@@ -23,11 +23,11 @@ from lotterylab.engine.here import run_here
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.masks.counts import Rate
+from lotterylab.own_code.naming import code_of
 from lotterylab.plan.nodes import Dense, Init, Prune, Train
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.procedures import control, iterative, learning_rate_rewinding, one_shot
 from lotterylab.statistics import t_interval
-from lotterylab.training.named import code_of
 from lotterylab.training.user import UserModel, UserTraining
 from some_loop import ENGINE, ENGINE_ADAM, SPARSITIES, K, T, ends, eval_fn, find, init_fn, train_fn, train_fn_adam
 from some_plans import DENSE, INIT, train
@@ -257,7 +257,7 @@ def elsewhere(seed):
 def test_the_device_of_a_user_s_training_is_that_of_the_network(tmp_path):
     context = Context(store=Store(tmp_path))
     for function, device in ((init_fn, "cpu"), (elsewhere, "meta")):
-        model = UserModel(label="", code=code_of(function), function=function)
+        model = UserModel(label="", code=code_of(function).digest, function=function)
         recipe = UserTraining(label="", code="", steps=1, train=train_fn, evaluate=eval_fn)
         run = UserTrain(start=Init(model=model, seed=0), mask=Dense(model=model), recipe=recipe, order_seed=0)
         assert context.device_of(run) == facts(context.device_of(run))["device"] == device

@@ -131,7 +131,7 @@ def home(tmp_path, monkeypatch):
     sys.modules.pop("mine_during", None)
 
 
-def test_an_intervention_of_ones_own_is_named_by_its_file_and_runs_in_workers(home):
+def test_an_intervention_of_ones_own_is_named_by_its_code_and_runs_in_workers(home):
     own = intervention("mine_during:Shrinks", {"every": 4})
     node, other = (
         train(recipe=replace(RECIPE, during=(each,))) for each in (own, intervention("mine_during:Shrinks", {}))
@@ -144,9 +144,7 @@ def test_an_intervention_of_ones_own_is_named_by_its_file_and_runs_in_workers(ho
     assert record.blobs == there.record(node.digest).blobs
     assert record.metrics["events"] == [[step, "Shrinks", {"shrunk": 4}] for step in (4, 8, 12, 16)]
     (home / "mine_during.py").write_text(OWN.replace("0.5", "0.25"))
-    from lotterylab.own_code import references
-
-    references._hash_of_source.cache_clear()
+    del sys.modules["mine_during"]
     assert train(recipe=replace(RECIPE, during=(intervention("mine_during:Shrinks", {"every": 4}),))) != node
 
 

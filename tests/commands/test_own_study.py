@@ -82,7 +82,7 @@ def test_a_criterion_of_one_s_own_is_a_method_by_its_reference(home, capsys):
     assert main(["report", *asked, "--out", "page"]) == 0
 
 
-def test_a_change_of_the_criterion_s_file_is_another_result(home):
+def test_a_change_of_the_criterion_s_code_is_another_result_and_a_comment_is_not(home):
     named = method("mine:Taylor")
     assert named.scores == "initial" and named.criterion.needs_batch and not named.criterion.needs_initial
     before = digest(named.criterion)
@@ -91,9 +91,12 @@ def test_a_change_of_the_criterion_s_file_is_another_result(home):
         "from lotterylab.asking.methods import method; from lotterylab.plan.digest import digest; "
         "print(digest(method('mine:Taylor').criterion))"
     )
-    (home / "mine.py").write_text(CRITERION + "\n# changed\n")
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=home)
-    assert done.stdout.strip() not in ("", before)
+    names = []
+    for text in (CRITERION + "\n# changed\n", CRITERION.replace("return", "return 2 *", 1)):
+        (home / "mine.py").write_text(text)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=home)
+        names.append(done.stdout.strip())
+    assert names[0] == before and names[1] not in ("", before)
 
 
 BROKEN = {

@@ -9,9 +9,9 @@ from lotterylab.combining import Aligned, Average
 from lotterylab.criteria import Magnitude
 from lotterylab.interventions import EarlyBird
 from lotterylab.models import ConvN, ShallowCnn
+from lotterylab.own_code.naming import code_of
 from lotterylab.plan.nodes import Channels, Combine, CombineMask, Dense, Init, MaskOf, Node, Permute, Prune, Shuffle
 from lotterylab.plan.user_nodes import Promises, UserTrain
-from lotterylab.training.named import code_of
 from lotterylab.training.optim import Adam
 from lotterylab.training.user import UserModel, UserTraining
 from some_plans import AGAIN, DENSE, FAILS, INIT, MAGNITUDE, PLANS, RECIPE, RUN, train
@@ -29,7 +29,7 @@ CUT = Prune(criterion=Magnitude(), of=OTHER.final, sparsity=0.5, seed=0)
 REWOUND = train(CUT, start=OTHER.at(STEP), recipe=OTHER.recipe)
 PERMUTED = train(MAGNITUDE, start=Permute(of=INIT, seed=1, mask=MAGNITUDE))
 
-CODE = f"{code_of(some_loop.init_fn, some_loop.train_fn, some_loop.eval_fn)} 1"
+CODE = f"{code_of(some_loop.init_fn, some_loop.train_fn, some_loop.eval_fn).digest} 1"
 USER_MODEL = UserModel(label="loop", code=CODE, shape=None, function=some_loop.init_fn)
 USER = UserTrain(
     start=Init(model=USER_MODEL, seed=0),

@@ -73,9 +73,11 @@ def computed(
         KeyboardInterrupt: the run was interrupted.
     """
     from lotterylab.engine.here import run_here
-    from lotterylab.engine.local import run
+    from lotterylab.engine.local import run, say
+    from lotterylab.engine.reuse import not_reused
 
-    targets = plan.targets()
+    targets = list(plan.targets())
+    say(*not_reused(targets, store))
     if workers == 0:
         summary = run_here(targets, store, data_dir=data_dir, device=device, study_facts=study_facts)
     else:

@@ -12,16 +12,18 @@ from lotterylab.asking.ticket_checks import PROCEDURES, check, level_of, point
 from lotterylab.auditing.alarms import Alarm, one, ordered
 from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.criteria import Magnitude
+from lotterylab.engine.local import say
 from lotterylab.engine.results import results
+from lotterylab.engine.reuse import not_reused
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
+from lotterylab.own_code.naming import code_of
 from lotterylab.plan.nodes import At, Dense, Init, MaskOf, Measure, Node, Prune
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control
 from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval, differences, t_interval
-from lotterylab.training.named import code_of
 from lotterylab.training.user import Run, UserModel, UserTraining
 from lotterylab.types import Mask, State
 from lotterylab.views import Intervention
@@ -52,8 +54,10 @@ def tickets(
 ) -> Tickets:
     """Find tickets with the user's own functions, and compare them with their controls.
 
-    Finished results are kept in ``store``.  After a stop, the same call goes on with the first unfinished training; a
-    change of a function's source starts from the beginning.
+    Finished results are kept in ``store``.  After a stop, the same call goes on with the first unfinished training.  A
+    result is named by the code that runs, by its syntax tree: that of the three functions, of your functions and
+    classes that they name, and the numbers, texts and containers of them at the top level of your modules.  A change of
+    it starts from the beginning, and a line on stderr says which function has changed; a comment changes nothing.
 
     Each call of a function gets torch in the state of a new process: dtype float32, device CPU, no autocast, products
     in full float32, one thread.  Settings that a notebook made elsewhere are suspended during the call, because they
@@ -83,8 +87,8 @@ def tickets(
             as held``).  What they say and keep is in the record of each run.
         steps_per_epoch: the steps of an epoch, for interventions that act once an epoch.
         name: the name of the results; by default that of ``init_fn``.
-        version: raise it if something that the functions call has changed: only their own source is watched, and the
-            values that they hold (defaults and closures).
+        version: raise it if something else has changed on which the results depend: an installed package, a data file,
+            or an object at the top level of a module that is neither a number, text nor a container of them.
 
     Returns:
         All rows with their numbers, intervals over seeds and alarms; ``print`` shows them.
@@ -107,7 +111,8 @@ def tickets(
     seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     check(procedure, criterion, controls, sparsities, steps, seeds, during, steps_per_epoch)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
-    code = f"{code_of(init_fn, train_fn, eval_fn)} {version}"
+    named = code_of(init_fn, train_fn, eval_fn)
+    code = f"{named.spelled()} version={version}"
     model = UserModel(label=label, code=code, shape=input_shape, function=init_fn)
     recipe = UserTraining(
         label=label,
@@ -133,6 +138,7 @@ def tickets(
     question = "Does the ticket train as well as the whole network, and better than its controls?"
     study = Plan(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
     place = Store(store)
+    say(*filter(None, [named.note()]), *not_reused(study.targets(), place))
     summary = run_here(study.targets(), place)
     return Tickets(study=study, store=place, failed=summary.failed)
 

@@ -65,6 +65,7 @@ class Run(OfAStudy):
     def __call__(self) -> int:
         """Compute, seed by seed, and print the table."""
         from lotterylab.engine import local
+        from lotterylab.engine.reuse import not_reused
         from lotterylab.engine.schedule import Schedule
         from lotterylab.report.price import cost
         from lotterylab.report.progress import Meter, progress
@@ -80,6 +81,7 @@ class Run(OfAStudy):
             tracker(name, store.path / "tracking")  # refuses a wrong name or a missing package now
         batches = self._batches(resolved, store)
         wanted = [node for targets in batches for node in targets]
+        local.say(*not_reused(wanted, store))
         waiting = list(Schedule(wanted, store).waiting.values())
         try:
             pace, measured = _pace(waiting, resolved, store, self.how)

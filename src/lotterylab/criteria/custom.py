@@ -20,7 +20,7 @@ class CustomCriterion:
 
     Args:
         source: "package.module:Class".
-        code: the SHA-256 of the source file, part of the digest, since the file may change without a new ``version``.
+        code: the SHA-256 of the code that it runs, part of the digest, since it may change without a new ``version``.
 
     Examples:
         >>> custom_criterion("lotterylab.criteria:Magnitude").needs_batch
@@ -79,7 +79,7 @@ class CustomCriterion:
 
 
 def custom_criterion(source: str) -> CustomCriterion:
-    """The criterion of a reference, with the hash of its file.
+    """The criterion of a reference, with the hash of its code.
 
     Args:
         source: "package.module:Class", a frozen dataclass that is made without arguments.

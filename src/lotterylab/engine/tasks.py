@@ -39,6 +39,18 @@ def references(node: Node, walked: set[str]) -> Iterator[str]:
         node: the node to begin with.
         walked: digests of walked nodes, to which this call adds.
     """
+    for spec in specs_of_own_code(node, walked):
+        if isinstance(reference := getattr(spec, "source", None), str):
+            yield reference
+
+
+def specs_of_own_code(node: Node, walked: set[str]) -> Iterator[Any]:
+    """Yield the specs with the code of a user, in a node and in the nodes that it needs, except nodes walked before.
+
+    Args:
+        node: the node to begin with.
+        walked: digests of walked nodes, to which this call adds.
+    """
     waiting: list[Any] = [node]
     while waiting:
         spec = waiting.pop()
@@ -52,5 +64,5 @@ def references(node: Node, walked: set[str]) -> Iterator[str]:
             waiting += spec
         elif dataclasses.is_dataclass(spec) and not isinstance(spec, type):
             waiting += [getattr(spec, field.name) for field in dataclasses.fields(spec)]
-            if hasattr(spec, "code") and isinstance(reference := getattr(spec, "source", None), str):
-                yield reference
+            if hasattr(spec, "code"):
+                yield spec

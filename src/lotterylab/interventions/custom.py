@@ -24,7 +24,7 @@ class CustomIntervention:
 
     Args:
         source: "package.module:Class".
-        code: the SHA-256 of the source file, part of the digest, since the file may change without a new ``version``.
+        code: the SHA-256 of the code that it runs, part of the digest, since it may change without a new ``version``.
         options: (name, value) pairs in the order of the names.
 
     Examples:
@@ -96,7 +96,7 @@ class CustomIntervention:
 
 
 def custom_intervention(source: str, options: Mapping[str, Any] | None = None) -> CustomIntervention:
-    """Return the intervention of a reference, with the hash of its file.
+    """Return the intervention of a reference, with the hash of its code.
 
     Args:
         source: "package.module:Class", a frozen dataclass.

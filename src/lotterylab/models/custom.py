@@ -27,7 +27,7 @@ class CustomModel(ModelSpec):
 
     Args:
         source: "package.module:function".
-        code: SHA-256 of the source file, part of the digest because a function has no version.
+        code: SHA-256 of the code that it runs, part of the digest because a function has no version.
         options: (name, value) pairs in the order of the names.
         activation: a word of ``models.activations``.
         init: "own" keeps the state that the constructor makes when torch is seeded from the stream's key; other words
@@ -65,7 +65,7 @@ class CustomModel(ModelSpec):
         """Return the module that the function makes.
 
         Raises:
-            UsageError: the file has changed since it was planned, the function fails, or its result is not a module or
+            UsageError: the code has changed since it was planned, the function fails, or its result is not a module or
                 has lazy parameters.
         """
         from torch import nn
@@ -138,7 +138,7 @@ class CustomModel(ModelSpec):
 
 
 def custom(source: str, *, options: Mapping[str, Any] | None = None, **fields: Any) -> CustomModel:
-    """Return the spec for a reference to a user's function, with the hash of its file.
+    """Return the spec for a reference to a user's function, with the hash of its code.
 
     Args:
         source: "package.module:function", or a class; it returns an ``nn.Module``, (B, C, H, W) -> (B, K).

@@ -1,10 +1,8 @@
-"""A user's own function is imported by its reference "package.module:name" and named by its source."""
+"""A user's own function is imported by its reference "package.module:name" and named by its code."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import inspect
 import os
 import pkgutil
 import re
@@ -16,6 +14,7 @@ from typing import Any
 
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.formats.text import shown
+from lotterylab.own_code.naming import code_of
 from lotterylab.own_code.signatures import options_of, takes_any
 
 MOST_LETTERS = 1000  # letters of an error's message
@@ -64,41 +63,34 @@ def value(reference: str, like: Callable[[Any], bool] = callable) -> Any:
 
 
 def code_hash(reference: str) -> str:
-    """Return the SHA-256 of the source file in which the function is written, not of the file's imports.
+    """Return the SHA-256 that names the code which the function runs in this process (``own_code.naming``).
 
-    A process hashes each function once, since Python does not read an edited file again.
+    Raises:
+        UsageError: the function is not written in Python.
     """
-    return _hash_of_source(find(reference), reference)
+    return _name_of(find(reference), reference)
 
 
 def check_unchanged(reference: str, code: str) -> None:
-    """Refuse a function whose file has another hash than ``code``.
+    """Refuse a function that runs other code than the code named ``code``.
 
     Raises:
-        UsageError: the hashes differ.
+        UsageError: the names differ.
     """
     current = code_hash(reference)
     if current != code:
         raise UsageError(
-            f"'{reference}' was planned with the code {code[:12]}, and its file now has {current[:12]}. Plan it again, "
-            "or bring the file back."
+            f"'{reference}' was planned with the code {code[:12]}, and this process has imported the code "
+            f"{current[:12]}. Plan it again, or bring the file back."
         )
 
 
 @cache
-def _hash_of_source(function: Callable[..., Any], reference: str) -> str:
-    written = inspect.unwrap(function)
+def _name_of(function: Callable[..., Any], reference: str) -> str:
     try:
-        path = inspect.getsourcefile(written)
-    except TypeError:  # the function was made by a call, or in C
-        path = None
-    if path is None or not os.path.isfile(path):
-        raise UsageError(
-            f"'{reference}' has no source file to hash (a {type(function).__name__}). Name a function or class that is "
-            "written in a file, with def or class."
-        )
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+        return code_of(function).digest
+    except UsageError as error:
+        raise UsageError(f"'{reference}' cannot be named by its code: {error}") from error
 
 
 def _import(module_name: str, reference: str) -> Any:

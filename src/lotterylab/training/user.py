@@ -72,8 +72,8 @@ class Fresh:
 class UserTraining:
     """A ``UserTraining`` takes ``steps`` optimizer steps by ``train(module, run)`` and scores by ``evaluate(module)``.
 
-    ``label`` and ``code``, the SHA-256 of both functions, name it in digests; so do the interventions ``during``, and
-    the steps of an epoch for those that act once an epoch.
+    ``label`` and ``code``, the name of the code of the user's functions, name it in digests; so do the interventions
+    ``during``, and the steps of an epoch for those that act once an epoch.
     """
 
     version: ClassVar[int] = 1
