@@ -87,12 +87,23 @@ def warn(message: str) -> None:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'activations'?"``, or "" if no known word is near.
 
+    Examples:
+        >>> suggestion("relo", ["relu", "tanh"])
+        " Did you mean 'relu'?"
+    """
+    near = nearest(word, known)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return the known words near ``word``, at most three; [] if none is near.
+
     Near means few edits (a letter changed, missing, added, or two swapped) or, failing that, many letters in common.
     Words at the same distance are all named.
 
     Examples:
-        >>> suggestion("relo", ["relu", "tanh"])
-        " Did you mean 'relu'?"
+        >>> nearest("relo", ["relu", "tanh"])
+        ['relu']
     """
     # the time grows with the product of the lengths, and the word may be hostile
     names = [name for name in islice(known, MOST_COMPARED) if len(name) <= LONGEST] if len(word) <= LONGEST else []
@@ -101,10 +112,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
         by_edits.setdefault(edits(word.lower(), name.lower()), []).append(name)
     least = min(by_edits, default=len(word) + 1)
     if least <= max(1, len(word) // 4) and least < len(word):
-        near = by_edits[least][:MOST_SUGGESTED]
-    else:
-        near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        return by_edits[least][:MOST_SUGGESTED]
+    return difflib.get_close_matches(word, names, n=1, cutoff=0.6)
 
 
 def edits(a: str, b: str) -> int:

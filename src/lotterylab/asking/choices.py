@@ -18,6 +18,7 @@ from lotterylab.models.custom import FROM_THE_MODEL
 from lotterylab.own_code.options import Default, Option
 from lotterylab.own_code.references import find
 from lotterylab.own_code.signatures import options_of
+from lotterylab.system.places import place
 
 FOLDER = "folder:"
 SPLIT_SEED = "split_seed"
@@ -81,9 +82,9 @@ def data_spec(name: str, own: Mapping[str, Any], sizes: Mapping[str, int | None]
     checked = checked_options("data set", name, own, data_options(name), table="data")
     asked = {size: count for size, count in sizes.items() if count is not None}
     if name.startswith(FOLDER):
-        path = Path(name.removeprefix(FOLDER)).expanduser()
+        path = place(name.removeprefix(FOLDER), "folder of images")
         inside = folder / path if folder and not path.is_dir() and (folder / path).is_dir() else path
-        return _of_folder(inside.resolve(), checked, asked)
+        return _of_folder(inside.resolve() if inside.exists() else inside, checked, asked)
     if ":" in name:
         takes_split_seed = any(option.name == SPLIT_SEED for option in options_of(find(name)))
         split_seed = {} if takes_split_seed else {SPLIT_SEED: checked.pop(SPLIT_SEED, None)}

@@ -13,12 +13,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
-from functools import cache
+from functools import cache, partial
 from inspect import get_annotations
 from typing import Any, Literal, get_type_hints
 
 from lotterylab.errors import UsageError
 from lotterylab.own_code.options import Default, Option
+from lotterylab.system.places import place
 
 MOST_SEEDS = 10_000  # a plan of more seeds would not fit into memory
 DECLARED = "option"  # the key in a field's metadata
@@ -170,7 +171,12 @@ class StudyOptions(Declared):
 
     seeds: int = option(3, help="Number of seeds, each an independent unit", most=MOST_SEEDS)
     first_seed: int = option(0, help="The first seed", least=0)
-    data_dir: str | None = option(None, help="The folder of your data sets; default $LOTTERYLAB_DATA", shown="FOLDER")
+    data_dir: str | None = option(
+        None,
+        help="The folder of your data sets; default $LOTTERYLAB_DATA",
+        check=partial(place, what="--data-dir"),
+        shown="FOLDER",
+    )
 
     @property
     def all_seeds(self) -> range:

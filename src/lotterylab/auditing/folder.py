@@ -32,6 +32,8 @@ from lotterylab.formats.shards import read_network
 from lotterylab.formats.text import shown
 from lotterylab.masks.counts import Share
 from lotterylab.masks.files import mask_of
+from lotterylab.system.places import missing, place
+from lotterylab.system.refusals import reading
 
 
 def audit_folder(folder: str | Path, *, requested: Share | None = None, within: str = "") -> list[Report]:
@@ -59,13 +61,14 @@ def audit_folder(folder: str | Path, *, requested: Share | None = None, within: 
         ...     [alarm.code for report in audit_folder(folder, requested=0.5) for alarm in report.alarms]
         ['mask-inferred']
     """
-    root = Path(folder)
-    if root.is_file():
+    root = place(folder, "folder of checkpoints")
+    if os.path.isfile(root):
         return [judge_file(root, requested, within)]
-    if not root.is_dir():
-        raise UsageError(f"there is no folder {root}. Name a folder of checkpoints, or a file.")
-    arms = _arms(root)
-    files_of = {arm: _files(root, arm, arms) for arm in arms} or {root: stranger(root)}
+    if not os.path.isdir(root):
+        raise UsageError(f"{missing('folder', root)}. Name a folder of checkpoints, or a file.")
+    with reading(root):
+        arms = _arms(root)
+        files_of = {arm: _files(root, arm, arms) for arm in arms} or {root: stranger(root)}
     if not files_of[next(iter(files_of))]:
         raise UsageError(_expected(root))
     shared: dict[Path, Checkpoint] = {}

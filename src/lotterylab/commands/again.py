@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +23,7 @@ from lotterylab.engine.schedule import Schedule, all_tasks
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.formats.text import shown, shown_path
+from lotterylab.system.places import missing, place
 
 SHOWN = 5  # numbers that differ, in full
 BY_HAND = "Name the file with its study and options: --study-file FILE, as in a folder of results."
@@ -41,7 +43,10 @@ class Again(Declared):
         None, help="The file with the study and its options; default study.toml beside the ledger", shown="FILE"
     )
     store: str | None = option(
-        None, help="A folder of results to compute in, whose results are used; default an empty one", shown="FOLDER"
+        None,
+        help="A folder of results to compute in, whose results are used; default an empty one",
+        check=partial(place, what="--store"),
+        shown="FOLDER",
     )
     how: How
 
@@ -52,13 +57,13 @@ class Again(Declared):
         from lotterylab.report.progress import Meter, progress
 
         self.how.check()
-        ledger = self.ledger.expanduser()
+        ledger = self.ledger
         with ExitStack() as stack:
             empty = stack.enter_context(TemporaryDirectory())
             record = find(Place(store=empty, ledger=ledger).open(to_read=True), self.digest)
-            file = self.study_file.expanduser() if self.study_file else ledger.parent / STUDY
+            file = self.study_file or ledger.parent / STUDY
             if not file.is_file():
-                raise UsageError(f"no {shown_path(file)}. {BY_HAND}")
+                raise UsageError(f"{missing('file', file)}. {BY_HAND}")
             words = ["--config", str(file)]
             asked = line.command(Report, words, program="lotterylab report", study=study_of(file))
             resolved = asked.study.resolve(asked.options)
@@ -68,7 +73,7 @@ class Again(Declared):
                     f"the study of {shown_path(file)} with these options and data has no result "
                     f"{record.digest[:16]}. {BY_HAND}"
                 )
-            store = Store(Path(self.store).expanduser() if self.store else Path(empty) / "store")
+            store = Store(self.store or Path(empty) / "store")
             stored = _whole(store, record.digest)
             waiting = list(Schedule([node], store).waiting.values())
             pace, measured = pace_of(

@@ -31,7 +31,7 @@ class Copies:
         """Write the results of ``targets`` into the ledger, and all results into the trackers."""
         self.lost = []  # a copy that fails now and succeeds after the next seed has lost nothing
         if self.ledger:
-            file = self.ledger.expanduser()
+            file = self.ledger
             self.pending += targets
             try:
                 self._write_ledger(file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lotterylab.asking.options import Declared, option
-from lotterylab.data.base import ENVIRONMENT
+from lotterylab.data.base import ENVIRONMENT, data_dir
 from lotterylab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Data(Declared):
         """Fetch the data set, and print its folder."""
         from lotterylab.fetch import fetch
 
-        folder = self.into or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+        folder = data_dir(self.into)
         if folder is None:
             raise UsageError(f"no folder was given for the data. Pass --into FOLDER, or set {ENVIRONMENT}.")
         place = fetch(self.name, folder, progress=_Shown())

@@ -18,6 +18,7 @@ from lotterylab.commands import parameters
 from lotterylab.commands.shared import OfAStudy
 from lotterylab.errors import UsageError, about, unknown
 from lotterylab.own_code.options import Option
+from lotterylab.system.places import place
 
 CONFIG, PRINT = "--config", "--print-config"
 Groups = list[tuple[str, list[Option]]]  # the options of a command, under the headings of its help
@@ -47,15 +48,15 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
     typed, file = _take(list(words), CONFIG)
     show = PRINT in typed
     typed = [_hyphens(word) for word in typed if word != PRINT]
-    in_file = parameters.read(Path(file)) if file is not None else {}
+    in_file = parameters.read(file) if file is not None else {}
     study = study_named(reference) if issubclass(kind, OfAStudy) else None
     if study is not None and file is not None:
-        parameters.check_study(Path(file), in_file.pop("study", reference), reference)
+        parameters.check_study(file, in_file.pop("study", reference), reference)
     headed = _groups(kind, study, typed, in_file)
     known = {option.name: option for _, group in headed for option in group}
     values = _parsed(_parser(kind, headed, program), typed, known)
     if file is not None:
-        values = {**parameters.fitted(Path(file), in_file, known, _of_all_commands()), **values}
+        values = {**parameters.fitted(file, in_file, known, _of_all_commands()), **values}
     if study is None:
         chosen = made(kind, values)
     else:
@@ -72,14 +73,14 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
 def placed(error: UsageError, words: Sequence[str]) -> UsageError:
     """Return the error with the line of its option in the parameters file, if the option was not typed."""
     typed, file = _take(list(words), CONFIG)
-    if file is None or not error.option or file in str(error):
+    if file is None or not error.option or str(file) in str(error):
         return error
     flag = f"--{error.option.replace('_', '-')}"
     if any(_hyphens(word).partition("=")[0] == flag for word in typed):
         return error
-    if error.option not in parameters.read(Path(file)):
+    if error.option not in parameters.read(file):
         return error
-    return type(error)(f"{file}, line {parameters.line_of(Path(file), error.option)}: {error}", option=error.option)
+    return type(error)(f"{file}, line {parameters.line_of(file, error.option)}: {error}", option=error.option)
 
 
 def _groups(kind: type, study: Study | None, typed: Sequence[str], in_file: Mapping[str, Any]) -> Groups:
@@ -184,15 +185,15 @@ def _hyphens(word: str) -> str:
     return f"{flag.replace('_', '-')}{equals}{value}" if word.startswith("--") else word
 
 
-def _take(words: list[str], flag: str) -> tuple[list[str], str | None]:
-    """Return the words without ``flag`` and its value, and the value."""
+def _take(words: list[str], flag: str) -> tuple[list[str], Path | None]:
+    """Return the words without ``flag`` and its file, and the file."""
     for number, word in enumerate(words):
         if word == flag:
             if number + 1 == len(words):
                 raise UsageError(f"{flag} needs a file.")
-            return words[:number] + words[number + 2 :], words[number + 1]
+            return words[:number] + words[number + 2 :], place(words[number + 1], flag)
         if word.startswith(f"{flag}="):
-            return words[:number] + words[number + 1 :], word.partition("=")[2]
+            return words[:number] + words[number + 1 :], place(word.partition("=")[2], flag)
     return words, None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from lotterylab.formats.blobs import write_atomically
 from lotterylab.formats.text import shown_path
 from lotterylab.reading.costs import priced
 from lotterylab.reading.rows import Rows
+from lotterylab.system.places import missing
 from lotterylab.system.refusals import explained
 
 STUDY, LEDGER, RELATED = "study.toml", "ledger.jsonl", "related-work.md"
@@ -49,15 +51,15 @@ class Reports(Declared):
     def __call__(self) -> int:
         """Build each report and print the page's path; the exit code is that of the first failure."""
         if not self.folder.is_dir():
-            raise UsageError(f"no folder {shown_path(self.folder)}. report --all takes a folder with study folders.")
+            raise UsageError(f"{missing('folder', self.folder)}. report --all takes a folder with study folders.")
         code, built, failed, skipped = 0, 0, 0, 0
         for folder in study_folders(self.folder):
-            if not (folder / STUDY).exists():
+            if not os.path.lexists(folder / STUDY):
                 skipped += 1
                 print(f"{shown_path(folder)}: skipped, it has no {STUDY}.", file=sys.stderr)
                 continue
             gc.collect()  # the report before; a command that only looks has no automatic collection
-            out = folder if self.out is None else self.out.expanduser() / folder.relative_to(self.folder)
+            out = folder if self.out is None else self.out / folder.relative_to(self.folder)
             try:
                 print(_built(folder, out), flush=True)
                 built += 1
@@ -80,7 +82,7 @@ class Reports(Declared):
         """Write the page of related work beside the study folders, and return its path."""
         from lotterylab.report import related_work
 
-        out = (self.folder if self.out is None else self.out.expanduser()) / RELATED
+        out = (self.folder if self.out is None else self.out) / RELATED
         try:
             write_atomically(out, related_work.page(partial(rows_of, self.folder)).encode())
         except OSError as error:
@@ -96,14 +98,14 @@ def rows_of(folder: Path, study: str) -> Rows | None:
 
 def study_folders(folder: Path) -> Iterator[Path]:
     """Yield the folders with a study.toml, sorted, and folders that neither have one nor hold a folder that does."""
-    if (folder / STUDY).exists():
+    if os.path.lexists(folder / STUDY):  # a link that leads nowhere is refused with its name, when it is read
         yield folder
         return
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
     for path in inside:
         if not path.name.startswith("."):
             folders = list(study_folders(path))
-            yield from folders if any((folder / STUDY).exists() for folder in folders) else [path]
+            yield from folders if any(os.path.lexists(folder / STUDY) for folder in folders) else [path]
 
 
 def _built(folder: Path, out: Path) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +14,10 @@ from lotterylab.asking.options import Declared, StudyOptions, given, option
 from lotterylab.asking.study import Resolved, Study
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.formats.text import shown_path
 from lotterylab.plan.nodes import Node
 from lotterylab.plan.plan import WHAT
+from lotterylab.system.places import missing, place, why_unwritable
 
 STORE = "LOTTERYLAB_STORE"
 
@@ -24,7 +27,10 @@ class Place(Declared):
     """The folder of results, and ledgers."""
 
     store: str | None = option(
-        None, help="The folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store", shown="FOLDER"
+        None,
+        help="The folder of results; default $LOTTERYLAB_STORE, else ./lotterylab-store",
+        check=partial(place, what="--store"),
+        shown="FOLDER",
     )
     ledger: Path | None = option(
         None,
@@ -47,15 +53,28 @@ class Place(Declared):
         """
         from lotterylab.engine import ledger
 
-        store = Store(Path(self.store or os.environ.get(STORE) or "lotterylab-store").expanduser())
-        file = self.ledger.expanduser() if self.ledger else None
-        if file and (to_read or file.exists()):
-            ledger.bring_in(file, store)
+        store = Store(self.store or os.environ.get(STORE) or "lotterylab-store")
+        if self.ledger and (to_read or self.ledger.exists()):
+            ledger.bring_in(self.ledger, store)
         for path in self.known:
-            ledger.bring_in(path.expanduser(), store)
-        if to_read and not file and not self.known and not (store.path / "runs").is_dir():
-            raise UsageError(f"no store {store.path}: nothing was run there. Name your store: --store, or ${STORE}.")
+            ledger.bring_in(path, store)
+        if to_read and not self.ledger and not self.known and not (store.path / "runs").is_dir():
+            raise UsageError(_no_store(store.path))
         return store
+
+    def check(self) -> None:
+        """Refuse a ledger that could not be written at the end, before anything starts.
+
+        Raises:
+            UsageError: no file can be made there.
+        """
+        if self.ledger and (reason := why_unwritable(self.ledger)):
+            raise UsageError(f"--ledger {shown_path(self.ledger)} could not be written: {reason}.", option="ledger")
+
+
+def _no_store(path: Path) -> str:
+    found = f"{shown_path(path)} is no store" if path.is_dir() else missing("store", path)
+    return f"{found}: nothing was run there. Name your store: --store, or ${STORE}."
 
 
 @dataclass(frozen=True, kw_only=True)

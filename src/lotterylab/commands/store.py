@@ -63,7 +63,7 @@ class Upkeep(Declared):
         store = self.place.open().create()
         with store.lock():
             upkeep.sweep(store)
-            counts = read_bundle(self.file.expanduser(), store)
+            counts = read_bundle(self.file, store)
         print(f"{counts.results} results and {counts.blobs} blobs were new and are in {store.path} now.")
 
 
@@ -78,7 +78,7 @@ class Export(OfAStudy):
         from lotterylab.engine.bundle import write_bundle
 
         resolved, store = self.resolve(), self.place.open(to_read=True)
-        out = self.out.expanduser()
+        out = self.out
         counts = write_bundle(resolved.plan.targets(), store, out)
         print(f"{counts.results} results and {counts.blobs} blobs of {resolved.plan.title} are in {out}.")
         return 0

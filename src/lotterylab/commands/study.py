@@ -72,6 +72,7 @@ class Run(OfAStudy):
         from lotterylab.tracking import tracker
 
         self.how.check()
+        self.place.check()
         resolved, store = self.resolve(), self.place.open()
         study = resolved.plan
         print("\n".join((study.title, *study.notes)), file=sys.stderr)

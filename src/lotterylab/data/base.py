@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 
 from lotterylab.errors import UsageError
+from lotterylab.system.places import place
 
 ENVIRONMENT = "LOTTERYLAB_DATA"
 
 
-def data_dir(option: str | None) -> Path | None:
+def data_dir(option: str | Path | None) -> Path | None:
     """Return the user's data folder: ``--data-dir``, or the environment variable LOTTERYLAB_DATA, or None."""
     chosen = option or os.environ.get(ENVIRONMENT)
-    return Path(chosen).expanduser() if chosen else None
+    return place(chosen, "folder of the data") if chosen else None
 
 
 def check_sizes(title: str, *, train: int, validation: int, test: int) -> None:

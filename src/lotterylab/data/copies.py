@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from lotterylab.data.base import ENVIRONMENT
 from lotterylab.errors import UsageError
 from lotterylab.formats.foreign import opened, regular
+from lotterylab.system.places import missing, why_missing
 
 if TYPE_CHECKING:
     from lotterylab.data.arrays import Arrays
@@ -51,7 +53,8 @@ def file(folder: Path, name: str, *, called: str) -> Path:
     """Return the path of a copy's file; refuse a file that is missing or too large."""
     path = folder / name
     if not path.exists():
-        raise UsageError(f"{called} in {folder} is incomplete: {name} is missing. Unpack or download it again.")
+        why = why_missing(path) if path.is_symlink() else ""
+        raise UsageError(f"{called} in {folder} is incomplete: {name} is missing{why}. Unpack or download it again.")
     if (size := regular(path)) > MOST_BYTES:
         raise UsageError(f"{path} has {size:,} bytes, far more than any file of {called}. Download it again.")
     return path
@@ -88,6 +91,9 @@ def not_found(called: str, data_dir: Path | None, *, places: Iterable[str], name
             f"(`lotterylab data fetch {name} --into FOLDER` downloads it); {digits}"
         )
     advice = f"Put {what} there, or run `lotterylab data fetch {name} --into FOLDER`; {digits}"
-    if not data_dir.is_dir():
-        return UsageError(f"there is no folder {data_dir} to read {called} from. {advice}")
+    if not os.path.isdir(data_dir):
+        return UsageError(f"there is no folder {data_dir} to read {called} from{why_missing(data_dir)}. {advice}")
+    searched = [data_dir / place for place in places]
+    if broken := [path for path in searched if path.is_symlink() and not path.exists()]:
+        return UsageError(f"there is no {called} in {data_dir}: {missing('folder', broken[0])}. {advice}")
     return UsageError(f"there is no {called} in {data_dir} (searched {', '.join(places)}). {advice}")

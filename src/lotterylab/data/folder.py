@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.formats.text import shown
+from lotterylab.system.places import place
 from lotterylab.types import Dataset, Fingerprint
 from lotterylab.words import PLACE
 
@@ -90,7 +91,7 @@ class Folder:
         from lotterylab.data.splits import titled
 
         parts = chosen(self._listing, self)
-        name = shown(Path(self.path).expanduser().resolve().name, most=80)
+        name = shown(self._root.resolve().name, most=80)
         return titled(f"{name}@{len(parts['train'])}/{len(parts['test'])}", self.split_seed or None)
 
     def load(self, data_dir: Path | None) -> Dataset:
@@ -107,19 +108,23 @@ class Folder:
         read, files = self._read()
         return Fingerprint(content=read.content(), files=files)
 
+    @property
+    def _root(self) -> Path:
+        return place(self.path, "folder of images")
+
     @cached_property
     def _listing(self) -> Listing:
         # cached for the properties; load and fingerprint list the folder again
         from lotterylab.data.folder_listing import listed
 
-        return listed(Path(self.path).expanduser())
+        return listed(self._root)
 
     def _read(self) -> tuple[ArrayDataset, tuple[tuple[str, str], ...]]:
         from lotterylab.data.arrays import ArrayDataset
         from lotterylab.data.folder_listing import chosen, listed
         from lotterylab.data.folder_pixels import arrays, mean_and_std
 
-        root = Path(self.path).expanduser()
+        root = self._root
         listing = listed(root)
         classes = len(listing.classes)
         parts, checksum = arrays(root, chosen(listing, self), classes=classes, size=self.size, channels=self.channels)

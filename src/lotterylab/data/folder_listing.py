@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,9 @@ import numpy as np
 from lotterylab import rng
 from lotterylab.data.splits import stratified
 from lotterylab.errors import UsageError
+from lotterylab.formats.text import shown
+from lotterylab.system.places import alike, missing, spelled
+from lotterylab.system.refusals import reading
 
 MOST_BYTES = 256 << 20  # of an image file
 SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -75,15 +78,13 @@ def listed(root: Path) -> Listing:
         UsageError: the folder does not exist or has neither layout, there are fewer than two classes, a class is empty,
             the splits have different classes, an image is a pipe, a device or a broken link, or the system refuses.
     """
-    try:
+    with reading(root):
         return _listed(root)
-    except OSError as error:
-        raise UsageError(f"{error.filename or root} cannot be read ({error.strerror or error}).") from error
 
 
 def _listed(root: Path) -> Listing:
-    if not root.is_dir():
-        raise UsageError(f"there is no folder {root}. Name a folder with images in class folders.")
+    if not os.path.isdir(root):
+        raise UsageError(f"{missing('folder', root)}. Name a folder with images in class folders.")
     names = _folders(root)
     if not set(names) & set(SPLIT_FOLDERS):
         classes = _classes(root, names)
@@ -92,15 +93,28 @@ def _listed(root: Path) -> Listing:
     classes = _classes(root / "train", _folders(root / "train"))
     splits = {}
     for name in names:
-        split_classes = _folders(root / name)
-        if split_classes != list(classes):
-            differing = sorted(set(split_classes) ^ set(classes))
-            raise UsageError(
-                f"{root / name} and {root / 'train'} have different classes: only one of them has "
-                f"{', '.join(differing)}. Give both the same class folders."
-            )
-        splits[SPLIT_FOLDERS[name]] = _images(root, name, classes)
+        splits[SPLIT_FOLDERS[name]] = _images(root, name, _as_in_train(root, name, classes))
     return Listing(classes=classes, splits=splits)
+
+
+def _as_in_train(root: Path, split: str, classes: tuple[str, ...]) -> list[str]:
+    """Return the class folders of a split in the order of those of train/.
+
+    A folder of the same class may have its name in another Unicode form, as a copy made on macOS has.
+    """
+    here = _folders(root / split)
+    names = {name: name if name in here else next(iter(alike(name, here)), "") for name in classes}
+    differing = sorted({name for name in classes if not names[name]} | {*here} - {*names.values()})
+    if differing:
+        raise UsageError(
+            f"{root / split} and {root / 'train'} have different classes: only one of them has "
+            f"{', '.join(map(_told_apart, differing))}. Give both the same class folders."
+        )
+    return list(names.values())
+
+
+def _told_apart(name: str) -> str:
+    return shown(name) if name.isascii() else f"{shown(name)} ({spelled(name)})"
 
 
 def chosen(listing: Listing, wanted: Wanted) -> dict[str, list[Image]]:
@@ -147,7 +161,11 @@ def _first(name: str, images: list[Image], wanted: Wanted) -> list[Image]:
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    for entry in entries:
+        if entry.is_symlink() and not os.path.exists(entry.path):  # a class would be left out
+            raise UsageError(f"{missing('class folder', entry.path)}. Or move it away.")
+    return sorted(entry.name for entry in entries if entry.is_dir())
 
 
 def _check_split_folders(root: Path, names: list[str]) -> None:
@@ -166,10 +184,16 @@ def _classes(folder: Path, names: list[str]) -> tuple[str, ...]:
     if len(names) < 2:
         classes = f"one class only ({names[0]})" if names else "no class folders"
         raise UsageError(f"{folder} has {classes}; at least two folders of images are needed, one for each class.")
+    for name in names:
+        if twins := alike(name, names):
+            raise UsageError(
+                f"{folder} has two classes that look the same: {spelled(name)} and {spelled(twins[0])}. Rename one of "
+                "them, or put their images together."
+            )
     return tuple(names)
 
 
-def _images(root: Path, split: str, classes: tuple[str, ...]) -> tuple[Image, ...]:
+def _images(root: Path, split: str, classes: Sequence[str]) -> tuple[Image, ...]:
     images = []
     for label, name in enumerate(classes):
         folder = root / split / name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lotterylab.data.base import check_sizes
 from lotterylab.errors import UsageError
+from lotterylab.system.refusals import reading
 from lotterylab.types import Dataset, Fingerprint
 from lotterylab.words import ADDED_LATER, check_words
 
@@ -94,16 +95,18 @@ class Published(ABC):
 
     def load(self, data_dir: Path | None) -> Dataset:
         """Only the files and records that are needed.  Raises ``UsageError`` when they are missing or damaged."""
-        return self._read(self._copy(data_dir)).dataset()
+        with reading(data_dir or "."):
+            return self._read(self._copy(data_dir)).dataset()
 
     def fingerprint(self, data_dir: Path | None) -> Fingerprint:
         """The content used, the MD5 sums of its files, and a warning where those are not the canonical ones."""
         from lotterylab.data.copies import checksums
 
-        copy = self._copy(data_dir)
-        names = copy.names(training=self._pool, test=self.test)
-        files = checksums(copy, names, called=self.about.called)
-        read = self._read(copy)
+        with reading(data_dir or "."):
+            copy = self._copy(data_dir)
+            names = copy.names(training=self._pool, test=self.test)
+            files = checksums(copy, names, called=self.about.called)
+            read = self._read(copy)
         used = sum(int(split.approximate.sum()) for split in (read.train, read.validation, read.test))
         return Fingerprint(content=read.content(), files=files, warnings=copy.warnings(files, used=used))
 

@@ -25,6 +25,7 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, RefusedError, UsageError
 from lotterylab.formats.blobs import sweep, written_whole
 from lotterylab.plan.nodes import Node
+from lotterylab.system.places import missing
 
 FORMAT = 1
 HEAD, LEDGER, OBJECTS = "bundle.json", "ledger.jsonl", "objects/"
@@ -86,7 +87,7 @@ def read_bundle(path: Path, store: Store) -> Counts:
 def _read_bundle(path: Path, store: Store) -> Counts:
     try:
         if read_bytes(path, 1) is None:
-            raise UsageError(f"no file {path}.")
+            raise UsageError(f"{missing('file', path)}. Name a file that store export wrote.")
     except DamageError as error:
         raise UsageError(str(error)) from error
     with open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:

@@ -22,6 +22,7 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, RefusedError, UsageError
 from lotterylab.formats.blobs import sweep, write_atomically
 from lotterylab.plan.nodes import Node
+from lotterylab.system.places import missing
 
 GAP = "test_accuracy"
 
@@ -112,8 +113,8 @@ def read(path: Path) -> list[Record]:
         UsageError: the file does not exist, or a line is not a record.
         RefusedError: a newer version of lotterylab wrote a line.
     """
-    if not os.path.lexists(path):
-        raise UsageError(f"no ledger {path}.")
+    if not os.path.exists(path):
+        raise UsageError(f"{missing('ledger', path)}. Name a file that run --ledger wrote.")
     try:
         return parsed(read_lines(path), path)
     except DamageError as error:

@@ -36,6 +36,7 @@ from lotterylab.engine.lock import Lock
 from lotterylab.engine.records import NewerError, Record, is_line_of
 from lotterylab.errors import DamageError, RefusedError
 from lotterylab.formats.blobs import deserialize, serialize, unfinished
+from lotterylab.system.places import folder_for
 from lotterylab.system.refusals import refusals
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Store:
     """A folder of results.  Reading needs no lock and writes nothing; computing takes ``lock()``."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = folder_for(path, "store")
         self.files = Files(self.path)
         self.damage = self.files.damage
         self._known = Known(self.files, self.path / "known.jsonl")

@@ -13,6 +13,7 @@ from lotterylab.fetch.disk import disk, sha256
 from lotterylab.fetch.download import download
 from lotterylab.fetch.sources import SOURCES, Archive, File, Progress, Source
 from lotterylab.fetch.unpack import unpack
+from lotterylab.system.places import place
 
 Report = Callable[[Progress], None]
 
@@ -39,7 +40,7 @@ def fetch(
         raise unknown("data set to fetch", name, SOURCES)
     source = SOURCES[name] if isinstance(name, str) else name
     report = progress or _silent
-    into = Path(into).expanduser()
+    into = place(into, "folder of the data")
     with disk(into):
         into.mkdir(parents=True, exist_ok=True)
         copy = source.standing(into)

@@ -33,7 +33,11 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file to write, which gets its name if the block ends without an error and is removed otherwise."""
     path = Path(path)
     temporary = unfinished(path.parent)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except OSError as error:
+        error.filename = str(path)  # the person knows no other name
+        raise
     try:
         with naming(path), os.fdopen(descriptor, "wb") as file:
             yield file

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from lotterylab.errors import UsageError
 from lotterylab.formats.sparse import PARTS, REMEDY, densified
 from lotterylab.formats.text import shown, shown_path
+from lotterylab.system.places import missing, unread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,18 +42,18 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
             raise _not_regular(path, kind)
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
-        raise UsageError(f"no file {shown_path(path)}.") from None
+        raise UsageError(f"{missing('file', path)}. Name another file.") from None
     except UsageError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _unread(path, error) from error
+        raise UsageError(unread(path, error)) from error
     with file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise _not_regular(path, os.fstat(file.fileno()).st_mode)
         try:
             yield file
         except OSError as error:  # a failing disk raises while the file is read
-            raise _unread(path, error) from error
+            raise UsageError(unread(path, error)) from error
 
 
 def regular(path: str | Path) -> int:
@@ -80,13 +81,13 @@ def content(path: str | Path, *, most: int) -> bytes:
 
 
 def text(path: str | Path, *, most: int) -> str:
-    """Return the UTF-8 text of a regular file of at most ``most`` bytes.
+    """Return the UTF-8 text of a regular file of at most ``most`` bytes, without the byte-order mark of an editor.
 
     Raises:
         UsageError: as ``content``, or the text has another encoding.
     """
     try:
-        return content(path, most=most).decode("utf-8")
+        return content(path, most=most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown_path(path)} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
 
@@ -177,7 +178,3 @@ def _not_regular(path: str | Path, mode: int) -> UsageError:
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
     return UsageError(f"{shown_path(path)} is {kind}, not a file. Move it away, or name a file.")
-
-
-def _unread(path: str | Path, error: Exception) -> UsageError:
-    return UsageError(f"{shown_path(path)} cannot be read ({shown(str(getattr(error, 'strerror', None) or error))}).")

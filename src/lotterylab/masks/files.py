@@ -9,6 +9,8 @@ from lotterylab.errors import UsageError
 from lotterylab.formats.blobs import write_tensors
 from lotterylab.formats.checkpoints import Checkpoint, read_checkpoint
 from lotterylab.masks.shown import shown_mask
+from lotterylab.system.places import file_for, place
+from lotterylab.system.refusals import explaining
 from lotterylab.types import Mask
 
 if TYPE_CHECKING:
@@ -20,7 +22,11 @@ def save_mask(mask: Mask, path: str | Path) -> None:
 
     Args:
         mask: bool tensors by name, of any shape, True = kept.
-        path: the file.
+        path: the file, in a folder that exists.
+
+    Raises:
+        UsageError: the folder does not exist, or the path is a folder.
+        SystemRefusal: the disk is full or read-only, or the folder is not writable for you.
 
     Examples:
         >>> import tempfile, torch
@@ -30,7 +36,9 @@ def save_mask(mask: Mask, path: str | Path) -> None:
         mask of 1 tensor: 1 of 2 entries kept, 50 % removed
           weight  2  ██████████             50 % kept
     """
-    write_tensors(path, mask)
+    file = file_for(path, "file of the mask")
+    with explaining(file):
+        write_tensors(file, mask)
 
 
 def load_mask(path: str | Path, *, within: str = "") -> Mask:
@@ -56,7 +64,8 @@ def load_mask(path: str | Path, *, within: str = "") -> Mask:
         mask of 1 tensor: 1 of 2 entries kept, 50 % removed
           weight  2  ██████████             50 % kept
     """
-    return shown_mask(mask_of(read_checkpoint(path, within=within, wanted="mask"), where=str(path)))
+    file = place(path, "file of the mask")
+    return shown_mask(mask_of(read_checkpoint(file, within=within, wanted="mask"), where=str(file)))
 
 
 def mask_of(checkpoint: Checkpoint, *, where: str) -> Mask:

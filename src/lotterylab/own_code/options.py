@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from lotterylab.errors import UsageError, about, suggestion, unknown
 from lotterylab.own_code.values import fit, in_words, read, tuple_in
+from lotterylab.system.places import place
 
 MOST_NAMED = 8  # choices that a help text lists
 
@@ -143,18 +144,26 @@ class Option:
     def fitted(self, value: Any, where: str = "") -> Any:
         """Return ``value`` in the option's type.
 
-        A whole number may stand for a float, a list for a tuple and a text for a path.
+        A whole number may stand for a float, a list for a tuple and a text for a path, in which ``~`` is expanded.
 
         Raises:
             UsageError: the value has another type.
         """
         try:
-            return fit(value, self.type)
+            fitted = fit(value, self.type)
         except ValueError:
             to = f" was given to '{where}'" if where else " was found"
             raise UsageError(
                 f"{self.name} = {value!r}{to}; it takes {in_words(self.type)}.", option=self.name
             ) from None
+        with about(self.name):
+            if isinstance(fitted, tuple):
+                return tuple(self._placed(item) for item in fitted)
+            return self._placed(fitted)
+
+    def _placed(self, item: Any) -> Any:
+        """Return the value, or the path with ``~`` expanded."""
+        return place(item, self.called) if isinstance(item, Path) else item
 
     def checked(self, value: Any) -> Any:
         """Return ``value`` in the option's type.

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from lotterylab.errors import LotteryError, SystemRefusal, UsageError
+from lotterylab.formats.text import shown_path
+from lotterylab.system.places import missing, refused, unread
 
 _AGAIN = "what is finished is kept, and the same command goes on"
-_ROOM = f"Free some space, or use another --store; {_AGAIN}."
+_ROOM = f"Free some space, or name another place (--store, --out); {_AGAIN}."
 _DISK = "The disk or its connection may be failing: read the system's log, and copy the store to another disk."
-_RIGHTS = "Make the path writable for you, or use another --store."
+_RIGHTS = "Make the path writable for you (chmod u+w), or name another place (--store, --out)."
+_READ_ONLY = "Nothing there is writable: name a place on another disk (--store, --out)."
 _FILES = f"Raise the limit of open files (ulimit -n), or use fewer --workers; {_AGAIN}."
 _LOCKS = (
     "This file system cannot lock files, so nothing would keep two processes apart. Use --store on another file system."
@@ -29,7 +32,7 @@ _CONNECTION = f"Connect the file system again; {_AGAIN}."
 REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
-    errno.EROFS: _RIGHTS,
+    errno.EROFS: _READ_ONLY,
     errno.EIO: _DISK,
     errno.ENXIO: _DISK,
     errno.ENODEV: _DISK,
@@ -41,7 +44,7 @@ REMEDIES = {
     errno.ENOLCK: _LOCKS,
     errno.ENOSYS: _LOCKS,
     errno.EOPNOTSUPP: _LOCKS,
-    errno.ENAMETOOLONG: "Use a --store with a shorter path.",
+    errno.ENAMETOOLONG: "Name a shorter path.",
     errno.EMLINK: "Use --store on another file system.",
     errno.ESTALE: _CONNECTION,
     errno.ENOTCONN: _CONNECTION,
@@ -51,12 +54,12 @@ REMEDIES = {
 OF_A_PATH = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
-    errno.ENOENT: f"Something removed it; {_AGAIN}.",
-    errno.ENOTDIR: "Move the file or folder with that name away, or use another --store.",
-    errno.EISDIR: "Move the file or folder with that name away, or use another --store.",
-    errno.EEXIST: "Move the file or folder with that name away, or use another --store.",
-    errno.ENOTEMPTY: "Move the file or folder with that name away, or use another --store.",
-    errno.ELOOP: "A link leads back to itself: remove it, or use another --store.",
+    errno.ENOENT: f"Something removed it, or no file can be made there; {_AGAIN}.",
+    errno.ENOTDIR: "Move the file or folder with that name away, or name another place.",
+    errno.EISDIR: "Move the file or folder with that name away, or name another place.",
+    errno.EEXIST: "Move the file or folder with that name away, or name another place.",
+    errno.ENOTEMPTY: "Move the file or folder with that name away, or name another place.",
+    errno.ELOOP: "A link leads back to itself: remove it, or name another place.",
     errno.EBADF: "It is closed: open it, or let it lead to /dev/null.",
     errno.EBUSY: f"Another program uses it: close that program; {_AGAIN}.",
     errno.ETXTBSY: f"Another program uses it: close that program; {_AGAIN}.",
@@ -79,8 +82,8 @@ def refusal(error: BaseException, doing: str = "") -> SystemRefusal:
 
     Examples:
         >>> print(refusal(OSError(28, "No space left on device", "/data/s/runs")))
-        the system refused /data/s/runs: No space left on device (ENOSPC). Free some space, or use another --store; \
-what is finished is kept, and the same command goes on.
+        the system refused /data/s/runs: No space left on device (ENOSPC). Free some space, or name another place \
+(--store, --out); what is finished is kept, and the same command goes on.
     """
     number = errno.ENOMEM if isinstance(error, MemoryError) else _number(error)
     if number is None:
@@ -92,22 +95,45 @@ what is finished is kept, and the same command goes on.
     return SystemRefusal(f"the system refused {what}: {words}. {remedy}")
 
 
-def explained(error: BaseException, written: Iterable[str] = ()) -> LotteryError:
+def explained(
+    error: BaseException, written: Iterable[str] = (), said: Callable[[str, OSError], str] = refused
+) -> LotteryError:
     """Return the error that ends a command and explains an error of the operating system.
 
     Args:
         error: the error.
         written: the files and folders that the command writes.  An error about another path that the person gave
             (no such file, no right to read it) is wrong usage.
+        said: makes the sentence on a wrongly named path.
     """
     named = paths(error)
     written = list(written)
     if not named or not isinstance(error, OSError):
         return refusal(error, f"to write below {' or '.join(written)}" if written else "")
     ours = any(_is_inside(named[0], path) for path in written)
-    if isinstance(error, _OF_ANOTHER_KIND) or (isinstance(error, PermissionError | FileNotFoundError) and not ours):
-        return UsageError(f"{named[0]}: {error.strerror}.")
+    wrong = isinstance(error, PermissionError | FileNotFoundError) or error.errno in (errno.ELOOP, errno.ENAMETOOLONG)
+    if isinstance(error, _OF_ANOTHER_KIND) or (wrong and not ours):
+        return UsageError(said(named[0], error))
     return refusal(error)
+
+
+@contextmanager
+def explaining(*written: object) -> Iterator[None]:
+    """Turn errors of the operating system that are raised inside into sentences, as ``explained`` does."""
+    try:
+        yield
+    except OSError as error:
+        raise explained(error, [str(path) for path in written]) from error
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn errors of the operating system that are raised while ``path`` is read into sentences that name a path."""
+    try:
+        with naming(path):
+            yield
+    except OSError as error:
+        raise explained(error, said=unread) from error
 
 
 def _is_inside(path: str, folder: str) -> bool:
@@ -149,6 +175,7 @@ def refusals(doing: str = "", folder: object = None) -> Iterator[None]:
 
     Raises:
         SystemRefusal: for each such error.
+        UsageError: a file, or a link that leads nowhere, is in the place of the folder.
     """
     try:
         yield
@@ -156,11 +183,19 @@ def refusals(doing: str = "", folder: object = None) -> Iterator[None]:
         raise
     except Exception as error:
         named = paths(error)
-        ours = folder is not None and bool(named) and _is_inside(named[0], str(folder))
-        ours = ours and not isinstance(error, _OF_ANOTHER_KIND)  # the person named a file in place of the folder
+        ours = folder is not None and bool(named)  # in our folder, or above it where it is to be made
+        ours = ours and (_is_inside(named[0], str(folder)) or _is_inside(str(folder), named[0]))
+        if ours and isinstance(error, _OF_ANOTHER_KIND):  # the person named a file in place of the folder
+            raise UsageError(_of_another_kind(str(folder), named[0])) from error
         if ours or is_of_the_system(error):
             raise refusal(error, doing) from error
         raise
+
+
+def _of_another_kind(folder: str, named: str) -> str:
+    """Return the sentence on a folder of ours that a person has put in the place of something else."""
+    why = f"{shown_path(named)} is not a folder" if os.path.isdir(folder) else missing("folder", folder)
+    return f"{why}. Move that away, or name another place."
 
 
 def _number(error: BaseException) -> int | None:
