@@ -9,7 +9,7 @@ Importing the package imports no torch; a name is loaded when it is first used.
 
 from typing import TYPE_CHECKING
 
-from lotterylab.homes import offered
+from lotterylab.homes import ROOMS, offered
 from lotterylab.version import __version__
 
 if TYPE_CHECKING:
@@ -74,19 +74,7 @@ __getattr__, _ = offered(
         "lotterylab.asking.notebook": ("run_study",),
         "lotterylab.asking.tickets": ("tickets",),
     },
-    rooms=(
-        "analysis",
-        "combining",
-        "criteria",
-        "data",
-        "gates",
-        "interventions",
-        "masks",
-        "models",
-        "plan",
-        "statistics",
-        "structure",
-    ),
+    rooms=ROOMS,
 )
 
 

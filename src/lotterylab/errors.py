@@ -40,6 +40,10 @@ class UsageError(LotteryError, ValueError):
         self.option = option
 
 
+class CallError(UsageError, TypeError):
+    """A function or class was called with arguments that it does not take, or without one that it needs."""
+
+
 @contextmanager
 def about(option: str) -> Iterator[None]:
     """Mark each ``UsageError`` of the block as an error of this option."""

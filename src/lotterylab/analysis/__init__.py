@@ -1,5 +1,7 @@
 """Quantities are measured on finished states and masks."""
 
+from typing import TYPE_CHECKING
+
 from lotterylab.analysis.accuracy import Accuracy
 from lotterylab.analysis.connectivity import Barrier
 from lotterylab.analysis.dead_units import DeadUnits
@@ -14,6 +16,7 @@ from lotterylab.analysis.macs import Macs
 from lotterylab.analysis.mask_distances import MaskDistances
 from lotterylab.analysis.overlap import Overlap
 from lotterylab.analysis.saturation import Activations
+from lotterylab.homes import room
 
 __all__ = [
     "Accuracy",
@@ -31,3 +34,6 @@ __all__ = [
     "MaskDistances",
     "Overlap",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

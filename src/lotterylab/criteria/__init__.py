@@ -1,6 +1,7 @@
 """Criteria score weights, one paper a file; the law tests run over ``ALL``."""
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from lotterylab.criteria.custom import CustomCriterion, custom_criterion
 from lotterylab.criteria.grasp import Grasp
@@ -20,7 +21,8 @@ from lotterylab.criteria.signs import LargeFinalOfSign, MagnitudeIncreaseOfSign
 from lotterylab.criteria.snip import Snip
 from lotterylab.criteria.synflow import SynFlow
 from lotterylab.criteria.weight_squared_gradient import WeightSquaredGradient
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, nearest
+from lotterylab.homes import room
 
 ALL = {
     "magnitude": Magnitude,
@@ -84,10 +86,17 @@ def check_criterion(criterion: Any) -> None:
         ...
         lotterylab.errors.UsageError: criterion is 'snip'; ... lotterylab.criteria.Snip().
     """
-    named = ALL.get(criterion) if isinstance(criterion, str) else criterion
-    if named is criterion and not isinstance(criterion, type) and callable(criterion):
+    if not isinstance(criterion, type | str | ModuleType) and callable(criterion):
         return
-    kind = named.__name__ if isinstance(named, type) else "Magnitude"
+    word = criterion.__name__.rpartition(".")[2] if isinstance(criterion, type | ModuleType) else str(criterion)
+    names = {name: kind for kind in ALL.values() for name in (kind.__name__, kind.__name__.lower())} | ALL
+    near = names[word] if word in names else next((names[name] for name in nearest(word, names)), Magnitude)
+    kind = "class" if isinstance(criterion, type) else "module" if isinstance(criterion, ModuleType) else ""
+    given = f"the {kind} {word}" if kind else repr(criterion)
     raise UsageError(
-        f"criterion is {criterion!r}; it must be an object that holds its options: lotterylab.criteria.{kind}()."
+        f"criterion is {given}; it must be an object that holds its options: lotterylab.criteria.{near.__name__}()."
     )
+
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

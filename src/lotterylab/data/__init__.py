@@ -3,6 +3,8 @@
 ``SPECS`` holds the data sets with names; ``Folder`` is any folder of images.
 """
 
+from typing import TYPE_CHECKING
+
 from lotterylab.data.augment import Augment
 from lotterylab.data.cifar import Cifar10, Cifar100
 from lotterylab.data.cubist import CubistSpiral
@@ -11,6 +13,7 @@ from lotterylab.data.folder import Folder
 from lotterylab.data.mnist import FashionMnist, Mnist
 from lotterylab.data.shapeset import Shapeset
 from lotterylab.data.streams import NamedStream, TorchGlobalStream
+from lotterylab.homes import room
 
 SPECS = {spec.name: spec for spec in (Cifar10, Cifar100, CubistSpiral, Digits, FashionMnist, Mnist, Shapeset)}
 
@@ -28,3 +31,6 @@ __all__ = [
     "Shapeset",
     "TorchGlobalStream",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

@@ -8,12 +8,11 @@ from lotterylab.gates.continuous import ContinuousSparsification
 from lotterylab.gates.edge_popup import EdgePopup, IteRand
 from lotterylab.gates.network import gated, learned, learned_mask, under, with_gates, without_gates
 from lotterylab.gates.supermask import Supermask
-from lotterylab.homes import offered
+from lotterylab.homes import room
 
 if TYPE_CHECKING:
     from lotterylab.gates.installed import install
 
-__getattr__, _ = offered(__name__, {"lotterylab.gates.installed": ("install",)})  # it imports torch
 ALL = {
     "supermask": Supermask,
     "edge-popup": EdgePopup,
@@ -67,3 +66,7 @@ def check_gate(gate: Any) -> None:
     raise UsageError(
         f"gate={gate!r}: give an object that holds its options, such as lotterylab.gates.{kind.__name__}()."
     )
+
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__, {"lotterylab.gates.installed": ("install",)})  # it imports torch

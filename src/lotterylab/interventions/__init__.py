@@ -1,9 +1,10 @@
 """Interventions change a training from within, one paper a file; the law tests run over ``ALL``."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.homes import room
 from lotterylab.interventions.custom import PARTS, CustomIntervention, custom_intervention
 from lotterylab.interventions.deep_r import DeepR
 from lotterylab.interventions.dsr import Dsr
@@ -84,3 +85,7 @@ def check_interventions(interventions: Any) -> None:
             raise UsageError(f"{kind} keeps '{name}', which is a name of the run's own. Give another name.")
         if other := dict(kept[:number]).get(name):
             raise UsageError(f"{other} and {kind} both keep '{name}' in one run. Leave one out, or use two runs.")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

@@ -3,6 +3,9 @@
 The functions on masks are also here: ``lotterylab.masks.sparsity(mask)``.
 """
 
+from typing import TYPE_CHECKING
+
+from lotterylab.homes import room
 from lotterylab.masks.algebra import (
     apply,
     check,
@@ -38,3 +41,6 @@ __all__ = [
     "shuffle",
     "sparsity",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from lotterylab.homes import room
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.conv import ConvN
 from lotterylab.models.crater_cnn import CraterCnn
@@ -58,3 +61,6 @@ __all__ = [
     "Vgg",
     "custom",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

@@ -1,5 +1,8 @@
 """Procedures find tickets as plans; each is one page that reads like its paper's algorithm."""
 
+from typing import TYPE_CHECKING
+
+from lotterylab.homes import room
 from lotterylab.procedures.at_init import at_initialisation
 from lotterylab.procedures.controls import CONTROLS, control
 from lotterylab.procedures.nested import at_initialisation_inside, iterative_inside, random_inside
@@ -33,3 +36,6 @@ __all__ = [
     "reset",
     "transferred",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

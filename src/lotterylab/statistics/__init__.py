@@ -4,6 +4,9 @@ A value is one number for a seed, already averaged over whatever else varies, be
 independent.  The t and F tests suppose that these numbers are roughly normal.
 """
 
+from typing import TYPE_CHECKING
+
+from lotterylab.homes import room
 from lotterylab.statistics.crossed import Crossed, crossed
 from lotterylab.statistics.families import JointTest, holm, repeated_measures
 from lotterylab.statistics.means import (
@@ -43,3 +46,6 @@ __all__ = [
     "share_p_value",
     "t_interval",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = room(__name__)

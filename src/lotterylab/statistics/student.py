@@ -7,7 +7,10 @@ third of the time of ``table``, most of it for array types that are not used her
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lotterylab.homes import as_tuple
 
 # The t of the 95 % interval for 1 to 40 degrees of freedom, as SciPy 1.17 returns it.
 OF_95 = (
@@ -22,13 +25,15 @@ OF_95 = (
 )  # fmt: skip
 
 
-def finite(values: Iterable[float]) -> list[float]:
-    """Return the values as floats.
+def finite(values: Iterable[float] | Mapping[Any, float] | float) -> list[float]:
+    """Return the values as floats; those of a mapping from seeds, and a single number as a list of one.
 
     Raises:
         ValueError: there is no value, or one is not finite.
     """
-    numbers = [float(value) for value in values]
+    if isinstance(values, Mapping):
+        values = values.values()
+    numbers = [float(value) for value in as_tuple(values)]
     if not numbers:
         raise ValueError("no values: a mean needs at least one.")
     if not all(map(math.isfinite, numbers)):
