@@ -31,7 +31,12 @@ LINES: dict[str, list[tuple[str, ...]]] = {
     "again": [
         ("again", "{a}", "--ledger", "shared.jsonl", "--study-file", "study.toml", *STORE, "--workers", "1"),
     ],
-    "audit": [("audit", "folder"), ("audit", "folder", "--json")],
+    "compare": [("compare", "shared.jsonl"), ("compare", "study.toml", "--json")],
+    "audit": [
+        ("audit", "folder", "--html", "audit.html"),
+        ("audit", "folder", "folder"),
+        ("audit", "folder", "--json"),
+    ],
     "verify": [("verify", *STORE), ("verify", *STORE, "--repair")],
     "store": [
         ("store", "import", "archive", *STORE),
@@ -48,6 +53,7 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "run": ("store",),
     "again": ("store",),
     "report": ("page",),
+    "audit": ("audit.html",),
     "checkpoints": ("weights",),
     "store": ("store", "bundle.tar"),
     "data": ("folder",),
@@ -180,4 +186,4 @@ def test_a_command_that_reads_leaves_a_true_store_as_it_is(lab, place, command):
         may = tuple(place.root / output for output in OUTPUTS.get(command, ()))
         ending, problems = place.watched(lab, "command", *words, may=may)
         assert not problems, f"{' '.join(words[:2])}: {problems}"
-        assert ending.value == 0 or command in ("data", "audit"), str(ending)
+        assert ending.value == 0 or command in ("data", "audit", "compare"), str(ending)

@@ -34,7 +34,8 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab cite STUDY         BibTeX of the works behind it
   lotterylab diff A B           two results side by side
   lotterylab again DIGEST       one result of a ledger, computed again
-  lotterylab audit FOLDER       faults of the checkpoints in a folder
+  lotterylab compare FILE       the arms of any results.csv, paired by seed
+  lotterylab audit FOLDER       faults of checkpoints; START END: two of them
   lotterylab verify             compare all files of the store with their hashes
   lotterylab store gc           remove files that no result needs; also reindex
   lotterylab store export STUDY the study with its tensors as one file

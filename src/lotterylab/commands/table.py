@@ -13,6 +13,7 @@ HOMES = {  # command -> module of commands and class
     "checkpoints": ("study", "Checkpoints"),
     "cite": ("cite", "Cite"),
     "diff": ("compare", "Diff"),
+    "compare": ("compare", "Compare"),
     "again": ("again", "Again"),
     "audit": ("checks", "Audit"),
     "verify": ("checks", "Verify"),
