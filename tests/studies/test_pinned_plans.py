@@ -30,7 +30,7 @@ PINNED = {
     "rewind-rounds": "160127f0fef7aa40",
     "rewind-rounds-norm": "831b5fbc76e57731",
     "grasp-activations": "e03e5afcab10d5af",
-    "grasp-table": "cbe44ff1afab0319",
+    "grasp-table": "23566a383d59741f",
     "frontier": "7c1f379dadf7549b",
     "sparse-training": "ba68787301eacd55",
     "random-out": "61ffa672996c7e29",

@@ -21,14 +21,16 @@ BLOCKS = {11: (1, 1, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 @dataclass(frozen=True, kw_only=True)
 class Vgg(ModelSpec):
-    """``Vgg`` is five blocks of convolutions 3x3, with a max pooling by 2 between them.   [simonyan2015very]
+    """``Vgg`` is five blocks of convolutions 3x3, each followed by a pooling by 2, then linear.   [simonyan2015very]
 
-    Differs from the paper, as pruning papers on CIFAR do (OpenLTH, GraSP and SynFlow): the mean over the last pixels,
-    2 x 2 for 32 x 32 images, replaces the fifth pooling, and one linear layer, 512 -> K, its three; ``batch_norm``
-    normalises before each activation.  Differs from OpenLTH and SynFlow: with ``batch_norm``, convolutions have no
-    bias, which a norm would take out again.
+    Differs from the paper, as pruning papers on CIFAR do: the mean over the remaining pixels (one, for 32 x 32 images)
+    and one linear layer, 512 -> K, replace its three; ``batch_norm`` normalises before each
+    activation, and its convolutions have no bias, which a norm would take out again.
 
-    A pooling is left out once height or width is one pixel, so that 8 x 8 images work.
+    Differs from the networks of OpenLTH, GraSP and SynFlow too: they leave out the fifth pooling and take the mean of
+    the last 2 x 2 pixels, where ours takes the maximum, so that their masks and accuracies are not ours.
+
+    A pooling is left out once height or width is one pixel, so that 28 x 28 and 8 x 8 images work.
 
     For 3 x 32 x 32 images and 10 classes, with batch norm: 9,228,362, 14,724,042 and 20,035,018 parameters; without:
     9,225,610, 14,719,818 and 20,029,514.  he-normal uses fan_in.
@@ -50,7 +52,6 @@ class Vgg(ModelSpec):
         13
     """
 
-    version: ClassVar[int] = 2  # 1: the maximum of the last 2 x 2 pixels, not their mean
     pools_after_activation: ClassVar[bool] = True
 
     init: str = "he-normal"
@@ -81,7 +82,6 @@ def _build(spec: Vgg, act: Callable, pool_first: bool) -> nn.Module:
         channels += [scaled(count, spec.width)] * convolutions
         pools += [False] * (convolutions - 1) + [side > 1]
         side = max(1, side // 2)
-    pools[-1] = False  # the mean follows
     pairs = list(pairwise(channels))
 
     class Module(nn.Module):
