@@ -156,7 +156,8 @@ def run(
         plan: rows of nodes.
         store: the folder of results; it is made if it does not exist.
         workers: 0 computes in this process, which knows the models and criteria that are defined in it; a number
-            shares the work among as many processes, for a script that calls this under ``__name__ == "__main__"``.
+            shares the work among as many processes.  A script that defines models or criteria itself has to call this
+            under ``if __name__ == "__main__"`` then.
         folder: the folder of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
         device: the device of the trainings: "cpu", "cuda" or "cuda:N".
 

@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_locked_leaves_the_lock_on_the_file(store, monke
     monkeypatch.setattr(fcntl, "flock", flock)
     with store.lock() as lock:
         lock.check()
-        assert "in use by process" in refused(store)
+        assert "in use by another call in this process" in refused(store)
 
 
 def test_on_a_full_disk_the_lock_holds_without_a_name(store, monkeypatch):

@@ -23,7 +23,8 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
         name: the study, such as "activations", or a reference to your own study, "my_package.my_study:STUDY".
         store: the folder of results.
         workers: processes of one thread each (default: one for each core); 0 computes in this process, which knows the
-            models and criteria that were defined in it.
+            models and criteria that were defined in it.  In the worker of another pool, which may start no processes,
+            the default is 0.
         options: the options of the command: ``data="digits"``, ``preset="small"``, ``seeds=1``.
 
     Returns:
@@ -75,10 +76,11 @@ def computed(
     from lotterylab.engine.here import run_here
     from lotterylab.engine.local import run, say
     from lotterylab.engine.reuse import not_reused
+    from lotterylab.engine.surroundings import is_daemonic
 
     targets = list(plan.targets())
     say(*not_reused(targets, store))
-    if workers == 0:
+    if workers == 0 or (workers is None and is_daemonic()):
         summary = run_here(targets, store, data_dir=data_dir, device=device, study_facts=study_facts)
     else:
         summary = run(targets, store, data_dir=data_dir, device=device, workers=workers, study_facts=study_facts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from lotterylab.engine.context import Context
 
 
+LOCKS: dict[int, threading.RLock] = {}  # by process: one that was forked has no part in what its parent computes
+
+
 def run_here(
     targets: Iterable[Node],
     store: Store,
@@ -35,8 +40,9 @@ def run_here(
 ) -> Summary:
     """Compute the missing tasks of ``targets`` in this process, with the bits and the arguments of ``local.run``.
 
-    While it computes, torch has one thread and the switches of a new process.  Ctrl-C ends it at once; the last
-    checkpoint is kept, and the same call goes on from there.
+    While it computes, torch has one thread and the switches of a new process.  These belong to the whole process, so
+    calls from other threads wait.  Ctrl-C ends it at once; the last checkpoint is kept, and the same call goes on from
+    there.
 
     Environment variables that choose kernels (``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR`` ...) cannot be cleared in a running
     process.  They are a fact of the results, and an unfinished run with other facts starts again.
@@ -50,7 +56,10 @@ def run_here(
     from lotterylab.engine.context import Context
 
     targets = list(targets)
-    with refusals(f"to use the store {store.path}", store.path):
+    with (
+        LOCKS.setdefault(os.getpid(), threading.RLock()),
+        refusals(f"to use the store {store.path}", store.path),
+    ):
         if not Schedule(targets, store):
             return put_in_order(store)
         store.create()

@@ -21,6 +21,7 @@ from lotterylab.engine.pool import cannot_begin
 from lotterylab.engine.records import Record
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
+from lotterylab.engine.surroundings import needs_main
 from lotterylab.engine.worker import ASKS_TO_STOP, Settings
 from lotterylab.errors import LotteryError, RefusedError, SystemRefusal, UsageError
 from lotterylab.plan.nodes import Node
@@ -93,6 +94,7 @@ def run(
     Raises:
         SystemRefusal: the operating system refuses: a full disk, no locks, no new process.
         RefusedError: another process is computing in the store.
+        UsageError: this process may start no others, or workers cannot import what nodes hold.
         LotteryError: the workers die before they can begin.
     """
     if workers is not None and workers < 1:
@@ -101,15 +103,16 @@ def run(
     with refusals(f"to use the store {store.path}", store.path):
         if not Schedule(targets, store):  # nothing is missing: reading needs no lock, so a store in use answers too
             return put_in_order(store)
-        store.create()
         settings = Settings(
             store=store.path.resolve(),
             data_dir=data_dir,
             fast=fast,
             device=device,
             save_every_seconds=save_every_seconds,
+            needs_main=needs_main(targets),
             study_facts=study_facts or {},
         )
+        store.create()
         with store.lock() as lock:
             schedule = prepared(targets, store)
             count = min(workers or (1 if device != "cpu" else os.cpu_count() or 1), len(schedule.waiting))

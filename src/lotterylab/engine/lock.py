@@ -111,7 +111,7 @@ class Lock:
             self._file = _closed(self._file)  # removed before it was locked: no other process would see this lock
         with contextlib.suppress(OSError):  # on a full disk the lock holds without its holder's name
             os.ftruncate(self._file, 0)
-            os.pwrite(self._file, f"process {os.getpid()}".encode(), 0)
+            os.pwrite(self._file, _own_name().encode(), 0)
 
     def _opened(self) -> int:
         """Return the lock file, open for writing and made if missing.
@@ -139,9 +139,10 @@ class Lock:
             if _flock(descriptor, shared=False):
                 return
             if patience is None:
+                name = self._name() or "another process"
+                holder = "another call in this process" if name == _own_name() else name
                 raise RefusedError(
-                    f"the store {self.path.parent} is in use by {self._name() or 'another process'}. Wait for it, or "
-                    "use another --store."
+                    f"the store {self.path.parent} is in use by {holder}. Wait for it, or use another --store."
                 )
             time.sleep(patience)
 
@@ -160,6 +161,10 @@ class Lock:
             return ""
         finally:
             os.close(descriptor)
+
+
+def _own_name() -> str:
+    return f"process {os.getpid()}"
 
 
 def _closed(descriptor: int) -> int:

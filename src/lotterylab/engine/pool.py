@@ -183,7 +183,6 @@ def cannot_begin(deaths: int, words: str) -> str:
     """Return the error text for workers that die before they do anything."""
     return (
         f"{deaths} worker processes in a row died before they could begin. A module that they import, or a part of "
-        "this installation, ends them. A script has to call this under if __name__ == '__main__', since each worker "
-        "imports the script. What is finished is kept, and the same command goes on. Last output of a worker: "
-        f"{words}"
+        "this installation, ends them. What is finished is kept, and the same command goes on. Last output of a "
+        f"worker: {words}"
     )

@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import BinaryIO
 
 from lotterylab.engine.patience import Patience
+from lotterylab.engine.surroundings import main_hidden
 from lotterylab.engine.worker import ASKS_TO_STOP, Settings, environment, work
 from lotterylab.plan.nodes import Node
 
@@ -81,7 +82,8 @@ def start(settings: Settings, patience_seconds: float) -> Worker:
         words = _file_for_words()
         if words:
             after_failure.callback(words.close)
-        with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP), _stderr_into(words) as stderr:
+        main = main_hidden(not settings.needs_main)
+        with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP), _stderr_into(words) as stderr, main:
             spawn = multiprocessing.get_context("spawn")
             process = spawn.Process(target=work, args=(theirs, settings, stderr), daemon=True)
             process.start()

@@ -49,6 +49,7 @@ class Settings:
     fast: bool
     device: str = "cpu"
     save_every_seconds: float
+    needs_main: bool = False  # whether workers import the caller's script
     study_facts: Mapping[str, str] = field(default_factory=dict)
 
 
