@@ -52,6 +52,7 @@ OF_TENSORS = {
     "training.during_checks",
     "training.frozen",
     "training.held",
+    "training.judged",
     "training.low_bit",
     "training.loop",
     "training.step",

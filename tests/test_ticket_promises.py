@@ -206,3 +206,30 @@ def test_a_training_that_is_the_same_for_every_seed_is_a_caution(tmp_path):
     assert [(alarm.code, alarm.severity) for alarm in found.alarms if "seed" in alarm.code] == [
         ("order-seed-ignored", "caution")
     ]
+
+
+def with_dropout(seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 10)
+    )
+
+
+def judges_in_training_mode(module):
+    torch.manual_seed(0)
+    return float(module(torch.ones(4, 1, 8, 8)).mean())
+
+
+def judges_in_eval_mode(module):
+    module.eval()
+    return judges_in_training_mode(module)
+
+
+def test_a_network_that_is_judged_in_training_mode_is_named_with_its_layers(tmp_path):
+    options = {"init_fn": with_dropout, "steps": 4, "sparsities": [0.5]}
+    found = find(tmp_path, eval_fn=judges_in_training_mode, **options)
+    (alarm,) = [alarm for alarm in found.alarms if alarm.code == "judged-in-training-mode"]
+    assert alarm.severity == "fault" and "module.eval()" in alarm.message
+    assert "(2 (batch_norm), 4 (dropout))" in alarm.message
+    found = find(tmp_path, eval_fn=judges_in_eval_mode, **options)
+    assert "judged-in-training-mode" not in {alarm.code for alarm in found.alarms}

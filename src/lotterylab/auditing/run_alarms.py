@@ -162,6 +162,7 @@ def forgetful(
     init_varies: bool = True,
     order_varies: bool = True,
     eval_repeats: bool = True,
+    judged_in_training: Sequence[str] = (),
     where: str = "",
 ) -> list[Alarm]:
     """Raise faults for user functions that are not functions of the seed and the step.
@@ -175,6 +176,7 @@ def forgetful(
         order_varies: ``train_fn`` gave different bits for another seed.  If not, the alarm is a caution, because full
             batches have no order to seed.
         eval_repeats: ``eval_fn`` gave the same numbers twice.
+        judged_in_training: layers that acted as in training while ``eval_fn`` judged.
         where: the arm.
     """
     alarms = []
@@ -202,6 +204,12 @@ def forgetful(
     if not eval_repeats:
         message = "eval_fn gave different numbers in two calls for the same network: seed its draws"
         alarms += one("judgement-not-repeated", message, where, "fault")
+    if judged_in_training:
+        message = (
+            f"eval_fn judges the network in training mode ({', '.join(judged_in_training)}), so its numbers depend on "
+            "the batches or on chance: call module.eval() first"
+        )
+        alarms += one("judged-in-training-mode", message, where, "fault")
     return alarms
 
 

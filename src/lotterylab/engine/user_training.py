@@ -29,6 +29,7 @@ from lotterylab.network import modes_kept, state_of
 from lotterylab.plan.nodes import At, MaskOf, first_of
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.training.during import HELD, STOPPED, During
+from lotterylab.training.judged import noticing
 from lotterylab.training.user import Run, UserTraining
 from lotterylab.types import Checkpoint, Mask, State
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from lotterylab.engine.context import Context
 
 BROKEN = "broken_promises"
+MOST_LAYERS = 5  # layers that are named which act as in training while eval_fn judges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +136,10 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
     until = min(node.steps, run.total_steps)
     first, second = (call(run, context, begin, mask, until).last for _ in range(2))
     reseeded = call(replace(run, order_seed=run.order_seed + 1), context, begin, mask, until).last
-    evaluations = [evaluated(run, loaded(run, first.state)) for _ in range(2)]
+    judged = loaded(run, first.state)
+    with noticing(judged) as noticed:
+        evaluations = [evaluated(run, judged)]
+    evaluations.append(evaluated(run, loaded(run, first.state)))
     half = call(run, context, begin, mask, max(1, until // 2)).last
     resumed = call(run, context, half, mask, until).last if half.step < until and not _ended(half) else half
     metrics = {
@@ -142,6 +147,7 @@ def promises(node: Promises, context: Context, begin: Checkpoint) -> dict[str, A
         "repeats": _same(first, second),
         "goes_on": _same(first, resumed),
         "order_varies": not _same(first, reseeded),
+        "judged_in_training": sorted(noticed)[:MOST_LAYERS],
         "eval_repeats": str(evaluations[0]) == str(evaluations[1]),  # compared as text, in which nan equals nan
         **_of_weights(run, context),
     }

@@ -43,10 +43,11 @@ class Promises(Node):
     call that is stopped and another that goes on give the bits of one call, in the first steps and, if ``rewound`` is a
     step of the run, from there to the end.  "init_repeats": one seed gives the same initial weights twice.
     "init_varies": another seed gives other initial weights.  "order_varies": another seed gives other bits.
-    "eval_repeats": two evaluations of one network give the same numbers.
+    "eval_repeats": two evaluations of one network give the same numbers.  "judged_in_training": layers that act as in
+    training while ``eval_fn`` judges.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     run: UserTrain
     steps: int = 2
     rewound: At | None = field(default=None, metadata=ADDED_LATER)
