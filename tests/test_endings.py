@@ -181,14 +181,12 @@ def test_the_worst_of_what_failed_gives_the_exit_code():
     assert (_exit_code([], lost=True), _exit_code(messages[:1], lost=True)) == (4, 3)
 
 
-def test_a_ledger_that_cannot_be_written_is_said_at_the_end_and_stops_nothing(done, tmp_path, capsys):
+def test_a_ledger_that_cannot_be_written_is_refused_before_anything_runs(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    folder = tmp_path / "file" / "ledger.jsonl"
-    assert main(["run", *SHORT, "--store", str(done), "--ledger", str(folder)]) == 4
-    said = capsys.readouterr()
-    assert "2 of 2 rows finished" in said.out
-    assert f"the ledger {folder} could not be written: the system refused {tmp_path}/file" in said.err
-    assert "Every result is in the store." in said.err
+    words = ["run", *SHORT, "--store", str(tmp_path / "store"), "--ledger", str(tmp_path / "file" / "ledger.jsonl")]
+    assert main(words) == 2
+    assert f"--ledger {tmp_path}/file/ledger.jsonl could not be written" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.fixture
@@ -217,4 +215,4 @@ def test_on_a_full_disk_run_keeps_what_it_finished_and_says_what_to_do(small_dis
         assert main([name, *SHORT, "--store", str(small_disk / "store")]) == 0
     capsys.readouterr()
     assert main(["run", *LONG, "--store", str(small_disk / "store")]) == 4
-    assert "Read-only file system (EROFS). Make the path writable" in capsys.readouterr().err
+    assert "Read-only file system (EROFS). Nothing there is writable" in capsys.readouterr().err

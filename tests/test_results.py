@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 UNFINISHED = RESULTS / "unfinished"  # ledgers that wait for their last seeds (test_unfinished.py)
 FOLDERS = [folder for folder in study_folders(RESULTS) if folder != UNFINISHED]
-MOST_MB = 30  # of all tracked files below results/
+MOST_MB = 60  # of all tracked files below results/
 names = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(RESULTS)))
 
 

@@ -271,12 +271,11 @@ def test_a_gate_that_no_path_uses_is_refused():
     from lotterylab.training.loop import first
     from lotterylab.training.step import Stepper
     from lotterylab.types import Batch
+    from some_trainings import loader
 
     module = Idle()
     net, recipe = network(module), replace(RECIPE, pick=None, gate=EdgePopup())
     begin = first(net, state_of(module), None, recipe)
-    update = Stepper(
-        gated(net, EdgePopup()), recipe, begin, None, seed=0, device=torch.device("cpu"), channels_last=False
-    )
+    update = Stepper(gated(net, EdgePopup()), recipe, begin, None, loader=loader(recipe), channels_last=False)
     with pytest.raises(UsageError, match=r"uses 'idle\.weight', so its gate learns nothing"):
         update(Batch(inputs=torch.rand(4, 1, 8, 8), targets=torch.arange(4)), step=0, lr=0.1)

@@ -109,7 +109,6 @@ class Keeps(Intervening):
 @pytest.mark.parametrize(
     ("during", "message"),
     [
-        ([RigL()], "give a tuple of interventions"),
         (("rigl",), "during has 'rigl'; it must be an object"),
         ((RigL,), r"lotterylab.interventions.RigL\(...\)"),
         ((Keeps(name="final"),), "Keeps keeps 'final', which is a name of the run's own"),

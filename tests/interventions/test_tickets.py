@@ -269,8 +269,7 @@ def test_interventions_are_part_of_the_name(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"during": RandomOut()}, r"during=RandomOut\(.*give a list of interventions"),
-        ({"during": "random-out"}, "give a list of interventions"),
+        ({"during": "random-out"}, r"during has 'random-out'; .* lotterylab.interventions.RandomOut\(...\)"),
         ({"during": ["random-out"]}, r"during has 'random-out'; .* lotterylab.interventions.RandomOut\(...\)"),
         ({"during": ["random-ot"]}, "Did you mean 'random-out'"),
         ({"during": [RandomOut]}, "must be an object"),

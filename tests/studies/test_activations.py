@@ -90,7 +90,7 @@ def test_the_ladder_has_its_own_number_of_seeds():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"sparsities": (1.0,)}, "not 1"),
+        ({"sparsities": (1.0,)}, "below 1, as 1 would keep nothing"),
         ({"sparsities": (-0.1,)}, "sparsity -0.1"),
         ({"protocols": ("laddr",)}, "Did you mean 'ladder'"),
         ({"activations": ("tahn",)}, "Did you mean 'tanh'"),

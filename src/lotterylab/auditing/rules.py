@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy
-
 from lotterylab.auditing.evidence import Evidence, removed_among_smallest, weights_alone, whole_filters
 from lotterylab.auditing.patterns import along_inputs, in_memory, pattern_along
 from lotterylab.errors import UsageError
 from lotterylab.masks.counts import Share, as_fraction, removal_count
 from lotterylab.masks.profiles import PROFILES
+from lotterylab.rng import stream
 from lotterylab.types import Mask
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def _is_cut(name: str, sizes: Tensor, kept: Tensor, requested: Share) -> bool:
     if name == "lotterylab":
         return removed == removal_count(requested, len(kept))
     try:
-        made = PROFILES[name](sizes, float(as_fraction(requested)), numpy.random.default_rng(0))
+        made = PROFILES[name](sizes, float(as_fraction(requested)), stream(0, "audit", "rule"))
     except UsageError:
         return False
     if name in BY_CHANCE:

@@ -34,7 +34,7 @@ def save_mask(mask: Mask, path: str | Path) -> None:
         ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
         ...     load_mask(f"{folder}/mask.safetensors")
         mask of 1 tensor: 1 of 2 entries kept, 50 % removed
-          weight  2  ██████████             50 % kept
+          weight  2  ██████████              50 % kept
     """
     file = file_for(path, "file of the mask")
     with explaining(file):
@@ -62,7 +62,7 @@ def load_mask(path: str | Path, *, within: str = "") -> Mask:
         ...     save_mask({"weight": torch.tensor([True, False])}, f"{folder}/mask.safetensors")
         ...     load_mask(f"{folder}/mask.safetensors")
         mask of 1 tensor: 1 of 2 entries kept, 50 % removed
-          weight  2  ██████████             50 % kept
+          weight  2  ██████████              50 % kept
     """
     file = place(path, "file of the mask")
     return shown_mask(mask_of(read_checkpoint(file, within=within, wanted="mask"), where=str(file)))
