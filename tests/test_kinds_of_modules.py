@@ -30,7 +30,11 @@ from some_kinds import (
     overlapping,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning", "ignore:.*quantize_per_tensor")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit:DeprecationWarning",
+    "ignore:.*quantize_per_tensor",
+    "ignore:the mask by",  # of layers as small as these
+)
 Call = Callable[[nn.Module, dict[str, torch.Tensor]], Any]
 
 

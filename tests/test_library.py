@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import lotterylab as ll
-from lotterylab.errors import UsageError
+from lotterylab.errors import LotteryWarning, UsageError
 from lotterylab.network import prunable_names, state_of
 from some_views import view
 
@@ -22,6 +22,7 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(20, 1, 8, 8, generator=draw), torch.randint(10, (20,), generator=draw)
 
 
+@pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # nothing has moved since the initial state
 @pytest.mark.parametrize("criterion", ll.criteria.ALL.values(), ids=ll.criteria.ALL)
 @pytest.mark.parametrize("scope", ["global", "layerwise"])
 def test_prune_removes_by_count_and_changes_nothing(criterion, scope):
@@ -115,7 +116,8 @@ def test_a_module_that_draws_draws_by_the_seed_and_the_global_generator_stays():
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["body.3.weight"], other["body.3.weight"])
-    mask = ll.prune(module, ll.criteria.Snip(), 0.9, batch=batch(), rounds=3)
+    with pytest.warns(LotteryWarning, match="1 of the 10 rows of 'body.3.weight'"):
+        mask = ll.prune(module, ll.criteria.Snip(), 0.9, batch=batch(), rounds=3)
     assert torch.equal(torch.get_rng_state(), before) and module.training and len(mask) == 2
 
 
@@ -228,7 +230,8 @@ def test_filters_are_ranked_by_what_an_earlier_mask_left_of_them():
     with torch.no_grad():
         module.weight.copy_(torch.tensor([[100.0, 100.0, 0.1, 0.1], [1.0, 1.0, 1.0, 1.0]]))
     mask = {"weight": torch.tensor([[False, False, True, True], [True, True, True, True]])}
-    found = ll.prune(module, ll.criteria.Magnitude(), 0.5, mask=mask, granularity="filter")
+    with pytest.warns(LotteryWarning, match="1 of the 2 rows of 'weight'"):
+        found = ll.prune(module, ll.criteria.Magnitude(), 0.5, mask=mask, granularity="filter")
     assert found["weight"].tolist() == [[False] * 4, [True] * 4]
 
 

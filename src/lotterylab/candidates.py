@@ -46,6 +46,38 @@ def candidates(net: Network, params: str | Iterable[str], *, otherwise: str = ""
     return tuple(name for name in net.parameters if name in chosen)
 
 
+def excluded(names: Sequence[str], exclude: str | Iterable[str] | None, by_default: Iterable[str]) -> tuple[str, ...]:
+    """Return the candidates that are not cut.
+
+    Args:
+        names: the candidates.
+        exclude: names of weights, or of layers or parts of the module; None for ``by_default``.
+        by_default: names that are left out if others are left.
+
+    Raises:
+        UsageError: a name is not a candidate's, or nothing is left.
+
+    Examples:
+        >>> excluded(["conv.weight", "head.1.weight", "head.2.weight"], "head", ())
+        ('head.1.weight', 'head.2.weight')
+    """
+    if exclude is None:
+        chosen = tuple(name for name in names if name in set(by_default))
+        return chosen if len(chosen) < len(names) else ()
+    found: set[str] = set()
+    for given in [exclude] if isinstance(exclude, str) else exclude:
+        parts = {name for name in names if f"{name}.".startswith(f"{given}.")}
+        if not parts:
+            near = suggestion(str(given), [*names, *(name.rpartition(".")[0] for name in names)])
+            raise UsageError(f"exclude names '{given}', which is not a candidate for the mask.{near}")
+        found |= parts
+    if len(found) == len(names):
+        raise UsageError(
+            f"exclude names all {len(names)} candidates, so there is nothing to prune. Leave one out of it."
+        )
+    return tuple(name for name in names if name in found)
+
+
 def left_out(net: Network, params: str | Iterable[str]) -> str:
     """Return a sentence on the few weights that a word for ``params`` leaves out, or "".
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lotterylab.auditing.own_masks import of_selection
 from lotterylab.calling.logits import cross_entropy_of
 from lotterylab.calling.nested import cloned, each_tensor
 from lotterylab.calling.precision import at_least, at_least_float32, is_low
 from lotterylab.calling.unchanged import Calls, unchanged
-from lotterylab.candidates import candidates, left_out
+from lotterylab.candidates import candidates, excluded, left_out
 from lotterylab.criteria import check_criterion
 from lotterylab.criteria.rounds import in_rounds, scored
 from lotterylab.errors import UsageError, warn
@@ -22,7 +23,8 @@ from lotterylab.masks.select import Rule
 from lotterylab.masks.shown import shown_mask
 from lotterylab.network import modes_kept, network, state_of
 from lotterylab.readable import check_ordered, check_scorable, check_unpacked
-from lotterylab.rng import stream
+from lotterylab.rng import draws, stream
+from lotterylab.structure.outputs import output_layers
 from lotterylab.types import Batch, Inputs, Mask, Scores, State
 from lotterylab.views import Criterion, View
 from lotterylab.weights import is_packed
@@ -103,6 +105,7 @@ def prune(
     initial: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] | None = None,
     params: str | Iterable[str] = "weights",
+    exclude: str | Iterable[str] | None = None,
     scope: str = "global",
     granularity: str = "weight",
     rounds: int = 1,
@@ -114,11 +117,17 @@ def prune(
     """Return the mask that keeps the highest-scored ``1 - sparsity`` of the prunable weights.
 
     The module is not changed: ``apply(module, mask)`` sets the pruned weights to zero, and ``attach(module, optimizer,
-    mask)`` holds them there while you train.
+    mask)`` holds them there while you train.  One ``LotteryWarning`` names what is wrong with a mask at once: scores of
+    0, ties at the cut, layers without a weight, outputs without one.
 
     Args:
         module, criterion, batch, loss, initial, input_shape, params: those of ``score``.
-        sparsity: the fraction removed, what an earlier ``mask`` removed included; see ``select``.
+        sparsity: the fraction removed, what an earlier ``mask`` removed included; see ``select``.  It counts the
+            weights, filters or blocks of the layers that are not excluded.
+        exclude: names of weights or of layers that stay as they are; the mask has them too.  By default these are the
+            output layers for granularity "filter", whose filters are the classes, and none otherwise.  A pass of the
+            batch or of ``input_shape`` finds them; without either, or if it fails, the last Conv or Linear layer in the
+            module's order stands for them.  ``exclude=()`` leaves none out.
         scope, granularity, ties: those of ``select``.
         rounds: the number of times that the remaining weights are scored and cut; ``SynFlow`` is meant with 100.
         schedule: "exponential", density^(k/n) after round k of n, or "linear"; both run from what ``mask`` keeps.
@@ -126,7 +135,8 @@ def prune(
         seed: the seed of criteria that draw random numbers, and of random ties.
 
     Raises:
-        UsageError: ``score`` or ``select`` refuses an argument, or the rounds are not possible.
+        UsageError: ``score`` or ``select`` refuses an argument, ``exclude`` names nothing or everything, or the rounds
+            are not possible.
 
     Examples:
         >>> import torch
@@ -139,7 +149,32 @@ def prune(
     check_targets(sparsity)
     rule = Rule(scope=scope, granularity=granularity, ties=ties, seed=seed, rounds=rounds, schedule=schedule)
     with _viewed(module, criterion, batch, loss, initial, input_shape, params, mask, seed) as (view, scores_of):
-        return shown_mask(in_rounds(view, scores_of, sparsity, rule)[0].mask)
+        by_filters = rule.granularity == "filter" and not isinstance(sparsity, Mapping)
+        outputs = _outputs(module, view, seed) if by_filters and exclude is None else view.net.prunable[-1:]
+        whole = excluded(view.names, exclude, outputs if by_filters else ())
+        names = tuple(name for name in view.names if name not in whole)
+        selection, _ = in_rounds(replace(view, names=names), scores_of, sparsity, rule, whole)
+        left = {**algebra.ones(view.state, whole), **(mask or {})}
+        made = Mask({name: left[name].clone() if name in whole else selection.mask[name] for name in view.names})
+        if raised := of_selection(selection, made, rule, outputs):
+            found = "; ".join(f"{alarm.message} ({alarm.code})" for alarm in raised)
+            warn(f"the mask by {type(criterion).__name__} at sparsity {sparsity}: {found}.")
+        return shown_mask(made)
+
+
+def _outputs(module: nn.Module, view: View, seed: int) -> tuple[str, ...]:
+    """Return the weights of the layers that make the outputs, by a forward pass if an input or its shape is known."""
+    import torch
+
+    inputs = view.batch.inputs if view.batch else None
+    if inputs is None and view.shape is not None:
+        first = next(iter(view.state.values()))
+        inputs = torch.ones(1, *view.shape, device=first.device, dtype=first.dtype)
+    if inputs is not None:
+        devices = {tensor.device for tensor in view.state.values()}
+        with modes_kept(module), torch_draws(seed, "prune", "outputs", devices=devices), suppress(Exception):
+            return output_layers(view.net, view.state, deepcopy(inputs))  # which a module may change in place
+    return output_layers(view.net, view.state)
 
 
 def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:

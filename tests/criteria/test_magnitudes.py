@@ -28,6 +28,7 @@ from lotterylab.errors import UsageError
 from lotterylab.masks.select import Rule, selection
 from some_views import conv, mlp, view
 
+pytestmark = pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # many scores are 0 or equal
 INITIAL = [0.5, -0.25, -1.0, 0.125]
 FINAL = [0.75, 0.5, -0.25, 0.0625]  # grew, changed its sign, shrank, shrank
 BY_HAND = {  # the scores of the four weights, by the paper's formulas

@@ -58,6 +58,7 @@ def test_an_initial_state_of_another_network_is_refused():
         ll.score(module, Movement(), initial={**state, "4.weight": torch.ones(2, 2)})
 
 
+@pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # 44 of 48 weights have not moved
 def test_from_a_state_dict_of_before():
     module = conv("relu")
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}

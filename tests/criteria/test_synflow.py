@@ -115,6 +115,7 @@ def test_what_leaves_float64_and_inputs_that_are_no_floats_are_refused():
         ll.score(tokens, SynFlow(), batch=({"x": torch.zeros(4, 3)}, torch.zeros(4)))
 
 
+@pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # the density is chosen so low that rows go
 @pytest.mark.parametrize("left", [300, 60, 12, 4])
 def test_a_hundred_rounds_empty_no_layer_down_to_a_weight_each(left):
     module = deep(bias=False)

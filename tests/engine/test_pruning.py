@@ -44,6 +44,7 @@ RULES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # rows of the output layer go
 @pytest.mark.parametrize("rule", RULES, ids=str)
 @pytest.mark.parametrize("criterion", [Snip(), SynFlow()])
 def test_a_node_and_the_library_give_the_same_mask(context, criterion, rule):

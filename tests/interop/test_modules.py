@@ -14,6 +14,9 @@ from lotterylab import masks
 from lotterylab.errors import UsageError
 from some_attached import all_positive_zero
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::lotterylab.errors.LotteryWarning"
+)  # small layers lose their dead units
 OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=1e-2),
     "AdamW": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),

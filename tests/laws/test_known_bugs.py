@@ -29,6 +29,7 @@ from lotterylab.procedures import iterative
 from lotterylab.training.watch import evaluate
 from some_plans import RECIPE, RUN, compute
 
+pytestmark = pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # masks by hand, with ties
 SOURCES = sorted(Path(lotterylab.__file__).parent.rglob("*.py"))
 WEIGHTS = {"a": torch.tensor([[3.0, -4.0, 0.5, -0.1], [-2.0, 1.0, -0.2, 0.3]])}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import softmax
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import LotteryWarning, UsageError
 from lotterylab.network import network, state_of
 from lotterylab.structure import channels, shrink, structure_of
 from structure.some_structures import SHAPE, SPECS, module_of, random_channels, without_their_shifts
@@ -146,3 +148,33 @@ def test_softmax_of_attention_over_channels_is_refused_by_name():
 
     with pytest.raises(UsageError, match="input channel of 'fc' depends on several"):
         structure_of(body(forward, conv=nn.Conv2d(1, 4, 3), fc=nn.Linear(4, 2)), IMAGE)
+
+
+@pytest.mark.parametrize("name", ["4.weight", "1.weight"])
+def test_outputs_that_leave_with_their_channels_are_told(name):
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    kept = torch.tensor([True, False, True, False][: len(module.get_parameter(name))])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        channels(module, {name: kept}, shape=IMAGE)
+    told = [str(one.message) for one in caught if one.category is LotteryWarning]
+    assert told == (
+        ["the mask of '4.weight' removes 1 of the 3 outputs of the network, which may be classes. Leave them in it."]
+        if name == "4.weight"
+        else []
+    )
+
+
+def test_an_output_with_a_second_source_stays():
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 2), nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.a(x)) + torch.relu(self.b(x))
+
+    half = torch.tensor([True, False])
+    channels(Sum(), {"a.weight": half}, shape=(3,))  # a warning would be an error
+    with pytest.warns(LotteryWarning, match=r"'a\.weight', 'b\.weight' removes 1 of the 2 outputs"):
+        channels(Sum(), {"a.weight": half, "b.weight": half}, shape=(3,))

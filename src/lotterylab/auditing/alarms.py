@@ -80,29 +80,39 @@ def reached_is_not_requested(
     return one("reached-is-not-requested", f"{counts}: {reason}", where, "caution" if near else "fault")
 
 
-def ties_at_cut(*, ties: int, entries: int, kept: int | None = None, where: str = "") -> list[Alarm]:
+def ties_at_cut(
+    *,
+    ties: int,
+    entries: int,
+    kept: int | None = None,
+    layers: Sequence[str] = (),
+    of: str = "entries",
+    where: str = "",
+) -> list[Alarm]:
     """Raise a caution if at least 2 candidates, and more than 0.1 % of the entries, share the score at the cut.
 
     The scores do not decide that part of the mask.  A sparsity is commonly given to 0.1 %; floats that are equal by
-    chance stay far below.  ``kept`` is the number of tied candidates that were kept.
+    chance stay far below.  ``kept`` is the number of tied candidates that were kept, ``layers`` are their tensors, and
+    ``of`` names the pieces that are counted.
     """
     if ties < 2 or ties * 1000 <= entries:
         return []
-    fates = {0: "all of them were removed", ties: "all of them were kept"}
-    fate = "" if kept is None else f"; {fates.get(kept, f'{kept:,} of them were kept')}"
-    message = f"{ties:,} of {entries:,} entries share the score at the cut, which cannot decide between them{fate}"
-    return one("ties-at-cut", message, where, "caution")
+    shared = f"{ties:,} of {entries:,} {of} share the score at the cut, which cannot decide between them"
+    return one("ties-at-cut", f"{shared}{_place(layers)}{_fate(ties, kept)}", where, "caution")
 
 
-def zero_scores(*, zeros: int, entries: int, where: str = "") -> list[Alarm]:
+def zero_scores(
+    *, zeros: int, entries: int, kept: int | None = None, layers: Sequence[str] = (), where: str = ""
+) -> list[Alarm]:
     """Raise a caution if more than 1 % of the candidates have a score of exactly 0.
 
     A criterion that is a product (w g, w g^2, w Hg) scores 0 where its gradient is 0, and does not rank those weights.
+    ``kept`` is the number of them that were kept, ``layers`` are their tensors.
     """
     if zeros * 100 <= entries:
         return []
     message = f"{zeros:,} of {entries:,} scores ({percent(zeros / entries)}) are exactly 0 and rank nothing"
-    return one("zero-scores", message, where, "caution")
+    return one("zero-scores", f"{message}{_place(layers)}{_fate(zeros, kept)}", where, "caution")
 
 
 def nan_scores(*, nan: int, entries: int, where: str = "") -> list[Alarm]:
@@ -180,7 +190,7 @@ def lost_classes(*, name: str, lost: int, classes: int, where: str = "") -> list
     """
     message = (
         f"no weight is kept in {lost} of the {classes} rows of '{name}'; if it is the output layer, these classes have "
-        f"only their bias: leave the layer out (params=...), or give it a separate sparsity"
+        f"only their bias: leave the layer out (exclude=...), or give it a separate sparsity"
     )
     return one("lost-classes", message, where, "caution") if 0 < lost < classes else []
 
@@ -233,6 +243,17 @@ def one(code: str, message: str, where: str, severity: Literal["fault", "caution
     """Return a list of one alarm, with control characters of foreign names made harmless."""
     where = shown(where, most=None)
     return [Alarm(code=code, message=shown(message, most=MOST_LETTERS), where=where, severity=severity)]
+
+
+def _place(layers: Sequence[str]) -> str:
+    return f", in {listed(layers)}" if layers else ""
+
+
+def _fate(count: int, kept: int | None) -> str:
+    if kept is None:
+        return ""
+    fates = {0: "all of them were removed", count: "all of them were kept"}
+    return f"; {fates.get(kept, f'{kept:,} of them were kept')}"
 
 
 def _is_count(requested: Share, removed: int, entries: int) -> bool:

@@ -206,12 +206,22 @@ def _mask_alarms(arm: Evidence, requested: Share | None, granularity: str, where
 
 
 def _piece_alarms(arm: Evidence, mask: Mask, requested: Share, granularity: str, where: str) -> list[Alarm]:
-    """Compare the removed filters, blocks or patterns with the number that ``select`` removes."""
+    """Compare the removed filters, blocks or patterns with the number that ``select`` removes.
+
+    Tensors that stayed whole may be left out, as ``prune`` does with the output layer: the last, or the smaller part.
+    """
     # the number depends on no score
     kind, scores = granularity_of(granularity), Scores({name: kept.double() for name, kept in mask.items()})
     pools = kind.pools(scores, requested, complete(scores, arm.earlier), "global")
     entries, asked = sum(len(pool.alive) for pool in pools), sum(pool.requested for pool in pools)
-    removed = entries - sum(int(kept.sum()) for kept in kind.alive(mask).values())
+    counts = {name: (int((~kept).sum()), len(kept)) for name, kept in kind.alive(mask).items()}
+    removed = sum(gone for gone, _ in counts.values())
+    lost = {name: count for name, count in counts.items() if count[0]}
+    *others, last = counts
+    covers = [counts, *([{name: counts[name] for name in others}] if others and last not in lost else [])]
+    covers += [lost] if 2 * len(lost) > len(counts) else []
+    if kind.in_rounds and any(alarms.is_reached(requested, cover) for cover in covers):
+        return []
     return alarms.reached_is_not_requested(
         requested=Fraction(asked, entries), removed=removed, entries=entries, where=where
     )

@@ -16,9 +16,9 @@ class Random:
 
     Examples:
         >>> import torch, lotterylab as ll
-        >>> layer = torch.nn.Linear(10, 10)
+        >>> layer = torch.nn.Linear(100, 10)
         >>> ll.masks.kept(ll.prune(layer, Random(), 0.9, seed=3))
-        10
+        100
     """
 
     version: ClassVar[int] = 1

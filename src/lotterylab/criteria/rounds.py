@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from lotterylab.errors import UsageError
@@ -14,7 +14,7 @@ from lotterylab.views import View
 
 
 def in_rounds(
-    view: View, criterion: Callable[[View], Scores], sparsity: Sparsity, rule: Rule
+    view: View, criterion: Callable[[View], Scores], sparsity: Sparsity, rule: Rule, whole: Collection[str] = ()
 ) -> tuple[Selection, Scores]:
     """Return the last round's selection and the scores that made it.
 
@@ -25,15 +25,21 @@ def in_rounds(
         criterion: a ``Criterion``, or any function from a view to scores.
         sparsity: the last round's, as in ``select``.
         rule: how scores become a mask, and in how many rounds.
+        whole: tensors of ``view.mask`` that are not cut further; they are not among ``view.names``.
 
     Raises:
         UsageError: what ``select`` and ``ladder`` refuse.
     """
-    *steps, last = ladder(sparsity, view.mask, rule)
+    mask, left = view.mask, {}
+    if mask is not None and whole:
+        left = {name: kept for name, kept in mask.items() if name in whole}
+        mask = Mask({name: kept for name, kept in mask.items() if name not in whole})
+    *steps, last = ladder(sparsity, mask, rule)
     for step in steps:
-        view = replace(view, mask=selection(scored(view, criterion, rule.seed), step, view.mask, rule).mask)
+        mask = selection(scored(view, criterion, rule.seed), step, mask, rule).mask
+        view = replace(view, mask=Mask({**left, **mask}))
     scores = scored(view, criterion, rule.seed)
-    return selection(scores, last, view.mask, rule), scores
+    return selection(scores, last, mask, rule), scores
 
 
 def scored(view: View, criterion: Callable[[View], Scores], seed: int) -> Scores:
@@ -75,7 +81,9 @@ def ladder(sparsity: Sparsity, mask: Mask | None, rule: Rule) -> list[Sparsity]:
         # counts and not shares: one that was rounded up to a whole unit is not more than what was asked for
         if removal_count(target, units) < gone:
             of = f" of '{name}'" if apart else ""
-            raise UsageError(f"sparsity {target} was asked for; the mask removes {gone:,} of {units:,}{of} already.")
+            raise UsageError(
+                f"sparsity {target} was asked for; the mask removes {gone:,} of {units:,} {rule.kind.unit}{of} already."
+            )
         left = 1 - gone / units
         density = min(float(1 - as_fraction(target)) / left, 1.0) if left > 0 else 1.0
         fall = SCHEDULES[rule.schedule]

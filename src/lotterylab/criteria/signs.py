@@ -38,9 +38,10 @@ class LargeFinalOfSign:
         >>> layer = torch.nn.Linear(4, 1, bias=False)
         >>> _ = layer.weight.data.copy_(torch.tensor([[0.5, -0.1, 0.2, -0.9]]))
         >>> before = {"weight": torch.tensor([[0.1, -0.3, -0.3, 0.4]])}
-        >>> ll.prune(layer, LargeFinalOfSign(sign="same"), 0.5, initial=before)["weight"]
+        >>> scores = ll.score(layer, LargeFinalOfSign(sign="same"), initial=before)  # 0 where the sign differs
+        >>> ll.select(scores, 0.5)["weight"]
         tensor([[ True,  True, False, False]])
-        >>> ll.prune(layer, LargeFinalOfSign(sign="different"), 0.75, initial=before)["weight"]
+        >>> ll.select(ll.score(layer, LargeFinalOfSign(sign="different"), initial=before), 0.75)["weight"]
         tensor([[False, False, False,  True]])
     """
 

@@ -38,6 +38,11 @@ class Granularity(ABC):
 
     in_rounds: ClassVar[bool] = True  # whether there are sparsities between an earlier mask's and the last cut's
 
+    @property
+    def unit(self) -> str:
+        """Return the word for its units, in the plural."""
+        return "entries"
+
     @abstractmethod
     def values(self, scores: Scores) -> dict[str, Tensor]:
         """Return the score of each unit.
@@ -79,7 +84,7 @@ class Granularity(ABC):
             shares = {None: as_fraction(sparsity)}
         else:
             layers = {
-                name: Layer(units=len(units), alive=int(units.sum()), shape=tuple(scores[name].shape))
+                name: Layer(units=len(units), alive=int(units.sum()), shape=tuple(scores[name].shape), unit=self.unit)
                 for name, units in alive.items()
             }
             shares = rule(as_fraction(sparsity), layers)
@@ -88,7 +93,9 @@ class Granularity(ABC):
             names = list(values) if layer is None else [layer]
             lengths = {name: len(values[name]) for name in names}
             units, living = (torch.cat([of[name].to(device) for name in names]) for of in (values, alive))
-            pools.append(Counted(layer=layer, lengths=lengths, sparsity=share, scores=units, alive=living))
+            pools.append(
+                Counted(layer=layer, lengths=lengths, sparsity=share, scores=units, alive=living, unit=self.unit)
+            )
         return pools
 
     def shuffled(self, mask: Mask, draws: Callable[[str], Generator], within: Mask | None) -> Mask:
@@ -183,6 +190,11 @@ class Blocks(Granularity):
         rows, columns = self.rows or height, self.columns or width
         whole = pad(tensor.flatten(1), (0, -width % columns, 0, -height % rows))
         return whole.view(whole.shape[0] // rows, rows, whole.shape[1] // columns, columns)
+
+    @property
+    def unit(self) -> str:
+        """Return "filters" or "blocks"."""
+        return "filters" if self == FILTER else "blocks"
 
     def __str__(self) -> str:
         """Return the word for it."""

@@ -58,16 +58,21 @@ class Pool(ABC):
         """Return the parts of a tensor ``(n,)`` by tensor name."""
         return dict(zip(self.lengths, units.split(list(self.lengths.values())), strict=True))
 
+    def counts(self, units: Tensor) -> dict[str, int]:
+        """Return the number of True units, of a bool tensor ``(n,)``, by tensor name."""
+        return {name: int(part.sum()) for name, part in self.split(units).items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(Pool):
     """A ``Counted`` pool has one count: the lowest units are removed, until the fraction ``sparsity`` of the n is gone.
 
-    ``layer``: the tensor of the units; None if all tensors compete together.
+    ``layer``: the tensor of the units; None if all tensors compete together.  ``unit``: the word for them.
     """
 
     layer: str | None
     sparsity: Fraction
+    unit: str = "entries"
 
     @property
     def requested(self) -> int:
@@ -80,14 +85,14 @@ class Counted(Pool):
 
         gone, of = self.gone, "" if self.layer is None else f" of '{self.layer}'"
         if gone > self.requested:
-            raise more_than_asked(self.sparsity, len(self.scores), gone, of)
+            raise more_than_asked(self.sparsity, len(self.scores), gone, of, self.unit)
         score, tied, leaving = self._lowest(self.requested - gone)
         through = leaving < len(tied)
         if ties in PROFILES:
             kept = self._published(ties, seed)
         elif through and ties == "refuse":
             raise UsageError(
-                f"{len(tied)} entries{of} share the score {float(score):g} at the cut, and {leaving} of them would "
+                f"{len(tied)} {self.unit}{of} share the score {float(score):g} at the cut, and {leaving} of them would "
                 f"have to go. Use ties='index' or ties='random', or another sparsity."
             )
         else:

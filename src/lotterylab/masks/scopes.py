@@ -17,11 +17,15 @@ from lotterylab.masks.counts import removal_count
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A ``Layer`` is a tensor of ``shape``: its number of ``units``, and of those that an earlier mask left alive."""
+    """A ``Layer`` is a tensor of ``shape``: its number of units, and of those that an earlier mask left alive.
+
+    ``unit`` is the word for them.
+    """
 
     units: int
     alive: int
     shape: tuple[int, ...]
+    unit: str = "entries"
 
 
 Shares: TypeAlias = Callable[[Fraction, Mapping[str, Layer]], dict[str, Fraction]]
@@ -41,8 +45,9 @@ def uniform(sparsity: Fraction, layers: Mapping[str, Layer]) -> dict[str, Fracti
     first, *others = layers
     keep = _to_keep(sparsity, layers) - layers[first].alive
     if keep < 0:
+        whole = f"{layers[first].alive} {layers[first].unit}"
         raise UsageError(
-            f"scope 'uniform' leaves the first tensor, '{first}', as it is: {layers[first].alive} units, more than the "
+            f"scope 'uniform' leaves the first tensor, '{first}', as it is: {whole}, more than the "
             f"{_to_keep(sparsity, layers)} that sparsity {float(sparsity):g} leaves in all. Use scope='erk'."
         )
     kept = filled(keep, {name: Fraction(layers[name].units) for name in others}, _alive(layers))
@@ -93,7 +98,7 @@ def _to_keep(sparsity: Fraction, layers: Mapping[str, Layer]) -> int:
     n = sum(layer.units for layer in layers.values())
     keep, alive = n - removal_count(sparsity, n), sum(layer.alive for layer in layers.values())
     if keep > alive:
-        raise more_than_asked(sparsity, n, n - alive, "")
+        raise more_than_asked(sparsity, n, n - alive, "", next(iter(layers.values())).unit)
     return keep
 
 
@@ -131,9 +136,9 @@ def _as_shares(kept: Mapping[str, int], layers: Mapping[str, Layer]) -> dict[str
     return {name: Fraction(layer.units - kept[name], layer.units) for name, layer in layers.items()}
 
 
-def more_than_asked(sparsity: Fraction, n: int, gone: int, of: str) -> UsageError:
+def more_than_asked(sparsity: Fraction, n: int, gone: int, of: str, unit: str) -> UsageError:
     """Return the error for an earlier mask that removes ``gone`` of n units, more than the sparsity asks for."""
     return UsageError(
-        f"sparsity {float(sparsity):g} asks that {removal_count(sparsity, n)} of {n} entries{of} go, but the mask "
+        f"sparsity {float(sparsity):g} asks that {removal_count(sparsity, n)} of {n} {unit}{of} go, but the mask "
         f"already removes {gone}, and none comes back. Ask for {Fraction(gone, n)} or more, or give no mask."
     )

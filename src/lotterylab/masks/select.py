@@ -90,10 +90,17 @@ class Cut:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """A ``Selection`` is a mask, and the cut that made it."""
+    """A ``Selection`` is a mask, and the cut that made it.
+
+    ``tied``, ``zeros`` and ``zeros_kept`` are the numbers by tensor of the units that tie at the cut, that score 0, and
+    that score 0 and are kept.
+    """
 
     mask: Mask
     cut: Cut
+    tied: Mapping[str, int]
+    zeros: Mapping[str, int]
+    zeros_kept: Mapping[str, int]
 
 
 def select(
@@ -168,11 +175,15 @@ def selection(scores: Scores, sparsity: Sparsity, mask: Mask | None, rule: Rule)
         (2, 3, {'weight': 0.5})
     """
     earlier, kind = complete(scores, mask), rule.kind
-    pools, kept, tied = kind.pools(scores, sparsity, earlier, rule.scope), {}, 0
+    pools, kept = kind.pools(scores, sparsity, earlier, rule.scope), {}
+    tied, zeros, zeros_kept = ({}, {}, {})
     for pool in pools:
         units, at_cut = pool.cut(rule.ties, rule.seed)
+        at_zero = pool.alive & (pool.scores == 0)
         kept |= pool.split(units)
-        tied += len(at_cut)
+        tied |= pool.counts(at_zero.new_zeros(at_zero.shape).index_fill(0, at_cut, True))
+        zeros |= pool.counts(at_zero)
+        zeros_kept |= pool.counts(at_zero & units)
     left = {name: int(units.sum()) for name, units in kept.items()}
     entries, requested = sum(map(len, kept.values())), sum(pool.requested for pool in pools)
     removed, share = entries - sum(left.values()), kind.share(sparsity)
@@ -183,12 +194,13 @@ def selection(scores: Scores, sparsity: Sparsity, mask: Mask | None, rule: Rule)
         removed=removed,
         candidates=entries - sum(pool.gone for pool in pools),
         reached=removed / entries,
-        ties_at_cut=tied,
-        exact_zero_scores=sum(int((pool.alive & (pool.scores == 0)).sum()) for pool in pools),
+        ties_at_cut=sum(tied.values()),
+        exact_zero_scores=sum(zeros.values()),
         layers={name: left[name] / len(units) for name, units in kept.items()},
         emptied=[name for name, count in left.items() if not count],
     )
-    return Selection(mask=kind.spread(kept, earlier), cut=cut)
+    mask = kind.spread(kept, earlier)
+    return Selection(mask=mask, cut=cut, tied=tied, zeros=zeros, zeros_kept=zeros_kept)
 
 
 def complete(scores: Scores, mask: Mask | None) -> Mask:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy
 
-from lotterylab.errors import UsageError, suggestion
+from lotterylab.errors import UsageError, suggestion, warn
 from lotterylab.masks import algebra
 from lotterylab.structure.coupling import Structure, structure_of
 from lotterylab.structure.probe import INPUT, OUTPUT
@@ -23,7 +23,8 @@ def channels(module: nn.Module, mask: Mask, *, shape: tuple[int, ...]) -> Mask:
     The scale and the shift of a removed channel of a norm leave, and so does the filter with its bias for a removed
     filter.  Then everything leaves that belongs to it alone: the filters that only removed channels read, and the
     weights that read only removed channels.  So an activation whose value at 0 is not 0, such as the sigmoid, leaves no
-    constant behind.  Residual sums keep a channel as long as one of its parts stays.
+    constant behind.  Residual sums keep a channel as long as one of its parts stays.  A ``LotteryWarning`` says if
+    outputs of the network leave, such as classes.
 
     Args:
         module: the network; nothing of it is changed.
@@ -61,9 +62,28 @@ def channels(module: nn.Module, mask: Mask, *, shape: tuple[int, ...]) -> Mask:
             raise UsageError(f"the mask removes all channels of '{name}'. never_emptied(mask, state) keeps the best.")
         for part in layers[name].rows:
             kept[part][~entries.to(kept[part].device)] = False
+    if lost := lost_outputs(structure, kept):
+        named = ", ".join(f"'{name}'" for name in mask if layers[name].name in lost)
+        gone = len(set().union(*lost.values()))
+        of = len({place for edge in structure.edges if edge.reader == OUTPUT for place in edge.ins.tolist()})
+        warn(
+            f"the mask of {named} removes {gone} of the {of} outputs of the network, which may be classes. Leave them "
+            "in it."
+        )
     while close(structure, kept):
         pass
     return kept
+
+
+def lost_outputs(structure: Structure, kept: Mask) -> dict[str, set[int]]:
+    """Return, by the layers that make them, the outputs of the network that nothing makes any more."""
+    made, _ = used(structure, kept)
+    edges = [edge for edge in structure.edges if edge.reader == OUTPUT]
+    alive: set[int] = set()
+    for edge in edges:
+        alive.update(edge.ins.tolist() if edge.source == INPUT else edge.ins[made[edge.source][edge.outs]].tolist())
+    lost = {edge.source: set(edge.ins.tolist()) - alive for edge in edges}
+    return {source: outputs for source, outputs in lost.items() if outputs}
 
 
 def never_emptied(mask: Mask, state: Mapping[str, Tensor] | None = None) -> tuple[Mask, tuple[str, ...]]:
