@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lotterylab.auditing.own_masks import of_selection
+from lotterylab.auditing.own_masks import of_selection, told
 from lotterylab.calling.logits import cross_entropy_of
 from lotterylab.calling.nested import cloned, each_tensor
-from lotterylab.calling.precision import at_least, at_least_float32, is_low
+from lotterylab.calling.precision import at_least, at_least_float32, gradients_in_full_precision, is_low
 from lotterylab.calling.unchanged import Calls, unchanged
 from lotterylab.candidates import candidates, excluded, left_out
 from lotterylab.criteria import check_criterion
@@ -23,8 +23,8 @@ from lotterylab.masks.select import Rule
 from lotterylab.masks.shown import shown_mask
 from lotterylab.network import modes_kept, network, state_of
 from lotterylab.readable import check_ordered, check_scorable, check_unpacked
-from lotterylab.rng import draws, stream
-from lotterylab.structure.outputs import output_layers
+from lotterylab.rng import stream
+from lotterylab.structure.outputs import outputs_of
 from lotterylab.types import Batch, Inputs, Mask, Scores, State
 from lotterylab.views import Criterion, View
 from lotterylab.weights import is_packed
@@ -150,31 +150,17 @@ def prune(
     rule = Rule(scope=scope, granularity=granularity, ties=ties, seed=seed, rounds=rounds, schedule=schedule)
     with _viewed(module, criterion, batch, loss, initial, input_shape, params, mask, seed) as (view, scores_of):
         by_filters = rule.granularity == "filter" and not isinstance(sparsity, Mapping)
-        outputs = _outputs(module, view, seed) if by_filters and exclude is None else view.net.prunable[-1:]
+        outputs = outputs_of(module, view, seed) if by_filters and exclude is None else view.net.prunable[-1:]
         whole = excluded(view.names, exclude, outputs if by_filters else ())
         names = tuple(name for name in view.names if name not in whole)
         selection, _ = in_rounds(replace(view, names=names), scores_of, sparsity, rule, whole)
         left = {**algebra.ones(view.state, whole), **(mask or {})}
         made = Mask({name: left[name].clone() if name in whole else selection.mask[name] for name in view.names})
-        if raised := of_selection(selection, made, rule, outputs):
-            found = "; ".join(f"{alarm.message} ({alarm.code})" for alarm in raised)
-            warn(f"the mask by {type(criterion).__name__} at sparsity {sparsity}: {found}.")
+        told(
+            of_selection(selection, made, rule, outputs),
+            f"the mask by {type(criterion).__name__} at sparsity {sparsity}",
+        )
         return shown_mask(made)
-
-
-def _outputs(module: nn.Module, view: View, seed: int) -> tuple[str, ...]:
-    """Return the weights of the layers that make the outputs, by a forward pass if an input or its shape is known."""
-    import torch
-
-    inputs = view.batch.inputs if view.batch else None
-    if inputs is None and view.shape is not None:
-        first = next(iter(view.state.values()))
-        inputs = torch.ones(1, *view.shape, device=first.device, dtype=first.dtype)
-    if inputs is not None:
-        devices = {tensor.device for tensor in view.state.values()}
-        with modes_kept(module), torch_draws(seed, "prune", "outputs", devices=devices), suppress(Exception):
-            return output_layers(view.net, view.state, deepcopy(inputs))  # which a module may change in place
-    return output_layers(view.net, view.state)
 
 
 def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ...]) -> dict[str, Any]:
@@ -211,7 +197,7 @@ def effective_sparsity(module: nn.Module, mask: Mask, input_shape: tuple[int, ..
     state = {name: tensor.cpu() for name, tensor in state_of(module).items()}
     here = Mask({name: kept.cpu() for name, kept in mask.items()})
     algebra.check(here, state)
-    with unchanged(module), _gradients_in_full_precision(module):  # looked through in evaluation mode
+    with unchanged(module), gradients_in_full_precision(module):  # looked through in evaluation mode
         return effective(network(module), state, here, input_shape)
 
 
@@ -233,7 +219,7 @@ def _viewed(
     before = None if initial is None else state_in(initial, state_of(module), where="initial")
     _check_copy(module, before or {})
     calls = Calls()
-    with _gradients_in_full_precision(module), unchanged(module), calls.alone(module):
+    with gradients_in_full_precision(module), unchanged(module), calls.alone(module):
         net = network(module)
         names = candidates(net, params)
         if isinstance(params, str):
@@ -244,7 +230,11 @@ def _viewed(
         state = state_of(module)
         low = any(map(is_low, state.values()))
         view = View(
-            net=replace(net, forward=calls(_raised(net.forward) if low else net.forward)),
+            net=replace(
+                net,
+                forward=calls(_raised(net.forward) if low else net.forward),
+                layer_calls=calls(net.layer_calls),
+            ),
             loss=cross_entropy_of if loss is None else calls(_of_copies(loss)),
             state=State({name: at_least_float32(tensor) for name, tensor in state.items()}),
             names=names,
@@ -295,20 +285,6 @@ def _check_copy(module: nn.Module, initial: Mapping[str, Tensor]) -> None:
                 f"initial['{name}'] is the module's own tensor, which training changes, so it does not hold "
                 "the initial weights. Take copy.deepcopy(module.state_dict()) before training."
             )
-
-
-@contextmanager
-def _gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
-    """Switch gradients on and autocast off within the block; GraSP's gradients would underflow under autocast."""
-    import torch
-
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        for kind in sorted({parameter.device.type for parameter in module.parameters()}):
-            if torch.amp.is_autocast_available(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        yield
 
 
 def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:

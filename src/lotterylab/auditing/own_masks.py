@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from lotterylab.auditing import alarms
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.auditing.evidence import weights_alone
+from lotterylab.errors import warn
 from lotterylab.masks.select import Rule, Selection
 from lotterylab.types import Mask
 
@@ -47,6 +48,12 @@ def of_selection(selection: Selection, mask: Mask, rule: Rule, outputs: Sequence
             rows = weights[name].flatten(1).any(1)
             raised += alarms.lost_classes(name=name, lost=int((~rows).sum()), classes=len(rows))
     return alarms.ordered(raised)
+
+
+def told(raised: Sequence[Alarm], of: str) -> None:
+    """Give all alarms in one warning, that begins with ``of``; say nothing without any."""
+    if raised:
+        warn(f"{of}: {'; '.join(f'{alarm.message} ({alarm.code})' for alarm in raised)}.")
 
 
 def _most(counts: Mapping[str, int]) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.calling.nested import each_tensor
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
@@ -84,3 +85,17 @@ def _holds_tensors(made: Any) -> bool:
     import torch
 
     return isinstance(made, torch.Tensor) or type(made) in (tuple, list)
+
+
+@contextmanager
+def gradients_in_full_precision(module: nn.Module) -> Iterator[None]:
+    """Switch gradients on and autocast off within the block; GraSP's gradients would underflow under autocast."""
+    import torch
+
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in sorted({parameter.device.type for parameter in module.parameters()}):
+            if torch.amp.is_autocast_available(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield

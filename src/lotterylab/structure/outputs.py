@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from lotterylab.network import Network
+from lotterylab.network import Network, modes_kept
+from lotterylab.rng import draws
 from lotterylab.types import Inputs, State
+from lotterylab.views import View
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,7 +50,31 @@ def output_layers(net: Network, state: State, inputs: Inputs | None = None) -> t
     return tuple(name for name in net.prunable if name in last) or net.prunable[-1:]
 
 
+def outputs_of(module: nn.Module, view: View, seed: int) -> tuple[str, ...]:
+    """Return the output layers by a forward pass of the view's batch, or of ones in the shape of an input.
+
+    Without either, or if the module fails in evaluation mode, the last layer in its order stands for them.  Nothing of
+    the module, its batch and torch's generators changes.
+
+    Args:
+        module: the module of ``view.net``.
+        view: the network, its state, and its batch or shape, if known.
+        seed: of what the module draws.
+    """
+    import torch
+
+    first = next(iter(view.state.values()))
+    devices = {tensor.device for tensor in view.state.values()}
+    with modes_kept(module), draws(seed, "prune", "outputs", devices=devices), suppress(Exception):
+        if view.batch is not None:
+            return output_layers(view.net, view.state, deepcopy(view.batch.inputs))  # a module may change them in place
+        if view.shape is not None:
+            ones = torch.ones(1, *view.shape, device=first.device, dtype=first.dtype)
+            return output_layers(view.net, view.state, ones)
+    return output_layers(view.net, view.state)
+
+
 def _tensors(outputs: object) -> Sequence[Tensor]:
-    from lotterylab.training.attach_checks import walk
+    from lotterylab.training.wrapped import walk
 
     return [tensor for _, tensor in walk(outputs)]
