@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.network import Network
 
+PARAMS = ("weights", "matrices", "all")
 MOST_LEFT_OUT = 0.01  # the share of the weights that may be left out with a warning; sparsities are given to a percent
 MOST_NAMED = 12  # parameters that a message names one by one
 
@@ -25,7 +26,7 @@ def candidates(net: Network, params: str | Iterable[str], *, otherwise: str = ""
         UsageError: a word or a name is unknown, there is nothing to prune, or with "weights" or "matrices" more than 1
             % of the weights would be left out, or those of a layer whose weight is computed from other tensors.
     """
-    words = {"weights": net.prunable, "matrices": _matrices(net), "all": net.parameters}
+    words = dict(zip(PARAMS, (net.prunable, _matrices(net), net.parameters), strict=True))
     if isinstance(params, str):
         if params not in words:
             raise unknown("set of parameters", params, words)

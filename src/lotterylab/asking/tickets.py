@@ -44,6 +44,7 @@ def tickets(
     criterion: Any = None,
     rewind_to: int | float | RewindTo = 0,
     scope: str = "global",
+    params: str | Sequence[str] = "weights",
     controls: Sequence[str] = (),
     seeds: int | Sequence[int] = 3,
     input_shape: tuple[int, ...] | None = None,
@@ -77,6 +78,7 @@ def tickets(
         rewind_to: the point that each round goes back to: a step; below 1 a share of T, rounded half up; or a function
             from the round (1, 2, ...) to one of these.
         scope: "global", "layerwise", "uniform", "erk", "balanced", as in ``select``.
+        params: "weights" (of Conv and Linear layers), "matrices", "all" or names, as in ``score``.
         controls: words of ``procedures.CONTROLS`` ("reinitialised", "random-mask" ...), each for every ticket.
         seeds: the number of seeds, from 0, or the seeds.  A seed decides the initial weights and the data order.
         store: the folder of results.
@@ -123,14 +125,21 @@ def tickets(
         during=tuple(during),
         steps_per_epoch=steps_per_epoch,
     )
+    chosen = params if isinstance(params, str) else tuple(params)
     rows: list[Row] = []
     for seed in seeds:
         start, mask = Init(model=model, seed=seed), Dense(model=model)
         dense = UserTrain(start=start, mask=mask, recipe=recipe, order_seed=seed)
         if not rows:
-            refuse_misfits(dense)
+            refuse_misfits(dense, chosen)
         of_seed = PROCEDURES[procedure](
-            dense, sparsities, criterion=criterion, rewind_to=point(rewind_to, steps), scope=scope, seed=seed
+            dense,
+            sparsities,
+            criterion=criterion,
+            rewind_to=point(rewind_to, steps),
+            scope=scope,
+            params=chosen,
+            seed=seed,
         )
         last = max((ticket.run.first_step for ticket in of_seed), default=0)
         rewound = dense.at(last) if last and not rows else None  # it costs a training: once is enough

@@ -35,8 +35,8 @@ def prune_state(node: Prune, context: Context) -> tuple[Mask, dict[str, Any]]:
         **asdict(selection.cut),
         "mask_digest": algebra.digest(mask),
         "parameters": sum(view.state[name].numel() for name in net.parameters),
-        "weights_entries": sum(mask[name].numel() for name in net.prunable),
-        "weights_removed": sum(int((~mask[name]).sum()) for name in net.prunable),
+        "weights_entries": sum(mask[name].numel() for name in net.prunable if name in mask),
+        "weights_removed": sum(int((~mask[name]).sum()) for name in net.prunable if name in mask),
         **_signs(view.state, mask),
         **_zero_gradients(_gradients(node, view)),
     }

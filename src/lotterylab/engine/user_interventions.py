@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from lotterylab.candidates import candidates, left_out
 from lotterylab.engine.exact import exact
 from lotterylab.engine.made import on_cpu
+from lotterylab.errors import warn
 from lotterylab.masks import algebra
-from lotterylab.network import prunable_names, state_of
+from lotterylab.network import network, prunable_names, state_of
 from lotterylab.plan.nodes import first_of
 from lotterylab.plan.user_nodes import UserTrain
+from lotterylab.readable import check_scorable
 from lotterylab.rng import generators_kept
 from lotterylab.training.attach import Held
 from lotterylab.training.during import EVENTS, KEPT_AT, STOPPED
@@ -47,18 +50,24 @@ def intervene(held: Held, node: UserTrain, training: UserTraining, context: Cont
     )
 
 
-def refuse_misfits(run: UserTrain) -> None:
-    """Refuse interventions that do not fit the network of a dense training, before anything is computed.
+def refuse_misfits(run: UserTrain, params: str | tuple[str, ...] = "weights") -> None:
+    """Refuse a network whose weights would be left out, and interventions that do not fit it.
 
-    The optimizer is made by the user's function and not known yet; plain SGD stands for it.
+    Nothing was computed before.  The optimizer is made by the user's function and not known yet; plain SGD stands for
+    it.
     """
     training = cast(UserTraining, run.recipe)
-    if not training.during:
-        return
     with exact("cpu"), torch.random.fork_rng(devices=()):
         try:
             module = run.model.build()
         except Exception:  # the task that builds it reports the error and its place
+            return
+        check_scorable(module)
+        net = network(module)
+        candidates(net, params)
+        if sentence := left_out(net, params):
+            warn(sentence)
+        if not training.during:
             return
         held = Held(
             module,

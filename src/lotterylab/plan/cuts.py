@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from lotterylab.errors import UsageError
+from lotterylab.candidates import PARAMS
+from lotterylab.errors import UsageError, unknown
 from lotterylab.masks.counts import Rate, check_targets
 from lotterylab.masks.select import Rule
 from lotterylab.plan.digest import ADDED_LATER
@@ -29,7 +30,8 @@ class Prune(Node):
         mask: the mask to prune further; None makes all entries candidates.
         data: the images, for a criterion that sees some.
         batch: the images among them that the criterion sees.
-        params: the candidates, "weights" of Conv and Linear layers or "all" (biases too).
+        params: the candidates: "weights" of Conv and Linear layers, "matrices" (recurrent layers and experts too),
+            "all" (biases too), or the names of parameters.
         scope, ties, granularity: those of ``select``.
         mode: the module's mode while it is scored.
         inverted: the highest scores go, a control.
@@ -54,7 +56,7 @@ class Prune(Node):
     mask: Node | None = None
     data: Data | None = None
     batch: Scoring | None = None
-    params: Literal["weights", "all"] = "weights"
+    params: str | tuple[str, ...] = "weights"
     scope: str = "global"
     ties: str = "index"
     mode: Literal["train", "eval"] = "train"
@@ -67,6 +69,8 @@ class Prune(Node):
         super().__post_init__()
         if not isinstance(self.sparsity, Rate):
             check_targets(self.sparsity)
+        if isinstance(self.params, str) and self.params not in PARAMS:
+            raise unknown("params", self.params, PARAMS)
         if self.rule.granularity != "weight" and isinstance(self.sparsity, Rate):
             raise UsageError(
                 f"a Rate counts single weights, and granularity '{self.granularity}' removes several at once. Give "
