@@ -139,7 +139,7 @@ def tensors(draw: st.DrawFn) -> tuple[Scores, Mask]:
 @quick
 @given(
     tensors(),
-    st.integers(0, 40).map(lambda part: part / 40),
+    st.integers(0, 39).map(lambda part: part / 40),
     st.sampled_from(["global", "layerwise", "erk", "balanced"]),
     st.sampled_from(sorted(GRANULARITIES)),
     st.sampled_from(["index", "random", *PROFILES]),
