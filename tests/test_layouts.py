@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.ao.pruning.sparsifier.utils import FakeSparsity
@@ -14,6 +14,7 @@ import lotterylab as ll
 from lotterylab.auditing import audit_folder
 from lotterylab.errors import UsageError
 from lotterylab.formats.layouts import folded
+from lotterylab.types import Mask
 from some_layouts import LAYOUTS, Pruned
 
 WEIGHT = torch.arange(1.0, 13.0).view(3, 4)
@@ -93,6 +94,24 @@ def test_files_of_masks_are_read_by_the_names_of_the_weights(tmp_path, form):
     mask = ll.load_mask(tmp_path / "mask.pt")
     assert mask.keys() == {"fc.weight", "head.0.weight"}
     assert all(kept.dtype == torch.bool and torch.equal(kept, KEPT) for kept in mask.values())
+
+
+WORDS = st.sampled_from(
+    ["module", "ema", "mask", "weight", "weight_mask", "_orig_mod", "lora_A", "w", "teacher", "net"]
+)
+NAMES = st.lists(WORDS, min_size=1, max_size=3).map(".".join)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.sets(NAMES, min_size=1, max_size=6), shape=st.sampled_from([(), (3,), (2, 2)]), seed=st.integers(0, 9))
+def test_a_mask_that_was_saved_comes_back_by_the_same_names(tmp_path, names, shape, seed):
+    torch.manual_seed(seed)
+    mask = Mask({name: torch.rand(shape) > 0.5 for name in sorted(names)})
+    ll.save_mask(mask, tmp_path / "mask.safetensors")
+    back = ll.load_mask(tmp_path / "mask.safetensors")
+    if not all(name.rpartition(".")[2] == "weight_mask" for name in names):  # buffers of torch.nn.utils.prune
+        assert back.keys() == mask.keys()
+    assert [kept.tolist() for kept in back.values()] == [kept.tolist() for kept in mask.values()]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -143,6 +143,7 @@ NAMES = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=3).map(".".join
 PREFIX = st.lists(st.sampled_from(["module", "_orig_mod", "_fsdp_wrapped_module", "nncf_module"]), max_size=3)
 
 
+@settings(deadline=None)
 @given(names=st.sets(NAMES, min_size=1, max_size=8), wrappers=PREFIX)
 def test_wrappers_leave_no_trace_in_the_names(names, wrappers):
     before = "".join(f"{word}." for word in wrappers)
@@ -160,6 +161,7 @@ def test_a_wrapper_inside_a_name_is_left_out():
     assert list(unwrapped(same)[1].values()) == same
 
 
+@settings(deadline=None)
 @given(
     names=st.sets(NAMES, min_size=2, max_size=8), before=st.sampled_from(["model.", "net.body."]), more=st.booleans()
 )

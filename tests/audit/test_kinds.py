@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -79,6 +79,7 @@ def state_of(seed: int) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in Block().state_dict().items()}
 
 
+@settings(deadline=None)
 @given(sparsity=st.sampled_from([0.3, 0.5, 0.6]), seed=st.integers(0, 20))
 def test_zeros_that_are_no_weights_do_not_count(sparsity, seed):
     init = state_of(seed)

@@ -99,6 +99,14 @@ def test_a_file_alone_is_an_end_state(tmp_path):
     assert report.where == "anything.pt" and [alarm.code for alarm in report.alarms] == ["mask-inferred"]
 
 
+def test_a_name_that_ends_in_tar_is_a_file_of_torch_as_many_scripts_call_it(tmp_path):
+    torch.save({"state_dict": ARM["end"], "best_acc1": torch.tensor(0.9)}, tmp_path / "checkpoint.pth.tar")
+    (report,) = audit_folder(tmp_path, requested=0.8)
+    assert [alarm.code for alarm in report.alarms] == ["mask-inferred"]
+    torch.save(ARM["mask"], tmp_path / "mask.pth.tar")
+    assert audit_folder(tmp_path, requested=0.8)[0].alarms == ()
+
+
 def test_files_that_are_no_networks_do_not_make_a_folder_ambiguous(tmp_path):
     save_file(ARM["end"], tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text("{}")

@@ -241,9 +241,9 @@ def _checkpoint(role: str, value: Mapping[str, Any] | Checkpoint) -> Checkpoint:
 
 def _alike(checkpoints: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
     """Return the checkpoints with their names as in the end state, or as in the first state there is."""
-    first = next((role for role in ("end", *STATES) if role in checkpoints), None)
-    if first is None:
-        return dict(checkpoints)
+    if not checkpoints:
+        return {}
+    first = next(role for role in ("end", *STATES, "mask", *checkpoints) if role in checkpoints)
     names = checkpoints[first].tensors
     return {role: checkpoint if role == first else checkpoint.like(names) for role, checkpoint in checkpoints.items()}
 

@@ -32,14 +32,14 @@ SHARED = ("init", "dense")  # roles that an arm may take from an arm above it
 
 def tensor_files(folder: Path) -> list[Path]:
     """Return the files of tensors, and the indexes of files, sorted; the reader refuses pipes and broken links."""
-    names = (path for path in folder.iterdir() if path.suffix in SUFFIXES or path.name.endswith(INDEX))
+    names = (path for path in folder.iterdir() if _plain(path).suffix in SUFFIXES or path.name.endswith(INDEX))
     return sorted(path for path in names if not path.is_dir())
 
 
 def exact(folder: Path, role: str) -> Path | None:
     """Return the folder's file whose stem is the role's name, or None."""
     stems, _ = ROLES[role]
-    return _only([path for path in tensor_files(folder) if path.stem in stems], role)
+    return _only([path for path in tensor_files(folder) if _plain(path).stem in stems], role)
 
 
 def stranger(folder: Path) -> dict[str, Path]:
@@ -50,7 +50,7 @@ def stranger(folder: Path) -> dict[str, Path]:
     files = {role: path for role in ROLES if (path := exact(folder, role))}
     unmatched = [path for path in tensor_files(folder) if path not in files.values()]
     for role, (_, pattern) in ROLES.items():
-        found = [path for path in unmatched if re.search(pattern, path.stem.lower()) and not _is_other(path)]
+        found = [path for path in unmatched if re.search(pattern, _plain(path).stem.lower()) and not _is_other(path)]
         if role not in files and (path := _only(found, role)):
             files[role] = path
     for path in set(files.values()):
@@ -97,6 +97,11 @@ def network_file(folder: Path, *, among: Sequence[Path] | None = None, taken: Co
             f"end{left[0].suffix}."
         )
     return left[0] if left else None
+
+
+def _plain(path: Path) -> Path:
+    """Return the path without the ".tar" that many scripts put behind ".pth"; such a file is not an archive."""
+    return path.with_suffix("") if path.suffix == ".tar" else path
 
 
 def _is_other(path: Path) -> bool:

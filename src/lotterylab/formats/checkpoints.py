@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from lotterylab.errors import UsageError
 from lotterylab.formats import foreign
 from lotterylab.formats.layouts import folded
-from lotterylab.formats.names import aligned, common_prefix, unwrapped
+from lotterylab.formats.names import OF_PARAMETERS, common_prefix, fitted, unwrapped
 from lotterylab.formats.networks import Chosen, Wanted, network_in
 from lotterylab.formats.text import shown, shown_path
 from lotterylab.types import Mask
@@ -57,7 +57,7 @@ class Checkpoint:
 
     def like(self, names: Mapping[str, object]) -> Checkpoint:
         """Return the checkpoint with its names as in ``names``, if only a prefix differs."""
-        renamed = aligned(self.tensors, names)
+        renamed = fitted(self.tensors, names)
         moved = {name: new for name, new in renamed.items() if name != new}
         if not moved:
             return self
@@ -118,10 +118,7 @@ def state_in(value: object, like: Mapping[str, object], *, where: str) -> dict[s
         UsageError: it is not a dict, it holds no network, or a tensor of it cannot be read.
     """
     tensors = foreign.admitted(_network_of(value, where, "", "network").tensors, where=where)
-    _, short = unwrapped(tensors)
-    plain = aligned(short.values(), like)
-    ways = (aligned(tensors, like), {name: plain[new] for name, new in short.items()})
-    named = max(ways, key=lambda way: sum(name in like for name in way.values()))
+    named = fitted(tensors, like)
     return {named[name]: tensor for name, tensor in tensors.items()}
 
 
@@ -171,7 +168,10 @@ def looked(value: object) -> tuple[str, tuple[int, ...]] | None:
 
 
 def _plain(chosen: Chosen[Tensor], *, where: str, lightning: bool, wanted: Wanted) -> Checkpoint:
-    """Return the network by plain names."""
+    """Return the network by plain names; a file of masks keeps its own."""
+    if wanted == "mask" and not any(tensor.is_floating_point() for tensor in chosen.tensors.values()):
+        tensors, left_out = _masks(chosen.tensors, nested=chosen.joined)
+        return Checkpoint(tensors=tensors, below=chosen.below, ignored=(*chosen.ignored, *left_out))
     if flat := [name for name in chosen.tensors if name.endswith(FLAT)]:
         raise UsageError(
             f"{where}: '{shown(flat[0])}' is a row of all parameters of an FSDP unit. Save a full state dict "
@@ -181,13 +181,14 @@ def _plain(chosen: Chosen[Tensor], *, where: str, lightning: bool, wanted: Wante
         plain = folded(chosen.tensors)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
-    prefix, short = unwrapped(plain.state)
+    names = list(plain.state)
+    prefix, short = unwrapped(names) if wanted == "network" else ("", dict(zip(names, names, strict=True)))
     if lightning and (first := common_prefix(short.values())):
         prefix, short = prefix + first, {name: rest.removeprefix(first) for name, rest in short.items()}
     tensors = {short[name]: tensor for name, tensor in plain.state.items()}
     mask = {short[name]: kept for name, kept in (plain.mask or {}).items()}
     if chosen.mask and not mask:
-        named = aligned(chosen.mask, tensors)
+        named = fitted(chosen.mask, tensors)
         mask = {named[name]: _as_bool(kept, name, where) for name, kept in chosen.mask.items()}
     ignored = [*chosen.ignored, *plain.helpers]
     if wanted == "mask" and not mask:
@@ -208,11 +209,12 @@ def _masks(tensors: Mapping[str, Tensor], *, nested: bool) -> tuple[dict[str, Te
     NNI writes masks of inputs and outputs beside those of weights, and a mask of each bias, which keeps everything.
     """
     named = dict(tensors)
-    for ending in ("_mask", ".mask"):
-        if all(name.endswith(ending) for name in named):
-            named = {name.removesuffix(ending): mask for name, mask in named.items()}
+    if all(OF_PARAMETERS.search(name) for name in named):
+        named = {name.removesuffix("_mask"): mask for name, mask in named.items()}
     if not nested:
         return named, []
+    if all(name.endswith(".mask") for name in named):
+        named = {name.removesuffix(".mask"): mask for name, mask in named.items()}
     left_out = [
         name
         for name, mask in named.items()
@@ -262,6 +264,8 @@ def _read_safetensors(path: Path, file: BinaryIO, within: str, wanted: Wanted) -
     except Exception as error:  # an unknown type or an impossible shape
         reason = shown(f"{type(error).__name__}: {error}")
         raise UsageError(f"{named} holds a tensor that cannot be read ({reason}).") from error
+    if wanted == "mask" and not within:  # of ``save_mask``, or a flat file of others
+        return Chosen(tensors=tensors), False
     return network_in(tensors, looked, where=named, within=within, wanted=wanted), False
 
 

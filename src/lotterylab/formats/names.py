@@ -14,6 +14,7 @@ INSIDE: Final = (
 BEFORE: Final = ("module.", "base_model.model.")  # DDP, DataParallel, AveragedModel; PEFT
 PROBES, MOST_NAMES = 16, 10_000  # names and prefixes that are tried, and names of the other side, in an alignment
 EXTRA: Final = "_extra_state"
+OF_PARAMETERS: Final = re.compile(r"(^|\.)(weight|bias|kernel)[^.]*_mask$")  # the masks of torch.nn.utils.prune
 PARAMETERS: Final = re.compile(
     r"^(weight|bias|kernel|scale|embedding|gamma|beta)(_|$|\d)|(^|_)(weight|bias|kernel)$|^running_|_proj$"
 )
@@ -76,6 +77,19 @@ def aligned(names: Collection[str], like: Mapping[str, object]) -> dict[str, str
             if fitting >= most and fitting and renamed != best and len(set(renamed.values())) == len(renamed):
                 best, most, tied = renamed, fitting, fitting == most
     return as_they_are if tied else best
+
+
+def fitted(names: Collection[str], like: Mapping[str, object]) -> dict[str, str]:
+    """Return each name as it is called in ``like``, by ``aligned``, with wrappers left out if more names fit then.
+
+    Examples:
+        >>> fitted(["module.a._orig_mod.weight", "module.b.weight"], {"a.weight": 0, "b.weight": 0})
+        {'module.a._orig_mod.weight': 'a.weight', 'module.b.weight': 'b.weight'}
+    """
+    _, short = unwrapped(names)
+    plain = aligned(short.values(), like)
+    ways = (aligned(names, like), {name: plain[new] for name, new in short.items()})
+    return max(ways, key=lambda way: sum(name in like for name in way.values()))
 
 
 def _ended(name: str, ending: str) -> str:

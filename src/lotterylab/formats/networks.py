@@ -104,7 +104,7 @@ def network_in(value: object, look: Look, *, where: str, within: str = "", wante
         chosen = _best(networks, where)
     beside = [mask for mask in masks if mask is not chosen] if wanted == "network" else []
     mask = beside[0] if len(beside) == 1 else None
-    tensors, copies = _without_copies(chosen.tensors, look)
+    tensors, copies = _without_copies(chosen.tensors, look) if wanted == "network" else (chosen.tensors, ())
     return Chosen(
         tensors=tensors,
         below=chosen.key,
