@@ -15,8 +15,9 @@ pruning libraries give their masks, and the masked weights that the module uses 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lotterylab.auditing import alarms, run_alarms
@@ -73,7 +74,12 @@ def audit_folder(folder: str | Path, *, requested: Share | None = None, within: 
         raise UsageError(_expected(root))
     shared: dict[Path, Checkpoint] = {}
     alone = len(files_of) == 1
-    reports = {arm: _report_or_fault(root, arm, files_of[arm], requested, shared, within, alone) for arm in files_of}
+    reports = {
+        arm: _report_or_fault(
+            root, arm, partial(_report, root, arm, files_of[arm], requested, shared, within), alone=alone
+        )
+        for arm in files_of
+    }
     return [*reports.values(), *_comparisons(root, reports)]
 
 
@@ -106,18 +112,10 @@ def _files(root: Path, arm: Path, arms: list[Path]) -> dict[str, Path]:
     return files
 
 
-def _report_or_fault(
-    root: Path,
-    arm: Path,
-    files: Mapping[str, Path],
-    requested: Share | None,
-    shared: dict[Path, Checkpoint],
-    within: str,
-    alone: bool,
-) -> Report:
+def _report_or_fault(root: Path, arm: Path, read: Callable[[], Report], *, alone: bool) -> Report:
     """Return the arm's report; an unreadable arm among several gets a fault instead, so that the others are read."""
     try:
-        return _report(root, arm, files, requested, shared, within)
+        return read()
     except UsageError as error:
         if alone:
             raise

@@ -6,21 +6,24 @@ from pathlib import Path
 
 from lotterylab.auditing.files import exact, network_file, stranger, tensor_files
 from lotterylab.auditing.folder import read_role
+from lotterylab.auditing.inferred import inferred_mask
 from lotterylab.auditing.judging import judged
-from lotterylab.auditing.kinds import kind_of
 from lotterylab.auditing.reports import Report
 from lotterylab.auditing.runs import read_run
 from lotterylab.errors import UsageError
 from lotterylab.formats.checkpoints import Checkpoint
 from lotterylab.formats.text import shown, shown_path
+from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share
+
+TIMES = 10  # as many zeros in the end as in the start: the start was not pruned
 
 
 def audit_pair(start: str | Path, end: str | Path, *, requested: Share | None = None, within: str = "") -> list[Report]:
     """Audit two checkpoints, the start and the end of a training; nothing is written.
 
-    If the start has no zeros and the end has some, the start is taken for the dense network that was pruned.  A
-    ``mask.*`` in either folder, and a ``run.json`` in the end's, are read too.
+    If the end has more than ten times the zeros of the start, the start is taken for the dense network that was pruned.
+    A ``mask.*`` in either folder, and a ``run.json`` in the end's, are read too.
 
     Args:
         start: a file, or a folder with one network, in any layout that ``audit_folder`` reads.
@@ -48,7 +51,7 @@ def audit_pair(start: str | Path, end: str | Path, *, requested: Share | None = 
     if mask is not None:
         given["mask"], files["mask"] = read_role("mask", mask, within), shown_path(mask)
     masked = mask is not None or any(checkpoint.mask for checkpoint in given.values())
-    if _has_zeros(given["end"]) and not given["start"].mask and not _has_zeros(given["start"]):
+    if TIMES * _removed(given["start"]) < _removed(given["end"]):
         given["dense"], files["dense"] = given.pop("start"), files.pop("start")
     run = read_run(Path(end) / "run.json") if Path(end).is_dir() else {}
     unread = [path.name for folder in folders for path in tensor_files(folder) if path not in (*paths.values(), mask)]
@@ -84,9 +87,7 @@ def _network(place: Path) -> Path:
     return path
 
 
-def _has_zeros(checkpoint: Checkpoint) -> bool:
-    """Tell whether weights that are not 0 as a whole have exact zeros."""
-    return any(
-        kind_of(name, tensor) == "weight" and bool((tensor == 0).any()) and bool((tensor != 0).any())
-        for name, tensor in checkpoint.tensors.items()
-    )
+def _removed(checkpoint: Checkpoint) -> int:
+    """Count the zeros among the weights of a checkpoint, or what its mask removes."""
+    mask = checkpoint.mask or inferred_mask(checkpoint.tensors, None, [checkpoint.tensors], "start").mask
+    return algebra.entries(mask) - algebra.kept(mask)

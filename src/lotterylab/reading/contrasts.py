@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lotterylab.errors import UsageError, unknown
 from lotterylab.reading.anybody import Reading
 from lotterylab.reading.caveats import no_spread
-from lotterylab.reading.deciding import FEWEST, LEVEL, Outcome
+from lotterylab.reading.deciding import FEWEST, LEVEL, Outcome, decided
 from lotterylab.reading.differences import Hypothesis, family, hypothesis, raw_p
 from lotterylab.statistics import Interval, differences, power, seeds_needed, t_interval
 
@@ -50,11 +50,7 @@ class Contrast:
     @property
     def outcome(self) -> Outcome:
         """Return the decision at 5 % for all contrasts together; "open" with fewer than three seeds or a caveat."""
-        if self.interval.n < FEWEST or self.caveat:
-            return "open"
-        if self.p_holm is not None and self.p_holm < LEVEL:
-            return "more" if self.interval.mean > 0 else "less"
-        return "equal" if self.p_equal is not None and self.p_equal < LEVEL else "open"
+        return decided(self.interval, self.p_holm, self.p_equal, self.caveat)
 
     @property
     def says(self) -> str:

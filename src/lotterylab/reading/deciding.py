@@ -13,6 +13,18 @@ Word: TypeAlias = Literal["confirmed", "refuted", "cannot be said", "not run"]
 Outcome: TypeAlias = Literal["more", "less", "equal", "open"]  # of a difference a - b
 
 
+def decided(interval: Interval, p_holm: float | None, p_equal: float | None, caveat: str) -> Outcome:
+    """Return the decision at 5 % about a difference a - b; "open" with fewer than three seeds or with a caveat.
+
+    ``p_holm``, ``p_equal``: the adjusted p values of "no difference" and of "not equal within the margin".
+    """
+    if interval.n < FEWEST or caveat:
+        return "open"
+    if p_holm is not None and p_holm < LEVEL:
+        return "more" if interval.mean > 0 else "less"
+    return "equal" if p_equal is not None and p_equal < LEVEL else "open"
+
+
 def is_above(interval: Interval, threshold: float) -> Word:
     """Return "confirmed" if the interval lies above the threshold and "refuted" if it lies below."""
     if interval.above(threshold):

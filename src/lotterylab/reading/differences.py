@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from lotterylab.engine.results import Result
 from lotterylab.reading.caveats import caveat
-from lotterylab.reading.deciding import FEWEST, LEVEL, Outcome
+from lotterylab.reading.deciding import FEWEST, Outcome, decided
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Read, Rows, Sides
 from lotterylab.statistics import (
@@ -89,11 +89,7 @@ class Difference:
     @property
     def outcome(self) -> Outcome:
         """Return the decision at 5 % for the whole family; "open" with fewer than three seeds or with a caveat."""
-        if self.interval.n < FEWEST or self.caveat:
-            return "open"
-        if self.p_holm is not None and self.p_holm < LEVEL:
-            return "more" if self.interval.mean > 0 else "less"
-        return "equal" if self.p_equal is not None and self.p_equal < LEVEL else "open"
+        return decided(self.interval, self.p_holm, self.p_equal, self.caveat)
 
     @property
     def better(self) -> Line | None:
