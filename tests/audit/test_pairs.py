@@ -193,6 +193,17 @@ def test_the_page_loads_nothing_and_escapes_foreign_names(call, tmp_path):
     assert again.read_text() == text.replace(str(page), str(again)), "the same bytes but for its own name"
 
 
+def test_a_page_that_cannot_be_written_is_refused_with_its_path(call, tmp_path):
+    (path,) = saved(tmp_path, end=ARM["end"])
+    code, _, err = call(path, "--html", tmp_path)
+    assert (
+        code == 2
+        and err == f"lotterylab: {tmp_path} is a folder. Name a file for the page: --html {tmp_path}/audit.html\n"
+    )
+    code, _, err = call(path, "--html", path / "page.html")
+    assert code in (2, 4) and str(path) in err and len(err.splitlines()) == 1
+
+
 def test_a_page_of_several_places_has_a_part_for_each(call, tmp_path):
     for share in (0.5, 0.8):
         arm = right_arm(share)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIZES = (4, 8, 16, 2, 32)  # of the groups that are looked for, in this order
 FEWEST_GROUPS = 8  # fewer may hold a pattern by chance
+FIRST_ROWS = 64
 
 
 def along_inputs(kept: Tensor) -> Tensor:
@@ -63,9 +64,13 @@ def pattern_along(kept: Tensor, axis: str) -> Found:
     """
     rows = AXES[axis](kept)
     for of in SIZES:
-        groups = groups_of(rows, of).sum(1)
-        if len(groups) >= FEWEST_GROUPS and 0 < int(groups[0]) < of and bool((groups == groups[0]).all()):
-            return int(groups[0]), of
+        for part in (rows[:FIRST_ROWS], rows):  # a large mask without the pattern is seen in its first rows
+            groups = groups_of(part, of).sum(1)
+            if not len(groups) or not 0 < int(groups[0]) < of or not bool((groups == groups[0]).all()):
+                break
+        else:
+            if len(groups) >= FEWEST_GROUPS:
+                return int(groups[0]), of
     return None
 
 

@@ -114,7 +114,8 @@ def _parser(kind: type, headed: Groups, program: str) -> argparse.ArgumentParser
     width = min(get_terminal_size().columns, 100)
     form: Any = partial(_Form, width=width, max_help_position=26)
     text = f"{kind.__doc__}  Options may stand in a TOML file: {CONFIG} FILE; {PRINT} makes one."
-    places = [option.metavar for _, group in headed for option in group if option.positional]
+    positional = [option for _, group in headed for option in group if option.positional]
+    places = [option.metavar if option.required else f"[{option.metavar}]" for option in positional]
     usage = " ".join((program.replace("%", "%%"), *places, "[options]"))
     parser = _Parser(add_help=False, usage=usage, description=text, allow_abbrev=False, formatter_class=form)
     parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)

@@ -158,7 +158,7 @@ def _interruptible() -> list[int]:
 def _written_by(command: Any, store: str | None) -> list[str]:
     """Return the files and folders that a command writes.  ``store``: the folder that the environment names."""
     place = getattr(command, "place", None)
-    paths = [getattr(command, "out", None)]
+    paths = [getattr(command, "out", None), getattr(command, "html", None)]
     if place:
         paths += [place.store or store or "lotterylab-store", place.ledger]
     return [os.path.expanduser(path) for path in paths if path]

@@ -10,7 +10,9 @@ from typing import Any
 from lotterylab.auditing.alarms import listed, percent
 from lotterylab.auditing.checks import CHECKS
 from lotterylab.auditing.reports import Report
+from lotterylab.errors import UsageError
 from lotterylab.formats.blobs import write_atomically
+from lotterylab.formats.text import shown_path
 from lotterylab.report.blocks import badge, cell, folded, heading, note, number, pairs, section, sentence, table
 from lotterylab.report.markup import Html, join, tag
 from lotterylab.report.sections.alarms import SEVERITY
@@ -45,7 +47,12 @@ def write_audit(reports: Sequence[Report], path: Path, *, title: str, command: s
         path: the file of the page; its folder is made if it is missing.
         title: the name of what was audited.
         command: the command line that makes the page.
+
+    Raises:
+        UsageError: there is a folder in the file's place.
     """
+    if path.is_dir():
+        raise UsageError(f"{shown_path(path)} is a folder. Name a file for the page: --html {path / 'audit.html'}")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, audit_page(reports, title=title, command=command).encode())
 
