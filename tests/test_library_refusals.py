@@ -15,9 +15,10 @@ from lotterylab.errors import LotteryWarning, UsageError
     [
         ({"sparsity": [0.5]}, "Did you mean 'sparsities'"),
         ({"seeds": "2"}, "seeds = '2' was found; it takes a whole number"),
-        ({"sparsities": 0.5}, "sparsities = 0.5 was found; it takes a list, each a number"),
-        ({"methods": "snip"}, "methods = 'snip' was found; it takes a list"),
+        ({"sparsities": "half"}, "sparsities = 'half' was found; it takes a list, each a number"),
+        ({"methods": "snpi"}, "no method is named 'snpi'. Did you mean 'snip'"),
         ({"preset": "tiny"}, "preset = 'tiny' was found; it takes one of full, small"),
+        ({"preset": "smal"}, "preset = 'smal' was found; it takes one of full, small. Did you mean 'small'?"),
         ({"workers": -1}, "-1 workers were asked for: at least 1 is needed"),
     ],
 )

@@ -99,13 +99,19 @@ def by_arm(rows: Iterable[Result], number: str) -> dict[Label, dict[int, float]]
         rows: results with the labels "arm" and "seed".
         number: part and metric, such as "train.test_accuracy".  Rows without it, such as unfinished ones, are left out.
 
+    Raises:
+        UsageError: rows are finished, and none of them has the number.
+
     Examples:
         >>> from lotterylab.engine.results import Result
         >>> by_arm([Result(labels={"arm": "dense", "seed": 0}, records={})], "train.test_accuracy")
         {}
     """
-    arms = Rows(rows).by("arm")
-    return {arm: values for arm, of_arm in arms.items() if (values := of_arm.per_seed(number))}
+    table = Rows(rows)
+    by_arm = {arm: values for arm, of_arm in table.by("arm").items() if (values := of_arm.per_seed(number))}
+    if not by_arm and (reason := table.unknown_number(number)):
+        raise reason
+    return by_arm
 
 
 def price(plan: Plan, store: str | Path, *, workers: int = 0, folder: str | None = None) -> Price:

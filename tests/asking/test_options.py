@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,8 +72,11 @@ def test_what_is_out_of_its_limits_is_refused_with_the_option_s_name(given, name
     assert pickle.loads(pickle.dumps(refused.value)).option == name
 
 
-def test_a_whole_number_stands_for_a_float_and_a_list_for_a_tuple():
+def test_a_whole_number_stands_for_a_float_and_a_list_or_a_single_value_for_a_tuple():
     assert Options(rates=[1]) == Options(rates=(1.0,))  # type: ignore[arg-type]
+    assert Options(rates=1) == Options(rates=(1.0,)) == Options(rates=np.array([1]))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="it takes a list, each a number"):
+        Options(rates={0.1, 0.2})  # type: ignore[arg-type]  # a set has no order
     assert type(Options(rates=[1]).rates[0]) is float  # type: ignore[arg-type]
 
 

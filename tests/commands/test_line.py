@@ -114,7 +114,7 @@ def test_what_is_printed_is_a_file_that_gives_the_same(tmp_path, capsys):
 WRONG = [
     ("seeds = 'three'", "line 1: seeds = 'three' was found; it takes a whole number"),
     ("\n\nseeds = true", "line 3: seeds = True"),
-    ("sparsities = 0.5", "it takes a list, each a number"),
+    ("sparsities = 'half'", "it takes a list, each a number"),
     ("preset = 'smal'", "it takes one of full, small"),
     ("[modle]\nwidth = 2", "line 1: no table is named 'modle'. Did you mean 'model'?"),
     ("seeds = 1\n[model]\nwidht = 2", "line 3: no option is named 'model.widht'. Did you mean 'model.widths'?"),

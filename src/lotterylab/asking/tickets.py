@@ -181,7 +181,7 @@ class Tickets:
         """Return one number for each seed: ``values(method="iterative", control="", sparsity=0.9)``.
 
         Raises:
-            UsageError: no row has the labels, or several rows of one seed have them.
+            UsageError: no row has the labels, several rows of one seed have them, or no run has the number.
         """
         every = self.rows
         for name in labels:
@@ -191,7 +191,11 @@ class Tickets:
         if not rows or len(rows.seeds) < len(rows):
             left = "several rows of one seed" if rows else "no row"
             raise UsageError(f"the labels {labels} leave {left}. There are: {_labels(rows or every)}.")
-        return rows.per_seed(f"train.{metric}")
+        number = f"train.{metric.removeprefix('train.')}"
+        if rows.unknown_number(number):
+            parts = (name.partition(".") for name in rows.numbers())
+            raise unknown("metric", metric, [name for part, _, name in parts if part == "train"])
+        return rows.per_seed(number)
 
     def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
         """Return the mean over the seeds with its 95 % t interval; raise ``UsageError`` if no run has the number."""

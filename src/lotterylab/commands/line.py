@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any, NoReturn
 from lotterylab.asking.catalogue import study_named
 from lotterylab.asking.options import Declared, all_lines, groups, lines, made
 from lotterylab.asking.study import Study
-from lotterylab.commands import parameters
+from lotterylab.commands import parameters, pasted
 from lotterylab.commands.shared import OfAStudy
-from lotterylab.errors import UsageError, about, unknown
+from lotterylab.errors import UsageError, about
 from lotterylab.own_code.options import Option
 from lotterylab.system.places import place
 
@@ -45,6 +46,7 @@ def command(kind: type, words: Sequence[str], *, program: str, study: str = "act
 
 
 def _command(kind: type, words: Sequence[str], program: str, reference: str) -> Any:
+    pasted.check_dashes(words)
     typed, file = _take(list(words), CONFIG)
     show = PRINT in typed
     typed = [_hyphens(word) for word in typed if word != PRINT]
@@ -54,7 +56,11 @@ def _command(kind: type, words: Sequence[str], program: str, reference: str) -> 
         parameters.check_study(file, in_file.pop("study", reference), reference)
     headed = _groups(kind, study, typed, in_file)
     known = {option.name: option for _, group in headed for option in group}
-    values = _parsed(_parser(kind, headed, program), typed, known)
+    extra = {option.name: option for option in (pasted.of_run(known, typed) if study is not None else ())}
+    values = _parsed(_parser(kind, headed, program, extra.values()), typed, known | extra)
+    if elsewhere := [extra[name].flag for name in values if name in extra]:
+        print(pasted.said(elsewhere), file=sys.stderr)
+    values = {name: value for name, value in values.items() if name in known}
     if file is not None:
         values = {**parameters.fitted(file, in_file, known, _of_all_commands()), **values}
     if study is None:
@@ -110,7 +116,7 @@ def _check_once(study: Study | None, headed: Groups) -> None:
         )
 
 
-def _parser(kind: type, headed: Groups, program: str) -> argparse.ArgumentParser:
+def _parser(kind: type, headed: Groups, program: str, hidden: Iterable[Option]) -> argparse.ArgumentParser:
     width = min(get_terminal_size().columns, 100)
     form: Any = partial(_Form, width=width, max_help_position=26)
     text = f"{kind.__doc__}  Options may stand in a TOML file: {CONFIG} FILE; {PRINT} makes one."
@@ -123,6 +129,8 @@ def _parser(kind: type, headed: Groups, program: str) -> argparse.ArgumentParser
         group = parser.add_argument_group(heading)
         for option in options:
             _add(group, option)
+    for option in hidden:
+        _add(parser, option, help=argparse.SUPPRESS)
     return parser
 
 
@@ -136,10 +144,10 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}. See --help.")
 
 
-def _add(group: Any, option: Option) -> None:
-    name, rest = option.name, {"default": argparse.SUPPRESS, "help": option.text.replace("%", "%%")}
+def _add(group: Any, option: Option, help: str = "") -> None:
+    name, rest = option.name, {"default": argparse.SUPPRESS, "help": help or option.text.replace("%", "%%")}
     if option.positional:
-        group.add_argument(name, nargs="?", metavar=option.metavar, **rest)
+        group.add_argument(name, nargs="*" if option.many == "*" else "?", metavar=option.metavar, **rest)
     elif option.switch:
         group.add_argument(option.flag, dest=name, action="store_const", const="True", **rest)
         if option.paired:
@@ -153,7 +161,7 @@ def _parsed(parser: argparse.ArgumentParser, typed: list[str], known: Mapping[st
     space, rest = parser.parse_known_args(typed)
     if rest and rest[0].startswith("-"):
         flags = [flag for option in known.values() if not option.positional for flag in option.flags]
-        raise unknown("option", rest[0].partition("=")[0], (*flags, CONFIG, PRINT))
+        raise pasted.unknown_option(rest[0].partition("=")[0], (*flags, CONFIG, PRINT))
     if rest:
         raise UsageError(f"'{rest[0]}' does not belong to an option. See --help.")
     given = {name: words if isinstance(words, list) else [words] for name, words in vars(space).items()}

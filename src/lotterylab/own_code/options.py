@@ -135,11 +135,13 @@ class Option:
         try:
             return read(words, self.type)
         except ValueError as error:
-            known = map(str, get_args(self.type)) if get_origin(self.type) is Literal else ()
-            near = suggestion(str(error), known)
             raise UsageError(
-                f"{self.called} {error}: it takes {in_words(self.type)}.{near}", option=self.name
+                f"{self.called} {error}: it takes {in_words(self.type)}.{self._near(str(error))}", option=self.name
             ) from None
+
+    def _near(self, word: str) -> str:
+        """Return the suggestion of a word near a wrong one, if the option takes a few words."""
+        return suggestion(word, map(str, get_args(self.type)) if get_origin(self.type) is Literal else ())
 
     def fitted(self, value: Any, where: str = "") -> Any:
         """Return ``value`` in the option's type.
@@ -154,7 +156,8 @@ class Option:
         except ValueError:
             to = f" was given to '{where}'" if where else " was found"
             raise UsageError(
-                f"{self.name} = {value!r}{to}; it takes {in_words(self.type)}.", option=self.name
+                f"{self.name} = {value!r}{to}; it takes {in_words(self.type)}.{self._near(str(value))}",
+                option=self.name,
             ) from None
         with about(self.name):
             if isinstance(fitted, tuple):

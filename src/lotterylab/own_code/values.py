@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from numbers import Real
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from lotterylab.homes import as_tuple
+
 SIMPLE = (int, float, bool, str)
 
 
 def fit(value: Any, kind: Any) -> Any:
-    """Return ``value`` in the type ``kind``; raise ``ValueError`` if it has another type."""
+    """Return ``value`` in the type ``kind``; raise ``ValueError`` if it has another type.
+
+    A single value is taken for a list of one, where the list may have any length.
+    """
     if kind is Any:
         return value
     if kind is float and isinstance(value, Real) and not isinstance(value, bool):
@@ -27,10 +32,12 @@ def fit(value: Any, kind: Any) -> Any:
     elif get_origin(kind) is Literal:
         if value in get_args(kind):
             return value
+    elif get_origin(kind) is tuple and Ellipsis in get_args(kind) and value is not None:
+        items, (part, _) = as_tuple(value), get_args(kind)
+        if isinstance(items, Iterable) and not isinstance(items, Mapping | Set):  # an array, but nothing without order
+            return tuple(fit(item, part) for item in items)
     elif get_origin(kind) is tuple and isinstance(value, tuple | list):
-        parts = get_args(kind)
-        kinds = parts[:1] * len(value) if Ellipsis in parts else parts
-        return tuple(fit(item, part) for item, part in zip(value, kinds, strict=True))
+        return tuple(fit(item, part) for item, part in zip(value, get_args(kind), strict=True))
     elif kind is tuple and isinstance(value, tuple | list):
         return tuple(value)
     elif get_origin(kind) in (Union, UnionType):

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, SupportsIndex, TypeAlias, overload
 
 from lotterylab.engine.results import Result
+from lotterylab.engine.shapes import BY_KIND
+from lotterylab.errors import UsageError, edits, nearest, unknown
 from lotterylab.formats.display import html_table
 from lotterylab.formats.text import shown
 from lotterylab.plan.plan import Label
 from lotterylab.statistics import Interval, t_interval
 
+METRICS = frozenset(name for names in BY_KIND.values() for name in names)  # that a row may lack
 Read: TypeAlias = "str | Callable[[Result], float | None]"  # "part.metric", or a function of several
 Asked: TypeAlias = "Label | tuple[Label, ...]"
 PerSeed: TypeAlias = dict[int, float]
@@ -43,7 +46,14 @@ class Rows(tuple[Result, ...]):
     """
 
     def where(self, **labels: Asked) -> Rows:
-        """Return the rows that have these labels; a tuple asks for any of its values."""
+        """Return the rows that have these labels; a tuple asks for any of its values.
+
+        Raises:
+            UsageError: a name is nearly that of a label, and no row has it.
+        """
+        for name in labels:
+            if self and not any(name in row.labels for row in self) and nearest(name, self[0].labels):
+                raise unknown("label", name, self[0].labels)
         one = {name: value for name, value in labels.items() if not isinstance(value, tuple)}
         rows = self._grouped(tuple(one)).get(tuple(one.values()), Rows()) if one else self
         for name, values in labels.items():
@@ -64,6 +74,7 @@ class Rows(tuple[Result, ...]):
     def by(self, *names: str) -> dict[Any, Rows]:
         """Return the rows grouped by labels, in order of appearance; several names give tuples as keys."""
         groups: dict[Any, list[Result]] = {}
+        self._check_labels(names)
         for row in self:
             key = tuple(row.labels[name] for name in names)
             groups.setdefault(key if len(names) > 1 else key[0], []).append(row)
@@ -76,21 +87,62 @@ class Rows(tuple[Result, ...]):
         return Rows(row for row in self if row.labels["seed"] not in left_out)
 
     def per_seed(self, read: Read) -> PerSeed:
-        """Return the mean over the rows of each seed that counts."""
+        """Return the mean over the rows of each seed that counts.
+
+        Raises:
+            UsageError: ``read`` is nearly the name of a number, and no row has it.
+        """
         number = _reader(read)
         by_seed: dict[Any, list[float | None]] = {}
         for row in self:
             by_seed.setdefault(row.labels["seed"], []).append(number(row))
-        return {
+        means = {
             seed: sum(known) / len(known)
             for seed, values in by_seed.items()
             if len(known := [float(value) for value in values if value is not None]) == len(values)
         }
+        if not means and isinstance(read, str) and (reason := self.unknown_number(read, typos=True)):
+            raise reason
+        return means
 
     def interval(self, read: Read) -> Interval | None:
         """Return the mean over the seeds that count, with its 95 % t interval; None if no seed counts."""
         values = self.per_seed(read)
         return t_interval(values.values()) if values else None
+
+    def numbers(self) -> list[str]:
+        """Return the names of the numbers that these rows have, for ``per_seed``: "train.test_accuracy" ..."""
+        found = {
+            f"{part}.{name}"
+            for row in self
+            for part, record in row.records.items()
+            for name, value in record.metrics.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        return sorted(found)
+
+    def unknown_number(self, name: str, *, typos: bool = False) -> UsageError | None:
+        """Return the error for a number that none of the finished parts has; None if a part may yet have it.
+
+        ``typos``: only for a name that is nearly that of a number, and that no kind of node has.
+        """
+        part, dot, metric = name.partition(".")
+        having = [row.records[part].metrics for row in self if part in row.records]
+        known = self.numbers()
+        parts = {part for row in self for part in (*row.nodes, *row.records)}
+        if not known or (part in parts and not having) or any(metric in metrics for metrics in having):
+            return None
+        if part not in parts:
+            near = bool(nearest(part, parts)) if dot else True
+        else:  # many numbers are optional, and what a run cost is not known in every unit
+            names = [each.partition(".")[2] for each in known if each.startswith(f"{part}.")]
+            near = metric not in METRICS and part != "cost" and any(_is_slip(metric, each) for each in names)
+        return unknown("number", name, known) if near or not typos else None
+
+    def _check_labels(self, names: Iterable[str]) -> None:
+        for name in names:
+            if self and name not in self[0].labels:
+                raise unknown("label", name, self[0].labels)
 
     def by_layer(self, read: str | Callable[[Result], Any]) -> dict[str, list[float]]:
         """Return the numbers of each layer that has any; a network that diverged has none."""
@@ -128,6 +180,7 @@ class Rows(tuple[Result, ...]):
 
     def labels(self, name: str) -> list[Any]:
         """Return the different values of a label, in order of appearance."""
+        self._check_labels((name,))
         return list(dict.fromkeys(row.labels[name] for row in self))
 
     @property
@@ -162,6 +215,11 @@ class Rows(tuple[Result, ...]):
         """Return a row, or the rows of a slice."""
         item = super().__getitem__(key)
         return Rows(item) if isinstance(key, slice) else item  # type: ignore[return-value]
+
+
+def _is_slip(word: str, name: str) -> bool:
+    """Return whether ``word`` is ``name`` with a slip of the keyboard, or a part of it, as "accuracy" is."""
+    return (len(word) > 3 and word in name) or edits(word, name) <= len(word) // 4
 
 
 def read_from(row: Result, read: Read) -> Any:

@@ -121,14 +121,16 @@ def lines(
     measured: str,
     waiting: Sequence[Node] | None = None,
 ) -> Iterator[str]:
-    """Yield the plan in plain lines; ``pace`` and ``measured`` as ``pace_of`` returns them.
+    """Yield the plan in plain lines, its price first; ``pace`` and ``measured`` as ``pace_of`` returns them.
 
     ``waiting``: the missing tasks, if they are known.
     """
+    waiting = missing(study, store) if waiting is None else waiting
     yield study.title
+    yield from cost(waiting, workers=workers, pace=pace, measured=measured)
+    yield from _again(waiting, study, store)
     yield from study.notes
     yield ""
-    waiting = missing(study, store) if waiting is None else waiting
     todo = {node.digest for node in waiting}
     shown: set[str] = set()
     number = 0
@@ -153,10 +155,8 @@ def lines(
     behind = [node for node in waiting if isinstance(node, Train) and node.digest not in shown]
     if behind:
         yield f"     and {len(behind)} runs that these begin from, or whose states they score or are compared with"
-    yield ""
-    yield from _sharing(study)
-    yield from cost(waiting, workers=workers, pace=pace, measured=measured)
-    yield from _again(waiting, study, store)
+    if sharing := list(_sharing(study)):
+        yield from ("", *sharing)
 
 
 def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
@@ -168,8 +168,9 @@ def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: st
         return
     early = sum(map(may_end_early, runs))
     why = f"; {early} of the runs may end early" if early else ""
-    most = f"{epochs(todo):,.0f} epochs at the most"
-    yield f"To train: {len(runs)} runs, {most} (runs of equal masks are trained once{why})."
+    passes = round(epochs(todo))
+    most = f"{passes:,} epoch{'s' * (passes != 1)} at the most"
+    yield f"To train: {len(runs):,} run{'s' * (len(runs) != 1)}, {most} (runs of equal masks are trained once{why})."
     time = seconds(todo, pace, workers)
     if time is not None:
         about = f"{'At most about' if early else 'About'} {spell_seconds(time)}"
