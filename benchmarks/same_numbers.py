@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLES = ("results.csv", "differences.csv", "curves.csv", "rates.csv")
+TABLES = ("numbers.csv", "differences.csv", "curves.csv", "rates.csv")
 KEYS = {  # the columns that say which number a line holds
-    "results.csv": ("protocol", "activation", "method", "control", "sparsity", "seed", "part", "metric"),
+    "numbers.csv": ("protocol", "activation", "method", "control", "sparsity", "seed", "part", "metric"),
     "differences.csv": ("what", "a", "b", "where", "sparsity"),
     "curves.csv": ("protocol", "activation", "method", "control", "sparsity", "seed", "curve", "epoch"),
     "rates.csv": ("activation", "rate", "trial", "quantity"),

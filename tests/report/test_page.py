@@ -23,7 +23,7 @@ from some_study import some_results, some_study
 
 SECTIONS = (
     *("answer", "verdicts", "corrected", "as-published", "ladder", "differences", "costs"),
-    *("alarms", "origin", "runs", "references"),
+    *("alarms", "origin", "runs", "references", "words"),
 )
 VOID = {"meta", "input", "br"}
 MOVED = "3 of 4 removed weights <are> not 0"
@@ -151,24 +151,25 @@ def test_the_sections_stand_in_their_order(page):
 
 def test_every_run_of_the_table_has_the_numbers_of_the_file(page, folder):
     wanted = {
-        "reached": ("prune", "reached"),
-        "test acc.": ("train", "test_accuracy"),
-        "exact acc.": ("train", "test_accuracy_exact"),
-        "D": ("distances", "mean_relative_distance"),
-        "seconds": ("train", "seconds"),
+        "reached": "prune.reached",
+        "test acc.": "train.test_accuracy",
+        "exact acc.": "train.test_accuracy_exact",
+        "D": "distances.mean_relative_distance",
+        "seconds": "train.seconds",
     }
     names = ("protocol", "activation", "method", "control", "sparsity", "seed")
-    numbers = {(*(line[name] for name in names), line["part"], line["metric"]): line["value"] for line in lines(folder)}
+    runs = {tuple(line[name] for name in names): line for line in lines(folder)}
     head, *rows = page.tables["all-runs"]
     columns = [text for text, _ in head]
     called = {"first-order score": "first-order", "GraSP, exact": "grasp"}
-    assert len(rows) == len({key[:6] for key in numbers})
+    assert len(rows) == len(runs) == len(lines(folder))
     for row in rows:
         cells = dict(zip(columns, row, strict=True))
         method = str(cells["method"][0])
-        labels = (cells["protocol"][1], cells["activation"][0], called.get(method, method), cells["control"][0])
-        for column, (part, metric) in wanted.items():
-            expected = numbers.get((*labels, cells["requested"][1], cells["seed"][1], part, metric))
+        control = cells["control"][0] or "none"
+        labels = (cells["protocol"][1], cells["activation"][0], called.get(method, method), control)
+        for column, name in wanted.items():
+            expected = runs[*labels, cells["requested"][1], cells["seed"][1]][name] or None
             assert cells[column][1] == expected, (labels, column)
             if expected is not None:
                 decimals = len(str(cells[column][0]).partition(".")[2])
@@ -180,17 +181,21 @@ def test_means_of_the_page_are_means_over_the_files_seeds(page, folder):
     columns = [text for text, _ in head]
     values: dict[tuple[str, ...], list[float]] = {}
     for line in lines(folder):
-        if line["protocol"] == "corrected" and line["metric"] == "test_accuracy":
+        if line["protocol"] == "corrected":
             key = (line["activation"], line["method"], line["control"], line["sparsity"])
-            values.setdefault(key, []).append(float(line["value"]))
+            values.setdefault(key, []).append(float(line["train.test_accuracy"]))
     called = {"first-order score": "first-order", "GraSP, exact": "grasp"}
-    dense = {"dense": "", "dense, as many epochs": "pruned epochs", "dense, total epochs": "total epochs"}
+    dense = {"dense": "none", "dense, as many epochs": "pruned epochs", "dense, total epochs": "total epochs"}
     assert len(rows) == len(values)
     for row in rows:
         cells = dict(zip(columns, row, strict=True))
         activation, _, method = str(cells["where"][0]).partition(", ")
         line = str(cells["line"][0])
-        what = ("dense", dense[line]) if line in dense else (called.get(method, method), "" if line == method else line)
+        what = (
+            ("dense", dense[line])
+            if line in dense
+            else (called.get(method, method), "none" if line == method else line)
+        )
         own = values[activation, *what, str(cells["target"][1])]
         assert float(str(cells["test accuracy, fraction"][1])) == pytest.approx(fmean(own), abs=1e-12)
         assert cells["n"][0] == str(len(own)) == "2"
@@ -289,9 +294,9 @@ def test_the_readme_has_the_accuracies_of_the_methods_and_says_which_diverged(tm
     (head,) = [line for line in text.splitlines() if line.startswith("| method | 0.5 | 0.9 |")]
     (grasp,) = [line for line in text.splitlines() if line.startswith("| GraSP, exact |")]
     values = [
-        float(line["value"])
+        float(line["train.test_accuracy"])
         for line in lines(tmp_path)
-        if (line["method"], line["control"], line["metric"], line["sparsity"]) == ("grasp", "", "test_accuracy", "0.5")
+        if (line["method"], line["control"], line["sparsity"]) == ("grasp", "none", "0.5")
     ]
     assert len(values) == 3 and f"| GraSP, exact | {fmean(values):.3f} [" in grasp
     assert grasp.endswith("] * |") and head.count("|") == grasp.count("|")

@@ -140,5 +140,5 @@ def test_its_page_is_built_from_a_ledger_alone(tmp_path, monkeypatch):
     assert main(["report", "--all"]) == 0
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert re.search(r"[0-3] of 3 \([01]\.\d\d \[0\.\d\d, [01]\.\d\d\]\) of the seeds' tickets", text)
-    assert (folder / "results.csv").read_text().count(",train,test_accuracy,") == 3 * 8
+    assert (folder / "numbers.csv").read_text().count(",train,test_accuracy,") == 3 * 8
     assert all(claim.text in text for claim in OUTLINE.claims)

@@ -22,7 +22,7 @@ from lotterylab.report.figures import FigureFolder
 from lotterylab.report.grid import Grid
 from lotterylab.report.markup import Child, Html, tag
 from lotterylab.report.sources import Sources
-from lotterylab.report.tidy import DIFFERENCE, Number, Point, Trial, numbers, paired, points, trials, write
+from lotterylab.report.tidy import DIFFERENCE, Number, Point, Trial, numbers, paired, points, trials, wide, write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,8 @@ class Material(Sources):
     def tables(self) -> dict[str, tuple[Sequence[str], Sequence[Any]]]:
         """Return the files of numbers beside the page: the fields of each, and its lines."""
         return {
-            "results.csv": (Number._fields, self.numbers),
+            "results.csv": wide(self.numbers),
+            "numbers.csv": (Number._fields, self.numbers),
             "curves.csv": (Point._fields, self.points),
             **({"rates.csv": (Trial._fields, self.trials)} if self.trials else {}),
             **({"differences.csv": (DIFFERENCE, paired(self.differences))} if self.differences else {}),

@@ -1,4 +1,4 @@
-"""All numbers of a study as long tables: one line for each number, ready for a group-by in any language."""
+"""All numbers of a study as tables: a wide one with a line for each run, and long ones with a line for each number."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ class Trial(NamedTuple):
     arm: str = ""
 
 
+NONE = "none"  # a word where there is none, such as the control of a ticket: pandas reads an empty field as no value
+LABELS = Number._fields[:6]
 DIFFERENCE = (  # the fields of differences.csv; p_holm and p_equal are adjusted for their family, says is at 5 % for it
     *("what", "a", "b", "where", "sparsity", "n", "mean", "low", "high", "p_holm", "p_equal", "planned", "says"),
     "caveat",
@@ -83,6 +85,21 @@ def numbers(results: Iterable[Result]) -> list[Number]:
                 if value is None or isinstance(value, int | float)
             ]
     return lines
+
+
+def wide(numbers: Iterable[Number]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns and lines of the wide table: a line for each row of the study, a column for each number.
+
+    Columns are named as in ``Result.metric``: "train.test_accuracy".  A line is None where its row has no such number.
+    """
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
+    columns: dict[str, None] = {}
+    for *labels, part, metric, value in numbers:
+        name = f"{part}.{metric}"
+        columns.setdefault(name)
+        lines.setdefault(tuple(labels), {})[name] = value
+    names = sorted(columns, key=lambda name: (name.partition(".")[0] != "train", name))
+    return [*LABELS, *names], [(*labels, *map(line.get, names)) for labels, line in lines.items()]
 
 
 def points(results: Iterable[Result]) -> list[Point]:
@@ -115,7 +132,7 @@ def paired(differences: Iterable[Difference]) -> list[tuple[Any, ...]]:
 
 
 def write(path: Path, lines: Sequence[tuple[Any, ...]], fields: Sequence[str]) -> None:
-    """Write a CSV file with the header ``fields``; None is an empty field, and no text is a formula."""
+    """Write a CSV file with a header: None is an empty field, an empty text is ``NONE``, and no text is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(fields)
@@ -127,7 +144,7 @@ def _cells(column: tuple[Any, ...]) -> Iterable[Any]:
     """Return a column as cells; each text is made harmless once: a million lines have a few hundred texts."""
     if not any(issubclass(kind, str) for kind in set(map(type, column))):
         return column
-    texts = {value: in_csv(value) for value in set(column) if isinstance(value, str)}
+    texts = {value: in_csv(value) or NONE for value in set(column) if isinstance(value, str)}
     return map(texts.get, column, column)
 
 
