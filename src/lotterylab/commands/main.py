@@ -42,6 +42,7 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab store import FILE  such a file into your store
   lotterylab data fetch NAME    a data set from its own site, checked
   lotterylab list WHAT          methods, models, data, studies, activations...
+  lotterylab explain WORD       what a term, an alarm or a column means
   lotterylab completion SHELL   completion for bash, zsh or fish
 
 {studies}

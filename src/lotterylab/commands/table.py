@@ -20,6 +20,7 @@ HOMES = {  # command -> module of commands and class
     "store": ("store", "Upkeep"),
     "data": ("data", "Data"),
     "list": ("listing", "List"),
+    "explain": ("explain", "Explain"),
     "completion": ("completion", "Completion"),
 }
 FORMS = {  # command -> another form of it, by the word that asks for it: module of commands and class

@@ -140,7 +140,8 @@ def _summed(alarms: Sequence[Alarm], width: int) -> Iterator[str]:
     kinds: dict[tuple[str, str], list[Alarm]] = {}
     for alarm in alarms:
         kinds.setdefault((alarm.severity, alarm.code), []).append(alarm)
-    yield f"Alarms: {len(alarms)}" + (", each in full on the report's page." if alarms else ".")
+    more = ", each in full on the report's page; lotterylab explain CODE says what one means." if alarms else "."
+    yield f"Alarms: {len(alarms)}{more}"
     for (severity, code), several in kinds.items():
         line = f"  {severity.upper():7} {len(several):4} x {code}, first: {several[0].where}"
         yield line if len(line) <= width else f"{line[: width - 3]}..."

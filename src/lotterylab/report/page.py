@@ -28,6 +28,7 @@ from lotterylab.report.sections.published import published_values
 from lotterylab.report.sections.references import bibliography
 from lotterylab.report.sections.runs import runs
 from lotterylab.report.sections.tables import tables
+from lotterylab.report.sections.words import words
 from lotterylab.report.shell import page_html
 
 Section = tuple[str, str, Callable[[], Html]]  # anchor, title in the contents, maker
@@ -57,13 +58,13 @@ def report(
     folder.mkdir(parents=True, exist_ok=True)
     material = gather(study, Rows(results), alarms, folder, context, outline)
     parts = list(_sections(material))
-    contents = [(anchor, title) for anchor, title, _ in parts]
+    contents = [*((anchor, title) for anchor, title, _ in parts), ("words", "Words")]
     head, *sections = material.made(
         folder, [lambda: opening(material, contents, opening_figure(material)), *(make for _, _, make in parts)]
     )
     write_atomically(folder / "README.md", readme(material).encode())
     page = folder / "index.html"
-    write_atomically(page, page_html(study.title, head, sections).encode())
+    write_atomically(page, page_html(study.title, head, [*sections, words((head, *sections))]).encode())
     return page
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lotterylab.auditing.alarms import Alarm
-from lotterylab.report.blocks import badge, folded, section, sentence
+from lotterylab.reading.glossary import by_name
+from lotterylab.report.blocks import badge, folded, note, section, sentence
 from lotterylab.report.markup import Html, join, tag
 from lotterylab.report.material import Material
 
@@ -41,8 +42,10 @@ def _summary(alarms: Sequence[Alarm], *, published: bool) -> str:
 
 def _group(severity: str, code: str, alarms: Sequence[Alarm]) -> Html:
     title = join((badge(severity, *SEVERITY[severity]), f" {code}: {len(alarms):,}"))
-    left = len(alarms) - EXAMPLES
+    left, meaning = len(alarms) - EXAMPLES, by_name()[code].plain if code in by_name() else ""
     lines = [
         tag("li", tag("b", alarm.where), ": " if alarm.where else "", alarm.message) for alarm in alarms[:EXAMPLES]
     ]
-    return folded(title, tag("ul", lines), tag("p", f"and {left:,} more.", class_="note") if left > 0 else None)
+    return folded(
+        title, note(meaning), tag("ul", lines), tag("p", f"and {left:,} more.", class_="note") if left > 0 else None
+    )
