@@ -189,7 +189,7 @@ def test_help_and_completion_name_it(capsys):
     with pytest.raises(SystemExit):
         main(["report", "--all", "--help"])
     shown = capsys.readouterr().out
-    assert shown.startswith("usage: lotterylab report --all FOLDER [options]")
+    assert shown.startswith("usage: lotterylab report --all [FOLDER] [options]")
     assert "(default results)" in " ".join(shown.split())
     assert main(["completion", "bash"]) == 0
     (case,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("report)")]

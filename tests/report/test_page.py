@@ -21,10 +21,8 @@ from lotterylab.studies.activations_reading import OUTLINE
 from lotterylab.types import Fingerprint
 from some_study import some_results, some_study
 
-SECTIONS = (
-    *("answer", "verdicts", "corrected", "as-published", "ladder", "differences", "costs"),
-    *("alarms", "origin", "runs", "references", "words"),
-)
+SECTIONS = ("answer", "verdicts", "corrected", "as-published", "ladder", "differences", "costs", "alarms")
+SECTIONS += ("origin", "runs", "references", "words")
 VOID = {"meta", "input", "br"}
 MOVED = "3 of 4 removed weights <are> not 0"
 ALARMS = [

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
 
 from lotterylab.asking.options import all_lines
 from lotterylab.commands.table import COMMANDS, FORMS, kind_of
-from lotterylab.errors import UsageError, unknown
+from lotterylab.errors import UsageError, suggestion, unknown
 from lotterylab.own_code.options import Option
 
+A_LETTER = 0.9  # the likeness of two options that differ in a letter
 DASHES = "‐‑‒–—―−﹣－"  # what editors, browsers and PDF files make of a hyphen
 
 
@@ -38,7 +40,8 @@ def unknown_option(flag: str, flags: Collection[str]) -> UsageError:
     ]
     if not having or flag in flags:
         return unknown("option", flag, flags)
-    return UsageError(f"{flag} is an option of {', '.join(having)}, not of this command. See --help.")
+    near = suggestion(flag, get_close_matches(flag, flags, cutoff=A_LETTER))
+    return UsageError(f"{flag} is an option of {', '.join(having)}, not of this command.{near} See --help.")
 
 
 def check_dashes(words: Iterable[str]) -> None:
