@@ -30,6 +30,9 @@ from some_modules import (
     half,
 )
 
+# small masks at a high sparsity: that prune warns of them is tested elsewhere
+pytestmark = pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")
+
 CRITERIA = {name: kind() for name, kind in ll.criteria.ALL.items()} | {
     "grasp at 1": ll.criteria.Grasp(temperature=1.0),
     "obd, exact": ll.criteria.Obd(draws=None),

@@ -13,6 +13,9 @@ import lotterylab as ll
 from lotterylab.errors import UsageError
 from some_paths import FLAT, NETWORKS, TOKENS, By, between, linear, two, whole
 
+# small masks at a high sparsity: that prune warns of them is tested elsewhere
+pytestmark = pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")
+
 
 @pytest.mark.parametrize(("name", "make", "shape"), NETWORKS, ids=[name for name, _, _ in NETWORKS])
 @pytest.mark.parametrize("params", ["weights", "all"])
