@@ -51,15 +51,34 @@ def compared(path: Path, **options):
 # a committed study
 
 
+def long_form(numbers: list[tidy.Number], path: Path) -> None:
+    """A row for each number."""
+    tidy.write(path, numbers, tidy.Number._fields)
+
+
+def wide_form(numbers: list[tidy.Number], path: Path) -> None:
+    """A row for each run, a column for each number, and a word where an arm has no control."""
+    runs: dict[tuple, dict[str, object]] = {}
+    for *labels, part, metric, value in numbers:
+        runs.setdefault(tuple(labels), {})[f"{part}.{metric}"] = value
+    columns = list(dict.fromkeys(name for run in runs.values() for name in run))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*tidy.Number._fields[:6], *columns])
+        writer.writerows([*(label if label != "" else "none" for label in labels), *map(run.get, columns)]
+                         for labels, run in runs.items())  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [long_form, wide_form])
 @pytest.mark.parametrize(
     ("study", "outline", "against"),
     [("glorot", glorot.STUDY.outline, "glorot-heuristic"), ("rewinding", rewinding.STUDY.outline, "rewind to 0")],
 )
-def test_the_intervals_of_a_committed_study_come_out_of_its_csv(tmp_path, study, outline, against):
+def test_the_intervals_of_a_committed_study_come_out_of_its_csv(tmp_path, study, outline, against, form):
     rows = rows_of(ROOT / "results", study)
     assert rows is not None
     path = tmp_path / "results.csv"
-    tidy.write(path, tidy.numbers(rows), tidy.Number._fields)
+    form(tidy.numbers(rows), path)
     comparisons = [each for each in outline.comparisons if each.read == "train.test_accuracy"]
     of_study = {}
     for difference in found_by(comparisons, rows):
@@ -189,6 +208,14 @@ def test_equal_differences_and_two_seeds_decide_nothing(tmp_path):
     assert same.outcome == "open" or same.interval.sd != 0
     (few,) = compared(wide(tmp_path / "y.csv", {"a": [0.5, 0.6], "b": [0.9, 0.95]}))
     assert few.outcome == "open" and few.interval.n == 2
+
+
+def test_digests_and_truths_do_not_part_the_rows(tmp_path):
+    places = [(arm, seed, data) for arm in "ab" for seed in range(4) for data in ("digits", "mnist")]
+    numbers = {place: 0.5 + 0.1 * place[1] + 0.2 * (place[0] == "b") for place in places}
+    rows = [f"{a},{s},{numbers[a, s, data]},{a}{s}{data},{s == 3},{data}" for a, s, data in places]
+    found = compared(written(tmp_path / "x.csv", "method,seed,accuracy,digest,diverged,data", *rows))
+    assert [(each.place, each.interval.n) for each in found] == [("digits", 4), ("mnist", 4)]
 
 
 def test_seeds_that_one_side_has_are_counted(tmp_path):

@@ -22,6 +22,8 @@ ARMS = (
 )  # columns that name arms, the first wins
 WITH = {"method": ("control",)}  # columns that belong to an arm's name
 USUAL = ("test_accuracy", "accuracy", "test_acc", "acc")  # the metric that is read if none was named
+NO_WORD = ("", "none")  # where an arm has no control, for example
+TRUTHS = {"true", "false", "yes", "no"}
 MOST_LISTED = 12
 
 Place = tuple[str, ...]  # one label for each column of places
@@ -100,7 +102,8 @@ def read_arms(
     cells: dict[tuple[Place, str, str], list[float | None]] = {}
     first: dict[tuple[Place, str, str], tuple[str, ...]] = {}
     for row in rows:
-        arm = ", ".join(filter(None, (row[table.index(name)].strip() for name in named))) or "(no name)"
+        words = (row[table.index(name)].strip() for name in named)
+        arm = ", ".join(word for word in words if word.lower() not in NO_WORD) or "(no name)"
         place = tuple(_labelled(name, row[table.index(name)]) for name in places)
         key = place, arm, row[table.index(seed_column)].strip()
         if key in cells and not average:
@@ -163,9 +166,16 @@ def _arm_columns(table: Table) -> tuple[str, ...]:
 
 
 def _places(table: Table, taken: set[str]) -> tuple[str, ...]:
-    """Return the columns of text that are not taken, and the sparsity, without those of one value."""
-    rest = [name for name in table.columns if name not in taken and len(set(table.column(name))) > 1]
-    return tuple(name for name in rest if name == SPARSITY or not table.is_numeric(name))
+    """Return the columns of text that are not taken, and the sparsity.
+
+    Columns of one value do not count, nor those of truths ("diverged"), nor texts that most rows have alone (digests).
+    """
+    places = []
+    for name in (name for name in table.columns if name not in taken):
+        texts = {text.strip().lower() for text in table.column(name)}
+        if len(texts) > 1 and (name == SPARSITY or not (texts <= TRUTHS or table.is_numeric(name))):
+            places += [name] if name == SPARSITY or 2 * len(texts) <= len(table.rows) else []
+    return tuple(places)
 
 
 def _metric_long(table: Table, metric: str) -> str:
