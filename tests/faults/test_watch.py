@@ -46,6 +46,7 @@ LINES: dict[str, list[tuple[str, ...]]] = {
     ],
     "data": [("data", "fetch", "../victim", "--into", "folder")],
     "list": [("list", "methods"), ("list", "data")],
+    "explain": [("explain", "ticket"), ("explain", "moved")],
     "completion": [("completion", "bash")],
 }
 # what a command may write, beside standard output
