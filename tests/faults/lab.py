@@ -84,6 +84,7 @@ class Lab:
         paths = [str(TESTS), *(path for path in sys.path if path)]
         environment = {
             **os.environ,
+            "LOTTERYLAB_KERNELS": "off",  # no compiler runs within a trial, and nothing goes to the user's cache
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": os.pathsep.join(paths),
