@@ -21,6 +21,9 @@ def row(arm: str, seed: int, **metrics: float) -> Result:
 ROWS = Rows([row("a", 0, test_accuracy=0.5, test_loss=1.0), row("b", 0, test_accuracy=0.25, f1=0.5)])
 
 
+OTHERS = ("train", "run 1", "channels", "macs", "cost")  # the parts of a study without masks of weights
+
+
 def test_the_numbers_of_rows_are_listed():
     assert ROWS.numbers() == ["train.f1", "train.test_accuracy", "train.test_loss"]
     assert Rows([row("a", 0)]).numbers() == []
@@ -41,6 +44,13 @@ def test_a_number_that_rows_may_lack_is_missing_without_an_error():
     assert Rows([row("a", 0)]).per_seed("train.test_acuracy") == {}  # nothing is finished yet
     assert ll.plan.by_arm([row("a", 0)], "train.test_acuracy") == {}
     assert ROWS.where(arm="a").per_seed("train.f1") == {}, "another row has it"
+
+
+@pytest.mark.parametrize("part", ["prune", "distances", "barrier", "units", "choose"])
+def test_a_part_of_another_study_is_never_taken_for_a_typo(part):
+    records = {name: Record(digest="", kind="Train", metrics={"test_accuracy": 0.5}, facts={}) for name in OTHERS}
+    rows = Rows([Result(labels={"arm": "a", "seed": 0}, records=records)])
+    assert rows.per_seed(f"{part}.reached") == {}, "'prune' and 'run 1' have letters in common"
 
 
 def test_by_arm_names_any_number_that_no_row_has():

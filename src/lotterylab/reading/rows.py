@@ -133,7 +133,7 @@ class Rows(tuple[Result, ...]):
         if not known or (part in parts and not having) or any(metric in metrics for metrics in having):
             return None
         if part not in parts:
-            near = bool(nearest(part, parts)) if dot else True
+            near = not dot or any(_is_slip(part, each) for each in parts)
         else:  # many numbers are optional, and what a run cost is not known in every unit
             names = [each.partition(".")[2] for each in known if each.startswith(f"{part}.")]
             near = metric not in METRICS and part != "cost" and any(_is_slip(metric, each) for each in names)
