@@ -10,7 +10,7 @@ from lotterylab.network import Network
 
 PARAMS = ("weights", "matrices", "all")
 MOST_LEFT_OUT = 0.01  # the share of the weights that may be left out with a warning; sparsities are given to a percent
-MOST_NAMED = 12  # parameters that a message names one by one
+MOST_NAMED, MOST_KINDS = 12, 30  # parameters that a message names one by one, and else in kinds
 
 
 def candidates(net: Network, params: str | Iterable[str], *, otherwise: str = "") -> tuple[str, ...]:
@@ -104,8 +104,8 @@ def _matrices(net: Network) -> tuple[str, ...]:
 
 def _check_weights(net: Network, names: Sequence[str], params: str, otherwise: str) -> None:
     """Refuse to leave weights out in silence."""
-    others = net.unknown if params == "weights" else ()
-    share = sum(net.shares[name] for name in others)
+    matrices = net.unknown if params == "weights" else ()
+    others = (*matrices, *net.unknown_scales)
     sentences = []
     if net.computed:
         sentences.append(
@@ -113,8 +113,7 @@ def _check_weights(net: Network, names: Sequence[str], params: str, otherwise: s
             "others (a parametrization, weight_norm, torch.nn.utils.prune), so it would be left out. Make it a "
             "parameter first (parametrize.remove_parametrizations, prune.remove)."
         )
-    if share > MOST_LEFT_OUT or (others and (sentences or not names)):
-        others = (*others, *net.unknown_scales)
+    if sum(net.shares[name] for name in matrices) > MOST_LEFT_OUT or (others and (sentences or not names)):
         share = sum(net.shares[name] for name in others)
         sentences.append(
             f"{_percent(share)} of all weights are in no Conv or Linear layer and would be left out: "
@@ -145,8 +144,9 @@ def _listed(net: Network, names: Sequence[str]) -> str:
         alike.setdefault(re.sub(r"\d+", "*", name), []).append(name)
     groups = [(of[0], len(of) - 1, sum(shares[name] for name in of)) for of in alike.values()]
     texts = [f"'{name}'{f' and {more} like it' if more else ''} ({_percent(of)})" for name, more, of in groups]
-    rest = len(texts) - MOST_NAMED
-    return ", ".join(texts[:MOST_NAMED]) + (f" and {rest} more kinds" if rest > 0 else "")
+    rest = groups[MOST_KINDS:]
+    more = f" and {len(rest)} more kinds ({_percent(sum(of for _, _, of in rest))})" if rest else ""
+    return ", ".join(texts[:MOST_KINDS]) + more
 
 
 def _percent(share: float) -> str:

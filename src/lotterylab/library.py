@@ -221,9 +221,9 @@ def _viewed(
     calls = Calls()
     with gradients_in_full_precision(module), unchanged(module), calls.alone(module):
         net = network(module)
-        names = candidates(net, params)
         if isinstance(params, str):
             check_unpacked(module)
+        names = candidates(net, params)
         check_ordered((name, module.get_parameter(name)) for name in names)
         if sentence := left_out(net, params):
             warn(sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -80,15 +81,15 @@ def check_unpacked(module: nn.Module) -> None:
     import torch
 
     for name, layer in module.named_modules():
-        packed = [key for key, one in layer._buffers.items() if one is not None and "weight" in key and is_packed(one)]
+        buffers = layer.named_buffers(recurse=False)
+        packed = [f"('{key}' is {one.dtype})" for key, one in buffers if "weight" in key and is_packed(one)]
         objects = [one for one in vars(layer).values() if isinstance(one, torch.ScriptObject)]
         if packed or any(word in str(one._type()) for one in objects for word in QUANTISED):
-            name = name.removesuffix("._packed_params")
-            place = f" ('{packed[0]}' is {layer._buffers[packed[0]].dtype})" if packed else ""  # type: ignore[union-attr]
+            place = re.split(r"\.?(_packed_params|_all_weight_values)", name)[0]
             raise UsageError(
-                f"the weights of '{name or type(layer).__name__}' are packed, as a quantised {type(layer).__name__} "
-                f"keeps them{place}, so they would be left out. Prune before quantising, or name the parameters to "
-                "prune: params=[...]."
+                f"the weights of '{place or type(module).__name__}' are packed, as quantised layers keep them, so "
+                f"they would be left out{f' {packed[0]}' if packed else ''}. Prune before quantising, or name the "
+                "parameters to prune: params=[...]."
             )
 
 

@@ -130,7 +130,8 @@ def select(
         granularity: the piece that is removed at once; n, the sparsity and the counts are then numbers of pieces.
             "weight": an entry.
             "filter": a slice along dimension 0, by its mean score, which includes entries that an earlier mask removed.
-            Dimension 0 is the outputs, or the inputs of a transposed convolution.
+            Dimension 0 is the outputs, or the inputs of a transposed convolution.  ``prune`` spares the output layer;
+            here, leave its scores out.
             "block:RxC": a block of the tensor as a matrix; a smaller block at the edge counts as one.
             "N:M", such as "2:4": the N highest of each M consecutive entries stay.  The sparsity is then 1 - N/M, and
             the scope has no effect.  A group in which an earlier mask left fewer than N keeps these, so that more may
