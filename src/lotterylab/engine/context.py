@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lotterylab.calling.exact_norms import has_running_statistics
 from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
@@ -209,7 +210,9 @@ class _BeatingLoader(Loader):
 
 def fast_path(model: Model) -> str:
     """Return the fastest execution path that the model allows, in words."""
-    parts = ["channels-last"] if channels_last_is_safe(model.build()) else []
+    module = model.build()
+    parts = ["channels-last"] if channels_last_is_safe(module) else []
+    parts += ["exact norms"] if parts and has_running_statistics(dict(module.named_buffers())) else []
     parts += ["pool-first"] if getattr(model, "pool_first_is_exact", False) else []
     return ", ".join(parts) or "plain"
 

@@ -22,6 +22,7 @@ from lotterylab.training import slots
 from lotterylab.training.during import EVENTS, KEPT_AT, During
 from lotterylab.training.loop import first, opened, train
 from lotterylab.training.recipe import Recipe
+from lotterylab.training.step import in_layout
 from lotterylab.training.watch import evaluate
 from lotterylab.types import Checkpoint, Mask, State
 
@@ -170,7 +171,9 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     start, mask, whole = context.state(node.start), context.mask(node.mask), resume or beginning(node, context)
     if small:
         start, mask = cast(State, small.back.cut(start)), cast(Mask, small.back.cut(mask))
-    last = begin = small.cut(whole) if small else whole
+    begin = small.cut(whole) if small else whole
+    # if no step is left, the numbers of the end are still those of a state that has just been trained
+    last = replace(begin, state=in_layout(begin.state, context.fast and net.channels_last))
     origin = first_of(node.start)
     steps = train(
         net,

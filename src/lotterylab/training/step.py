@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lotterylab import rng
+from lotterylab.calling.exact_norms import exact_norms, has_running_statistics
 from lotterylab.errors import UsageError
 from lotterylab.gates import GATE, HEAT
 from lotterylab.network import Network
@@ -49,7 +51,7 @@ class Stepper:
     ) -> None:
         self.net, self.recipe, self.loader, self.seed = net, recipe, loader, loader.seed
         device = self.device = loader.dataset.train.images.device
-        self.state = {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.state.items()}
+        self.state: dict[str, Tensor] = in_layout(begin.state, channels_last, device)
         self.slots = by_slot(
             {name: _laid_out(tensor.to(device), channels_last) for name, tensor in begin.optimizer.items()}
         )
@@ -60,11 +62,13 @@ class Stepper:
         if recipe.hold and mask is not None:
             self.held = _pruned(mask, self.params)
         self.frozen = {name: _laid_out((frozen or {})[name].to(device), channels_last) for name in self.held if frozen}
+        self.exact = channels_last and device.type == "cpu" and has_running_statistics(begin.state)
 
     def __call__(self, batch: Batch, *, step: int, lr: float) -> tuple[Tensor, Tensor]:
         """Update the parameters by one batch; return the loss before the update, ``()``, and the logits (B, K)."""
         _seed_forward(self.seed, step, self.device)
-        logits, state = self.net.forward(cast(State, self.state), batch.inputs, True)
+        with exact_norms() if self.exact else nullcontext():
+            logits, state = self.net.forward(cast(State, self.state), batch.inputs, True)
         self.state = cast(dict[str, Tensor], state)
         loss = self.recipe.loss(logits, batch.targets, self.net, self.params)
         if self.recipe.gate:
@@ -186,6 +190,11 @@ def _pruned(mask: Mask, params: Mapping[str, Tensor]) -> dict[str, Pruned]:
     """Return the pruned positions of each trained tensor that lost entries; the others need no work in a step."""
     pruned = {name: kept for name, kept in mask.items() if name in params and not bool(kept.all())}
     return {name: Pruned(kept.to(params[name].device)) for name, kept in pruned.items()}
+
+
+def in_layout(state: Mapping[str, Tensor], channels_last: bool, device: torch.device | None = None) -> State:
+    """Return a copy of a state in the memory layout of a training, by which torch chooses kernels."""
+    return State({name: _laid_out(tensor.to(device or tensor.device), channels_last) for name, tensor in state.items()})
 
 
 def _laid_out(tensor: Tensor, channels_last: bool) -> Tensor:
