@@ -15,6 +15,7 @@ from lotterylab.errors import unknown
 
 # ``field(default=None, metadata=ADDED_LATER)``: a digest leaves the default out, so that older results keep their names
 ADDED_LATER: Mapping[str, bool] = {"added_later": True}
+OLDER = "older"  # in the same metadata: the value that older results have, if it is not the default
 # ``field(metadata=PLACE)``: a location, which is never part of a digest
 PLACE: Mapping[str, bool] = {"place": True}
 

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from lotterylab.analysis import Distances
 from lotterylab.analysis.distance import angle
+from lotterylab.errors import UsageError
+from lotterylab.network import network, state_of
 
 SHAPES = {"conv.weight": (2, 1, 3, 3), "conv.bias": (2,), "fc.weight": (3, 8), "fc.bias": (3,)}
 
@@ -102,6 +104,63 @@ def test_a_tensor_pruned_away_has_no_ratio_to_the_ticket_and_buffers_that_count_
     expected = numpy.mean([norm(dense[n] - ticket[n]) / norm(ticket[n]) for n in names])
     assert out["relative_to_ticket"] == pytest.approx(expected, rel=1e-6)
     assert set(out["by_tensor"]) == set(SHAPES)
+
+
+def with_statistics(seed: int) -> dict[str, Tensor]:
+    """A state with the statistics of a batch norm, far apart in any two."""
+    own = {"norm.running_mean": torch.full((2,), 100.0 * seed + 1), "norm.running_var": torch.full((2,), 9.0**seed)}
+    return {**state(seed), **own, "norm.num_batches_tracked": torch.tensor(seed)}
+
+
+def test_running_statistics_are_no_weights_and_count_if_they_are_asked_for():
+    plain, normed = found(state(0), state(1), mask()), found(with_statistics(0), with_statistics(1), mask())
+    assert normed == plain
+    everything = Distances(tensors="all")
+    of_all = everything({"dense": with_statistics(0), "ticket": with_statistics(1), "mask": mask()}, {}, None)
+    assert set(of_all["by_tensor"]) == {*SHAPES, "norm.running_mean", "norm.running_var"}
+    assert of_all["mean_relative_distance"] > plain["mean_relative_distance"]
+    assert (of_all["masked_l2"], of_all["masked_angle"]) == (plain["masked_l2"], plain["masked_angle"])
+    without = everything({"dense": state(0), "ticket": state(1), "mask": mask()}, {}, None)
+    assert without == plain, "a network without norms has the same numbers"
+    with pytest.raises(UsageError, match="Did you mean 'weights'"):
+        Distances(tensors="weigths")  # type: ignore[arg-type]
+
+
+def test_other_buffers_are_no_weights_where_the_network_is_known():
+    module = torch.nn.BatchNorm1d(3)
+    module.register_buffer("codes", torch.ones(3))
+    dense, ticket = state_of(module), {**state_of(module), "codes": torch.zeros(3)}
+    kept = {"weight": torch.ones(3, dtype=torch.bool)}
+    out = Distances()({"dense": dense, "ticket": ticket, "mask": kept}, {"dense": network(module)}, None)
+    assert set(out["by_tensor"]) == {"weight", "bias"} and out["whole_relative_distance"] == 0
+
+
+def numbers(value: Any) -> list[float]:
+    parts = value.values() if isinstance(value, dict) else [value]
+    return [x for part in parts for x in (numbers(part) if isinstance(part, dict) else [part]) if x is not None]
+
+
+@given(
+    zeroed=st.sets(st.tuples(st.sampled_from(["dense", "ticket"]), st.sampled_from(list(SHAPES)))),
+    emptied=st.sets(st.sampled_from(["conv.weight", "fc.weight"])),
+    diverged=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_number_is_finite_or_there_is_none(zeroed, emptied, diverged):
+    states, kept = {"dense": state(0), "ticket": state(1)}, mask()
+    for part, name in zeroed:
+        states[part][name].fill_(0.0)
+    for name in emptied:
+        kept[name].fill_(False)
+    if diverged:
+        states["ticket"]["fc.bias"][0] = math.nan
+    out = found(states["dense"], states["ticket"], kept)
+    assert all(math.isfinite(number) for number in numbers(out))
+    for name, ratio in out["by_tensor"].items():
+        if ("dense", name) in zeroed and not (diverged and name == "fc.bias"):
+            assert ratio == (0.0 if ("ticket", name) in zeroed else None)
+    known = [ratio for ratio in out["by_tensor"].values() if ratio is not None]
+    assert out["mean_relative_distance"] == (pytest.approx(numpy.mean(known)) if known else None)
 
 
 @given(degrees=st.floats(0.01, 179.99), scale=st.floats(1e-3, 1e3), seed=st.integers(0, 99))

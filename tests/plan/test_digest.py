@@ -24,7 +24,7 @@ from lotterylab.data import Augment, Cifar10, Digits, NamedStream, TorchGlobalSt
 from lotterylab.data.scoring import FirstOfStream, PerClass
 from lotterylab.errors import UsageError
 from lotterylab.models import ShallowCnn
-from lotterylab.plan.digest import ADDED_LATER, canonical, digest, encode
+from lotterylab.plan.digest import ADDED_LATER, OLDER, canonical, digest, encode
 from lotterylab.plan.nodes import Choose, Data, Dense, Init, Measure, Prune, Shuffle, Train
 from lotterylab.training.losses import CrossEntropy
 from lotterylab.training.optim import Adam, Sgd
@@ -64,6 +64,7 @@ OTHER = replace(
     RECIPE, optimizer=Adam(lr=1e-3), schedule=FractionDrops(at=(0.5, 0.75)), stream=NamedStream(), hold=True
 )
 DISTANCES = Measure(quantity=Distances(), of={"dense": TRAIN.best, "ticket": TRAIN.final, "mask": PRUNE})
+OF_ALL = replace(DISTANCES, quantity=Distances(tensors="all"))  # the name from before there was a choice
 DEAD = Measure(quantity=DeadUnits(batch=PerClass(), seed=42), of={"state": TRAIN.final}, data=DATA)
 OVERLAP = Measure(quantity=Overlap(), of={"a": PRUNE, "b": PUBLISHED})
 CHOOSE = Choose(candidates=((0.1, (TRAIN,)), (0.2, (TRAIN,))), by="validation_accuracy")
@@ -79,7 +80,8 @@ PINNED: dict[str, tuple[Any, str]] = {
     "prune as published": (PUBLISHED, "c16528ac8fe847527cf63373cbdb6f8fbce5413ece26a9c9e5734639bb03c025"),
     "control": (Shuffle(mask=PRUNE, seed=42), "ad601121273feb7c3407ca9270e69e11139432f30b923ef1902ed4e93becd487"),
     "choice": (CHOOSE, "c7391d100f0b4d9f3e94d2d43cdcfe047a8637df1c81d8ad9093e08bc046646d"),
-    "distances": (DISTANCES, "619aeca2d07fa117ff969db6b3ca1f210723e0e577120ec07c6c968aea5b8f4e"),
+    "distances": (DISTANCES, "b98920f97429d13d2873222708c31c454ea5160d1da7bb6144370f6187b111d3"),
+    "distances of all tensors": (OF_ALL, "619aeca2d07fa117ff969db6b3ca1f210723e0e577120ec07c6c968aea5b8f4e"),
     "dead units": (DEAD, "d8ebeed82dcfd3c8403dfc5c888308e105c3c17ab12ebf88bc60fd185c97188b"),
     "overlap": (OVERLAP, "a5f19a6660af5ca108698c63bc6f483f8126eff4c5821aac143f323891f0561c"),
     "recipe": (RECIPE, "2dd13075ce4611e993bb6e355579786a618f6db5036aa27ab7d1dbb41f527cee"),
@@ -151,6 +153,17 @@ def test_a_field_added_later_is_left_out_at_its_default_and_another_new_field_is
     assert '"warmup"' not in encode(New(rate=0.1)) and '"cooldown":0' in encode(New(rate=0.1))
     assert encode(New(rate=0.1)).replace('"cooldown":0,', "") == encode(Old(rate=0.1))
     assert digest(New(rate=0.1)) == digest(New(rate=0.1, warmup=0)) != digest(New(rate=0.1, warmup=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    rate: float
+    norms: str = field(default="exact", metadata={**ADDED_LATER, OLDER: "as found"})
+
+
+def test_a_field_whose_default_is_not_what_older_results_have_is_left_out_at_their_value():
+    older = Mended(rate=0.1, norms="as found")
+    assert encode(older) == text_of_canonical(older) == encode(Mended(rate=0.1)).replace('"norms":"exact",', "")
 
 
 # where a thing is, not what it is

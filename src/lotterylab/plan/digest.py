@@ -2,8 +2,8 @@
 
 A spec (a frozen dataclass) becomes canonical JSON of its class, its ``version`` and its fields.  A node inside a spec
 is written as its digest.  A field that was added after the first release carries ``metadata=ADDED_LATER`` and is left
-out while it has its default, so that older results keep their names.  A field with ``metadata=PLACE`` is a location,
-and is always left out.
+out while it has the value of older results, so that they keep their names: its default, or ``metadata[OLDER]``.  A
+field with ``metadata=PLACE`` is a location, and is always left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, NamedTuple
 
 from lotterylab.errors import UsageError
-from lotterylab.words import ADDED_LATER, PLACE
+from lotterylab.words import ADDED_LATER, OLDER, PLACE
 
 
 def digest(spec: Any) -> str:
@@ -114,12 +114,12 @@ def _fields_text(spelling: _Spelling, spec: Any) -> str:
     if keeps and (kept := spec.__dict__.get(_KEPT)):
         return kept
     parts = []
-    for key, name, of_class, later, default in spelling.entries:
+    for key, name, of_class, later, older in spelling.entries:
         if name is None:
             parts.append(key)
             continue
         value = getattr(type(spec), "version", 1) if of_class else getattr(spec, name)
-        if not (later and value == default):
+        if not (later and value == older):
             parts.append(key + _WRITERS[type(value)](value))
     text = f"{{{','.join(parts)}}}"
     if keeps and _all_last(spec, spelling):
@@ -164,14 +164,14 @@ class _Entry(NamedTuple):
     """An ``_Entry`` describes a key of a dataclass's text.
 
     ``name`` is the field, or None if ``key`` is the whole entry.  ``of_class`` marks a value of the class (its
-    version).  ``later`` marks a field that is left out while its value is ``default``.
+    version).  ``later`` marks a field that is left out while its value is ``older``.
     """
 
     key: str
     name: str | None
     of_class: bool = False
     later: bool = False
-    default: Any = None
+    older: Any = None
 
 
 class _Spelling(NamedTuple):
@@ -196,7 +196,7 @@ def _spelling(kind: type) -> _Spelling | None:
     for field in dataclasses.fields(kind):
         if not PLACE.items() <= field.metadata.items():
             later = ADDED_LATER.items() <= field.metadata.items()
-            entries[field.name] = _Entry(f"{_quoted(field.name)}:", field.name, False, later, field.default)
+            entries[field.name] = _Entry(f"{_quoted(field.name)}:", field.name, False, later, _older(field))
     named = hasattr(kind, "digest") or "digest" in entries
     frozen = kind.__dataclass_params__.frozen and kind.__dictoffset__ != 0  # type: ignore[attr-defined]
     ours = frozen and kind.__module__.startswith("lotterylab.")
@@ -212,4 +212,9 @@ def _name(kind: type) -> str:
 
 def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
     marks = field.metadata.items()
-    return PLACE.items() <= marks or (ADDED_LATER.items() <= marks and value == field.default)
+    return PLACE.items() <= marks or (ADDED_LATER.items() <= marks and value == _older(field))
+
+
+def _older(field: dataclasses.Field[Any]) -> Any:
+    """Return the value that results have which are older than the field."""
+    return field.metadata.get(OLDER, field.default)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from lotterylab.analysis import DeadUnits, Distances, Overlap
+from lotterylab.analysis import DeadUnits, Overlap
 from lotterylab.asking.methods import method as method_named
 from lotterylab.criteria import Magnitude, WeightSquaredGradient
 from lotterylab.data.scoring import FirstOfStream, PerClass, most_of_rarest
@@ -16,6 +16,7 @@ from lotterylab.plan.plan import Row
 from lotterylab.procedures import Ticket, at_initialisation
 from lotterylab.procedures.choosing import only_or_best
 from lotterylab.studies.activations_options import TRIAL_SEEDS, Options
+from lotterylab.studies.levels import DISTANCES
 from lotterylab.studies.protocols import BATCH, Protocol
 
 IN_A_ROW = (ShallowCnn, ConvN, LeNet300100, Mlp)  # models whose layers each feed the next, with nothing in between
@@ -159,10 +160,10 @@ class Arm:
         point = self.protocol.compared_at
         of = {"dense": getattr(self.dense, point), "ticket": getattr(train, point), "mask": train.mask}
         cut = train.mask if isinstance(train.mask, Prune) else prune
-        nodes = {"train": train, "prune": cut, "distances": Measure(quantity=Distances(), of=of)}
+        nodes = {"train": train, "prune": cut, "distances": Measure(quantity=DISTANCES, of=of)}
         if self.protocol.compared_at == "final" and "dense" in self.options.controls:
             matched = self.train_dense(self.options.pruned_epochs).final
-            nodes["matched"] = Measure(quantity=Distances(), of={**of, "dense": matched})
+            nodes["matched"] = Measure(quantity=DISTANCES, of={**of, "dense": matched})
         return self.row(method=method, control=control, sparsity=sparsity, nodes=nodes)
 
     def with_overlap(self, row: Row, part: str, other: Node) -> Row:

@@ -13,6 +13,9 @@ from lotterylab.procedures import Ticket, control
 from lotterylab.reading.costs import trainings
 from lotterylab.studies.controls import CONTROLS
 
+# running statistics count in D, as in the committed results; networks without norms have none
+DISTANCES = Distances(tensors="all")
+
 
 def behind(run: Train) -> dict[str, Node]:
     """Return the runs and the cuts before a run, as parts of its row: its cost needs their seconds and densities."""
@@ -69,7 +72,7 @@ class Ladder:
         """
         run = control(word, ticket, self.seed, CONTROLS) if word else ticket.run
         again = self.in_other_order(run)
-        apart = Measure(quantity=Distances(), of={"dense": run.final, "ticket": again.final, "mask": run.mask})
+        apart = Measure(quantity=DISTANCES, of={"dense": run.final, "ticket": again.final, "mask": run.mask})
         name = f"{word.replace('-', ' ')}, other order" if word else "other order"
         nodes: dict[str, Node] = {"train": again, "prune": ticket.mask, "order": apart, **others}
         if barrier is not None:
@@ -83,7 +86,7 @@ class Ladder:
         between = {"a": self.dense.final, "b": again.final}
         nodes: dict[str, Node] = {
             "train": again,
-            "order": Measure(quantity=Distances(), of=of),
+            "order": Measure(quantity=DISTANCES, of=of),
             "barrier": Measure(quantity=barrier, of=between, data=self.dense.data),
         }
         return self.row(method, nodes, control="other order")
@@ -104,7 +107,7 @@ class Ladder:
         return {
             "train": run,
             "prune": run.mask if isinstance(run.mask, Prune) else ticket.mask,
-            "distances": Measure(quantity=Distances(), of=of),
+            "distances": Measure(quantity=DISTANCES, of=of),
             "paths": Measure(quantity=EffectiveSparsity(), of={"mask": run.mask, "state": state}, data=self.dense.data),
         }
 
