@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lotterylab.analysis import Barrier
-from lotterylab.analysis.connectivity import estimated, interpolate
+from lotterylab.analysis.connectivity import error_and_loss, estimated, interpolate
 from lotterylab.data import Digits
 from lotterylab.data.normalise import Normalise
 from lotterylab.errors import UsageError
@@ -107,3 +107,68 @@ def test_how_statistics_are_made_changes_the_numbers():
     assert one["losses"] != other["losses"]
     with pytest.raises(UsageError, match="Did you mean 'estimated'"):
         Barrier(statistics="estimate")  # type: ignore[arg-type]
+
+
+class Drops(nn.Module):
+    """Batch norm behind dropout, which draws from the global generator in training mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 12), nn.Dropout(0.5), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 10)
+        )
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def trained(seed: int):
+    torch.manual_seed(seed)
+    module = Drops().train()
+    for images in DATA.train.images.split(40):
+        module(Normalise.of(DATA)(images.permute(0, 2, 3, 1)))
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def test_the_ends_keep_the_statistics_of_their_training_and_only_the_points_between_are_estimated_anew():
+    a, b = trained(0), trained(1)
+    net = network(Drops())
+    found = {
+        how: Barrier(points=5, statistics="estimated", at=how)({"a": a, "b": b}, {"a": net}, DATA)
+        for how in ("between", "everywhere")
+    }
+    assert found["between"]["losses"][1:-1] == found["everywhere"]["losses"][1:-1]
+    plain = Barrier(points=3)({"a": a, "b": b}, {"a": net}, DATA)
+    ends = [error_and_loss(net, state, DATA.test, DATA) for state in (a, b)]
+    for numbers, which in ((plain["losses"], 1), (found["between"]["losses"], 1), (found["between"]["errors"], 0)):
+        assert [numbers[0], numbers[-1]] == [ends[0][which], ends[1][which]]
+    assert found["everywhere"]["losses"][0] != ends[0][1]
+    assert Barrier(statistics="estimated").at == "between"
+
+
+def test_estimates_of_a_network_with_dropout_repeat_and_leave_the_generator_alone():
+    a, b = trained(0), trained(1)
+    measure, net = Barrier(points=3, statistics="estimated"), network(Drops())
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    first = measure({"a": a, "b": b}, {"a": net}, DATA)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(8)
+    assert measure({"a": a, "b": b}, {"a": net}, DATA) == first
+
+
+def test_the_momentum_of_a_network_with_dropout_is_found_all_the_same():
+    """Statistics are the means that many draws of dropout have, within their noise."""
+    state, net = trained(0), network(Drops())
+    found = estimated(net, state, DATA)
+    module = Drops()
+    module.load_state_dict(state)
+    module.body[3].momentum = 1.0
+    means = []
+    with torch.no_grad():
+        for number in range(200):
+            torch.manual_seed(number)
+            module.train()(Normalise.of(DATA)(DATA.train.images.permute(0, 2, 3, 1)))
+            means.append(module.body[3].running_mean.clone())
+    noise = torch.stack(means).std(0)
+    assert ((found["body.3.running_mean"] - torch.stack(means).mean(0)).abs() < 5 * noise).all()

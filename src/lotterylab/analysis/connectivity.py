@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+from lotterylab.calling.exact_norms import exact_norms
 from lotterylab.errors import UsageError
+from lotterylab.rng import draws
 from lotterylab.types import State
-from lotterylab.words import check_words
+from lotterylab.words import ADDED_LATER, OLDER, check_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +41,8 @@ class Barrier:
         split: the split of the error and the loss.
         statistics: of batch norms between the ends: "interpolated" as the weights are, or "estimated" anew on the
             training images (means of the batches' own statistics).  The choice changes the barrier.
+        at: the points at which statistics are estimated anew: "between" the ends, which keep those of their training,
+            or "everywhere", as in results from before the choice.  It has no effect on interpolated statistics.
 
     Raises:
         UsageError: a word that is not known, or a number of points that is even or below 3.
@@ -57,6 +61,7 @@ class Barrier:
     points: int = 31
     split: Literal["train", "validation", "test"] = "test"
     statistics: Literal["interpolated", "estimated"] = "interpolated"
+    at: Literal["between", "everywhere"] = field(default="between", metadata={**ADDED_LATER, OLDER: "everywhere"})
 
     def __post_init__(self) -> None:
         check_words(self)
@@ -69,13 +74,14 @@ class Barrier:
         """The numbers above."""
         net, errors, losses = models["a"], [], []
         alphas = [number / (self.points - 1) for number in range(self.points)]
-        for alpha in alphas:
-            state = interpolate(values["a"], values["b"], alpha)
-            if self.statistics == "estimated":
-                state = estimated(net, state, dataset)
-            error, loss = error_and_loss(net, state, getattr(dataset, self.split), dataset)
-            errors.append(error)
-            losses.append(loss)
+        with draws(0, "barrier"):  # for a network that draws when it is evaluated
+            for alpha in alphas:
+                state = interpolate(values["a"], values["b"], alpha)
+                if self.statistics == "estimated" and (0 < alpha < 1 or self.at == "everywhere"):
+                    state = estimated(net, state, dataset)
+                error, loss = error_and_loss(net, state, getattr(dataset, self.split), dataset)
+                errors.append(error)
+                losses.append(loss)
         return {
             "alphas": alphas,
             "errors": errors,
@@ -105,7 +111,8 @@ def estimated(net: Any, state: State, dataset: Any) -> State:
     """Return the state with running statistics of batch norms replaced by the means over the training batches.
 
     A forward pass in training mode moves statistics s to (1 - m) s + m * batch, for a momentum m that the state does
-    not show.  From s = 0 the pass gives m * batch; from s = 1 it gives 1 - m more, which reveals m.
+    not show.  From s = 0 the pass gives m * batch; from s = 1 it gives 1 - m more, which reveals m.  Dropout draws the
+    same each time, and the global generators stay where they were.
     """
     import torch
 
@@ -114,12 +121,14 @@ def estimated(net: Any, state: State, dataset: Any) -> State:
         return state
     zeros, ones = ({name: torch.full_like(state[name], value) for name in names} for value in (0.0, 1.0))
     sums: dict[str, Tensor] = {}
-    with torch.no_grad():
+    with torch.no_grad(), exact_norms(), draws(0, "statistics"):
         batches = list(_batches(dataset.train, dataset))
         for inputs, _ in batches:
             _, after = net.forward(cast(State, {**state, **zeros}), inputs, True)
             sums = {name: sums.get(name, 0.0) + after[name].double() for name in names}
+    with torch.no_grad(), exact_norms(), draws(0, "momentum"):
         _, low = net.forward(cast(State, {**state, **zeros}), batches[0][0], True)
+    with torch.no_grad(), exact_norms(), draws(0, "momentum"):
         _, high = net.forward(cast(State, {**state, **ones}), batches[0][0], True)
     momentum = {name: 1 - (high[name].double() - low[name].double()).mean() for name in names}
     means = {name: (sums[name] / len(batches) / momentum[name]).to(state[name].dtype) for name in names}

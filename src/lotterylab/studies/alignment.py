@@ -112,7 +112,7 @@ class Pairs:
         return {
             "overlap": Measure(quantity=Overlap(), of={"a": self.ticket(arm, seed).mask, "b": own}),
             "barrier": Measure(
-                quantity=Barrier(points=11, split="validation"),
+                quantity=Barrier(points=11, split="validation", at="everywhere"),
                 of={"a": other if arm else moved, "b": dense},
                 data=self.data(seed),
             ),
