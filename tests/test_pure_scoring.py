@@ -137,7 +137,8 @@ def test_a_loss_that_writes_into_the_targets_sees_the_caller_s_each_time(name):
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "pruned already"])
 @pytest.mark.parametrize("name", CRITERIA)
 @pytest.mark.parametrize("first", [False, True], ids=["middle", "from the first layer on"])
-@pytest.mark.parametrize("how", ["reentrant", "not reentrant", "sequential"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("how", ["reentrant", "not reentrant", "sequential", "composable"])
 def test_scores_with_activation_checkpointing_are_those_without(how, first, name, masked):
     mask = ll.prune(Checkpointed(), ll.criteria.Random(), 0.5) if masked else None
     options = {"batch": batch(), "initial": Checkpointed().state_dict(), "mask": mask, "seed": 2}
@@ -146,15 +147,9 @@ def test_scores_with_activation_checkpointing_are_those_without(how, first, name
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-# the composable case passes alone, and fails after other tests of this file: to be mended
-@pytest.mark.parametrize(
-    "make",
-    [Reversible, pytest.param(lambda: Checkpointed("composable"), marks=pytest.mark.nightly)],
-    ids=["own", "composable"],
-)
 @pytest.mark.parametrize("name", BY_GRADIENTS)
-def test_layers_that_are_computed_again_in_a_way_that_cannot_be_switched_off_are_refused(name, make):
-    module = make().eval()
+def test_layers_that_are_computed_again_in_a_way_that_cannot_be_switched_off_are_refused(name):
+    module = Reversible().eval()
     before = seen(module)
     with pytest.raises(UsageError, match=r"computes a \w+ again during the backward pass .* Switch that off"):
         ll.score(module, BY_GRADIENTS[name], batch=batch(), mask=ll.prune(module, ll.criteria.Random(), 0.5))
@@ -185,6 +180,30 @@ def test_checkpointing_works_again_after_scoring_and_blocks_of_threads_may_overl
     module(batch()[0]).sum().backward()
     with pytest.raises(RuntimeError, match="use_reentrant=True"):
         torch.autograd.grad(module(batch()[0]).sum(), list(module.parameters()))
+
+
+def test_what_is_taken_from_torch_within_a_block_checkpoints_outside_of_it():
+    """As the names of a module that is first imported in a forward pass."""
+    x = torch.ones(3, requires_grad=True)
+    with whole_graphs():
+        function = torch.utils.checkpoint.CheckpointFunction
+        generator = torch.utils.checkpoint._checkpoint_without_reentrant_generator
+        assert type(function.apply(torch.tanh, True, x).grad_fn).__name__ == "TanhBackward0"
+        assert next(generator(torch.tanh)) is None
+    assert type(function.apply(torch.tanh, True, x).grad_fn).__name__ == "CheckpointFunctionBackward"
+    runs = []
+
+    def counted(x: Tensor) -> Tensor:
+        runs.append(1)
+        return torch.tanh(x).sin()
+
+    steps = generator(counted, True, torch.utils.checkpoint.noop_context_fn, "default", False, True, x)
+    next(steps)
+    out = counted(x)
+    with pytest.raises(StopIteration):
+        next(steps)
+    out.sum().backward()
+    assert len(runs) == 2, "once more in the backward pass"
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])

@@ -7,14 +7,18 @@ the same module that keeps its activations; only memory differs.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-NAMES = ("CheckpointFunction", "_checkpoint_without_reentrant_generator")  # in torch.utils.checkpoint
+FUNCTION, GENERATOR = "CheckpointFunction", "_checkpoint_without_reentrant_generator"
+HOMES = ("torch.utils.checkpoint", "torch.distributed._composable.checkpoint_activation")
 _lock = threading.Lock()
-_open: list[dict[str, Any]] = []  # the originals, once for each open block of any thread
+_open: list[None] = []  # one entry for each open block of any thread
+_replaced: list[tuple[Any, str, Any]] = []  # a module, a name in it, and what the name was
 
 
 @contextmanager
@@ -29,33 +33,53 @@ def whole_graphs() -> Iterator[None]:
         >>> type(out.grad_fn).__name__  # of the function itself
         'TanhBackward0'
     """
-    import torch.utils.checkpoint as home
+    import torch.utils.checkpoint  # noqa: F401
 
     with _lock:
-        originals = _open[-1] if _open else {name: vars(home)[name] for name in NAMES if name in vars(home)}
-        _open.append(originals)
-        for name in originals:
-            setattr(home, name, _WITHOUT[name])
+        if not _open:
+            _replace()
+        _open.append(None)
     try:
         yield
     finally:
         with _lock:
             _open.pop()
-            for name, original in {} if _open else originals.items():
+            while not _open and _replaced:
+                home, name, original = _replaced.pop()
                 setattr(home, name, original)
 
 
-class _Function:
-    """``CheckpointFunction`` of reentrant checkpointing, which runs the function."""
-
-    @staticmethod
-    def apply(function: Callable[..., Any], _: bool, *arguments: Any) -> Any:
-        return function(*arguments)
-
-
-def _generator(*_: Any, **__: Any) -> Iterator[None]:
-    """Do nothing before and after a function, where checkpointing that is not reentrant would set up its hooks."""
-    yield
+def _replace() -> None:
+    substitutes = _substitutes()
+    for home in filter(None, map(sys.modules.get, HOMES)):
+        for name, substitute in substitutes.items():
+            if name in vars(home):
+                _replaced.append((home, name, vars(home)[name]))
+                setattr(home, name, substitute)
 
 
-_WITHOUT: dict[str, Any] = {NAMES[0]: _Function, NAMES[1]: _generator}
+@cache
+def _substitutes() -> dict[str, Any]:
+    """Return what stands for the functions of torch; outside of a block it does what they do.
+
+    A module that is imported within a block may take it for torch's own and keep it.
+    """
+    import torch.utils.checkpoint as home
+
+    originals = {name: vars(home)[name] for name in (FUNCTION, GENERATOR) if name in vars(home)}
+
+    class Function:
+        """Reentrant checkpointing, which runs the function."""
+
+        @staticmethod
+        def apply(function: Callable[..., Any], preserve: bool, *arguments: Any) -> Any:
+            return function(*arguments) if _open else originals[FUNCTION].apply(function, preserve, *arguments)
+
+    def generator(*arguments: Any, **named: Any) -> Iterator[None]:
+        """Do nothing before and after a function, where the other checkpointing would set up its hooks."""
+        if _open:
+            yield
+        else:
+            yield from originals[GENERATOR](*arguments, **named)
+
+    return {name: {FUNCTION: Function, GENERATOR: generator}[name] for name in originals}
