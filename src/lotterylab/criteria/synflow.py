@@ -20,13 +20,15 @@ class SynFlow:
     Every parameter has its absolute value in R, so that no data are needed.
 
     The paper repeats score and cut 100 times with the density falling exponentially; that is ``rounds=100`` of
-    ``prune``, not of the criterion.  With one round whole layers can go; with 100 none does before every layer is down
-    to its last weights (the paper's "maximal critical compression").
+    ``prune``, not of the criterion.  With one round whole layers go.  With 100, no layer of a chain goes before every
+    layer is down to its last weights (the paper's "maximal critical compression").  Measured: layers that a shortcut
+    goes round do go, 8 of the 22 of ResNet-20 at 99.9 %, while each of the 14 of VGG-16 keeps a weight.
 
     Differs from the authors' code: float64 throughout (in float32 the products over a deep network overflow), buffers
-    as they are (theirs takes absolute values of running means too), ties by ``select``.  The network is in
-    evaluation mode whatever the view says: batch statistics of a single input mean nothing.  The conservation law
-    behind the method holds for homogeneous activations (ReLU, leaky ReLU, none); others are scored all the same.
+    as they are (theirs takes absolute values of running means too), counts and ties by ``select`` (theirs removes all
+    scores up to the one at the cut, and accepts a mask that is 5 weights off).  The network is in evaluation mode
+    whatever the view says: batch statistics of a single input mean nothing.  The conservation law behind the method
+    holds for homogeneous activations (ReLU, leaky ReLU, none); others are scored all the same.
 
     Raises:
         UsageError: when it scores, if the logits among the outputs are not known, or the products leave float64.
