@@ -49,7 +49,7 @@ MAGNITUDE = Prune(criterion=Magnitude(), of=RUN.final, sparsity=0.5, seed=0)
 AGAIN = replace(MAGNITUDE, ties="random")  # no two weights tie, so that this is the same mask
 GRASP = Prune(criterion=Grasp(), of=INIT, sparsity=0.5, seed=0, data=DATA, batch=PerClass(count=1))
 TICKET, TWIN = train(MAGNITUDE), train(AGAIN)
-FAR = Measure(quantity=Distances(), of={"dense": RUN.final, "ticket": TICKET.final, "mask": MAGNITUDE})
+FAR = Measure(quantity=Distances(tensors="all"), of={"dense": RUN.final, "ticket": TICKET.final, "mask": MAGNITUDE})
 RATES = (0.01, 0.1)
 TRIALS = tuple(train(recipe=replace(RECIPE, optimizer=Sgd(lr=rate)), order_seed=7) for rate in RATES)
 RATE = Choose(candidates=tuple((rate, (one,)) for rate, one in zip(RATES, TRIALS, strict=True)), by="test_accuracy")
