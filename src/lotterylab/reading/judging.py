@@ -223,14 +223,18 @@ def minus(a: PerSeed, b: PerSeed) -> PerSeed:
 def apart_from(
     base: Line, lines: Iterable[Line], results: Rows, read: Read, sparsity: float, *, digits: int = 3
 ) -> list[str]:
-    """Return each other line minus ``base`` in words, with its interval; lines without a common seed are left out."""
+    """Return each other line minus ``base`` in words, with its interval; lines without a common seed are left out.
+
+    The number of seeds stands behind the last line if it is the same for all, and else behind each.
+    """
     of_base = at(base, results, read, sparsity)
-    texts = []
-    for line in lines:
-        values = minus(at(line, results, read, sparsity), of_base) if line != base else {}
-        if values:
-            texts.append(f"{line.name} {interval_text(t_interval(values.values()), digits)} (n = {len(values)})")
-    return texts
+    apart = {line.name: minus(at(line, results, read, sparsity), of_base) for line in lines if line != base}
+    intervals = {name: t_interval(values.values()) for name, values in apart.items() if values}
+    texts = [f"{name} {interval_text(interval, digits)}" for name, interval in intervals.items()]
+    counts = [interval.n for interval in intervals.values()]
+    if len(set(counts)) > 1:
+        return [f"{text} (n = {n})" for text, n in zip(texts, counts, strict=True)]
+    return [*texts[:-1], *(f"{text} (n = {n})" for text, n in zip(texts[-1:], counts[-1:], strict=True))]
 
 
 def at(line: Line, results: Rows, read: Read, sparsity: float) -> PerSeed:
