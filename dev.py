@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The front door: one command sets lotterylab up and uses it.
 
-    python3 dev.py study      the small activation study on the embedded digits, and its report
+    python3 dev.py study      winning tickets and a small activation study on the embedded digits, with their reports
     python3 dev.py pages      the pages, CSV files and figures of results/, from the ledgers
     python3 dev.py test       the tests, without the long ones      (more for pytest: test -- -k select)
     python3 dev.py nightly    the tests, with the long ones         (more for pytest: nightly -- -x)
@@ -33,6 +33,8 @@ OLDEST = (3, 11)
 NEWER = ("python3.13", "python3.12", "python3.11")
 
 STUDY = (
+    ("run", "lth-digits", "--size", "quick"),
+    ("report", "lth-digits", "--size", "quick"),
     ("run", "activations", "--data", "digits", "--preset", "small"),
     ("report", "activations", "--data", "digits", "--preset", "small"),
 )

@@ -181,11 +181,13 @@ def test_the_users_own_pytest_arguments_come_last(command):
     assert step[-2:] == ["-n", "0"]
 
 
-def test_a_study_runs_and_then_reports_the_same_study():
-    run, report = dev.steps(dev.Call("study", False, ()), "py")
-    assert run[:4] == ["py", "-m", "lotterylab", "run"]
-    assert report[:4] == ["py", "-m", "lotterylab", "report"]
-    assert run[4:] == report[4:]
+def test_a_study_runs_and_then_reports_the_same_study_tickets_first():
+    steps = dev.steps(dev.Call("study", False, ()), "py")
+    assert [step[4] for step in steps] == ["lth-digits", "lth-digits", "activations", "activations"]
+    for run, report in zip(steps[::2], steps[1::2], strict=True):
+        assert run[:4] == ["py", "-m", "lotterylab", "run"]
+        assert report[:4] == ["py", "-m", "lotterylab", "report"]
+        assert run[4:] == report[4:]
 
 
 def test_pages_builds_every_report_of_the_results():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ EVERYTHING = {
 PINNED = {
     "activations": "29b01885312eacd0",
     "lth-mnist": "b06121b63b77bfa4",
+    "lth-digits": "8c19db344c4b2c9d",
     "lth-conv": "c812270dd2bfa9fe",
     "activation-tickets": "19e3564cd63729ce",
     "init-tickets": "99201e2fd609fd26",
@@ -68,3 +70,9 @@ def digest(study: Plan) -> str:
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_plan_of_each_study_is_pinned(name):
     assert digest(planned(name)) == PINNED[name]
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name != "activations"])
+def test_a_quick_size_has_three_seeds_so_that_claims_have_verdicts(name):
+    quick: dict[str, Any] = {"size": "quick"}
+    assert study_named(name).options(**quick).seeds >= 3

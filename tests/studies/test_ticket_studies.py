@@ -35,6 +35,7 @@ DATA = Data(spec=SPEC, content=SPEC.fingerprint(None).content)
 WHOLE = Data(spec=Digits(), content="0" * 64)  # for plans of whole sizes
 TINY: dict[str, dict[str, Any]] = {
     "lth-mnist": {"steps": 6, "rounds": 10},  # the tenth has all controls
+    "lth-digits": {"steps": 12},
     "lth-conv": {"steps": 6, "rounds": 2, "width": 0.1},
     "glorot": {"steps": 20, "width": 8, "rates": (0.01, 0.1)},
     "grasp-activations": {"dense_epochs": 2, "pruned_epochs": 1, "rates": (0.03, 0.1), "scoring_images": 2},

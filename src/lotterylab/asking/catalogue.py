@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 STUDIES = {  # name -> its place in ``studies``, and its subject in a few words
     "activations": ("activations:STUDY", "the effect of the activation function on pruning"),
     "lth-mnist": ("lth_mnist:STUDY", "winning tickets of LeNet-300-100 on MNIST"),
+    "lth-digits": ("lth_digits:STUDY", "the same on the digits that come with the package: a minute, no download"),
     "lth-conv": ("lth_conv:STUDY", "winning tickets of Conv-2 on CIFAR-10"),
     "activation-tickets": ("activation_tickets:STUDY", "better and more stable tickets by activation function"),
     "init-tickets": ("init_tickets:STUDY", "the effect of the initialisation on tickets"),

@@ -41,7 +41,7 @@ class Options(SizedOptions):
 
     steps: int = sized(quick=1_000, standard=5_000, paper=50_000, help="Optimizer steps of each run")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=6, help="Rounds of pruning, each of half the remaining weights")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rewind: float = option(
         0.05, least=0.0, most=0.9, help="Share of the training after which all tickets of a network begin"
     )

@@ -31,7 +31,7 @@ class Options(SizedOptions):
     images: int = images_option("pair")
     epochs: int = sized(quick=4, standard=15, paper=120, help="Epochs of each run")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=5, help="Rounds of pruning, each of half the remaining weights")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rewind: float = option(
         0.05, least=0.0, most=0.9, help="Share of the training after which all tickets of a network begin"
     )

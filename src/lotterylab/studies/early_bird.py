@@ -35,7 +35,7 @@ class Options(SizedOptions):
     epochs: int = sized(
         quick=8, standard=30, paper=160, least=6, help="Epochs of the search; a ticket has those that are left"
     )
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
 

@@ -51,7 +51,7 @@ class Options(SizedOptions):
         help="Epochs of an arm in all, finding included",
     )
     images: int = images_option()
-    seeds: int = number_of_seeds(quick=2, standard=5, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=5, paper=8)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1), help="Learning rates to choose from, for each arm")
     scoring_images: int = option(10, help="Images of each class that SNIP and GraSP see, as GraSP's authors take")
 

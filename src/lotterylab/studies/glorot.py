@@ -41,7 +41,7 @@ class Options(SizedOptions):
     data: str = option("mnist", help="The data set", choices=SPECS, shown="DATA")
     steps: int = sized(quick=500, standard=20_000, paper=5_000_000, help="Optimizer steps of each run")
     width: int = sized(quick=50, standard=300, paper=1_000, help="Units of each hidden layer")
-    seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=3, paper=5)
     depths: tuple[int, ...] = option((4, 5), help="Numbers of hidden layers")
     activations: tuple[str, ...] = option(
         ("tanh", "softsign", "sigmoid"), help="Activation functions (lotterylab list activations)", choices=ACTIVATIONS

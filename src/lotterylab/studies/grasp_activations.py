@@ -60,7 +60,7 @@ class Options(SizedOptions):
 
     dense_epochs: int = sized(quick=4, standard=50, paper=160, help="Epochs of the dense run that magnitude scores")
     pruned_epochs: int = sized(quick=4, standard=20, paper=160, help="Epochs of each pruned run")
-    seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=5, paper=5)
     activations: tuple[str, ...] = option(
         ("relu", "tanh", "sigmoid"), help="Activation functions (lotterylab list activations)", choices=ACTIVATIONS
     )

@@ -44,7 +44,7 @@ class Options(SizedOptions):
     epochs: int = sized(quick=6, standard=16, paper=160, least=6, help="Epochs of each run")
     width: float = sized(quick=0.1, standard=0.25, paper=1.0, help="Factor of the channels of VGG-11")
     images: int = images_option()
-    seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=5, paper=5)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1), help="Learning rates to choose from, for each method")
     scoring_images: int = option(10, help="Images of each class that SNIP, GraSP and OBD see")
 

@@ -82,7 +82,7 @@ class Options(SizedOptions):
         help="Rounds of pruning from the dense network, each of half the remaining weights; one less from 50 %",
     )
     images: int = images_option()
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1), help="Learning rates to choose from, for each parent")
     scoring_images: int = option(10, help="Images of each class for GraSP", least=1)
 

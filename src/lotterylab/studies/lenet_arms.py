@@ -46,7 +46,7 @@ class Options(SizedOptions):
     """``Options`` holds the options that the studies share."""
 
     steps: int = sized(quick=1_000, standard=10_000, paper=50_000, help="Optimizer steps of each run")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.0006, 0.0012, 0.0024), help="Learning rates to choose from, for each arm")
 
 

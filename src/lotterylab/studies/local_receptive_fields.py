@@ -34,7 +34,7 @@ class Options(SizedOptions):
 
     steps: int = sized(quick=1_000, standard=5_000, paper=50_000, help="Optimizer steps of each run")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=7, help="Rounds of pruning, each of half the remaining weights")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rates: tuple[float, ...] = option((6e-4, 1.2e-3, 2.4e-3), help="Learning rates to choose from, for each arm")
 
 

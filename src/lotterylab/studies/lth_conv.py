@@ -56,7 +56,7 @@ class Options(AnyDuring, SizedOptions):
         paper=20,
         help="Rounds of pruning, 20 % each (convolutions and output 10 %); 14 leave about 4.6 %",
     )
-    seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=3, paper=5)
     width: float = sized(quick=0.25, standard=0.25, paper=1.0, help="Times the channels and units of Conv-2")
 
 

@@ -31,7 +31,7 @@ class Options(AnyDuring, SizedOptions):
     rounds: int = sized(
         quick=10, standard=16, paper=20, help="Rounds of pruning, 20 % each; 15 leave 3.6 % of the weights"
     )
-    seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=5, paper=5)
     pixels: Literal["unit", "standardised"] = option(
         "unit", help="Scale of the pixels: from 0 to 1, or mean 0 and variance 1"
     )

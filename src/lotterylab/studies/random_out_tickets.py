@@ -60,7 +60,7 @@ class Options(SizedOptions):
     """``Options`` holds the options of the study."""
 
     epochs: int = sized(quick=4, standard=20, paper=120, help="Epochs of each run, dense and pruned")
-    seeds: int = number_of_seeds(quick=2, standard=10, paper=10)
+    seeds: int = number_of_seeds(quick=3, standard=10, paper=10)
     rates: tuple[float, ...] = option((0.01, 0.03, 0.1, 0.3), help="Learning rates to choose from")
 
 

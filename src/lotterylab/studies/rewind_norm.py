@@ -45,7 +45,7 @@ class Options(SizedOptions):
 
     epochs: int = sized(quick=4, standard=30, paper=120, help="Epochs of each run, dense and pruned")
     rounds: int = sized(quick=2, standard=4, paper=5, help="Rounds of pruning, each of half the remaining weights")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     images: int = option(5_000, help="Training images of each seed, drawn by it", least=1)
     rates: tuple[float, ...] = option(
         (0.01, 0.03, 0.1, 0.3), help="Learning rates, of which three times the best is used"

@@ -48,7 +48,7 @@ class Options(SizedOptions):
     """``Options`` holds the options of the study; the paper's 85 epochs are 29,920 steps."""
 
     epochs: int = sized(quick=2, standard=40, paper=85, help="Epochs of each run")
-    seeds: int = number_of_seeds(quick=2, standard=3, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=3, paper=5)
     width: float = sized(quick=0.25, standard=0.25, paper=1.0, help="Factor of the channels of ResNet-20")
     rounds: int = option(LAST, help="Rounds of pruning, each of half the remaining weights")
 

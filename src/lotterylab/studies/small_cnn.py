@@ -37,7 +37,7 @@ class Options(AnyDuring, SizedOptions):
 
     epochs: int = sized(quick=4, standard=30, paper=120, help="Epochs of each run, dense and pruned")
     rounds: int = sized(quick=2, standard=4, paper=5, help="Rounds of pruning, each of half the remaining weights")
-    seeds: int = number_of_seeds(quick=2, standard=5, paper=5)
+    seeds: int = number_of_seeds(quick=3, standard=5, paper=5)
     rates: tuple[float, ...] = option((0.003, 0.01, 0.03, 0.1, 0.3, 1.0), help="Learning rates to choose from")
 
 

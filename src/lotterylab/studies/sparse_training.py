@@ -62,7 +62,7 @@ class Options(SizedOptions):
     lengths: tuple[int, ...] = sized(
         quick=(3,), standard=(30, 90), paper=(30, 90, 270), help="Epochs of each run; only the shortest has all arms"
     )
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.03, 0.1, 0.3), help="Learning rates to choose from, for each arm")
 
 

@@ -55,7 +55,7 @@ class Options(SizedOptions):
     epochs: int = sized(quick=2, standard=40, paper=2_000, least=2, help="Epochs in which a mask is learned")
     dense_epochs: int = sized(quick=1, standard=11, paper=55, help="Epochs in which weights are trained")
     images: int = sized(quick=2_000, standard=55_000, paper=55_000, most=55_000, help="Training images")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     learners: tuple[str, ...] = option(tuple(LEARNERS), help="How masks are learned", choices=LEARNERS)
 
 

@@ -49,7 +49,7 @@ class Options(SizedOptions):
     dense_epochs: int = sized(quick=1, standard=4, paper=27, help="Epochs in which weights are trained")
     images: int = sized(quick=1_000, standard=10_000, paper=45_000, most=45_000, help="Training images")
     width: float = sized(quick=0.1, standard=0.5, paper=1.0, help="Times the channels and units")
-    seeds: int = number_of_seeds(quick=2, standard=4, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=4, paper=8)
     learners: tuple[str, ...] = option(STANDARD, help="How masks are learned", choices=LEARNERS)
 
 

@@ -46,7 +46,7 @@ class Options(SizedOptions):
     )
     epochs: int = sized(quick=4, standard=12, paper=120, help="Epochs of each run, on the source and on the target")
     rounds: int = sized(quick=2, standard=ROUNDS, paper=5, help="Rounds of pruning, each of half the remaining weights")
-    seeds: int = number_of_seeds(quick=2, standard=8, paper=8)
+    seeds: int = number_of_seeds(quick=3, standard=8, paper=8)
     rates: tuple[float, ...] = option((0.03, 0.1, 0.3), help="Learning rates of SGD to choose from, for each arm")
     adam_rates: tuple[float, ...] = option((3e-4, 1e-3, 3e-3), help="Learning rates of Adam to choose from")
 
