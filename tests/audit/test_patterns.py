@@ -103,3 +103,32 @@ def test_a_folder_that_says_2_4_is_held_to_it(tmp_path):
 def test_masks_of_patterns_still_reach_what_was_asked():
     mask = select(Scores({"fc.weight": scores(LINEAR)}), 0.5, granularity="2:4")
     assert audit(mask=mask, requested=0.5, granularity="2:4") == []
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    piece=st.sampled_from(["filter", "block:4x4", "block:3x7", "block:8x2"]),
+    sparsity=st.sampled_from([0.5, 0.75, 0.25]),
+    seed=st.integers(0, 99),
+)
+def test_whole_filters_and_blocks_are_no_pattern(piece, sparsity, seed):
+    drawn = Scores({"w": scores((32, 32, 3, 3) if piece == "filter" else (32, 48), seed)})
+    assert pattern_axis(select(drawn, sparsity, granularity=piece)) == []
+
+
+def test_every_second_filter_is_no_pattern():
+    kept = torch.ones(16, 24, dtype=torch.bool)
+    kept[::2] = False
+    assert pattern_along(kept, "along the outputs") is None
+
+
+def test_columns_that_repeat_along_the_inputs_are_a_pattern_that_kernels_can_use():
+    kept = torch.ones(16, 24, dtype=torch.bool)
+    kept[:, ::2] = False
+    assert pattern_along(kept, "along the inputs") == (2, 4) and pattern_axis(Mask({"w": kept})) == []
+
+
+@pytest.mark.parametrize("axis", ["in memory order", "along the outputs"])
+def test_the_call_and_the_folder_raise_the_same_alarm(axis):
+    kept = by_hand(scores(CONV), 2, 4, axis)
+    assert [alarm.code for alarm in audit(mask=Mask({"w": kept}), requested=0.5)] == ["pattern-axis"]

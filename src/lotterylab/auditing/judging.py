@@ -18,7 +18,6 @@ from lotterylab.errors import UsageError
 from lotterylab.formats.checkpoints import Checkpoint
 from lotterylab.formats.text import shown
 from lotterylab.masks.counts import Share
-from lotterylab.masks.granularity import Pattern, granularity_of
 
 AT_INITIALISATION = ("snip", "grasp", "synflow")  # criteria whose papers score the network before any training
 
@@ -55,14 +54,12 @@ def judged(
         facts_of_run = Run(**{field.name: run.get(field.name) for field in dataclasses.fields(Run)})
         arm = evidence.gather(asked, infer=infer, **given)
         before = "start" if arm.start else "dense"
-        update = updates.update_between(arm.start or arm.dense or {}, arm.end or {}, arm.mask)
+        update = states.update_of(arm)
         raised = [
             *states.inspect(arm, asked, granularity=granularity, where=where),
-            *_pattern_alarms(arm, granularity, where),
             *states.inspect_run(arm, facts_of_run, where=where),
             *_scored_on(run, where),
             *(updates.update_below_precision(update, where=where) if update else []),
-            *run_alarms.refilled(**evidence.refilled(arm), where=where),
         ]
         described = states.describe(arm)
         rule = rule_of(arm, asked)
@@ -114,14 +111,6 @@ def _layers(arm: Evidence) -> dict[str, tuple[int, int]]:
     end = arm.end or {}
     weights = {name: tensor for name, tensor in end.items() if kind_of(name, tensor) == "weight"}
     return {name: (int((tensor == 0).sum()), tensor.numel()) for name, tensor in weights.items()}
-
-
-def _pattern_alarms(arm: Evidence, granularity: str, where: str) -> list[Alarm]:
-    if arm.mask is None:
-        return []
-    kind = granularity_of(granularity)
-    broken = patterns.pattern_broken(arm.mask, kind.keep, kind.of, where=where) if isinstance(kind, Pattern) else []
-    return [*broken, *patterns.pattern_axis(arm.mask, where=where)]
 
 
 def _scored_on(run: Mapping[str, Any], where: str) -> list[Alarm]:

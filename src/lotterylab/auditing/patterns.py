@@ -8,6 +8,7 @@ kernels above 1 x 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import comb
 from typing import TYPE_CHECKING, TypeAlias
 
 from lotterylab.auditing.alarms import Alarm, listed, one
@@ -53,6 +54,9 @@ def groups_of(rows: Tensor, of: int) -> Tensor:
 def pattern_along(kept: Tensor, axis: str) -> Found:
     """Return N and M if each whole group of M entries along the axis keeps exactly N, 0 < N < M; else None.
 
+    Whole filters and blocks are no such pattern: their rows repeat, far more often than chance lets groups agree.
+    Along the inputs a pattern that repeats counts all the same, because kernels can use it.
+
     Args:
         kept: bool of two or more dimensions, True = kept.
         axis: a key of ``AXES``.
@@ -69,9 +73,19 @@ def pattern_along(kept: Tensor, axis: str) -> Found:
             if not len(groups) or not 0 < int(groups[0]) < of or not bool((groups == groups[0]).all()):
                 break
         else:
-            if len(groups) >= FEWEST_GROUPS:
-                return int(groups[0]), of
+            keep = int(groups[0])
+            if len(groups) >= FEWEST_GROUPS and (axis == "along the inputs" or not _repeats(rows, keep, of)):
+                return keep, of
     return None
+
+
+def _repeats(rows: Tensor, keep: int, of: int) -> bool:
+    """Tell whether groups equal those of the next row much more often than groups that are chosen freely."""
+    groups = rows[:, : rows.shape[1] // of * of].reshape(len(rows), -1, of)
+    if len(groups) < 2:
+        return False
+    same = float((groups[1:] == groups[:-1]).all(-1).double().mean())
+    return same > (1 + 1 / comb(of, keep)) / 2
 
 
 def patterns(mask: Mask) -> dict[str, dict[str, Found]]:

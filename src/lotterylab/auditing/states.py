@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
-from lotterylab.auditing import alarms, evidence, run_alarms
+from lotterylab.auditing import alarms, evidence, patterns, run_alarms, updates
 from lotterylab.auditing.alarms import Alarm
 from lotterylab.auditing.evidence import Evidence
 from lotterylab.auditing.runs import Run
@@ -14,7 +14,7 @@ from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Share, as_fraction, check_target
-from lotterylab.masks.granularity import granularity_of
+from lotterylab.masks.granularity import Pattern, granularity_of
 from lotterylab.masks.select import complete
 from lotterylab.types import Mask, Scores
 
@@ -103,6 +103,8 @@ def audit(
     if not arm.known() and not run.known():
         raise UsageError("nothing to audit was given. Give at least one state, mask or fact.")
     raised = [*inspect(arm, requested, granularity=granularity), *inspect_run(arm, run)]
+    if update := update_of(arm):
+        raised += updates.update_below_precision(update)
     if others:
         if arm.mask is None or requested is None:
             raise UsageError("'others' was given without the mask to compare with. Give mask and requested too.")
@@ -123,7 +125,12 @@ def inspect(arm: Evidence, requested: Share | None, *, granularity: str = "weigh
         raised += run_alarms.start_not_initial(**evidence.departures(arm, start, mask), where=where)
     if mask is not None and end is not None and arm.inferred != "end":
         raised += run_alarms.moved(**evidence.moved(end, mask), where=where)
-    return raised
+    return [*raised, *run_alarms.refilled(**evidence.refilled(arm), where=where)]
+
+
+def update_of(arm: Evidence) -> updates.Update | None:
+    """Return what the training changed, from the start, or else the dense state, to the end; None without both."""
+    return updates.update_between(arm.start or arm.dense or {}, arm.end or {}, arm.mask)
 
 
 def inspect_run(arm: Evidence, run: Run, *, where: str = "") -> list[Alarm]:
@@ -187,6 +194,10 @@ def _mask_alarms(arm: Evidence, requested: Share | None, granularity: str, where
     if arm.earlier is not None:
         back = sum(int((kept & ~arm.earlier[name]).sum()) for name, kept in mask.items())
         raised += alarms.came_back(entries=back, where=where)
+    kind = granularity_of(granularity)
+    if isinstance(kind, Pattern):
+        raised += patterns.pattern_broken(mask, kind.keep, kind.of, where=where)
+    raised += patterns.pattern_axis(mask, where=where)
     raised += alarms.biases_pruned(
         names=small,
         entries=sum(counts[name][1] for name in small),
