@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from lotterylab.asking.catalogue import STUDIES
 from lotterylab.commands.main import COMMANDS, main
 from lotterylab.engine.store import Store
 
@@ -103,6 +104,14 @@ def test_a_digest_that_is_not_one_is_refused(ran, capsys):
     assert main(["diff", "zz", "zz", "--store", str(ran)]) == 2
     assert "none begins so" in capsys.readouterr().err
     assert main(["diff", "*", "*", "--store", str(ran)]) == 2
+
+
+@pytest.mark.parametrize("study", [name for name in STUDIES if name != "activations"])
+def test_cite_needs_no_data(study, capsys, monkeypatch):
+    monkeypatch.delenv("LOTTERYLAB_DATA", raising=False)
+    assert main(["cite", study, "--size", "quick"]) == 0
+    assert capsys.readouterr().out.startswith("@")
+    assert main(["cite", study, "--size", "quick", "--data-dir", "/nowhere"]) == 0
 
 
 def test_cite_prints_the_papers_of_what_is_planned(capsys):
