@@ -25,6 +25,7 @@ class Snip:
 
     Examples:
         >>> import torch, lotterylab as ll
+        >>> _ = torch.manual_seed(0)
         >>> layer, batch = torch.nn.Linear(8, 3), (torch.randn(20, 8), torch.randint(3, (20,)))
         >>> round(ll.sparsity(ll.prune(layer, Snip(), 0.75, batch=batch)), 2)
         0.75

@@ -31,6 +31,7 @@ class WeightSquaredGradient:
 
     Examples:
         >>> import torch, lotterylab as ll
+        >>> _ = torch.manual_seed(0)
         >>> layer, batch = torch.nn.Linear(8, 3), (torch.randn(20, 8), torch.randint(3, (20,)))
         >>> mask = ll.prune(layer, WeightSquaredGradient(), 0.5, batch=batch)
         >>> negative = layer.weight < 0
