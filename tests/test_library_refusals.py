@@ -58,8 +58,8 @@ def test_an_initial_state_that_is_the_module_s_own_is_refused():
         ({"ties": 3}, "3 is not the name of a"),
         ({"schedule": None}, "None is not the name of a schedule"),
         ({"params": None}, "params is None; it must be 'weights'"),
-        ({"mask": 3}, "the mask is a int; it is a dict"),
-        ({"mask": {"weight": [True]}}, "the mask is a dict; it is a dict from names to bool tensors"),
+        ({"mask": 3}, "the mask is 3; give a dict"),
+        ({"mask": {"weight": [True]}}, "the mask is a dict with list under 'weight'; give a dict from names to bool"),
     ],
     ids=str,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.errors import UsageError, near_or_known, suggestion, unknown
 from lotterylab.network import Network
+from lotterylab.own_code.arguments import described
 
 PARAMS = ("weights", "matrices", "all")
 MOST_LEFT_OUT = 0.01  # the share of the weights that may be left out with a warning; sparsities are given to a percent
@@ -27,9 +28,11 @@ def candidates(net: Network, params: str | Iterable[str], *, otherwise: str = ""
             % of the weights would be left out, or those of a layer whose weight is computed from other tensors.
     """
     words = dict(zip(PARAMS, (net.prunable, _matrices(net), net.parameters), strict=True))
+    if isinstance(params, str) and params not in words and params in net.parameters:
+        params = (params,)
     if isinstance(params, str):
         if params not in words:
-            raise unknown("set of parameters", params, words)
+            raise unknown("set of parameters", params, (*words, *net.parameters[:MOST_NAMED]))
         if params != "all":
             _check_weights(net, words[params], params, otherwise)
         return words[params]
@@ -39,6 +42,8 @@ def candidates(net: Network, params: str | Iterable[str], *, otherwise: str = ""
     if not chosen:
         raise UsageError("params is empty, so there is nothing to prune. Name at least one parameter.")
     for name in chosen:
+        if not isinstance(name, str):
+            raise UsageError(f"params holds {described(name)}; give names of parameters, as '{net.parameters[0]}'.")
         if name not in net.parameters:
             raise UsageError(
                 f"params names '{name}', which is not a parameter of the module (a tied one has its first name)."
@@ -69,8 +74,9 @@ def excluded(names: Sequence[str], exclude: str | Iterable[str] | None, by_defau
     for given in [exclude] if isinstance(exclude, str) else exclude:
         parts = {name for name in names if f"{name}.".startswith(f"{given}.")}
         if not parts:
-            near = suggestion(str(given), [*names, *(name.rpartition(".")[0] for name in names)])
-            raise UsageError(f"exclude names '{given}', which is not a candidate for the mask.{near}")
+            near = near_or_known(str(given), [*names, *(name.rpartition(".")[0] for name in names)])
+            what = f"names '{given}'" if isinstance(given, str) else f"holds {described(given)}"
+            raise UsageError(f"exclude {what}, which is not a candidate for the mask.{near}")
         found |= parts
     if len(found) == len(names):
         raise UsageError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from lotterylab.formats.text import shown
 
 LONGEST, MOST_COMPARED = 100, 1000  # letters of a compared word, and compared words
-MOST_SUGGESTED = 3  # words at the same distance
+MOST_SUGGESTED, MOST_LISTED = 3, 8  # words at the same distance, and known words where none is near
 MOST_LETTERS = 4000  # letters of a message
 
 
@@ -99,6 +99,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
+def near_or_known(word: str, known: Iterable[str]) -> str:
+    """Return the suggestion of a near word, or else the first known words.
+
+    Examples:
+        >>> near_or_known("conv", ["0.weight", "2.weight"])
+        ' There are: 0.weight, 2.weight.'
+    """
+    words = list(known)
+    more = ", ..." if len(words) > MOST_LISTED else ""
+    return suggestion(word, words) or f" There are: {', '.join(words[:MOST_LISTED])}{more}."
+
+
 def nearest(word: str, known: Iterable[str]) -> list[str]:
     """Return the known words near ``word``, at most three; [] if none is near.
 
@@ -145,5 +157,6 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not among ``known``, or for a value that is not a name."""
     names = sorted(known)
     if not isinstance(word, str):
-        return UsageError(f"{word!r} is not the name of a {kind}. Known: {', '.join(names)}.")
+        article = "an" if kind[:1] in "aeio" else "a"
+        return UsageError(f"{word!r} is not the name of {article} {kind}. Known: {', '.join(names)}.")
     return UsageError(f"no {kind} is named '{word}'.{suggestion(word, names)} Known: {', '.join(names)}.")

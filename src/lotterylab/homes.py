@@ -18,6 +18,7 @@ ROOMS = (
     "structure",
 )
 HELPED = "__lotterylab_helped__"  # the mark of what answers wrong arguments
+MISUSED = (TypeError, AttributeError, ValueError, LookupError, RuntimeError)  # that a wrong argument may end in
 
 
 class UnknownName(AttributeError):
@@ -87,8 +88,8 @@ def _helpful_in(home: ModuleType, name: str) -> Any:
 def helpful(thing: Thing) -> Thing:
     """Return a function or class whose wrong calls are answered with the right argument.
 
-    A function is wrapped, a class keeps its identity.  Where a sequence is meant (a parameter ``Sequence[...]``, a
-    field ``tuple[..., ...]``), a single value is taken as a sequence of one.
+    A function is wrapped, a class keeps its identity.  Where a sequence is meant (``Sequence[...]`` or
+    ``tuple[..., ...]``), a single value is taken as a sequence of one.
 
     Examples:
         >>> @helpful
@@ -110,7 +111,7 @@ def _answering(function: FunctionType, kind: type | None = None) -> Callable[...
     """Return the function, or the ``__init__`` of a class, with the answer to wrong arguments."""
     hints = {name: str(hint) for name, hint in function.__annotations__.items()}
     listed = {name for name, hint in hints.items() if hint.startswith("Sequence[")}
-    listed |= {name for name, hint in hints.items() if kind and hint.startswith("tuple[") and "..." in hint}
+    listed |= {name for name, hint in hints.items() if hint.startswith("tuple[") and "..." in hint}
     by_place = function.__code__.co_varnames[: function.__code__.co_argcount]
     places = [place for place, word in enumerate(by_place) if word in listed]
     name = function.__name__ if kind is None else kind.__name__
@@ -123,19 +124,29 @@ def _answering(function: FunctionType, kind: type | None = None) -> Callable[...
             args = tuple(as_tuple(value) if place in places else value for place, value in enumerate(args))
         try:
             return function(*args, **named)
-        except TypeError as error:
-            if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # it comes from within
+        except MISUSED as error:
+            problem = _told(error, function, name, args if kind is None else args[1:], named)
+            if problem is None:
                 raise
-            from lotterylab.errors import CallError
-
-            reason = _wrong(function, name, args if kind is None else args[1:], named)
-            if not reason:
-                raise
-            problem = CallError(reason)
         raise problem
 
     setattr(called, HELPED, True)
     return called
+
+
+def _told(
+    error: Exception, function: FunctionType, name: str, args: tuple[Any, ...], named: Mapping[str, Any]
+) -> Exception | None:
+    """Return the error for a call that failed because of its arguments, or None if they are not at fault."""
+    from lotterylab.errors import CallError, LotteryError
+    from lotterylab.own_code.arguments import wrong_kind, wrong_names
+
+    if isinstance(error, LotteryError) and not isinstance(error, CallError):
+        return None
+    outside = error.__traceback__ is not None and error.__traceback__.tb_next is None  # the call itself has failed
+    reason = wrong_names(function, name, args, named) if outside and isinstance(error, TypeError) else ""
+    reason = reason or wrong_kind(function, name, args, named)
+    return CallError(reason) if reason else None
 
 
 def as_tuple(value: Any) -> Any:
@@ -150,37 +161,6 @@ def as_tuple(value: Any) -> Any:
     if isinstance(value, list | range):
         return tuple(value)
     return value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
-
-
-def _wrong(function: FunctionType, name: str, args: tuple[Any, ...], named: Mapping[str, Any]) -> str:
-    """Return what is wrong with the arguments of a call and which are right, or ""."""
-    import inspect
-
-    from lotterylab.errors import nearest
-
-    parameters = [each for each in inspect.signature(function).parameters.values() if each.name != "self"]
-    placed = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    others = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
-    open_kinds = {each.kind for each in parameters} - {each.kind for each in (*placed, *others)}
-    words = [each.name for each in (*placed, *others)]
-    takes = f"It takes: {', '.join(words)}." if words else "It takes none."
-    for given in named:
-        if given not in words and inspect.Parameter.VAR_KEYWORD not in open_kinds:
-            hint = " or ".join(f"{word}=" for word in nearest(given, words))
-            return f"{name}() takes no argument '{given}'.{f' Did you mean {hint}?' if hint else ''} {takes}"
-    if len(args) > len(placed) and inspect.Parameter.VAR_POSITIONAL not in open_kinds:
-        if not placed and others:
-            example = ", ".join(f"{each.name}=..." for each in others[:3])
-            return f"{name}() takes its arguments by name: {name}({example}). {takes}"
-        by_place = f"takes at most {len(placed)} arguments by their place" if placed else "takes no arguments"
-        return f"{name}() {by_place}; {len(args)} given. {takes if placed else f'Write {name}().'}"
-    if twice := [each.name for each in placed[: len(args)] if each.name in named]:
-        return f"{name}() got {twice[0]} twice: by its place and by its name. Give it once."
-    lacking = [each for each in (*placed[len(args) :], *others) if each.default is each.empty]
-    if lacking := [each for each in lacking if each.name not in named]:
-        needs = ", ".join(f"{each.name}=" if each in others else each.name for each in lacking)
-        return f"{name}() also needs {needs}. {takes}"
-    return ""
 
 
 def _near(package: str, name: str) -> list[str]:

@@ -15,6 +15,7 @@ from lotterylab.formats.layouts import folded
 from lotterylab.formats.names import OF_PARAMETERS, common_prefix, fitted, unwrapped
 from lotterylab.formats.networks import Chosen, Wanted, network_in
 from lotterylab.formats.text import shown, shown_path
+from lotterylab.own_code.arguments import described
 from lotterylab.types import Mask
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def checkpoint_in(value: object, *, where: str, within: str = "", wanted: Wanted
 
 def _network_of(value: object, where: str, within: str, wanted: Wanted) -> Chosen[Tensor]:
     if not isinstance(value, Mapping):
-        raise UsageError(f"{where} is a {type(value).__name__}; it must be a dict of tensors: module.state_dict().")
+        raise UsageError(f"{where} is {described(value)}; it must be a dict of tensors: module.state_dict().")
     if not value:
         raise UsageError(f"{where} is an empty dict. Give a dict of tensors, or leave it out.")
     return network_in(value, looked, where=where, within=within, wanted=wanted)

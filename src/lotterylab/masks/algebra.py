@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from lotterylab.errors import UsageError, suggestion
+from lotterylab.errors import UsageError, near_or_known, suggestion
+from lotterylab.own_code.arguments import described
 from lotterylab.readable import check_loaded, check_maskable
 from lotterylab.types import Mask, State
 
@@ -130,21 +131,20 @@ def check(mask: Mask, tensors: Mapping[str, Tensor]) -> None:
         >>> check({"weight": torch.tensor([True])}, {"weight": torch.zeros(2)})
         Traceback (most recent call last):
         ...
-        lotterylab.errors.UsageError: the mask of 'weight' has shape (1,), the tensor (2,).
+        lotterylab.errors.UsageError: the mask of 'weight' has shape (1,), the tensor (2,). Make one for this module.
     """
     import torch
 
     if not isinstance(mask, Mapping) or not all(torch.is_tensor(kept) for kept in mask.values()):
-        raise UsageError(f"the mask is a {type(mask).__name__}; it is a dict from names to bool tensors, True = kept.")
+        raise UsageError(f"the mask is {described(mask)}; give a dict from names to bool tensors, True = kept.")
     for name, kept in mask.items():
         if name not in tensors:
-            raise UsageError(f"the mask names '{name}', which is not there.{suggestion(name, tensors)}")
+            raise UsageError(f"the mask names '{name}', which is not there.{near_or_known(name, tensors)}")
         if kept.dtype != torch.bool:
             raise UsageError(f"the mask of '{name}' is {kept.dtype}; a mask is bool, True = kept.")
         if kept.shape != tensors[name].shape:
-            raise UsageError(
-                f"the mask of '{name}' has shape {tuple(kept.shape)}, the tensor {tuple(tensors[name].shape)}."
-            )
+            shapes = f"has shape {tuple(kept.shape)}, the tensor {tuple(tensors[name].shape)}"
+            raise UsageError(f"the mask of '{name}' {shapes}. Make one for this module.")
 
 
 def entries(mask: Mask) -> int:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias, cast
 
-from lotterylab.errors import UsageError, suggestion
+from lotterylab.errors import UsageError, near_or_known
 from lotterylab.types import Mask
 
 Share: TypeAlias = (
@@ -109,7 +109,7 @@ def same_names(what: str, given: Mapping[str, object], wanted: Mapping[str, obje
     """Raise ``UsageError`` unless ``given`` has exactly the names of ``wanted``."""
     for name in given:
         if name not in wanted:
-            raise UsageError(f"the {what} names '{name}', which is not there.{suggestion(name, wanted)}")
+            raise UsageError(f"the {what} names '{name}', which is not there.{near_or_known(name, wanted)}")
     missing = [name for name in wanted if name not in given]
     if missing:
         raise UsageError(f"the {what} says nothing about '{missing[0]}' ({len(missing)} missing). Name every tensor.")
@@ -176,6 +176,11 @@ class Rate:
             if value is not None:
                 check_target(value, "share")
 
+    def check_scope(self, scope: str) -> None:
+        """Refuse a scope with one count for all layers if there are rates for kinds of layers."""
+        if scope != "layerwise" and (self.convolution is not None or self.output is not None):
+            raise UsageError(f"{self} has rates for kinds of layers: ask for scope='layerwise', not '{scope}'.")
+
     def target(self, mask: Mask, scope: str) -> Sparsity:
         """Return the sparsity after the round: one for each layer if the scope is "layerwise", else one for all.
 
@@ -189,9 +194,8 @@ class Rate:
         Raises:
             UsageError: there are rates for kinds of layers, but the scope has one count.
         """
+        self.check_scope(scope)
         apart = scope == "layerwise"
-        if not apart and (self.convolution is not None or self.output is not None):
-            raise UsageError(f"{self} has rates for kinds of layers: ask for scope='layerwise', not '{scope}'.")
         entries = {name: kept.numel() for name, kept in mask.items()}
         alive = {name: int(kept.sum()) for name, kept in mask.items()}
         rates = {name: self._of(mask, name) for name in mask}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
+from lotterylab.own_code.arguments import described
 from lotterylab.readable import check_loaded, check_maskable
 from lotterylab.training.wrapped import Inside, calls_hooks, is_optimizer, walk
 from lotterylab.types import Mask
@@ -31,7 +32,10 @@ def refuse_optimizer(optimizer: Any) -> None:
     kind = type(optimizer).__name__
     parts = Inside(optimizer, {}).parts()
     if not any(map(is_optimizer, parts.values())):
-        raise UsageError(f"{kind} is not a torch.optim.Optimizer, so it cannot be attached to.")
+        raise UsageError(
+            f"{described(optimizer)} is not a torch.optim.Optimizer. Call attach(module, optimizer, mask) with the "
+            "optimizer of your loop."
+        )
     for path, part in parts.items():
         name = f"{type(part).__name__} (inside {kind})" if path else kind
         if isinstance(part, torch.optim.LBFGS):
