@@ -258,7 +258,7 @@ def test_a_loss_of_ones_own_sees_the_outputs_as_they_are():
 
 
 def test_synflow_says_how_to_return_one_tensor():
-    with pytest.raises(UsageError, match=r"returns a dict.*SynFlow sums them: wrap the module"):
+    with pytest.raises(UsageError, match=r"returns outputs of type dict.*SynFlow sums them: wrap the module"):
         prune(Small(after=UNKNOWN["dict of two"]), ll.criteria.SynFlow())
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lotterylab.auditing.own_masks import of_selection, told
-from lotterylab.calling.logits import cross_entropy_of
+from lotterylab.calling.logits import check_loss, cross_entropy_of
 from lotterylab.calling.nested import cloned, each_tensor
 from lotterylab.calling.precision import at_least, at_least_float32, gradients_in_full_precision, is_low
 from lotterylab.calling.unchanged import Calls, unchanged
@@ -272,6 +272,7 @@ def _raised(forward: Forward) -> Forward:
 
 def _of_copies(loss: Loss) -> Loss:
     """Return the caller's loss as a function that cannot write into the caller's targets."""
+    check_loss(loss)
     return lambda outputs, targets: loss(outputs, cloned(targets))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lotterylab.calling.failures import refusing, shapes_of
 from lotterylab.errors import UsageError
+from lotterylab.own_code.arguments import described
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +46,7 @@ def logits_of(outputs: Any, remedy: str) -> Tensor:
     batches = [item for item in outputs if _of_a_batch(item)] if isinstance(outputs, tuple | list) else []
     if batches and all(item.shape == batches[0].shape or item.dim() != batches[0].dim() for item in batches):
         return batches[0]
-    raise UsageError(f"the module returns {_described(outputs)}, and its logits are not known. {remedy}")
+    raise UsageError(f"the module returns outputs {shapes_of(outputs)}, and its logits are not known. {remedy}")
 
 
 def _of_a_batch(item: Any) -> bool:
@@ -52,6 +54,16 @@ def _of_a_batch(item: Any) -> bool:
     import torch
 
     return isinstance(item, torch.Tensor) and item.is_floating_point() and item.dim() >= 2
+
+
+def check_loss(loss: Any) -> None:
+    """Refuse the name of a loss, or its class.
+
+    Raises:
+        UsageError: it cannot be called, or is a class.
+    """
+    if isinstance(loss, type) or not callable(loss):
+        raise UsageError(f"loss is {described(loss)}; give a function, or an object such as torch.nn.MSELoss().")
 
 
 def cross_entropy_of(outputs: Any, targets: Any) -> Tensor:
@@ -69,31 +81,17 @@ def cross_entropy_of(outputs: Any, targets: Any) -> Tensor:
     logits = logits_of(outputs, GIVE_LOSS)
     if logits.dim() < 2 or logits.shape[1] == 1:
         raise UsageError(
-            f"the module returns one number for each input, {_described(logits)}, and the cross-entropy of one class "
+            f"the module returns one number for each input, {shapes_of(logits)}, and the cross-entropy of one class "
             f"is always 0. {GIVE_LOSS}"
         )
-    try:
+    with refusing(
+        lambda: f"the cross-entropy of outputs {shapes_of(logits)} and targets {shapes_of(targets)} is not defined",
+        GIVE_LOSS,
+    ):
         return cross_entropy(logits, targets)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        raise UsageError(
-            f"the cross-entropy of outputs {_described(logits)} and targets {_described(targets)} is not defined: "
-            f"{str(error).splitlines()[0]}. {GIVE_LOSS}"
-        ) from error
 
 
 GIVE_LOSS = (
     "Give the loss of a batch: loss=lambda outputs, targets: ..., a scalar, for example "
     "torch.nn.functional.cross_entropy(outputs.logits, targets)."
 )
-
-
-def _described(value: Any) -> str:
-    """Return the type of a value and the shapes in it, as words of a message."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return f"of shape {tuple(value.shape)}"
-    listed = value if isinstance(value, tuple | list) else ()
-    items = dict(value) if isinstance(value, Mapping) else dict(enumerate(listed))
-    parts = [f"{name}: {tuple(item.shape)}" for name, item in items.items() if isinstance(item, torch.Tensor)]
-    return f"a {type(value).__name__}" + (f" ({', '.join(parts)})" if parts else "")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
+from lotterylab.calling.failures import outputs_on, refusing, shapes_of
 from lotterylab.calling.logits import GIVE_LOSS, cross_entropy_of, logits_of
 from lotterylab.calling.nested import each_tensor
 from lotterylab.calling.precision import at_least_float32
@@ -28,6 +30,8 @@ def shape_of(view: View, who: Any) -> tuple[int, ...]:
     import torch
 
     if view.shape is not None:
+        if not all(isinstance(size, Integral) and size > 0 for size in view.shape):
+            raise UsageError(f"input_shape is {view.shape}; give whole numbers, such as (3, 32, 32).")
         return view.shape
     if view.batch is not None:
         inputs = view.batch.inputs
@@ -80,9 +84,10 @@ def loss_at(view: View, state: dict[str, Tensor], batch: Batch, temperature: flo
     import torch
 
     inputs = each_tensor(at_least_float32, batch.inputs)
-    outputs, _ = view.net.forward(cast(State, pruned(view, state)), inputs, view.train)
+    give = "Give batch=(inputs, targets) with inputs as the module takes them."
+    outputs = outputs_on(view.net.forward, pruned(view, state), inputs, view.train, give)
     if temperature == 1.0:
-        return view.loss(outputs, batch.targets)
+        return _loss(view, outputs, batch.targets)
     if view.loss is cross_entropy_of:
         outputs = logits_of(outputs, GIVE_LOSS)
     if not isinstance(outputs, torch.Tensor):
@@ -90,7 +95,26 @@ def loss_at(view: View, state: dict[str, Tensor], batch: Batch, temperature: flo
             f"the logits are divided by a temperature of {temperature:g}, but the module returns a "
             f"{type(outputs).__name__}. Wrap it in a module that returns the logits, or set temperature=1."
         )
-    return view.loss(outputs / temperature, batch.targets)
+    return _loss(view, outputs / temperature, batch.targets)
+
+
+def _loss(view: View, outputs: Any, targets: Any) -> Tensor:
+    """Return the loss of a batch.
+
+    Raises:
+        UsageError: the loss fails, or is not one number.
+    """
+    import torch
+
+    with refusing(lambda: f"the loss fails on outputs {shapes_of(outputs)}, targets {shapes_of(targets)}", GIVE_LOSS):
+        loss = view.loss(outputs, targets)
+    if isinstance(loss, torch.Tensor) and loss.numel() == 1:
+        return loss
+    kind = f"of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"a {type(loss).__name__}"
+    raise UsageError(
+        f"the loss of the batch is {kind}; it must be a tensor of one number. Take the mean: a loss of torch.nn with "
+        "reduction='mean'."
+    )
 
 
 def pruned(view: View, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

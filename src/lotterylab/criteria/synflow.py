@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+from lotterylab.calling.failures import outputs_on
 from lotterylab.calling.logits import logits_of
 from lotterylab.calling.precision import at_least
 from lotterylab.criteria.gradients import pruned, shape_of, slopes
 from lotterylab.errors import UsageError
-from lotterylab.types import Scores, State
+from lotterylab.types import Scores
 from lotterylab.views import View
 
 
@@ -58,7 +59,7 @@ class SynFlow:
         theta = [state[name].requires_grad_() for name in view.names]
         ones = torch.ones(1, *shape, dtype=torch.float64, device=theta[0].device)
         with at_least("float64"):
-            outputs, _ = view.net.forward(cast(State, state), ones, False)
+            outputs = outputs_on(view.net.forward, state, ones, False, "Give input_shape=, the shape of one input.")
         flow = logits_of(outputs, "SynFlow sums them: wrap the module in one that returns one tensor.").sum()
         scores = [(weight * slope).detach().abs() for weight, slope in zip(theta, slopes(flow, theta), strict=True)]
         if not all(bool(score.isfinite().all()) for score in scores):
