@@ -168,7 +168,7 @@ def test_rates_are_sparsities_too(tmp_path):
         ({"procedure": "itertive"}, "Did you mean 'iterative'"),
         ({"controls": ("random",)}, "no control is named 'random'"),
         ({"criterion": Grasp()}, "Grasp scores on data, which only your functions see"),
-        ({"steps": 0}, "steps=0: at least 1"),
+        ({"steps": 0}, "steps=0: a whole number of at least 1"),
         ({"sparsities": [0.75, 0.5]}, "have to rise"),
         ({"sparsities": [90]}, r"sparsity 90(\.0)? was asked for.* Did you mean 0\.9\?"),
         ({"sparsities": [0.5, 0.5], "procedure": "one-shot"}, "a level twice"),

@@ -11,6 +11,8 @@ from lotterylab.asking.notebook import computed
 from lotterylab.data.base import data_dir
 from lotterylab.engine import results as stored
 from lotterylab.engine.store import Store
+from lotterylab.errors import UsageError
+from lotterylab.own_code.arguments import described
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.plan import Label, Plan, Row
 from lotterylab.protocols import DataSpec
@@ -77,6 +79,9 @@ def comparison(name: str, arms: Mapping[str, Mapping[int, Train]]) -> Plan:
         name: what the plan is called.
         arms: arm -> seed -> its training.
 
+    Raises:
+        UsageError: the runs of an arm are not by seed, or one is not a ``Train``.
+
     Examples:
         >>> import lotterylab as ll
         >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
@@ -84,6 +89,15 @@ def comparison(name: str, arms: Mapping[str, Mapping[int, Train]]) -> Plan:
         >>> [dict(row.labels) for row in ll.plan.comparison("digits", {"dense": runs}).rows]
         [{'arm': 'dense', 'seed': 0}, {'arm': 'dense', 'seed': 1}]
     """
+    for arm, runs in arms.items():
+        if not isinstance(runs, Mapping):
+            raise UsageError(f"the arm '{arm}' is {described(runs)}; give its runs by seed: {{'{arm}': {{0: run}}}}.")
+        for seed, run in runs.items():
+            if not isinstance(run, Train):
+                raise UsageError(
+                    f"the run of the arm '{arm}' and seed {seed} is {described(run)}; give a Train, such as "
+                    "lotterylab.plan.dense_run makes."
+                )
     rows = [
         Row(labels={"arm": arm, "seed": seed}, nodes={"train": run})
         for arm, runs in arms.items()

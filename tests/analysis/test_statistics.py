@@ -75,7 +75,7 @@ def test_paired_is_scipys_related_t_test(a, data):
 def test_paired_leaves_out_seeds_that_one_side_lacks():
     interval = paired({42: 0.5, 43: 0.75, 44: 9.0}, {43: 0.5, 42: 0.25, 45: -9.0})
     assert (interval.mean, interval.n) == (0.25, 2)
-    with pytest.raises(ValueError, match="no values"):
+    with pytest.raises(ValueError, match="no seed is on both sides"):
         paired({42: 0.5}, {43: 0.5})
 
 

@@ -213,7 +213,7 @@ def test_a_raised_version_and_another_home_give_other_names(monkeypatch):
     ],
 )
 def test_what_has_no_fixed_spelling_is_refused_with_what_to_do(value, said):
-    for spec in (value, replace(RECIPE, schedule=value), {"deep": [value]}):
+    for spec in (value, replace(RECIPE, stream=value), {"deep": [value]}):
         with pytest.raises(UsageError, match=said):
             digest(spec)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from numbers import Integral
 from operator import index
 from typing import Any
 
@@ -47,8 +48,8 @@ def check(
             f"{type(criterion).__name__} scores on data, which only your functions see. Make its mask with "
             "lotterylab.prune(module, criterion, sparsity, batch=...) and hold it with attach."
         )
-    if steps < 1:
-        raise UsageError(f"steps={steps}: at least 1 is needed.")
+    if not _is_whole(steps) or steps < 1:
+        raise UsageError(f"steps={steps!r}: a whole number of at least 1 is needed.")
     levels = [level for level in map(level_of, sparsities) if level is not None]
     for level in levels:
         check_target(level)
@@ -56,8 +57,15 @@ def check(
         raise UsageError(f"sparsities {levels} name a level twice; give each once.")
     if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):
         raise UsageError(f"seeds are {list(seeds[:9])}: give at least one, at most {MOST_SEEDS:,}, and each once.")
+    for seed in seeds:
+        if not _is_whole(seed):
+            raise UsageError(f"seeds hold {seed!r}: give their number, seeds=3, or a list of whole numbers.")
     if procedure != "one-shot" and levels != sorted(levels):
         raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def level_of(sparsity: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ from lotterylab.engine.results import results
 from lotterylab.engine.reuse import not_reused
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, unknown
+from lotterylab.homes import as_tuple
 from lotterylab.own_code.naming import code_of
 from lotterylab.plan.nodes import At, Dense, Init, MaskOf, Measure, Node, Prune
 from lotterylab.plan.plan import Plan, Row
@@ -110,7 +112,7 @@ def tickets(
     from lotterylab.engine.user_interventions import refuse_misfits
 
     criterion = Magnitude() if criterion is None else criterion
-    seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    seeds = range(int(seeds)) if isinstance(seeds, Integral) else tuple(as_tuple(seeds))
     check(procedure, criterion, controls, sparsities, steps, seeds, during, steps_per_epoch)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
     named = code_of(init_fn, train_fn, eval_fn)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from lotterylab import rng
 from lotterylab.errors import UsageError, unknown
 from lotterylab.models.activations import ACTIVATIONS, activation
-from lotterylab.models.inits import INITS, OWN, dropout_keys, named_init, seeded
+from lotterylab.models.inits import INITS, OWN, dropout_keys, named_init, seeded, unknown_init
 from lotterylab.types import State
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ModelSpec:
         if self.activation not in ACTIVATIONS:
             raise unknown("activation", self.activation, ACTIVATIONS)
         if self.init not in self.inits:
-            raise unknown("initialisation", self.init, self.inits)
+            raise unknown_init(self.init, self.inits)
         if len(self.shape) != 3 or not all(_is_count(size) for size in self.shape):
             raise UsageError(f"shape is {self.shape}; it must be (channels, height, width), whole numbers from 1 on.")
         if min(self.shape[1:]) < self.smallest:

@@ -9,11 +9,11 @@ activation.  Normal distributions are not truncated.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from lotterylab.errors import unknown
+from lotterylab.errors import UsageError, unknown
 from lotterylab.network import state_of
 from lotterylab.types import State
 from lotterylab.weights import prunable_kinds
@@ -95,6 +95,14 @@ INITS: dict[str, Initialisation] = {
 }
 
 
+def unknown_init(word: str, known: Iterable[str]) -> UsageError:
+    """Return the error for an initialisation that is not known; torch calls two families by other names."""
+    error = unknown("initialisation", word, known)
+    if any(family in word.lower() for family in ("xavier", "kaiming")):
+        return UsageError(f"{error} Xavier's is glorot here, and Kaiming's is he.", option=error.option)
+    return error
+
+
 def named_init(module: nn.Module, init: str, stream: Stream) -> State:
     """Return a state for ``module`` with Conv and Linear layers drawn by ``init``, and all else as it was built.
 
@@ -107,7 +115,7 @@ def named_init(module: nn.Module, init: str, stream: Stream) -> State:
     if init == OWN:
         return state_of(module)
     if init not in INITS:
-        raise unknown("initialisation", init, INITS)
+        raise unknown_init(init, INITS)
     initialisation, kinds = INITS[init], prunable_kinds()
     state = state_of(module)
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lotterylab.plan.nodes import Prune, Target, Train, first_of
+from lotterylab.plan.nodes import Target, Train, first_of
+from lotterylab.procedures.cutting import cut_by
 from lotterylab.procedures.tickets import Ticket, earlier_mask
 from lotterylab.views import Criterion
 
@@ -35,6 +36,6 @@ def at_initialisation(dense: Train, sparsities: Sequence[Target], *, criterion: 
     tickets = []
     for round, sparsity in enumerate(sparsities, start=1):
         earlier, state = earlier_mask(dense), first_of(dense.start)
-        mask = Prune(criterion=criterion, of=state, mask=earlier, sparsity=sparsity, **cut)
+        mask = cut_by(criterion, of=state, mask=earlier, sparsity=sparsity, **cut)
         tickets.append(Ticket(round=round, run=replace(dense, mask=mask)))
     return tickets

@@ -15,6 +15,7 @@ from typing import Any
 
 from lotterylab.errors import UsageError
 from lotterylab.plan.nodes import Prune, Shuffle, Target, Train
+from lotterylab.procedures.cutting import cut_by
 from lotterylab.procedures.tickets import RewindTo, Ticket, iterative, reset
 from lotterylab.views import Criterion
 
@@ -84,9 +85,7 @@ def at_initialisation_inside(
     """
     _check(parent, sparsities)
     run = parent.run
-    masks = [
-        Prune(criterion=criterion, of=run.start, mask=run.mask, sparsity=sparsity, **cut) for sparsity in sparsities
-    ]
+    masks = [cut_by(criterion, of=run.start, mask=run.mask, sparsity=sparsity, **cut) for sparsity in sparsities]
     return [
         Ticket(round=round, run=replace(run, mask=mask), found_by=parent.found_by)
         for round, mask in enumerate(masks, start=1)

@@ -14,7 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from lotterylab.plan.nodes import Data, Dense, Init, Node, Prune, Target, Train
+from lotterylab.errors import UsageError
+from lotterylab.own_code.arguments import check_value, described
+from lotterylab.plan.nodes import Data, Dense, Init, Node, Target, Train
+from lotterylab.procedures.cutting import cut_by
 from lotterylab.protocols import Model, Recipe
 from lotterylab.views import Criterion
 
@@ -61,6 +64,9 @@ def dense_run(model: Model, data: Data, recipe: Recipe, *, seed: int) -> Train:
         recipe: how the network is trained.
         seed: of the initial weights and of the data order.
 
+    Raises:
+        UsageError: the model or the recipe is not a spec, or the data are not pinned.
+
     Examples:
         >>> import lotterylab as ll
         >>> data, recipe = ll.plan.pinned(ll.data.Digits()), ll.plan.Recipe(epochs=3, optimizer=ll.plan.Sgd(lr=0.1))
@@ -68,6 +74,10 @@ def dense_run(model: Model, data: Data, recipe: Recipe, *, seed: int) -> Train:
         >>> run.total_steps
         57
     """
+    check_value("model", model, "a model of a plan, such as lotterylab.models.Mlp()")
+    check_value("recipe", recipe, "a lotterylab.plan.Recipe")
+    if not isinstance(data, Data):
+        raise UsageError(f"data is {described(data)}; a plan names its content: pass lotterylab.plan.pinned(data).")
     start, mask = Init(model=model, seed=seed), Dense(model=model)
     return Train(start=start, mask=mask, data=data, recipe=recipe, order_seed=seed)
 
@@ -107,7 +117,7 @@ def one_shot(
     """
     tickets = []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=dense.final, mask=earlier_mask(dense), sparsity=sparsity, **cut)
+        mask = cut_by(criterion, of=dense.final, mask=earlier_mask(dense), sparsity=sparsity, **cut)
         run = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
         tickets.append(Ticket(round=round, run=run, found_by=(dense,)))
     return tickets
@@ -136,7 +146,7 @@ def iterative(
     """
     runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
+        mask = cut_by(criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
         run = replace(dense, start=dense.at(rewind_to(round)), mask=mask)
         tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
         runs.append(run)
@@ -169,7 +179,7 @@ def learning_rate_rewinding(
     """
     runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
+        mask = cut_by(criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
         trained = runs[-1].at(runs[-1].total_steps)
         run = replace(dense, start=trained, from_step=rewind_to(round), mask=mask)
         tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
@@ -202,7 +212,7 @@ def fine_tuning(
     """
     runs, tickets = [dense], []
     for round, sparsity in enumerate(sparsities, start=1):
-        mask = Prune(criterion=criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
+        mask = cut_by(criterion, of=runs[-1].final, mask=earlier_mask(runs[-1]), sparsity=sparsity, **cut)
         run = replace(dense, start=runs[-1].final, mask=mask, recipe=recipe)
         tickets.append(Ticket(round=round, run=run, found_by=tuple(runs)))
         runs.append(run)

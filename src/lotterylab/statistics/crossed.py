@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from lotterylab.errors import UsageError
 from lotterylab.statistics.means import Interval
 from lotterylab.statistics.student import finite
 
@@ -61,7 +62,7 @@ def crossed(table: Mapping[Any, Mapping[Key, float]], level: float = 0.95) -> Cr
         level: the level of the interval, between 0 and 1.
 
     Raises:
-        ValueError: the table has fewer than 2 rows, is not square or lacks a number, a number is not finite, or the
+        UsageError: the table has fewer than 2 rows, is not square or lacks a number, a number is not finite, or the
             means of rows or of columns do not vary.
 
     Examples:
@@ -78,7 +79,7 @@ def crossed(table: Mapping[Any, Mapping[Key, float]], level: float = 0.95) -> Cr
     n = len(every)
     if n < 2 or any(row.keys() != every[0].keys() for row in every) or len(every[0]) != n:
         sizes = ", ".join(str(len(row)) for row in every)
-        raise ValueError(
+        raise UsageError(
             f"rows of {sizes or 'no'} numbers: as many rows as columns are needed, at least 2, all filled."
         )
     values = [finite(row[column] for column in every[0]) for row in every]
@@ -97,7 +98,7 @@ def crossed(table: Mapping[Any, Mapping[Key, float]], level: float = 0.95) -> Cr
     )
     rounding = (8 * math.ulp(max(abs(value) for row in values for value in row))) ** 2
     if min(rows, columns) <= rounding:
-        raise ValueError("the means of the rows or of the columns do not vary: there is no ratio of their spreads.")
+        raise UsageError("the means of the rows or of the columns do not vary: there is no ratio of their spreads.")
     ratio, df = rows / columns, n - 1
     factor = float(fdtri(df, df, (1 + level) / 2))
     return Crossed(

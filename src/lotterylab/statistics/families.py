@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from lotterylab.errors import UsageError
 from lotterylab.statistics.student import finite
 
 Key = TypeVar("Key", bound=Hashable)
@@ -24,15 +25,15 @@ def holm(p_values: Mapping[Key, float], at_once: int | None = None) -> dict[Key,
             [shaffer1986modified].
 
     Raises:
-        ValueError: a p value is not a number from 0 to 1.
+        UsageError: a p value is not a number from 0 to 1.
 
     Examples:
         >>> {name: round(p, 3) for name, p in holm({"a": 0.01, "b": 0.04, "c": 0.03}).items()}
         {'a': 0.03, 'b': 0.06, 'c': 0.06}
     """
     for key, p in p_values.items():
-        if not 0 <= p <= 1:
-            raise ValueError(f"the p value of {key!r} is {p}; a p value is a number from 0 to 1. Leave that test out.")
+        if p is None or isinstance(p, str) or not 0 <= p <= 1:
+            raise UsageError(f"the p value of {key!r} is {p}; a p value is a number from 0 to 1. Leave that test out.")
     most = len(p_values) if at_once is None else at_once
     adjusted: dict[Key, float] = {}
     largest = 0.0
@@ -84,7 +85,7 @@ def repeated_measures(arms: Mapping[Hashable, Mapping[Key, float]]) -> JointTest
         arms: arm -> seed -> number; seeds that an arm lacks are left out of all.
 
     Raises:
-        ValueError: there are fewer than two arms or two common seeds, or a number is not finite.
+        UsageError: there are fewer than two arms or two common seeds, or a number is not finite.
 
     Examples:
         >>> test = repeated_measures({
@@ -99,7 +100,7 @@ def repeated_measures(arms: Mapping[Hashable, Mapping[Key, float]]) -> JointTest
     seeds = [seed for seed in every[0] if all(seed in values for values in every)] if every else []
     k, n = len(every), len(seeds)
     if k < 2 or n < 2:
-        raise ValueError(f"{k} arms with {n} common seeds: at least 2 arms and 2 seeds are needed.")
+        raise UsageError(f"{k} arms with {n} common seeds: at least 2 arms and 2 seeds are needed.")
     table = [finite(values[seed] for seed in seeds) for values in every]
     of_arm = [math.fsum(row) / n for row in table]
     of_seed = [math.fsum(column) / k for column in zip(*table, strict=True)]

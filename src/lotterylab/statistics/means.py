@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from lotterylab.errors import UsageError
 from lotterylab.statistics.student import below, critical, finite, mean_and_sd
 
 Key = TypeVar("Key", bound=Hashable)
@@ -65,7 +66,7 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
         level: the level of the interval, between 0 and 1.
 
     Raises:
-        ValueError: there is no value, one is not finite, or the level is not between 0 and 1.
+        UsageError: there is no value, one is not finite, or the level is not between 0 and 1.
 
     Examples:
         >>> print(t_interval([0.91, 0.93, 0.92]))
@@ -75,7 +76,7 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     """
     values = finite(values)
     if not 0 < level < 1:
-        raise ValueError(f"level={level}: a level lies between 0 and 1, commonly 0.95.")
+        raise UsageError(f"level={level}: a level lies between 0 and 1, commonly 0.95.")
     mean, sd = mean_and_sd(values)
     half = None if sd is None else critical(level, len(values) - 1) * sd / math.sqrt(len(values))
     low, high = (None, None) if half is None else (mean - half, mean + half)
@@ -105,13 +106,16 @@ def paired(a: Mapping[Key, float], b: Mapping[Key, float], level: float = 0.95) 
         level: the level of the interval, between 0 and 1.
 
     Raises:
-        ValueError: no seed is common to both, or a number is not finite.
+        UsageError: no seed is common to both, or a number is not finite.
 
     Examples:
         >>> print(paired({0: 0.91, 1: 0.93, 2: 0.92}, {0: 0.90, 1: 0.90, 2: 0.90}))
         0.02 [−0.004841, 0.04484], n = 3
     """
-    return t_interval(differences(a, b), level)
+    apart = differences(a, b)
+    if not apart:
+        raise UsageError("no seed is on both sides, so that nothing is paired: give two dicts from seeds to numbers.")
+    return t_interval(apart, level)
 
 
 def p_value(values: Iterable[float]) -> float | None:
@@ -124,7 +128,7 @@ def p_value(values: Iterable[float]) -> float | None:
         The p value; None for one value.  Equal values have 1 at 0, else 0.
 
     Raises:
-        ValueError: there is no value, or one is not finite.
+        UsageError: there is no value, or one is not finite.
 
     Examples:
         >>> round(p_value([0.01, 0.03, 0.02]), 4)
@@ -151,7 +155,7 @@ def equivalent(values: Iterable[float], margin: float, alpha: float = 0.05) -> b
         alpha: the level of each of the two tests.
 
     Raises:
-        ValueError: the margin is not above 0, there is no value, or one is not finite.
+        UsageError: the margin is not above 0, there is no value, or one is not finite.
 
     Examples:
         >>> equivalent([0.001, -0.002, 0.000, 0.001, -0.001], margin=0.005)
@@ -177,7 +181,7 @@ def equivalence_p_value(values: Iterable[float], margin: float) -> float | None:
         The p value; None for one value.  Equal values have 0 inside the margin, else 1.
 
     Raises:
-        ValueError: the margin is not above 0, there is no value, or one is not finite.
+        UsageError: the margin is not above 0, there is no value, or one is not finite.
 
     Examples:
         >>> round(equivalence_p_value([0.001, -0.002, 0.000, 0.001, -0.001], margin=0.005), 5)
@@ -196,4 +200,4 @@ def equivalence_p_value(values: Iterable[float], margin: float) -> float | None:
 
 def _check_margin(margin: float) -> None:
     if not margin > 0:
-        raise ValueError(f"margin={margin} must be above 0: no sample shows that a mean is exactly 0.")
+        raise UsageError(f"margin={margin} must be above 0: no sample shows that a mean is exactly 0.")

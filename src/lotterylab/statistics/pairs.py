@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from lotterylab.errors import UsageError
 from lotterylab.statistics.means import Interval
 from lotterylab.statistics.student import below, critical, finite, mean_and_sd
 
@@ -45,7 +46,7 @@ def mcnemar(a: Mapping[Key, bool], b: Mapping[Key, bool]) -> McNemar:
         b: seed -> the outcome of the second arm.
 
     Raises:
-        ValueError: no seed is common to both.
+        UsageError: no seed is common to both.
 
     Examples:
         >>> failed = {seed: seed < 7 for seed in range(10)}
@@ -55,7 +56,7 @@ def mcnemar(a: Mapping[Key, bool], b: Mapping[Key, bool]) -> McNemar:
     """
     seeds = [seed for seed in a if seed in b]
     if not seeds:
-        raise ValueError("no seed is common to both arms: a paired test needs at least one.")
+        raise UsageError("no seed is common to both arms: a paired test needs at least one.")
     only_a = sum(bool(a[seed]) and not b[seed] for seed in seeds)
     only_b = sum(bool(b[seed]) and not a[seed] for seed in seeds)
     apart = only_a + only_b
@@ -97,7 +98,7 @@ def pitman_morgan(a: Mapping[Key, float], b: Mapping[Key, float]) -> PitmanMorga
         b: seed -> number.
 
     Raises:
-        ValueError: fewer than 3 seeds are common to both, or a number is not finite.
+        UsageError: fewer than 3 seeds are common to both, or a number is not finite.
 
     Examples:
         >>> plain = {0: 0.71, 1: 0.52, 2: 0.68, 3: 0.44, 4: 0.75, 5: 0.31}
@@ -107,7 +108,7 @@ def pitman_morgan(a: Mapping[Key, float], b: Mapping[Key, float]) -> PitmanMorga
     """
     seeds = [seed for seed in a if seed in b]
     if len(seeds) < 3:
-        raise ValueError(f"{len(seeds)} seeds are common to both arms: this test needs at least 3.")
+        raise UsageError(f"{len(seeds)} seeds are common to both arms: this test needs at least 3.")
     first, second = finite(a[seed] for seed in seeds), finite(b[seed] for seed in seeds)
     sums = [x + y for x, y in zip(first, second, strict=True)]
     gaps = [x - y for x, y in zip(first, second, strict=True)]
@@ -134,7 +135,7 @@ def sd_ratio(a: Mapping[Key, float], b: Mapping[Key, float], level: float = 0.95
         level: the level of the interval, between 0 and 1.
 
     Raises:
-        ValueError: fewer than 3 seeds are common to both, a number is not finite, or an arm does not vary.
+        UsageError: fewer than 3 seeds are common to both, a number is not finite, or an arm does not vary.
 
     Examples:
         >>> plain = {0: 0.71, 1: 0.52, 2: 0.68, 3: 0.44, 4: 0.75, 5: 0.31}
@@ -144,7 +145,7 @@ def sd_ratio(a: Mapping[Key, float], b: Mapping[Key, float], level: float = 0.95
     """
     test = pitman_morgan(a, b)
     if not test.sd_a or not test.sd_b:
-        raise ValueError("the numbers of an arm are all equal: there is no ratio of standard deviations.")
+        raise UsageError("the numbers of an arm are all equal: there is no ratio of standard deviations.")
     seeds = [seed for seed in a if seed in b]
     (of_a, _), (of_b, _) = (mean_and_sd([float(arm[seed]) for seed in seeds]) for arm in (a, b))
     shared = math.fsum((a[seed] - of_a) * (b[seed] - of_b) for seed in seeds) / (test.n - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from lotterylab.errors import UsageError
 from lotterylab.statistics.means import Interval
 from lotterylab.statistics.student import critical
 
@@ -22,7 +23,7 @@ def power(sd: float, margin: float, n: int, level: float = 0.95) -> float:
         level: the level of the two-sided interval.
 
     Raises:
-        ValueError: the margin is not above 0, or there are fewer than 2 seeds.
+        UsageError: the margin is not above 0, or there are fewer than 2 seeds.
 
     Examples:
         >>> round(power(sd=0.006, margin=0.01, n=5), 2)
@@ -32,7 +33,7 @@ def power(sd: float, margin: float, n: int, level: float = 0.95) -> float:
 
     _check_margin(margin)
     if n < 2:
-        raise ValueError(f"n={n}: an interval needs at least 2 seeds.")
+        raise UsageError(f"n={n}: an interval needs at least 2 seeds.")
     if sd == 0:
         return 1.0
     return 1 - float(nctdtr(n - 1, margin / sd * math.sqrt(n), critical(level, n - 1)))
@@ -50,7 +51,7 @@ def seeds_needed(sd: float, margin: float, level: float = 0.95, power: float = 0
         power: the chance with which the interval lies above 0.
 
     Raises:
-        ValueError: the margin is not above 0.
+        UsageError: the margin is not above 0.
 
     Examples:
         >>> [seeds_needed(sd=0.006, margin=margin) for margin in (0.005, 0.01, 0.02)]
@@ -79,7 +80,7 @@ def power_note(interval: Interval, margin: float) -> str:
         margin: the difference to be resolved, above 0.
 
     Raises:
-        ValueError: the margin is not above 0.
+        UsageError: the margin is not above 0.
 
     Examples:
         >>> from lotterylab.statistics import t_interval
@@ -97,4 +98,4 @@ def power_note(interval: Interval, margin: float) -> str:
 
 def _check_margin(margin: float) -> None:
     if not margin > 0:
-        raise ValueError(f"margin={margin} must be above 0: no number of seeds tells 0 from 0.")
+        raise UsageError(f"margin={margin} must be above 0: no number of seeds tells 0 from 0.")

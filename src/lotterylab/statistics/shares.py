@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lotterylab.errors import UsageError
 from lotterylab.statistics.means import Interval
 
 
@@ -16,7 +17,7 @@ def share_interval(count: int, n: int, level: float = 0.95) -> Interval:
         level: the level of the interval, between 0 and 1.
 
     Raises:
-        ValueError: the count is not from 0 to n, or n is 0.
+        UsageError: the count is not from 0 to n, or n is 0.
 
     Examples:
         >>> print(share_interval(0, 20))  # never in 20 seeds: in at most 17 % of all
@@ -27,7 +28,7 @@ def share_interval(count: int, n: int, level: float = 0.95) -> Interval:
     from scipy.special import betaincinv
 
     if not 0 <= count <= n or n < 1:
-        raise ValueError(f"{count} of {n} seeds: a share needs a count from 0 to n, and at least one seed.")
+        raise UsageError(f"{count} of {n} seeds: a share needs a count from 0 to n, and at least one seed.")
     tail = (1 - level) / 2
     low = 0.0 if count == 0 else float(betaincinv(count, n - count + 1, tail))
     high = 1.0 if count == n else float(betaincinv(count + 1, n - count, 1 - tail))
@@ -45,7 +46,7 @@ def share_p_value(count: int, n: int, share: float) -> float:
         share: the tested share, between 0 and 1.
 
     Raises:
-        ValueError: the count is not from 0 to n, n is 0, or the share is not between 0 and 1.
+        UsageError: the count is not from 0 to n, n is 0, or the share is not between 0 and 1.
 
     Examples:
         >>> round(share_p_value(6, 6, 0.5), 6)  # 2 / 2**6
@@ -56,7 +57,7 @@ def share_p_value(count: int, n: int, share: float) -> float:
     from scipy.special import bdtr, bdtrc
 
     if not 0 <= count <= n or n < 1 or not 0 < share < 1:
-        raise ValueError(
+        raise UsageError(
             f"{count} of {n} seeds, tested against {share:g}: a count is from 0 to n, a share within 0..1."
         )
     at_most, at_least = bdtr(count, n, share), bdtrc(count - 1, n, share) if count else 1.0

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lotterylab.errors import UsageError
+from lotterylab.formats.text import shown
 from lotterylab.homes import as_tuple
 
 # The t of the 95 % interval for 1 to 40 degrees of freedom, as SciPy 1.17 returns it.
@@ -29,15 +31,18 @@ def finite(values: Iterable[float] | Mapping[Any, float] | float) -> list[float]
     """Return the values as floats; those of a mapping from seeds, and a single number as a list of one.
 
     Raises:
-        ValueError: there is no value, or one is not finite.
+        UsageError: there is no value, or one is not a number or not finite.
     """
     if isinstance(values, Mapping):
         values = values.values()
-    numbers = [float(value) for value in as_tuple(values)]
+    try:
+        numbers = [float(value) for value in as_tuple(values)]
+    except (TypeError, ValueError):
+        raise UsageError(f"{shown(repr(values), most=80)} was given; give numbers, one for each seed.") from None
     if not numbers:
-        raise ValueError("no values: a mean needs at least one.")
+        raise UsageError("no values: a mean needs at least one. Have the runs finished?")
     if not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{numbers} holds a number that is not finite; decide first what a diverged run counts as.")
+        raise UsageError(f"{numbers} holds a number that is not finite; decide first what a diverged run counts as.")
     return numbers
 
 

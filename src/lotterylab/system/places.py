@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from lotterylab.errors import UsageError, nearest
+from lotterylab.errors import UsageError, edits, nearest
 from lotterylab.formats.text import shown, shown_path
 
 MOST_NAMES = 1000  # of a folder, that are compared with a missing name
@@ -233,6 +233,7 @@ def _above(path: Path) -> str:
             f"; a name that looks the same is there, in another Unicode form: {spelled(twins[0])}, and "
             f"{spelled(ends.name)} was asked for. Rename one of them"
         )
-    if near := nearest(ends.name, names):
-        return f"; there is {' and '.join(repr(shown(name)) for name in near)}"
+    slips = [name for name in nearest(ends.name, names) if edits(ends.name, name) <= max(1, len(ends.name) // 4)]
+    if slips:
+        return f"; there is {' and '.join(repr(shown(name)) for name in slips)}"
     return f": {shown_path(ends)} does not exist" if ends != path else ""

@@ -21,7 +21,9 @@ def check_share(name: str, value: float) -> None:
 
 
 def check_not_negative(name: str, value: Any) -> None:
-    """Refuse a negative number; a choice among numbers passes."""
+    """Refuse a text, a list or a negative number; a choice among numbers passes."""
+    if value is None or isinstance(value, str | list | tuple):
+        raise UsageError(f"{name} is {value!r}; give a number.")
     if isinstance(value, int | float) and not 0 <= value < math.inf:
         raise UsageError(f"{name} must be finite and not negative, not {value}.")
 

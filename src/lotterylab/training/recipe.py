@@ -10,6 +10,7 @@ from lotterylab.data.streams import NamedStream, Stream
 from lotterylab.errors import UsageError
 from lotterylab.gates import LEARNED, Gate, check_gate
 from lotterylab.interventions import check_interventions
+from lotterylab.own_code.arguments import check_value
 from lotterylab.training.losses import CrossEntropy, Loss
 from lotterylab.training.schedules import Constant, Schedule
 from lotterylab.words import ADDED_LATER, check_words
@@ -39,8 +40,8 @@ class Recipe:
         gate: a spec of ``lotterylab.gates``, which learns a mask in the place of the weights or beside them.
 
     Raises:
-        UsageError: a choice is unknown, ``pick`` names no watched split, the length is missing or given twice,
-            ``during`` is not a tuple of interventions, ``gate`` is not a gate or stands beside ``pick``.
+        UsageError: a choice is unknown, a part is not a spec, ``pick`` names no watched split, the length is missing or
+            given twice, ``during`` is not a tuple of interventions, ``gate`` is not a gate or stands beside ``pick``.
 
     Examples:
         >>> from lotterylab.training.optim import Sgd
@@ -68,6 +69,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_words(self)
+        check_value("optimizer", self.optimizer, "lotterylab.plan.Sgd(lr=...) or lotterylab.plan.Adam(lr=...)")
+        check_value("schedule", self.schedule, "a schedule of lotterylab.plan, such as EpochDrops(...)")
+        check_value("loss", self.loss, "a loss of lotterylab.plan, such as MeanSquaredError()")
         if self.pick and self.picked_split not in self.watch:
             raise UsageError(
                 f"pick='{self.pick}' needs watch=('{self.picked_split}',): only a watched split can pick a state."
@@ -85,7 +89,8 @@ class Recipe:
                 f"pick='{self.pick}' was given beside a gate, whose mask is the one at the end of the training. Leave "
                 "one of them out."
             )
-        for name, count in (("epochs", self.epochs), ("steps", self.steps), ("watch_every", self.watch_every)):
+        counts = {"epochs": self.epochs, "steps": self.steps, "watch_every": self.watch_every}
+        for name, count in {**counts, "batch_size": self.batch_size}.items():
             least = 0 if name == "epochs" and self.steps is not None else 1
             if count is not None and count < least:
                 raise UsageError(f"{name}={count}: at least {least} is needed.")
