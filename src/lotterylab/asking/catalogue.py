@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from lotterylab.errors import UsageError, unknown
+from lotterylab.own_code.references import module_of
 
 if TYPE_CHECKING:
     from lotterylab.asking.study import Study
@@ -48,6 +49,11 @@ def check_study(name: str) -> None:
     Raises:
         UsageError: no study has the name; the message has the nearest name.
     """
+    if name.endswith(".py"):
+        raise UsageError(
+            f"'{name}' is a file; a study of your own is named by its module and its name there: "
+            f"{module_of(name)}:STUDY."
+        )
     if ":" not in name and name not in STUDIES:
         raise unknown("study", name, STUDIES)
 

@@ -16,7 +16,7 @@ from lotterylab.data.folder import Folder
 from lotterylab.errors import UsageError, about, suggestion, unknown
 from lotterylab.models.custom import FROM_THE_MODEL
 from lotterylab.own_code.options import Default, Option
-from lotterylab.own_code.references import find
+from lotterylab.own_code.references import find, module_of
 from lotterylab.own_code.signatures import options_of
 from lotterylab.system.places import place
 
@@ -114,6 +114,10 @@ def _of_folder(path: Path, checked: Mapping[str, Any], asked: Mapping[str, int])
 
 def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
     if name not in known:
+        if what == "data set" and ("/" in name or name.startswith(("~", "."))):
+            raise UsageError(f"no data set is named '{name}'. A folder of images is named {FOLDER}{name}.")
+        if name.endswith(".py"):
+            raise UsageError(f"'{name}' is a file; name the {what} in it: {module_of(name)}:NAME.")
         raise unknown(what, name, known)
     return known[name]
 

@@ -29,11 +29,13 @@ class Data(Declared):
     def __call__(self) -> int:
         """Fetch the data set, and print its folder."""
         from lotterylab.fetch import fetch
+        from lotterylab.fetch.sources import source_named
 
+        source = source_named(self.name)
         folder = data_dir(self.into)
         if folder is None:
             raise UsageError(f"no folder was given for the data. Pass --into FOLDER, or set {ENVIRONMENT}.")
-        place = fetch(self.name, folder, progress=_Shown())
+        place = fetch(source, folder, progress=_Shown())
         print(f"{self.name} is in {place}. Next: --data {self.name} --data-dir {folder}")
         return 0
 

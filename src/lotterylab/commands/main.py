@@ -188,7 +188,9 @@ def _dispatch(given: list[str]) -> int:
         return 0
     command, rest = given[0], given[1:]
     if command not in COMMANDS:
-        raise unknown("command", command, COMMANDS)
+        if command in STUDIES:
+            raise UsageError(f"'{command}' is a study, which a command works on: lotterylab run {shlex.join(given)}")
+        raise unknown("command", command, ("--help", "--version") if command.startswith("-") else COMMANDS)
     forms = FORMS.get(command, {})
     form = next((word for word in forms if word in (rest if word.startswith("-") else rest[:1])), "")
     program, study, kind = f"lotterylab {command}", "", kind_of(command, form)
@@ -196,7 +198,7 @@ def _dispatch(given: list[str]) -> int:
         rest.remove(form)
         program = f"{program} {form}"
     if form == "export" or (command in OF_A_STUDY and not form):
-        if not rest or rest[0] in ("-h", "--help"):
+        if not rest or rest[0] in ("-h", "--help", "help"):
             others = [f"       {program} {word} [options]\n" for word in forms if word.startswith("-")]
             print(f"usage: {program} STUDY [options]\n{''.join(others)}\n{_studies()}")
             return 0 if rest else 2

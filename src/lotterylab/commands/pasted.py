@@ -32,6 +32,9 @@ def said(names: Sequence[str]) -> str:
 
 def unknown_option(flag: str, flags: Collection[str]) -> UsageError:
     """Return the error for an option that a command has not, with the commands that have it."""
+    for asked, here in (("--size", "--preset"), ("--preset", "--size")):
+        if flag == asked and here in flags:
+            return UsageError(f"no option is named '{flag}' here: this study calls it {here}. See --help.")
     having = [
         name if not form else f"{name} {form}"
         for name in COMMANDS

@@ -57,9 +57,10 @@ class Upkeep(Declared):
 
     def _import(self) -> None:
         from lotterylab.engine import upkeep
-        from lotterylab.engine.bundle import read_bundle
+        from lotterylab.engine.bundle import check_bundle, read_bundle
 
         assert self.file
+        check_bundle(self.file)
         store = self.place.open().create()
         with store.lock():
             upkeep.sweep(store)

@@ -14,6 +14,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,23 +77,7 @@ def read_bundle(path: Path, store: Store) -> Counts:
             complete.
         RefusedError: a newer version of lotterylab wrote it.
     """
-    try:
-        return _read_bundle(path, store)
-    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"{path} is not a whole bundle ({error}). Fetch it again.") from error
-
-
-def _read_bundle(path: Path, store: Store) -> Counts:
-    try:
-        if read_bytes(path, 1) is None:
-            raise UsageError(f"{missing('file', path)}. Name a file that store export wrote.")
-    except DamageError as error:
-        raise UsageError(str(error)) from error
-    with open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-        members = _members(tar, path, os.fstat(file.fileno()).st_size)
-        records = _records(path, members)
+    with _opened(path) as (records, members):
         absent = [record for record in records if not _is_whole(store, record)]
         wanted = {blob for record in absent for blob in record.blobs.values()}
         blobs = 0
@@ -111,6 +96,34 @@ def _read_bundle(path: Path, store: Store) -> Counts:
         else:
             store.keep_known([record])
     return Counts(results=len(absent), blobs=blobs)
+
+
+def check_bundle(path: Path) -> None:
+    """Refuse a file that is not a bundle, by its head and its ledger, before a store is made for it.
+
+    Raises:
+        UsageError, RefusedError: as ``read_bundle``.
+    """
+    with _opened(path):
+        pass
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[list[Record], Iterator[tuple[str, bytes]]]]:
+    """Open a bundle and yield its records and its other members; what a damaged one raises becomes a sentence."""
+    try:
+        try:
+            if read_bytes(path, 1) is None:
+                raise UsageError(f"{missing('file', path)}. Name a file that store export wrote.")
+        except DamageError as error:
+            raise UsageError(str(error)) from error
+        with open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            members = _members(tar, path, os.fstat(file.fileno()).st_size)
+            yield _records(path, members), members
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{path} is not a whole bundle ({error}). Fetch it again.") from error
 
 
 def _is_whole(store: Store, record: Record) -> bool:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lotterylab.data.copies import Copy, md5
-from lotterylab.errors import RefusedError, UsageError, unknown
+from lotterylab.errors import RefusedError, UsageError
 from lotterylab.fetch.disk import disk, sha256
 from lotterylab.fetch.download import download
-from lotterylab.fetch.sources import SOURCES, Archive, File, Progress, Source
+from lotterylab.fetch.sources import Archive, File, Progress, Source, source_named
 from lotterylab.fetch.unpack import unpack
 from lotterylab.system.places import place
 
@@ -36,9 +36,7 @@ def fetch(
         UsageError: an existing copy differs from the published one, no address gives the file, or the disk refuses it.
         RefusedError: another process is fetching into the same folder.
     """
-    if isinstance(name, str) and name not in SOURCES:
-        raise unknown("data set to fetch", name, SOURCES)
-    source = SOURCES[name] if isinstance(name, str) else name
+    source = source_named(name) if isinstance(name, str) else name
     report = progress or _silent
     into = place(into, "folder of the data")
     with disk(into):

@@ -10,6 +10,7 @@ from typing import Literal
 
 from lotterylab.data import cifar_files, mnist_files
 from lotterylab.data.copies import Copy
+from lotterylab.errors import unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,3 +177,14 @@ _FASHION = Source(
 )
 
 SOURCES = {source.name: source for source in (_CIFAR10, _CIFAR100, _MNIST, _FASHION)}
+
+
+def source_named(name: str) -> Source:
+    """Return the published data set of that name.
+
+    Raises:
+        UsageError: no data set that can be fetched has it; the message has the nearest name.
+    """
+    if name not in SOURCES:
+        raise unknown("data set to fetch", name, SOURCES)
+    return SOURCES[name]

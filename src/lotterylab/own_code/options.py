@@ -132,6 +132,14 @@ class Option:
         Raises:
             UsageError: a word is not a value of the option's type.
         """
+        known = self.choices or self.check or _leaf(self.type) in (int, float)  # a free text may hold a comma
+        if self.many == "*" and known and any("," in word.strip(",") for word in words):
+            spaced = " ".join(part for word in words for part in word.split(",") if part)
+            point = " A decimal has a point, as 0.5." if _leaf(self.type) is float else ""
+            raise UsageError(
+                f"{self.called} {' '.join(words)}: separate the values by spaces: {self.called} {spaced}.{point}",
+                option=self.name,
+            )
         try:
             return read(words, self.type)
         except ValueError as error:

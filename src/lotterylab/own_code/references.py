@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import cache, reduce
+from pathlib import PurePath
 from typing import Any
 
 from lotterylab.errors import UsageError, suggestion, unknown
@@ -62,6 +63,17 @@ def value(reference: str, like: Callable[[Any], bool] = callable) -> Any:
         ) from None
 
 
+def module_of(file: str) -> str:
+    """Return the name under which a Python file is imported, from the current folder or else from the file's.
+
+    Examples:
+        >>> module_of("./mine.py"), module_of("my/studies.py"), module_of("/home/me/mine.py")
+        ('mine', 'my.studies', 'mine')
+    """
+    path = PurePath(file).with_suffix("")
+    return path.name if path.is_absolute() or ".." in path.parts else ".".join(path.parts)
+
+
 def code_hash(reference: str) -> str:
     """Return the SHA-256 that names the code which the function runs in this process (``own_code.naming``).
 
@@ -105,7 +117,10 @@ def _import(module_name: str, reference: str) -> Any:
             raise _broken(reference, module_name, error) from error
         package, _, missing = error.name.rpartition(".")
         near = suggestion(missing, _beside(package))
-        raise UsageError(f"'{reference}': there is no module {error.name}, searched from {here}.{near}") from None
+        raise UsageError(
+            f"'{reference}': there is no module {error.name}, searched from {here}.{near} "
+            "Run the command where the module is, or put its folder into PYTHONPATH."
+        ) from None
     except (Exception, SystemExit) as error:
         raise _broken(reference, module_name, error) from error
 

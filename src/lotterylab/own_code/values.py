@@ -56,7 +56,8 @@ def in_words(kind: Any) -> str:
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(in_words(part) for part in get_args(kind) if part is not NoneType)
     if get_origin(kind) is Literal:
-        return f"one of {', '.join(map(str, get_args(kind)))}"
+        words = list(map(str, get_args(kind)))
+        return f"one of {', '.join(words)}" if len(words) > 1 else "".join(words)
     if get_origin(kind) is tuple:
         return f"a list, each {in_words(get_args(kind)[0])}"
     return {int: "a whole number", float: "a number", bool: "true or false", tuple: "a list"}.get(kind, "text")
