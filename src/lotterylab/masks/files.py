@@ -21,11 +21,11 @@ def save_mask(mask: Mask, path: str | Path) -> None:
     """Write a mask as a safetensors file, complete or not at all.
 
     Args:
-        mask: bool tensors by name, of any shape, True = kept.
+        mask: bool tensors by name, of any shape, True = kept; tensors of 0 and 1, and sparse ones, are written so too.
         path: the file, in a folder that exists.
 
     Raises:
-        UsageError: the folder does not exist, or the path is a folder.
+        UsageError: the folder does not exist, the path is a folder, or a tensor is no mask.
         SystemRefusal: the disk is full or read-only, or the folder is not writable for you.
 
     Examples:
@@ -37,8 +37,9 @@ def save_mask(mask: Mask, path: str | Path) -> None:
           weight  2  ██████████              50 % kept
     """
     file = file_for(path, "file of the mask")
+    plain = {_text(name): _as_bool(name, kept, "the mask") for name, kept in mask.items()}
     with explaining(file):
-        write_tensors(file, mask)
+        write_tensors(file, plain)
 
 
 def load_mask(path: str | Path, *, within: str = "") -> Mask:
@@ -74,13 +75,26 @@ def mask_of(checkpoint: Checkpoint, *, where: str) -> Mask:
     Raises:
         UsageError: a tensor has values other than 0 and 1; ``where`` names the file.
     """
-    import torch
-
     if checkpoint.mask:
         return checkpoint.mask
-    mask: dict[str, Tensor] = {}
-    for name, tensor in checkpoint.tensors.items():
-        if not bool(((tensor == 0) | (tensor == 1)).all()):
-            raise UsageError(f"{where}: '{name}' has values other than 0 and 1, so it is not a mask.")
-        mask[name] = tensor.to(torch.bool)
-    return Mask(mask)
+    return Mask({name: _as_bool(name, tensor, where) for name, tensor in checkpoint.tensors.items()})
+
+
+def _as_bool(name: str, tensor: Tensor, where: str) -> Tensor:
+    """Return a tensor of 0 and 1 as a dense tensor of bool."""
+    import torch
+
+    if tensor.is_meta:
+        raise UsageError(
+            f"{where}: '{name}' is on the meta device, which holds no values. Make the mask from loaded weights."
+        )
+    dense = tensor if tensor.layout is torch.strided else tensor.to_dense()
+    if not bool(((dense == 0) | (dense == 1)).all()):
+        raise UsageError(f"{where}: '{name}' has values other than 0 and 1, so it is not a mask.")
+    return dense.to(torch.bool)
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise UsageError(f"the mask has the name {name!r}, which is no text. Name parameters, such as 'fc.weight'.")
+    return name
