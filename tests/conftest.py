@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import signal
 
-import disks
 import pytest
 import torch
+
+import disks
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # processes that tests start would inherit that
     signal.signal(signal.SIGINT, signal.default_int_handler)
