@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import linecache
 import multiprocessing
 import os
 import subprocess
@@ -25,6 +24,7 @@ from lotterylab.engine.surroundings import is_daemonic, main_hidden
 from lotterylab.errors import RefusedError, UsageError
 from lotterylab.models.custom import CustomModel
 from lotterylab.plan.plan import Plan, Row
+from some_cells import run_cell
 from some_plans import DENSE, INIT, RUN
 
 FOLDERS = os.pathsep.join(path for path in sys.path if path)
@@ -167,13 +167,6 @@ def eval_fn(module):
     x = torch.randn(64, 4, generator=torch.Generator().manual_seed(7))
     return (module(x).argmax(1) == (x[:, 0] > 0)).double().mean()
 """
-
-
-def run_cell(text: str, number: int, names: dict[str, Any]) -> None:
-    """Run a cell as IPython does: compiled under a name of its own, with its lines where tracebacks look for them."""
-    filename = f"/tmp/ipykernel_0/{number}.py"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    exec(compile(text, filename, "exec"), names)
 
 
 def test_functions_of_a_notebook_s_cells_are_computed_and_named(tmp_path: Path, capsys: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import linecache
 import os
 import subprocess
 import sys
@@ -89,3 +91,18 @@ def test_functions_without_a_file_are_named_by_their_compiled_form() -> None:
     exec("RATE = 0.2\ndef train(x):\n    return x * RATE", third)
     assert code_of(made["train"]) == code_of(other["train"]) != code_of(third["train"])
     assert code_of(made["train"]).note() == ""
+
+
+def test_a_cell_whose_statements_are_compiled_one_after_another_is_named_by_its_tree() -> None:
+    """Its calls of an imported module have other bytecode than those of a file, and equal names."""
+    functions = (
+        "def train(x):\n    return math.floor(x)\nclass Net:\n    def build(self):\n        return math.ceil(2)\n"
+    )
+    text = f"import math\n{functions}"
+    filename, apart, whole = "/tmp/ipykernel_0/1.py", {"__name__": "__main__"}, {"__name__": "__main__"}
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    for statement in ast.parse(text).body:
+        exec(compile(ast.Module([statement], []), filename, "exec"), apart)
+    exec(compile(text, filename, "exec"), whole)
+    for name in ("train", "Net"):
+        assert code_of(apart[name]) == code_of(whole[name]) and code_of(apart[name]).compiled == ()  # type: ignore[arg-type]

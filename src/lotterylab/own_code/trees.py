@@ -77,11 +77,25 @@ def has_text(filename: str) -> bool:
 
 @cache
 def _written(text: str, filename: str, flags: int) -> list[Written]:
+    """Return the definitions as the whole text compiles them, then as each statement alone does.
+
+    A notebook compiles a cell's statements one after another, and calls of an imported module's functions then have
+    other bytecode than where the import stands in the same text.
+    """
     try:
         tree = ast.parse(text)
-        compiled = compile(text, filename, "exec", flags=flags, dont_inherit=True)
+        units = [tree, *(ast.Module([node], []) for node in tree.body if len(tree.body) > 1 and _defines(node))]
+        compiled = [compile(unit, filename, "exec", flags=flags, dont_inherit=True) for unit in units]
     except (SyntaxError, ValueError):
         return []
+    return [written for unit, code in zip(units, compiled, strict=True) for written in _definitions(unit, code)]
+
+
+def _defines(node: ast.stmt) -> bool:
+    return any(isinstance(inner, Definition) for inner in ast.walk(node))
+
+
+def _definitions(unit: ast.Module, compiled: CodeType) -> Iterator[Written]:
     codes: dict[tuple[str, int], CodeType] = {}
     waiting = [compiled]
     while waiting:
@@ -89,8 +103,10 @@ def _written(text: str, filename: str, flags: int) -> list[Written]:
             if isinstance(constant, CodeType):
                 codes.setdefault((constant.co_qualname, constant.co_firstlineno), constant)
                 waiting.append(constant)
-    places = ((name, min(each.lineno for each in (node, *node.decorator_list)), node) for name, node in _walk(tree))
-    return [Written(node, codes[name, line]) for name, line, node in places if (name, line) in codes]
+    for name, node in _walk(unit):
+        line = min(each.lineno for each in (node, *node.decorator_list))
+        if (name, line) in codes:
+            yield Written(node, codes[name, line])
 
 
 def _walk(node: ast.AST, before: str = "") -> Iterator[tuple[str, Definition]]:
