@@ -36,7 +36,7 @@ from lotterylab.types import Checkpoint, Mask, State
 if TYPE_CHECKING:
     from lotterylab.engine.context import Context
 
-BROKEN = "broken_promises"
+BROKEN, LOGGED = "broken_promises", "logged"
 MOST_LAYERS = 5  # layers that are named which act as in training while eval_fn judges
 
 
@@ -61,6 +61,7 @@ def call(node: UserTrain, context: Context, begin: Checkpoint, mask: Mask, until
         steps=range(begin.step, until),
         slots=begin.optimizer,
         intervene=lambda held: intervene(held, node, training, context, begin),
+        told=lambda done: context.progress(node, done, until - begin.step),
     )
     training.train(module, run)
     state = on_cpu(state_of(module))
@@ -71,7 +72,11 @@ def call(node: UserTrain, context: Context, begin: Checkpoint, mask: Mask, until
         state=state,
         optimizer=on_cpu(run.saved or {}),
         kept={name: on_cpu(kept) for name, kept in during.kept.items()},
-        metrics={BROKEN: list(broken), **said(during.metrics)},
+        metrics={
+            BROKEN: list(broken),
+            **({LOGGED: curves} if (curves := run.logged.curves) else {}),
+            **said(during.metrics),
+        },
         carry=on_cpu(during.carry),
         masks={name: cast(Mask, on_cpu(found)) for name, found in during.masks.items()},
     )
@@ -195,6 +200,8 @@ def train_by_user(node: UserTrain, context: Context) -> Outcome:
         "picked": "",
         "test_reads": 1,
         BROKEN: [*last.metrics[BROKEN], *broken],
+        **{name: last.metrics[name] for name in (LOGGED,) if name in last.metrics},
+        "evaluated": list(numbers),
         **said(last.metrics),
         **During(during, last.carry, last.masks, {}).summary(),
     }

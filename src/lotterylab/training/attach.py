@@ -124,6 +124,8 @@ class Held:
         self._module = module
         self._optimizer = optimizer
         self.attached: Attached | None = None  # the interventions
+        self._listeners: list[Callable[[int], None]] = []
+        self._count = 0  # steps since it was attached
         self._watchers: list[Callable[[str, Tensor, Tensor], None]] = []  # see gradients before they are masked
         self._inside = Inside(optimizer, dict(module.named_parameters(remove_duplicate=False)), mask)
         self._parameters, optimizers = find(module, self._inside, mask)
@@ -280,6 +282,13 @@ class Held:
     def _set(self) -> None:
         set_all(tensors(self._parameters, self._inside), self._pruned, self._parameters, self._frozen)
 
+    def listen(self, told: Callable[[int], None]) -> None:
+        """Call ``told`` with the number of steps so far, after each of them."""
+        self._listeners.append(told)
+
     def _after_step(self) -> None:
         if self.attached is not None:
             self.attached.after_step()
+        self._count += 1
+        for told in self._listeners:
+            told(self._count)

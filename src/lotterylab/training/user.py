@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lotterylab.errors import UsageError
 from lotterylab.masks import algebra
+from lotterylab.training.logged import Logged
 from lotterylab.training.user_batches import advance, batches
 from lotterylab.training.user_slots import check_parameters, restore, saved
 from lotterylab.types import Mask, State
@@ -108,6 +109,7 @@ class Run:
         saved: the optimizer's state when the block of ``hold`` ended, else None.
         left: the digest of the weights when the block of ``hold`` ended, else None.
         attached: the interventions of the block of ``hold``, else None.
+        logged: the curves of ``log``.
     """
 
     def __init__(
@@ -119,9 +121,11 @@ class Run:
         steps: range,
         slots: Mapping[str, Tensor],
         intervene: Callable[[Held], None] = lambda held: None,
+        told: Callable[[int], None] = lambda done: None,
     ) -> None:
         self.mask, self.seed, self.steps = mask, seed, steps
-        self._module, self._slots, self._intervene = module, slots, intervene
+        self._module, self._slots, self._intervene, self._told = module, slots, intervene, told
+        self.logged = Logged(steps)
         self.attached: Attached | None = None
         self.saved: dict[str, Tensor] | None = None
         self.weights = tuple(name for name, _ in module.named_parameters())
@@ -145,6 +149,28 @@ class Run:
             [(1, 'second'), (2, 'first'), (3, 'second')]
         """
         return batches(loader, seed=self.seed, steps=self.steps)
+
+    def log(self, step: int, **numbers: Any) -> None:
+        """Add a point to each curve of this training, such as ``run.log(step, loss=loss)``.
+
+        Curves are kept with the result, and drawn by ``found.report(folder)``.  They change no number of the training.
+        A curve of more than 2,000 points keeps every second one, or every fourth ...
+
+        Args:
+            step: a step of ``steps``, or the step at its end.
+            numbers: numbers, or tensors of one number, by the name of the curve.
+
+        Raises:
+            UsageError: the step is none of this call, or a value is not a number.
+
+        Examples:
+            >>> from torch import nn
+            >>> run = Run(module=nn.Linear(1, 1), mask={}, seed=0, steps=range(0, 4), slots={})
+            >>> run.log(3, loss=0.5)
+            >>> run.logged.curves["loss"]["values"]
+            [0.5]
+        """
+        self.logged.add(step, numbers)
 
     @contextmanager
     def hold(self, optimizer: torch.optim.Optimizer, schedule: Any = None, *, every: int = 1) -> Iterator[Held]:
@@ -177,6 +203,7 @@ class Run:
         with attach(self._module, optimizer, self.mask) as held:
             self._intervene(held)
             self.attached = held.attached
+            held.listen(self._told)
             yield held
         self.saved = saved(optimizer, parameters)
         state = state_of(self._module)
