@@ -31,7 +31,7 @@ LAYERS: tuple[set[str], ...] = (
     {"engine", "library"},
     {"reading"},
     {"asking", "studies"},
-    {"report", "fetch", "tracking", "own_plans"},
+    {"report", "fetch", "tracking", "own_plans", "from_python"},
     {"commands"},
     {"__main__", "__init__"},
 )

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
         statistics,
         structure,
     )
-    from lotterylab.asking.notebook import run_study
-    from lotterylab.asking.tickets import tickets
     from lotterylab.auditing import audit
+    from lotterylab.from_python.studies import run_study
+    from lotterylab.from_python.tickets import tickets
     from lotterylab.library import effective_sparsity, prune, score
     from lotterylab.masks.algebra import apply, sparsity
     from lotterylab.masks.files import load_mask, save_mask
@@ -71,8 +71,8 @@ __getattr__, _ = offered(
         "lotterylab.training.attach": ("attach",),
         "lotterylab.auditing": ("audit",),
         "lotterylab.library": ("effective_sparsity", "prune", "score"),
-        "lotterylab.asking.notebook": ("run_study",),
-        "lotterylab.asking.tickets": ("tickets",),
+        "lotterylab.from_python.studies": ("run_study",),
+        "lotterylab.from_python.tickets": ("tickets",),
     },
     rooms=ROOMS,
 )

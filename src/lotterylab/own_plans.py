@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lotterylab.asking.notebook import computed
 from lotterylab.data.base import data_dir
 from lotterylab.engine import results as stored
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
+from lotterylab.from_python.studies import computed
+from lotterylab.from_python.watching import Kind
 from lotterylab.own_code.arguments import described
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.plan import Label, Plan, Row
@@ -167,6 +168,7 @@ def run(
     workers: int = 0,
     folder: str | None = None,
     device: str = "cpu",
+    progress: Kind = "auto",
 ) -> Sequence[Result]:
     """Compute the missing parts of a plan, and return its rows with their numbers.
 
@@ -180,6 +182,8 @@ def run(
             under ``if __name__ == "__main__"`` then.
         folder: the folder of the data files; by default the environment variable ``LOTTERYLAB_DATA``.
         device: the device of the trainings: "cpu", "cuda" or "cuda:N".
+        progress: on stderr: "bars"; "plain", a line every ten seconds; "none"; "auto": bars on a terminal, lines in a
+            notebook, and nothing elsewhere.
 
     Returns:
         One result a row, in the plan's order: ``labels``, and ``metric("train.test_accuracy")`` for the number
@@ -198,7 +202,7 @@ def run(
         >>> row.complete
         True
     """
-    return computed(plan, Store(store), data_dir=data_dir(folder), workers=workers, device=device)
+    return computed(plan, Store(store), data_dir=data_dir(folder), workers=workers, device=device, progress=progress)
 
 
 def results(plan: Plan, store: str | Path) -> Sequence[Result]:

@@ -16,12 +16,12 @@ import pytest
 
 from engine.test_pool import OWN_GUARDED, SCRIPT
 from lotterylab import tickets
-from lotterylab.asking.notebook import computed
 from lotterylab.engine.here import run_here
 from lotterylab.engine.local import run
 from lotterylab.engine.store import Store
 from lotterylab.engine.surroundings import is_daemonic, main_hidden
 from lotterylab.errors import RefusedError, UsageError
+from lotterylab.from_python.studies import computed
 from lotterylab.models.custom import CustomModel
 from lotterylab.plan.plan import Plan, Row
 from some_cells import run_cell

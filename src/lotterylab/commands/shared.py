@@ -16,7 +16,6 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError
 from lotterylab.formats.text import shown_path
 from lotterylab.plan.nodes import Node
-from lotterylab.plan.plan import WHAT
 from lotterylab.system.places import missing, place, why_unwritable
 
 STORE = "LOTTERYLAB_STORE"
@@ -147,13 +146,6 @@ def units(resolved: Resolved) -> Iterator[list[Node]]:
 
 def run_names(resolved: Resolved) -> dict[str, str]:
     """Return the name of each training by its digest."""
-    names: dict[str, str] = {}
-    for row in resolved.plan.rows:
-        parts = [row.labels[name] for name in WHAT if row.labels[name]]
-        sparsity = [f"{row.labels['sparsity']:g}"] if row.labels["sparsity"] else []
-        text = " ".join([*map(str, parts), *sparsity, f"seed {row.labels['seed']}"])
-        names.setdefault(row.nodes["train"].digest, text)
-        if "rate" in row.nodes:
-            for rate, runs in row.nodes["rate"].candidates:  # type: ignore[attr-defined]
-                names |= {run.digest: f"trial of rate {rate:g}, {row.labels['activation']}" for run in runs}
-    return names
+    from lotterylab.report.progress import names_of
+
+    return names_of(resolved.plan)

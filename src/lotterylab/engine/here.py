@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
+import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lotterylab.engine.local import ATTEMPTS, Summary, finished, prepared, put_in_order, say
+from lotterylab.engine.local import ATTEMPTS, Event, Summary, finished, prepared, put_in_order, say
 from lotterylab.engine.lock import Lock
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from lotterylab.engine.context import Context
 
 
+EVERY_SECONDS = 0.1  # between two events of progress of one run
 LOCKS: dict[int, threading.RLock] = {}  # by process: one that was forked has no part in what its parent computes
 
 
@@ -37,8 +40,11 @@ def run_here(
     device: str = "cpu",
     save_every_seconds: float = 20.0,
     study_facts: Mapping[str, str] | None = None,
+    listen: Callable[[Event], None] = lambda event: None,
 ) -> Summary:
     """Compute the missing tasks of ``targets`` in this process, with the bits and the arguments of ``local.run``.
+
+    ``listen`` is called with the events of tasks; by default nothing is reported.
 
     While it computes, torch has one thread and the switches of a new process.  These belong to the whole process, so
     calls from other threads wait.  Ctrl-C ends it at once; the last checkpoint is kept, and the same call goes on from
@@ -72,23 +78,28 @@ def run_here(
                 device=device,
                 save_every_seconds=save_every_seconds,
                 study_facts=study_facts or {},
+                progress=_Rarely(listen),
             )
             # trainings seed torch's generators, which belong to the caller
             generators = torch.random.fork_rng(devices=[] if device == "cpu" else [torch.device(device)])
             with generators:
-                _all_of(schedule, context, lock, summary)
+                _all_of(schedule, context, lock, summary, listen)
             summary.skipped = len(schedule.skipped)
     say(*store.files.moved)
     return summary
 
 
-def _all_of(schedule: Schedule, context: Context, lock: Lock, summary: Summary) -> None:
+def _all_of(
+    schedule: Schedule, context: Context, lock: Lock, summary: Summary, listen: Callable[[Event], None]
+) -> None:
     attempts: Counter[str] = Counter()
     while (node := schedule.next()) is not None:
         lock.check()
         attempts[node.digest] += 1
+        listen(Event(word="started", node=node))
+        record, message, trace = None, "", ""
         try:
-            compute(node, context)
+            record = compute(node, context)
         except DamageError as error:
             if error.path:
                 with contextlib.suppress(OSError):
@@ -96,22 +107,31 @@ def _all_of(schedule: Schedule, context: Context, lock: Lock, summary: Summary) 
             if attempts[node.digest] < ATTEMPTS:
                 schedule.again(node.digest)
                 continue
-            _fail(node, failure(error), schedule, context, summary)
+            message, trace = failure(error), traceback.format_exc()
         except Exception as error:
-            if finished(node, context.store):  # an error after the commit does not make the task fail
-                schedule.done(node.digest)
-                summary.done += 1
-                continue
+            record = finished(node, context.store)  # an error after the commit does not make the task fail
             ours = isinstance(error, LotteryError) or is_of_the_system(error)
-            _fail(node, failure(error) if ours else described(error), schedule, context, summary)
+            message, trace = failure(error) if ours else described(error), traceback.format_exc()
+        if record is None:
+            schedule.fail(node.digest)
+            summary.failed[node.digest] = message
+            with contextlib.suppress(OSError, LotteryError):  # a full disk may be why it failed; other tasks go on
+                context.store.remember_failure(node.digest, message, trace)
+            listen(Event(word="failed", node=node, detail=(message, trace)))
         else:
             schedule.done(node.digest)
             summary.done += 1
+            listen(Event(word="done", node=node, detail=(record.seconds, record.same_as)))
 
 
-def _fail(node: Node, message: str, schedule: Schedule, context: Context, summary: Summary) -> None:
-    """Note the error that is being handled as the failure of a task."""
-    schedule.fail(node.digest)
-    summary.failed[node.digest] = message
-    with contextlib.suppress(OSError, LotteryError):  # a full disk may be why it failed; other tasks go on
-        context.store.remember_failure(node.digest, message, traceback.format_exc())
+class _Rarely:
+    """``_Rarely`` passes progress on, at most ten times a second for a run: a user's loop reports each step."""
+
+    def __init__(self, listen: Callable[[Event], None]) -> None:
+        self._listen, self._last = listen, (math.nan, "")
+
+    def __call__(self, node: Node, done: int, of: int) -> None:
+        now, (last, digest) = time.monotonic(), self._last
+        if digest != node.digest or now - last >= EVERY_SECONDS or done == of:
+            self._last = now, node.digest
+            self._listen(Event(word="progress", node=node, detail=(done, of)))

@@ -24,10 +24,13 @@ EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass
 def work(node: Node, record: Record | None = None) -> float:
     """Return the number of images that a node trains on, plus a third of the images that it evaluates.
 
-    With the record of a finished run they are those of the steps that it made; without, it makes at most these.
+    With the record of a finished run they are those of the steps that it made; without, it makes at most these.  The
+    images of a user's own loop are unknown, and its steps stand for them.
     """
     if not isinstance(node, Train):
         return 0.0
+    if node.data is None:
+        return float(steps_made(node, record))
     spec, recipe = node.data.spec, node.recipe
     watched = sum(getattr(spec, split) for split in recipe.watch)
     steps = steps_made(node, record)

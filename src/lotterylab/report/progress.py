@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from lotterylab.engine.local import Event
 from lotterylab.formats.text import shown
 from lotterylab.plan.nodes import Node, Train
+from lotterylab.plan.plan import LABELS, WHAT, Plan
 from lotterylab.report.price import spell_seconds, work
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -86,6 +87,24 @@ class Meter:
         return shown(self.names.get(node.digest, type(node).__name__))
 
 
+def names_of(plan: Plan) -> dict[str, str]:
+    """Return the name of each training by its digest: its labels."""
+    names: dict[str, str] = {}
+    for row in plan.rows:
+        if "train" not in row.nodes:
+            continue
+        labels = row.labels
+        own = [value for name, value in labels.items() if name not in LABELS]  # those of a plan of one's own
+        parts = [*(labels[name] for name in WHAT if labels.get(name)), *own]
+        sparsity = [f"{labels['sparsity']:g}"] if labels.get("sparsity") else []
+        seed = [f"seed {labels['seed']}"] if "seed" in labels else []
+        names.setdefault(row.nodes["train"].digest, " ".join([*map(str, parts), *sparsity, *seed]))
+        if "rate" in row.nodes:
+            for rate, runs in row.nodes["rate"].candidates:  # type: ignore[attr-defined]
+                names |= {run.digest: f"trial of rate {rate:g}, {labels['activation']}" for run in runs}
+    return names
+
+
 def news(event: Event, meter: Meter) -> tuple[str, ...]:
     """Return the parts of a message that cannot wait: a failure, a silent worker, missing workers; else ()."""
     match event.word:
@@ -126,7 +145,8 @@ class Plain:
             meter = self.meter
             where = ""
             if event.word == "progress":
-                where = f"; {meter.name(event.node)}, epoch {event.detail[0]} of {event.detail[1]}"
+                unit = "step" if getattr(event.node, "data", None) is None else "epoch"
+                where = f"; {meter.name(event.node)}, {unit} {event.detail[0]} of {event.detail[1]}"
             self.write(f"{meter.share:.0%}, {meter.finished} of {meter.runs} runs, {meter.left()}{where}")
 
     def __exit__(self, *_: object) -> None:

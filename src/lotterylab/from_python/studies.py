@@ -9,11 +9,14 @@ from typing import Any
 from lotterylab.engine.results import results
 from lotterylab.engine.store import Store
 from lotterylab.errors import LotteryError, unknown
+from lotterylab.from_python.watching import Kind, check_kind, watched
 from lotterylab.plan.plan import Plan
 from lotterylab.reading.rows import Rows
 
 
-def run_study(name: str, *, store: str | Path, workers: int | None = None, **options: Any) -> Rows:
+def run_study(
+    name: str, *, store: str | Path, workers: int | None = None, progress: Kind = "auto", **options: Any
+) -> Rows:
     """Compute the missing results of a study and return its rows.
 
     Plan, store and numbers are those of the command.  After an interrupt (Ctrl-C), the same call goes on.
@@ -25,6 +28,8 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
         workers: processes of one thread each (default: one for each core); 0 computes in this process, which knows the
             models and criteria that were defined in it.  In the worker of another pool, which may start no processes,
             the default is 0.
+        progress: on stderr: "bars"; "plain", a line every ten seconds; "none"; "auto": bars on a terminal, lines in a
+            notebook, and nothing elsewhere.
         options: the options of the command: ``data="digits"``, ``preset="small"``, ``seeds=1``.
 
     Returns:
@@ -52,7 +57,12 @@ def run_study(name: str, *, store: str | Path, workers: int | None = None, **opt
             raise unknown(f"option of {name}", given, known)
     resolved = study.resolve(study.options(**options))
     return computed(
-        resolved.plan, Store(store), data_dir=resolved.data_dir, workers=workers, study_facts=resolved.facts
+        resolved.plan,
+        Store(store),
+        data_dir=resolved.data_dir,
+        workers=workers,
+        study_facts=resolved.facts,
+        progress=progress,
     )
 
 
@@ -64,10 +74,11 @@ def computed(
     workers: int | None = None,
     device: str = "cpu",
     study_facts: Mapping[str, str] | None = None,
+    progress: Kind = "auto",
 ) -> Rows:
     """Compute the missing results of a plan and return its rows.
 
-    ``workers``: as in ``run_study``.  ``study_facts``: as in ``local.run``.
+    ``workers``, ``progress``: as in ``run_study``.  ``study_facts``: as in ``local.run``.
 
     Raises:
         LotteryError: a task failed; finished results are kept.
@@ -79,13 +90,18 @@ def computed(
     from lotterylab.engine.surroundings import is_daemonic
 
     targets = list(plan.targets())
+    check_kind(progress)
     say(*not_reused(targets, store))
-    if workers == 0 or (workers is None and is_daemonic()):
-        summary = run_here(targets, store, data_dir=data_dir, device=device, study_facts=study_facts)
-    else:
-        summary = run(targets, store, data_dir=data_dir, device=device, workers=workers, study_facts=study_facts)
-    if summary.interrupted:
-        raise KeyboardInterrupt
+    options: dict[str, Any] = {"data_dir": data_dir, "device": device, "study_facts": study_facts}
+    with watched(progress, plan, store) as listen:
+        if listen is not None:
+            options["listen"] = listen
+        if workers == 0 or (workers is None and is_daemonic()):
+            summary = run_here(targets, store, **options)
+        else:
+            summary = run(targets, store, workers=workers, **options)
+        if summary.interrupted:
+            raise KeyboardInterrupt
     if summary.failed:
         first = next(iter(summary.failed.values()))
         raise LotteryError(f"{len(summary.failed)} tasks failed, the first with: {first}")

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lotterylab.analysis import Distances
 from lotterylab.asking.ticket_checks import PROCEDURES, check, level_of, point
-from lotterylab.auditing.alarms import Alarm, one, ordered
-from lotterylab.auditing.shown import ShownAlarms
 from lotterylab.criteria import Magnitude
+from lotterylab.engine.facts import STUDY
 from lotterylab.engine.local import say
-from lotterylab.engine.results import results
 from lotterylab.engine.reuse import not_reused
 from lotterylab.engine.store import Store
-from lotterylab.errors import UsageError, unknown
+from lotterylab.from_python.found import Tickets
+from lotterylab.from_python.watching import Kind, check_kind, watched
 from lotterylab.homes import as_tuple
 from lotterylab.own_code.naming import code_of
 from lotterylab.plan.nodes import At, Dense, Init, MaskOf, Measure, Node, Prune
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.plan.user_nodes import Promises, UserTrain
-from lotterylab.procedures import CONTROLS, RewindTo, Ticket, control
-from lotterylab.reading.rows import Rows
-from lotterylab.statistics import Interval, differences, t_interval
+from lotterylab.procedures import RewindTo, Ticket, control
+from lotterylab.system.refusals import refusals
 from lotterylab.training.user import Run, UserModel, UserTraining
-from lotterylab.types import Mask, State
 from lotterylab.views import Intervention
 
 if TYPE_CHECKING:
@@ -54,6 +50,7 @@ def tickets(
     steps_per_epoch: int | None = None,
     name: str = "",
     version: int = 1,
+    progress: Kind = "auto",
 ) -> Tickets:
     """Find tickets with the user's own functions, and compare them with their controls.
 
@@ -93,6 +90,8 @@ def tickets(
         name: the name of the results; by default that of ``init_fn``.
         version: raise it if something else has changed on which the results depend: an installed package, a data file,
             or an object at the top level of a module that is neither a number, text nor a container of them.
+        progress: on stderr: "bars"; "plain", a line every ten seconds; "none"; "auto": bars on a terminal, lines in a
+            notebook, and nothing elsewhere.
 
     Returns:
         All rows with their numbers, intervals over seeds and alarms; ``print`` shows them.
@@ -101,6 +100,7 @@ def tickets(
         UsageError: a word or a number is not valid, the criterion needs data, an intervention does not fit the network
             or the dense training, or a function has no source or holds an object without a name.
         RefusedError: another process computes in the store.
+        KeyboardInterrupt: it was interrupted; the same call goes on.
 
     Examples:
         >>> tickets(print, print, print, steps=10, sparsities=[0.5], store="tickets", procedure="one-shoot")
@@ -113,6 +113,7 @@ def tickets(
 
     criterion = Magnitude() if criterion is None else criterion
     seeds = range(int(seeds)) if isinstance(seeds, Integral) else tuple(as_tuple(seeds))
+    check_kind(progress)
     check(procedure, criterion, controls, sparsities, steps, seeds, during, steps_per_epoch)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"
     named = code_of(init_fn, train_fn, eval_fn)
@@ -147,108 +148,14 @@ def tickets(
         rewound = dense.at(last) if last and not rows else None  # it costs a training: once is enough
         rows += _rows(label, procedure, dense, of_seed, controls, seed, rewound)
     question = "Does the ticket train as well as the whole network, and better than its controls?"
-    study = Plan(name="tickets", title=f"Tickets of {label}", question=question, rows=tuple(rows))
+    title = f"Tickets of {label.removeprefix('__main__.')}"
+    study = Plan(name="tickets", title=title, question=question, rows=tuple(rows))
     place = Store(store)
     say(*filter(None, [named.note()]), *not_reused(study.targets(), place))
-    summary = run_here(study.targets(), place)
+    with watched(progress, study, place) as listen, refusals(f"to use the store {place.path}", place.path):
+        hear = listen or (lambda event: None)
+        summary = run_here(study.targets(), place, study_facts={STUDY: study.name}, listen=hear)
     return Tickets(study=study, store=place, failed=summary.failed)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tickets:
-    """``Tickets`` are the results of ``tickets``.  ``failed``: digest -> message of each task that failed."""
-
-    study: Plan
-    store: Store
-    failed: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> Rows:
-        """Return every row: labels (method, control, sparsity, seed) and records."""
-        return Rows(results(self.study, self.store))
-
-    @property
-    def alarms(self) -> list[Alarm]:
-        """Return the alarms of the runs, faults first."""
-        from lotterylab.reading.alarms import alarms_of
-
-        failures: list[Alarm] = []
-        for message in dict.fromkeys(self.failed.values()):
-            code, _, text = message.removeprefix("UsageError: ").partition(": ")
-            known = code == "shape-changed"
-            failures += one(code if known else "failed", text if known else message, "", "fault")
-        return ShownAlarms(ordered([*failures, *alarms_of(self.rows)]))
-
-    def values(self, metric: str = "test_accuracy", **labels: str | float) -> dict[int, float]:
-        """Return one number for each seed: ``values(method="iterative", control="", sparsity=0.9)``.
-
-        Raises:
-            UsageError: no row has the labels, several rows of one seed have them, or no run has the number.
-        """
-        every = self.rows
-        for name in labels:
-            if every and name not in every[0].labels:
-                raise unknown("label", name, every[0].labels)
-        rows = every.where(**{name: _spelled(value) for name, value in labels.items()})
-        if not rows or len(rows.seeds) < len(rows):
-            left = "several rows of one seed" if rows else "no row"
-            raise UsageError(f"the labels {labels} leave {left}. There are: {_labels(rows or every)}.")
-        number = f"train.{metric.removeprefix('train.')}"
-        if rows.unknown_number(number):
-            parts = (name.partition(".") for name in rows.numbers())
-            raise unknown("metric", metric, [name for part, _, name in parts if part == "train"])
-        return rows.per_seed(number)
-
-    def interval(self, metric: str = "test_accuracy", **labels: str | float) -> Interval:
-        """Return the mean over the seeds with its 95 % t interval; raise ``UsageError`` if no run has the number."""
-        return _interval(self.values(metric, **labels).values(), metric, f"no finished run of {labels or 'all'}")
-
-    def difference(self, a: Mapping[str, Any], b: Mapping[str, Any], metric: str = "test_accuracy") -> Interval:
-        """Return a - b, paired by seed: ``difference({"control": "", "sparsity": 0.9}, {"method": "dense"})``.
-
-        It raises ``UsageError`` if no seed has the number on both sides.
-        """
-        apart = differences(self.values(metric, **a), self.values(metric, **b))
-        return _interval(apart, metric, f"no seed of both {dict(a)} and {dict(b)}")
-
-    def ticket(self, *, sparsity: float, seed: int, method: str = "") -> tuple[Mask, State, State]:
-        """Return the mask of a ticket, the state that its training starts from, and its final state.
-
-        Raises:
-            UsageError: no finished row has these labels.
-        """
-        from lotterylab.engine.context import Context
-
-        for row in self.rows:
-            same = (row.labels["sparsity"], row.labels["seed"], row.labels["control"]) == (sparsity, seed, "")
-            if same and row.complete and method in ("", row.labels["method"]):
-                context, run = Context(store=self.store), row.nodes["train"]
-                assert isinstance(run, UserTrain)
-                return context.mask(run.mask), context.state(run.at("start")), context.state(run.final)
-        raise UsageError(f"no finished ticket has sparsity {sparsity} and seed {seed}; print the tickets to see them.")
-
-    def __str__(self) -> str:
-        """Return the table, with intervals over seeds and the alarms."""
-        from lotterylab.reading.table import render
-
-        return render(self.study.title, self.rows, self.alarms, messages=True)
-
-
-def _interval(values: Collection[float], metric: str, nothing: str) -> Interval:
-    if not values:
-        raise UsageError(f"{nothing} has a number '{metric}'; print the tickets.")
-    return t_interval(values)
-
-
-def _labels(rows: Rows) -> str:
-    """Return the labels in which rows differ, with their values."""
-    labels = {name: rows.labels(name) for name in ("method", "control", "sparsity")}
-    return "; ".join(f"{name} {', '.join(map(repr, values))}" for name, values in labels.items() if len(values) > 1)
-
-
-def _spelled(value: str | float) -> str | float:
-    """Return a control's word as the rows have it."""
-    return value.replace("-", " ") if value in CONTROLS else value  # type: ignore[union-attr]
 
 
 def _rows(

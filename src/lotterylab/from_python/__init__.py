@@ -1,0 +1,1 @@
+"""Calls from a notebook or a script: tickets of a user's own loop, and studies."""
