@@ -105,6 +105,7 @@ def test_what_python_returns_shows_itself(tmp_path) -> None:
 def test_alarms_are_counted(number: int, first: str) -> None:
     alarms = ShownAlarms([Alarm(code="moved", message="5 moved.", where="a/0.9", severity="fault")] * number)
     assert repr(alarms).splitlines()[0] == first and first in alarms._repr_html_()
+    assert Text(alarms._repr_html_()).tags.count("tr") == (1 + number if number else 0), "no empty table"
     assert repr(alarms).count("FAULT moved, a/0.9: 5 moved.") == number
 
 

@@ -22,7 +22,9 @@ class ShownAlarms(list[Alarm]):
         return "\n".join([self._headline(), *(f"  {_line(alarm)}" for alarm in self)])
 
     def _repr_html_(self) -> str:
-        """Return the alarms as a table, which a notebook shows."""
+        """Return the alarms as a table, which a notebook shows; without any, one line."""
+        if not self:
+            return f"<p>{self._headline()}</p>"
         arms = any(each.where for each in self)
         head = ("", "alarm", *(("where",) if arms else ()), "what")
         rows = ((each.severity, each.code, *((each.where,) if arms else ()), each.message) for each in self)

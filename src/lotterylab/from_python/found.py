@@ -1,9 +1,13 @@
-"""The results of ``tickets``: rows, numbers, alarms, a table."""
+"""The results of ``tickets``: rows, numbers, curves, alarms, a table, a page."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 from lotterylab.auditing.alarms import Alarm, one, ordered
@@ -17,12 +21,16 @@ from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.procedures import CONTROLS
 from lotterylab.reading.rows import Rows
 from lotterylab.statistics import Interval, differences, t_interval
+from lotterylab.system.refusals import refusals
 from lotterylab.types import Mask, State
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Tickets:
-    """``Tickets`` are the results of ``tickets``.  ``failed``: digest -> message of each task that failed."""
+    """``Tickets`` are the results of ``tickets``, which show themselves in a terminal and in a notebook.
+
+    ``failed``: digest -> message of each task that failed.
+    """
 
     study: Plan
     store: Store
@@ -70,6 +78,59 @@ class Tickets:
         apart = differences(self.values(metric, **a), self.values(metric, **b))
         return _interval(apart, metric, f"no seed of both {dict(a)} and {dict(b)}")
 
+    def curves(self, name: str, **labels: str | float) -> dict[int, list[tuple[int, float]]]:
+        """Return a curve that the loop logged, (step, value), for each seed: ``curves("loss", method="dense")``.
+
+        Raises:
+            UsageError: no finished run with these labels logged it, or several rows of one seed have them.
+        """
+        found: dict[int, list[tuple[int, float]]] = {}
+        for row in self._rows_of(labels):
+            if curve := (row.metric("train.logged") or {}).get(name):
+                found[int(row.labels["seed"])] = list(zip(curve["steps"], curve["values"], strict=True))
+        if not found:
+            known = sorted({name for row in self.rows for name in row.metric("train.logged") or ()})
+            raise UsageError(
+                f"no finished run of {labels or 'all'} logged '{name}'. It logged: {', '.join(known) or 'nothing'}; "
+                "call run.log(step, name=value) in train_fn."
+            )
+        return found
+
+    def to_frame(self) -> Any:  # pandas is not a dependency
+        """Return a pandas ``DataFrame`` with one line for each finished run; its columns are those of results.csv.
+
+        They are "method", "control" ("none" for a ticket), "sparsity", "seed" ..., and numbers as "part.metric", such
+        as "train.test_accuracy".
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise UsageError("to_frame needs pandas, which is not installed. Install it: pip install pandas.") from None
+        from lotterylab.report.tidy import NONE, numbers, wide
+
+        columns, lines = wide(numbers(self.rows))
+        cells = [[NONE if value == "" else value for value in line] for line in lines]
+        return pandas.DataFrame(cells, columns=columns)
+
+    def report(self, folder: str | Path) -> Path:
+        """Write a page that needs no network, with its figures and numbers as CSV, and return the page's path.
+
+        Args:
+            folder: the folder of the page; it is made if it is missing.
+
+        Raises:
+            UsageError: something else is in the place of the folder.
+            SystemRefusal: the system refuses to write there.
+        """
+        from lotterylab.report.loop_page import loop_page
+
+        folder = Path(folder).expanduser()
+        with refusals(f"to write the page {folder}", folder):
+            return loop_page(self.study, self.rows, self.alarms, folder, self.store.path)
+
     def _rows_of(self, labels: Mapping[str, str | float]) -> Rows:
         """Return the rows with these labels, at most one for each seed."""
         every = self.rows
@@ -99,10 +160,22 @@ class Tickets:
         raise UsageError(f"no finished ticket has sparsity {sparsity} and seed {seed}; print the tickets to see them.")
 
     def __str__(self) -> str:
-        """Return the table, with intervals over seeds and the alarms."""
+        """Return the answer in one sentence, and the table with intervals over seeds and the alarms."""
+        from lotterylab.reading.loops import compared
         from lotterylab.reading.table import render
 
-        return render(self.study.title, self.rows, self.alarms, messages=True)
+        rows = self.rows
+        table = render(self.study.title, rows, self.alarms, messages=True)
+        sentence = compared(rows)
+        return f"{fill(sentence, get_terminal_size((100, 24)).columns)}\n\n{table}" if sentence else table
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the answer, a figure, a table and the alarms, which a notebook shows."""
+        from lotterylab.report.loop_shown import loop_html
+
+        return loop_html(self.rows, self.alarms)
 
 
 def _interval(values: Collection[float], metric: str, nothing: str) -> Interval:

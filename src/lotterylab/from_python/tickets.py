@@ -94,7 +94,7 @@ def tickets(
             notebook, and nothing elsewhere.
 
     Returns:
-        All rows with their numbers, intervals over seeds and alarms; ``print`` shows them.
+        All rows with their numbers, intervals over seeds and alarms; ``print`` shows them, ``report`` writes a page.
 
     Raises:
         UsageError: a word or a number is not valid, the criterion needs data, an intervention does not fit the network

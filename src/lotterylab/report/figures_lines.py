@@ -211,7 +211,8 @@ def _extremes(wanted: Chart, points: Sequence[Point]) -> str:
     if low[0] == high[0]:
         return f"All means are {plain(low[0])}."
     lowest, highest = (
-        f"{plain(mean)} ({point.panel}, {point.line.name}, {point.x:.3g})" for mean, point in (low, high)
+        f"{plain(mean)} ({', '.join(filter(None, (point.panel, point.line.name)))}, {point.x:.3g})"
+        for mean, point in (low, high)
     )
     return f"The means over seeds lie between {lowest} and {highest}."
 

@@ -44,6 +44,20 @@ class Point(NamedTuple):
     value: float | None
 
 
+class Logged(NamedTuple):
+    """A ``Logged`` is one point of a curve that a user's own loop logged; ``step`` counts from the training's start."""
+
+    protocol: str
+    activation: str
+    method: str
+    control: str
+    sparsity: float
+    seed: int
+    curve: str
+    step: int
+    value: float | None
+
+
 class Trial(NamedTuple):
     """A ``Trial`` is one trial of a learning rate; ``trial`` numbers the seeds of the trials from 1.
 
@@ -110,6 +124,17 @@ def points(results: Iterable[Result]) -> list[Point]:
         for curve, values in (result.metric("train.curves") or {}).items():
             if isinstance(values, list):
                 lines += [Point(*labels, curve, epoch, value) for epoch, value in enumerate(values, start=1)]
+    return lines
+
+
+def logged(results: Iterable[Result]) -> list[Logged]:
+    """Return the curves that the trainings of a user's own loop logged."""
+    lines = []
+    for result in results:
+        labels = _labels(result)
+        for name, curve in (result.metric("train.logged") or {}).items():
+            points = zip(curve["steps"], curve["values"], strict=True)
+            lines += [Logged(*labels, name, step, value) for step, value in points]
     return lines
 
 

@@ -15,16 +15,21 @@ SEVERITY = {"fault": ("!", "bad"), "caution": ("?", "open")}
 
 
 def alarm_list(material: Material) -> Html:
-    """Return one folded part for each code, faults first."""
+    """Return the section of a study's alarms."""
+    return alarm_section(material.alarms, published=material.planned("as-published"))
+
+
+def alarm_section(alarms: Sequence[Alarm], *, published: bool = False) -> Html:
+    """Return one folded part for each code, faults first; ``published``: whether the published protocol was run."""
     groups: dict[tuple[str, str], list[Alarm]] = {}
-    for alarm in material.alarms:
+    for alarm in alarms:
         groups.setdefault((alarm.severity, alarm.code), []).append(alarm)
     ordered = sorted(groups.items(), key=lambda item: (item[0][0] != "fault", -len(item[1]), item[0][1]))
     return section(
         "alarms",
         "Alarms",
-        sentence(_summary(material.alarms, published=material.planned("as-published"))),
-        [_group(severity, code, alarms) for (severity, code), alarms in ordered],
+        sentence(_summary(alarms, published=published)),
+        [_group(severity, code, several) for (severity, code), several in ordered],
     )
 
 
