@@ -14,7 +14,7 @@ from textwrap import fill
 from typing import Any
 
 from lotterylab.asking.catalogue import STUDIES, check_study
-from lotterylab.commands.table import COMMANDS, FORMS, OF_A_STUDY, TELL, THAT_LOOK, kind_of
+from lotterylab.commands.table import COMMANDS, FORMS, LOOPS, OF_A_STUDY, TELL, THAT_LOOK, kind_of, kind_of_loop
 from lotterylab.errors import LotteryError, UsageError, unknown
 from lotterylab.system import ending, streams
 from lotterylab.system.interrupts import Hearing
@@ -37,6 +37,8 @@ lotterylab: find, train, compare, audit and explain sparse subnetworks
   lotterylab compare FILE       the arms of any results.csv, paired by seed
   lotterylab audit FOLDER       faults of checkpoints; START END: two of them
   lotterylab verify             compare all files of the store with their hashes
+  lotterylab store list         what a store holds; table, status and report
+                                --store FOLDER show tickets of your own loop
   lotterylab store gc           remove files that no result needs; also reindex
   lotterylab store export STUDY the study with its tensors as one file
   lotterylab store import FILE  such a file into your store
@@ -171,9 +173,22 @@ def _studies() -> str:
     return fill(known, 79, break_on_hyphens=False)
 
 
+def _names_a_store_alone(words: list[str]) -> bool:
+    """Tell whether a command is asked for tickets of a user's own loop: a store is named, and no study."""
+    names = [word.partition("=")[0] for word in words]
+    values = [number + 1 for number, word in enumerate(words) if word in ("--store", "--plan", "--out")]
+    others = [word for number, word in enumerate(words) if number not in values and not word.startswith("-")]
+    first = bool(words) and words[0].startswith("-")
+    return first and not {"--store", "--plan"}.isdisjoint(names) and not any(map(_is_study, others))
+
+
+def _is_study(word: str) -> bool:
+    return word in STUDIES or ":" in word
+
+
 def _study_first(program: str, words: list[str]) -> UsageError:
     """Return the error for an option that stands before the study, with the command in the right order."""
-    study = next((word for word in words if word in STUDIES or ":" in word), "STUDY")
+    study = next(filter(_is_study, words), "STUDY")
     options = shlex.join(word for word in words if word != study)
     correct = f"{program} {study} {options}"
     return UsageError(f"the option {words[0]} was given before the study. Put the study first: {correct}")
@@ -197,9 +212,12 @@ def _dispatch(given: list[str]) -> int:
     if form:
         rest.remove(form)
         program = f"{program} {form}"
-    if form == "export" or (command in OF_A_STUDY and not form):
+    if command in LOOPS and not form and _names_a_store_alone(rest):
+        kind = kind_of_loop(command)
+    elif form == "export" or (command in OF_A_STUDY and not form):
         if not rest or rest[0] in ("-h", "--help", "help"):
             others = [f"       {program} {word} [options]\n" for word in forms if word.startswith("-")]
+            others += [f"       {program} --store FOLDER [options]  (tickets of your own loop)\n"] * (command in LOOPS)
             print(f"usage: {program} STUDY [options]\n{''.join(others)}\n{_studies()}")
             return 0 if rest else 2
         if rest[0].startswith("-"):

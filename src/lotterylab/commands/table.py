@@ -25,7 +25,12 @@ HOMES = {  # command -> module of commands and class
 }
 FORMS = {  # command -> another form of it, by the word that asks for it: module of commands and class
     "report": {"--all": ("reports", "Reports")},
-    "store": {"export": ("store", "Export")},
+    "store": {"export": ("store", "Export"), "list": ("holdings", "Holdings")},
+}
+LOOPS = {  # command -> its form for tickets of a user's own loop, where no study is named
+    "status": ("loops", "LoopStatus"),
+    "table": ("loops", "LoopTable"),
+    "report": ("loops", "LoopReport"),
 }
 COMMANDS = tuple(HOMES)
 TELL = ("run", "report", "checkpoints", "store", "data")  # their output only reports their work
@@ -35,5 +40,13 @@ THAT_LOOK = ("plan", "status", "table", "report", "cite", "diff")
 
 def kind_of(command: str, form: str = "") -> type:
     """Return the class of a command, or of another form of it."""
-    module, name = FORMS[command][form] if form else HOMES[command]
+    return _found(*(FORMS[command][form] if form else HOMES[command]))
+
+
+def kind_of_loop(command: str) -> type:
+    """Return the class of a command's form for tickets of a user's own loop."""
+    return _found(*LOOPS[command])
+
+
+def _found(module: str, name: str) -> type:
     return getattr(import_module(f"lotterylab.commands.{module}"), name)

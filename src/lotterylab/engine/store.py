@@ -7,6 +7,7 @@
     <store>/partial/<digest>/checkpoint the last checkpoint of a run that has not finished
     <store>/same/<key>                  digest of a finished run with the same content (can be rebuilt)
     <store>/failed/<digest>             why the last attempt of a task failed; removed when the task succeeds
+    <store>/plans/<sha256>              rows and nodes of a plan of a user's own loop, to show its results without it
     <store>/quarantine/                 damaged files that were set aside
     <store>/lock                        held by the one process that computes
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 RACES = 9  # how often in a row a checkpoint's folder may vanish before its file moves there
 FOLDERS = ("objects", "runs", "partial", "same", "failed")
+PLANS = "plans"  # made when the first plan is kept
 
 
 class Store:

@@ -15,7 +15,7 @@ from pathlib import Path
 from lotterylab.engine import partials
 from lotterylab.engine.files import is_name
 from lotterylab.engine.layout import FORMAT, write_format
-from lotterylab.engine.store import FOLDERS, Store
+from lotterylab.engine.store import FOLDERS, PLANS, Store
 from lotterylab.errors import RefusedError
 from lotterylab.formats.blobs import WRITING
 from lotterylab.formats.blobs import sweep as sweep_folder
@@ -54,7 +54,7 @@ def _note_damage(store: Store, folder: Path) -> None:
 
 def _writable(store: Store) -> Iterator[Path]:
     yield store.path
-    for name in (*FOLDERS, "quarantine"):
+    for name in (*FOLDERS, PLANS, "quarantine"):
         yield store.path / name
         if name in ("objects", "runs", "partial"):
             yield from _entries(store.path / name)

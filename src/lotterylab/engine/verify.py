@@ -13,7 +13,7 @@ from lotterylab.engine import partials
 from lotterylab.engine.files import LIMIT, is_name, read_bytes, read_lines, sha256_of, unsealed
 from lotterylab.engine.layout import FORMAT, write_format
 from lotterylab.engine.records import NewerError, Record
-from lotterylab.engine.store import FOLDERS, Store
+from lotterylab.engine.store import FOLDERS, PLANS, Store
 from lotterylab.engine.upkeep import reindex
 from lotterylab.errors import DamageError
 from lotterylab.formats.text import shown, shown_path
@@ -54,6 +54,7 @@ def verify(store: Store) -> Iterator[Damage]:
         yield from _partials(store)
         yield from _sealed_files(store, "same", "key")
         yield from _sealed_files(store, "failed", "digest")
+    yield from _sealed_files(store, PLANS, "plan")
     yield from _strangers(store)
 
 
@@ -174,7 +175,7 @@ def _sealed_files(store: Store, name: str, names_itself: str) -> Iterator[Damage
 
 def _strangers(store: Store) -> Iterator[Damage]:
     """Yield links, and non-folders in the place of folders."""
-    for name in FOLDERS:
+    for name in (*FOLDERS, PLANS):
         folder = store.path / name
         if os.path.lexists(folder) and not _is_folder(folder):
             yield Damage(path=folder, what="it is not a folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,9 +12,12 @@ from lotterylab.analysis import Distances
 from lotterylab.asking.ticket_checks import PROCEDURES, check, level_of, point
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.facts import STUDY
+from lotterylab.engine.kept_plans import keep
 from lotterylab.engine.local import say
 from lotterylab.engine.reuse import not_reused
+from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
+from lotterylab.errors import LotteryError
 from lotterylab.from_python.found import Tickets
 from lotterylab.from_python.watching import Kind, check_kind, watched
 from lotterylab.homes import as_tuple
@@ -153,9 +157,20 @@ def tickets(
     place = Store(store)
     say(*filter(None, [named.note()]), *not_reused(study.targets(), place))
     with watched(progress, study, place) as listen, refusals(f"to use the store {place.path}", place.path):
+        _remember(study, label, place)
         hear = listen or (lambda event: None)
         summary = run_here(study.targets(), place, study_facts={STUDY: study.name}, listen=hear)
     return Tickets(study=study, store=place, failed=summary.failed)
+
+
+def _remember(study: Plan, label: str, store: Store) -> None:
+    """Keep the plan in the store; a store in which all is finished need not be writable."""
+    if Schedule(study.targets(), store):
+        store.create()
+        keep(study, label, store)
+    else:
+        with suppress(OSError, LotteryError):
+            keep(study, label, store)
 
 
 def _rows(

@@ -54,8 +54,8 @@ class Standing:
             "seconds_left": self.seconds,
         }
 
-    def lines(self, names: Mapping[str, str], workers: int) -> Iterator[str]:
-        """Yield lines for a person."""
+    def lines(self, names: Mapping[str, str], workers: int, again: str = "run --failed") -> Iterator[str]:
+        """Yield lines for a person; ``again``: what tries failed tasks again."""
         holder = shown(self.holder) or "no process"
         yield f"{self.done} of {self.runs} trainings finished; {holder} computes in this store now."
         width = max((len(protocol) for protocol, _ in self.groups), default=0)
@@ -68,7 +68,7 @@ class Standing:
         for digest, message in self.failed.items():
             yield f"failed: {names.get(digest, digest[:12])}: {shown(str(message), most=MOST_LETTERS)}"
         if self.failed:
-            yield "run --failed tries these again; the store's folder failed/ holds their traces."
+            yield f"{again} tries these again; the store's folder failed/ holds their traces."
         if self.seconds:
             plural = "s" * (workers > 1)
             yield f"Left: about {spell_seconds(self.seconds / workers)} with {workers} worker{plural}."
