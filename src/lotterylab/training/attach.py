@@ -7,6 +7,7 @@ before the mask still move a pruned weight.  With masked weights alone, a gradie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any, cast
 
 import torch
@@ -15,13 +16,8 @@ from torch import Tensor, nn
 from lotterylab.errors import LotteryError, UsageError
 from lotterylab.interventions import check_interventions
 from lotterylab.masks import algebra
-from lotterylab.training.attach_checks import (
-    find,
-    refuse_disagreement,
-    refuse_optimizer,
-    refuse_sparse,
-    tensors,
-)
+from lotterylab.masks.shown import ShownMask
+from lotterylab.training.attach_checks import find, refuse_disagreement, refuse_optimizer, refuse_sparse, tensors
 from lotterylab.training.attached import Attached, refuse_options
 from lotterylab.training.frozen import FROZEN, Frozen, read, refuse_both
 from lotterylab.training.held import Pruned, check_all, on_gradient, set_all
@@ -125,7 +121,7 @@ class Held:
         self._optimizer = optimizer
         self.attached: Attached | None = None  # the interventions
         self._listeners: list[Callable[[int], None]] = []
-        self._count = 0  # steps since it was attached
+        self._count, self._is_held = 0, True  # steps so far
         self._watchers: list[Callable[[str, Tensor, Tensor], None]] = []  # see gradients before they are masked
         self._inside = Inside(optimizer, dict(module.named_parameters(remove_duplicate=False)), mask)
         self._parameters, optimizers = find(module, self._inside, mask)
@@ -163,9 +159,8 @@ class Held:
     @property
     def found(self) -> dict[str, Mask]:
         """The masks that interventions found, by name."""
-        return (
-            {} if self.attached is None else {name: mask for name, mask in self.attached.during.masks.items() if name}
-        )
+        masks = {} if self.attached is None else self.attached.during.masks
+        return {name: mask for name, mask in masks.items() if name}
 
     @property
     def kept(self) -> dict[str, State]:
@@ -187,6 +182,10 @@ class Held:
             self.detach()
             raise
         self._watchers.append(self.attached.see)
+
+    def listen(self, told: Callable[[int], None]) -> None:
+        """Call ``told`` with the number of steps so far, after each of them."""
+        self._listeners.append(told)
 
     def change(self, mask: Mask) -> None:
         """Hold another mask of the same names and shapes, at once.
@@ -268,9 +267,20 @@ class Held:
 
     def detach(self) -> None:
         """Remove all hooks; the weights stay as they are, and the next step may move them."""
-        self._steps.remove()
-        for handle in self._handles:
+        self._is_held = False
+        for handle in (self._steps, *self._handles):
             handle.remove()
+
+    def __repr__(self) -> str:
+        return f"{self._headline()}\n{ShownMask(self.mask)!r}"
+
+    def _repr_html_(self) -> str:
+        """Return the same with the mask as a table, which a notebook shows."""
+        return f"<p>{escape(self._headline())}</p>{ShownMask(self.mask)._repr_html_()}"
+
+    def _headline(self) -> str:
+        where = f"{type(self._module).__name__} with {type(self._optimizer).__name__}"
+        return f"{'held on' if self._is_held else 'released from'} {where}; steps so far: {self._count:,}"
 
     def __enter__(self) -> Held:
         return self
@@ -281,10 +291,6 @@ class Held:
     @torch.no_grad()
     def _set(self) -> None:
         set_all(tensors(self._parameters, self._inside), self._pruned, self._parameters, self._frozen)
-
-    def listen(self, told: Callable[[int], None]) -> None:
-        """Call ``told`` with the number of steps so far, after each of them."""
-        self._listeners.append(told)
 
     def _after_step(self) -> None:
         if self.attached is not None:
