@@ -115,6 +115,16 @@ def test_a_page_has_the_answer_the_numbers_and_the_curves(found: Tickets, tmp_pa
     assert of_one == found.curves("loss", method="dense")[1]
 
 
+def test_results_stay_after_the_process_has_changed_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    made = find(Path("store"), seeds=1)
+    assert "<code>store</code>" in made.report("page").read_text()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(made.rows) == 5 and all(row.complete for row in made.rows)
+    assert not (tmp_path / "elsewhere" / "store").exists()
+
+
 def test_a_page_in_the_place_of_a_file_is_refused_in_a_sentence(found: Tickets, tmp_path: Path) -> None:
     (tmp_path / "page").write_text("mine")
     for folder in (tmp_path / "page", tmp_path / "page" / "inside"):

@@ -129,7 +129,7 @@ class Tickets:
 
         folder = Path(folder).expanduser()
         with refusals(f"to write the page {folder}", folder):
-            return loop_page(self.study, self.rows, self.alarms, folder, self.store.path)
+            return loop_page(self.study, self.rows, self.alarms, folder, _seen_from_here(self.store.path))
 
     def _rows_of(self, labels: Mapping[str, str | float]) -> Rows:
         """Return the rows with these labels, at most one for each seed."""
@@ -193,3 +193,9 @@ def _labels(rows: Rows) -> str:
 def _spelled(value: str | float) -> str | float:
     """Return a control's word as the rows have it."""
     return value.replace("-", " ") if value in CONTROLS else value  # type: ignore[union-attr]
+
+
+def _seen_from_here(path: Path) -> Path:
+    """Return a path below the current folder as it is seen from there, and any other path as it is."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

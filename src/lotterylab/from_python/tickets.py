@@ -160,7 +160,8 @@ def tickets(
         _remember(study, label, place)
         hear = listen or (lambda event: None)
         summary = run_here(study.targets(), place, study_facts={STUDY: study.name}, listen=hear)
-    return Tickets(study=study, store=place, failed=summary.failed)
+    # results are read when they are asked for, perhaps after the process has changed its folder
+    return Tickets(study=study, store=Store(place.path.absolute()), failed=summary.failed)
 
 
 def _remember(study: Plan, label: str, store: Store) -> None:
