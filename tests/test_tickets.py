@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -80,6 +81,13 @@ def test_the_numbers_are_those_of_eval_fn_with_intervals_over_seeds(tmp_path):
     assert eval_fn(module) == values[5]
     dense = found.difference({"control": "", "sparsity": 0.75}, {"method": "dense"})
     assert dense.n == 3 and "iterative" in str(found)
+
+
+def test_steps_and_seeds_of_numpy_name_the_same_results(tmp_path):
+    found = find(tmp_path, steps=3, seeds=(1, 2))
+    again = find(tmp_path, steps=np.int64(3), seeds=np.arange(1, 3))
+    assert found.study.targets()[0].digest == again.study.targets()[0].digest
+    assert found.values(method="dense") == again.values(method="dense")
 
 
 def test_labels_have_to_leave_one_row_for_each_seed(tmp_path):

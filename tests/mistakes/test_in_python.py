@@ -83,6 +83,16 @@ MISTAKES = (  # the call, and the pattern of the message
     ("ll.run_study('activations', store='store', sede=1)", r"is named 'sede'. Did you mean 'seeds'\?"),
     ("ll.models.Mlp(activation='ReLU')", r"no activation is named 'ReLU'. Did you mean 'relu'\?"),
     ("ll.models.Mlp(init='kaiming')", r"Kaiming's is he\."),
+    # a number out of its range
+    ("ll.criteria.Grasp(temperature=0)", r"temperature is 0; give a finite number above 0\."),
+    ("ll.criteria.Grasp(temperature='200')", r"temperature is '200'; give a finite number above 0\."),
+    (
+        "ll.criteria.WeightSquaredGradient(loss_divisor=float('nan'))",
+        r"loss_divisor is nan; give a finite number above 0",
+    ),
+    ("ll.criteria.Obd(draws='3')", r"draws='3': give at least 1, or None for the exact diagonal\."),
+    ("ll.plan.dense_run(model, data, recipe, seed='0')", r"seed is '0'; give a whole number of Python's type int\."),
+    ("ll.plan.Init(model=model, seed=0.5)", r"seed is 0.5; give a whole number of Python's type int\."),
     # a thing of another kind
     ("ll.prune(net.state_dict(), M, 0.5)", r"takes a torch.nn.Module as module; an OrderedDict was given\."),
     ("ll.prune(M, net, 0.5)", r"takes a torch.nn.Module as module; a Magnitude was given|criterion is"),

@@ -11,6 +11,7 @@ from typing import Any
 from lotterylab.asking.options import MOST_SEEDS
 from lotterylab.criteria import check_criterion
 from lotterylab.errors import UsageError, unknown
+from lotterylab.homes import as_tuple
 from lotterylab.interventions import check_interventions
 from lotterylab.masks.counts import as_fraction, check_target
 from lotterylab.procedures import CONTROLS, RewindTo, Ticket, iterative, learning_rate_rewinding, one_shot
@@ -62,6 +63,11 @@ def check(
             raise UsageError(f"seeds hold {seed!r}: give their number, seeds=3, or a list of whole numbers.")
     if procedure != "one-shot" and levels != sorted(levels):
         raise UsageError(f"sparsities {levels}: each round removes more than the one before, so they have to rise.")
+
+
+def whole_numbers(values: Any) -> tuple[Any, ...]:
+    """Return values as a tuple in which whole numbers of NumPy are Python's, by which results are named."""
+    return tuple(int(value) if _is_whole(value) else value for value in as_tuple(values))
 
 
 def _is_whole(value: object) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar, cast
 from lotterylab.criteria.gradients import batch_of, hessian_times, leaves, loss_at, pruned, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
+from lotterylab.words import check_above_0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,9 @@ class Grasp:
     Args:
         temperature: T.  It matters for the ranking, because it changes the softmax and not only the scale.
 
+    Raises:
+        UsageError: the temperature is not above 0.
+
     Examples:
         >>> import torch, lotterylab as ll
         >>> _ = torch.manual_seed(0)
@@ -45,6 +49,9 @@ class Grasp:
     needs_initial: ClassVar[bool] = False
     passes: ClassVar[int] = 9  # forward passes of each image: 3 of a gradient, 6 of a product with the Hessian
     temperature: float = 200.0
+
+    def __post_init__(self) -> None:
+        check_above_0(self, "temperature")
 
     def __call__(self, view: View) -> Scores:
         """theta * (H g) for each named parameter, in float32 or better."""

@@ -54,8 +54,8 @@ class Obd:
     draws: int | None = 100
 
     def __post_init__(self) -> None:
-        if self.draws is not None and self.draws < 1:
-            raise UsageError(f"draws={self.draws}: give at least 1, or None for the exact diagonal.", option="draws")
+        if self.draws is not None and (not isinstance(self.draws, int) or self.draws < 1):
+            raise UsageError(f"draws={self.draws!r}: give at least 1, or None for the exact diagonal.", option="draws")
 
     @property
     def passes(self) -> int | None:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, cast
 from lotterylab.criteria.gradients import batch_of, leaves, loss_at, pruned, slopes
 from lotterylab.types import Scores
 from lotterylab.views import View
-from lotterylab.words import check_words
+from lotterylab.words import check_above_0, check_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class WeightSquaredGradient:
         loss_divisor: what the loss is divided by.
 
     Raises:
-        UsageError: another word for ``keeps``.
+        UsageError: another word for ``keeps``, or a divisor that is not above 0.
 
     Examples:
         >>> import torch, lotterylab as ll
@@ -49,6 +49,7 @@ class WeightSquaredGradient:
 
     def __post_init__(self) -> None:
         check_words(self)
+        check_above_0(self, "loss_divisor")
 
     def __call__(self, view: View) -> Scores:
         """-w g^2 or +w g^2 for each named parameter."""

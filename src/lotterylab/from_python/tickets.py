@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lotterylab.analysis import Distances
-from lotterylab.asking.ticket_checks import PROCEDURES, check, level_of, point
+from lotterylab.asking.ticket_checks import PROCEDURES, check, level_of, point, whole_numbers
 from lotterylab.criteria import Magnitude
 from lotterylab.engine.facts import STUDY
 from lotterylab.engine.kept_plans import keep
@@ -20,7 +20,6 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import LotteryError
 from lotterylab.from_python.found import Tickets
 from lotterylab.from_python.watching import Kind, check_kind, watched
-from lotterylab.homes import as_tuple
 from lotterylab.own_code.naming import code_of
 from lotterylab.plan.nodes import At, Dense, Init, MaskOf, Measure, Node, Prune
 from lotterylab.plan.plan import Plan, Row
@@ -116,7 +115,8 @@ def tickets(
     from lotterylab.engine.user_interventions import refuse_misfits
 
     criterion = Magnitude() if criterion is None else criterion
-    seeds = range(int(seeds)) if isinstance(seeds, Integral) else tuple(as_tuple(seeds))
+    seeds = range(int(seeds)) if isinstance(seeds, Integral) else whole_numbers(seeds)
+    steps = whole_numbers((steps,))[0]
     check_kind(progress)
     check(procedure, criterion, controls, sparsities, steps, seeds, during, steps_per_epoch)
     label = name or f"{init_fn.__module__}.{init_fn.__qualname__}"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from lotterylab.plan.digest import digest, is_lasting
 from lotterylab.protocols import DataSpec
-from lotterylab.words import check_words
+from lotterylab.words import check_whole, check_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,7 @@ class Node:
 
     def __post_init__(self) -> None:
         check_words(self)
+        check_whole(self)
 
     @cached_property
     def digest(self) -> str:
