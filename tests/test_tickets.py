@@ -86,7 +86,7 @@ def test_the_numbers_are_those_of_eval_fn_with_intervals_over_seeds(tmp_path):
 def test_steps_and_seeds_of_numpy_name_the_same_results(tmp_path):
     found = find(tmp_path, steps=3, seeds=(1, 2))
     again = find(tmp_path, steps=np.int64(3), seeds=np.arange(1, 3))
-    assert found.study.targets()[0].digest == again.study.targets()[0].digest
+    assert [node.digest for node in found.study.targets()] == [node.digest for node in again.study.targets()]
     assert found.values(method="dense") == again.values(method="dense")
 
 
