@@ -123,9 +123,7 @@ OUTLINE = Outline(
         cost_chart("protocol", (TICKET, RANDOM, SAME_COST)),
         CurveChart(name="curves", title="Training curves", section="Training", sparsity=LOW),
     ),
-    comparisons=tuple(
-        replace(comparison, margin=CLOSE) for comparison in accuracy_versus(RANDOM, REINIT, SAME_COST, level=LOW)
-    ),
+    comparisons=accuracy_versus(RANDOM, REINIT, SAME_COST, level=LOW, margin=CLOSE),
     claims=tuple(claim for claim, _ in CLAIMS),
     headline=_headline,
     conclude=_conclude,

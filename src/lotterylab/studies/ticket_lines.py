@@ -154,9 +154,9 @@ def accuracy_of_pairs(*pairs: tuple[Line, Line], level: float, **further: Any) -
     return tuple(accuracy_of_pair(a, b, level, **further) for a, b in pairs)
 
 
-def accuracy_versus(*others: Line, level: float) -> tuple[Comparison, ...]:
-    """Return the comparisons of the ticket's accuracy with each of the others, planned at one level."""
-    return tuple(accuracy_of(other.name, TICKET, other, level) for other in others)
+def accuracy_versus(*others: Line, level: float, **further: Any) -> tuple[Comparison, ...]:
+    """Return the comparisons of the ticket's accuracy with each of the others; ``further``: as for ``accuracy_of``."""
+    return tuple(accuracy_of(other.name, TICKET, other, level, **further) for other in others)
 
 
 def between(line: Line, label: str, values: Sequence[str], level: float) -> tuple[Comparison, ...]:

@@ -7,7 +7,6 @@ dense network if it is less than 0.02 below it.  All numbers are at 3.1 % of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from lotterylab.masks.counts import Rate
@@ -164,9 +163,7 @@ OUTLINE = Outline(
         ),
         CurveChart(name="curves", title="Training curves", section="Training", sparsity=LOW),
     ),
-    comparisons=tuple(
-        replace(comparison, margin=CLOSE) for comparison in accuracy_versus(RANDOM, REINIT, SAME_COST, level=LOW)
-    ),
+    comparisons=accuracy_versus(RANDOM, REINIT, SAME_COST, level=LOW, margin=CLOSE),
     claims=tuple(claim for claim, _ in CLAIMS),
     headline=_headline,
     conclude=_conclude,
