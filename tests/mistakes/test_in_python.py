@@ -83,6 +83,10 @@ MISTAKES = (  # the call, and the pattern of the message
     ("ll.run_study('activations', store='store', sede=1)", r"is named 'sede'. Did you mean 'seeds'\?"),
     ("ll.models.Mlp(activation='ReLU')", r"no activation is named 'ReLU'. Did you mean 'relu'\?"),
     ("ll.models.Mlp(init='kaiming')", r"Kaiming's is he\."),
+    # a batch
+    ("ll.prune(net, S, 0.5, batch=iter([(x, y)]))", r"give \(inputs, targets\), such as next\(iter\(loader\)\)\."),
+    ("ll.prune(net, S, 0.5, batch={'x': x, 'y': y})", r"\(inputs, targets\); the inputs may be a dict of tensors\."),
+    ("ll.prune(net, M, 0.5, rounds=True)", r"rounds=True: a whole number, at least 1, is needed\."),
     # a number out of its range
     ("ll.criteria.Grasp(temperature=0)", r"temperature is 0; give a finite number above 0\."),
     ("ll.criteria.Grasp(temperature='200')", r"temperature is '200'; give a finite number above 0\."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import cast
 
 from lotterylab.errors import UsageError, unknown
@@ -43,8 +44,10 @@ class Rule:
         for (what, words), word in zip(_WORDS.items(), (self.ties, self.scope, self.schedule), strict=True):
             if word not in words:
                 raise unknown(what, word, words)
-        if not isinstance(self.rounds, int) or self.rounds < 1:
-            raise UsageError(f"rounds={self.rounds}: a whole number, at least 1, is needed.")
+        if isinstance(self.rounds, Integral) and not isinstance(self.rounds, bool):
+            object.__setattr__(self, "rounds", int(self.rounds))  # NumPy's, too
+        if type(self.rounds) is not int or self.rounds < 1:
+            raise UsageError(f"rounds={self.rounds!r}: a whole number, at least 1, is needed.")
         if not self.kind.in_rounds and self.rounds > 1:
             raise UsageError(
                 f"rounds={self.rounds} with granularity '{self.granularity}', which has no sparsity in between: "
