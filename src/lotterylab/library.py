@@ -293,8 +293,8 @@ def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:
     if given is None:
         return None
     if not isinstance(given, Batch) and (not isinstance(given, tuple | list) or len(given) != 2):
-        example = ", such as next(iter(loader))" if hasattr(given, "__next__") or hasattr(given, "dataset") else ""
-        example = "; the inputs may be a dict of tensors" if isinstance(given, Mapping) else example
-        raise UsageError(f"batch is a {type(given).__name__}; give (inputs, targets){example}.")
+        hint = ", such as next(iter(loader))" if hasattr(given, "__next__") or hasattr(given, "dataset") else ""
+        hint += "; the inputs may be a dict of tensors" if isinstance(given, Mapping) else ""
+        raise UsageError(f"batch is a {type(given).__name__}; give (inputs, targets){hint}.")
     inputs, targets = (given.inputs, given.targets) if isinstance(given, Batch) else given
     return Batch(inputs=each_tensor(at_least_float32, inputs), targets=each_tensor(at_least_float32, targets))

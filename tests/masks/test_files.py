@@ -1,4 +1,4 @@
-"""What is written as a mask: tensors of 0 and 1 of any layout, and nothing else."""
+"""Tensors of 0 and 1 of any layout are written as masks, and nothing else is."""
 
 from __future__ import annotations
 

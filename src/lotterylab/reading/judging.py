@@ -230,11 +230,11 @@ def apart_from(
     of_base = at(base, results, read, sparsity)
     apart = {line.name: minus(at(line, results, read, sparsity), of_base) for line in lines if line != base}
     intervals = {name: t_interval(values.values()) for name, values in apart.items() if values}
-    texts = [f"{name} {interval_text(interval, digits)}" for name, interval in intervals.items()]
-    counts = [interval.n for interval in intervals.values()]
-    if len(set(counts)) > 1:
-        return [f"{text} (n = {n})" for text, n in zip(texts, counts, strict=True)]
-    return [*texts[:-1], *(f"{text} (n = {n})" for text, n in zip(texts[-1:], counts[-1:], strict=True))]
+    alike, last = len({interval.n for interval in intervals.values()}) == 1, [*intervals][-1:]
+    return [
+        f"{name} {interval_text(interval, digits)}{'' if alike and [name] != last else f' (n = {interval.n})'}"
+        for name, interval in intervals.items()
+    ]
 
 
 def at(line: Line, results: Rows, read: Read, sparsity: float) -> PerSeed:
