@@ -138,7 +138,7 @@ def print_json(value: Any) -> None:
 
 
 def units(resolved: Resolved) -> Iterator[list[Node]]:
-    """Yield the targets of each seed, which are finished together."""
+    """Yield the targets of each seed, which are copied together when they are finished."""
     seeds = dict.fromkeys(row.labels["seed"] for row in resolved.plan.rows)
     for seed in seeds:
         yield [node for row in resolved.plan.rows if row.labels["seed"] == seed for node in row.nodes.values()]

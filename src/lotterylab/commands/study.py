@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lotterylab.asking.options import option
 from lotterylab.asking.study import Resolved
-from lotterylab.commands.copies import Copies
+from lotterylab.commands.copies import Copies, SeedBySeed
 from lotterylab.commands.pages import write_report
 from lotterylab.commands.shared import How, OfAStudy, print_json, run_names, units
 from lotterylab.engine.ledger import Otherwise
@@ -20,6 +21,9 @@ from lotterylab.plan.nodes import Node
 from lotterylab.reading.rows import Rows
 from lotterylab.report.price import missing, pace_of
 from lotterylab.system import ending
+
+if TYPE_CHECKING:
+    from lotterylab.engine.local import Event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,7 @@ class Run(OfAStudy):
     )
 
     def __call__(self) -> int:
-        """Compute, seed by seed, and print the table."""
+        """Compute all seeds, the first ones first, and print the table."""
         from lotterylab.engine import local
         from lotterylab.engine.reuse import not_reused
         from lotterylab.engine.schedule import Schedule
@@ -91,22 +95,26 @@ class Run(OfAStudy):
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
         print("\n".join(price), file=sys.stderr, flush=True)
         meter = Meter(waiting, run_names(resolved))
-        summary, copies = local.Summary(), Copies(plan=resolved.plan, store=store, ledger=self.place.ledger)
+        copies = Copies(plan=study, store=store, ledger=self.place.ledger)
+        seeds = SeedBySeed(batches, copies, self.track)
         with progress(self.how.progress, meter) as listen:
-            for targets in batches:
-                summary += local.run(
-                    targets,
-                    store,
-                    data_dir=resolved.data_dir,
-                    workers=self.how.count,
-                    fast=self.how.path == "fast",
-                    device=self.how.device,
-                    study_facts=resolved.facts,
-                    listen=listen,
-                )
-                copies.write(targets, self.track)
-                if summary.interrupted:
-                    break
+
+            def hear(event: Event) -> None:
+                listen(event)
+                seeds.hear(event)
+
+            seeds.write_complete()
+            summary = local.run(
+                wanted,
+                store,
+                data_dir=resolved.data_dir,
+                workers=self.how.count,
+                fast=self.how.path == "fast",
+                device=self.how.device,
+                study_facts=resolved.facts,
+                listen=hear,
+            )
+            seeds.finish()
         if summary.interrupted:
             print("Interrupted. What is done is kept; the same command goes on.", file=sys.stderr)
             return 128 + summary.interrupted

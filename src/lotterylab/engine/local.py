@@ -55,15 +55,6 @@ class Summary:
     skipped: int = 0
     interrupted: int = 0
 
-    def __add__(self, other: Summary) -> Summary:
-        """Return the summary of one run after another."""
-        return Summary(
-            done=self.done + other.done,
-            failed=self.failed | other.failed,
-            skipped=self.skipped + other.skipped,
-            interrupted=self.interrupted or other.interrupted,
-        )
-
 
 def run(
     targets: Iterable[Node],
