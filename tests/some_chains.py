@@ -26,7 +26,13 @@ RECIPE = Recipe(
     watch=("validation",),
     pick="validation",
 )
-BETWEEN: dict[str, Any] = {"relu": nn.ReLU, "leaky_relu": lambda: nn.LeakyReLU(0.2), "softsign": nn.Softsign}
+BETWEEN: dict[str, Any] = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "softsign": nn.Softsign,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
 
 
 def chain(activation: str = "relu", *, widths: tuple[int, ...] = (21, 13), bias: bool = True) -> nn.Sequential:

@@ -11,8 +11,8 @@ from torch import nn
 
 from lotterylab.data.augment import Augment
 from lotterylab.kernels import build
-from lotterylab.kernels.build import SOURCE
-from lotterylab.kernels.links import links_of
+from lotterylab.kernels.build import SOURCES
+from lotterylab.kernels.links import Block, Links, links_of
 from lotterylab.training.chain_layout import AT_MOST, matrix_of
 from lotterylab.training.chain_step import fits
 from lotterylab.training.losses import LabelSmoothing
@@ -23,11 +23,18 @@ from some_trainings import bits, checkpoints
 
 
 def test_what_the_kernel_cannot_do_is_left_to_torch() -> None:
-    assert fits(RECIPE, frozen=False)
-    assert not fits(RECIPE, frozen=True)
+    links = Links(layers=("1",))
+    assert fits(RECIPE, links, frozen=False)
+    assert not fits(RECIPE, links, frozen=True)
+    assert not fits(RECIPE, Links(layers=("1",), activation="elu"), frozen=False)
     others: tuple[dict[str, Any], ...] = ({"hold": False}, {"augment": Augment(flip=True)}, {"loss": LabelSmoothing()})
     for changed in others:
-        assert not fits(replace(RECIPE, **changed), frozen=False)
+        assert not fits(replace(RECIPE, **changed), links, frozen=False)
+
+
+def test_images_before_convolutions_may_be_augmented() -> None:
+    recipe = replace(RECIPE, augment=Augment(flip=True))
+    assert fits(recipe, Links(blocks=(Block(conv="0"),), layers=("1",)), frozen=False)
 
 
 CHAINS: dict[str, tuple[nn.Module, tuple[str, ...] | None]] = {
@@ -42,6 +49,31 @@ CHAINS: dict[str, tuple[nn.Module, tuple[str, ...] | None]] = {
         nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3), nn.Softsign(), nn.Linear(3, 2)),
         None,
     ),
+    "a convolution": (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 2)), ("2",)),
+    "a stride": (nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Flatten(), nn.Linear(2, 2)), None),
+    "groups": (nn.Sequential(nn.Conv2d(2, 2, 3, groups=2), nn.Flatten(), nn.Linear(2, 2)), None),
+    "padding by a word": (nn.Sequential(nn.Conv2d(1, 2, 3, padding="same"), nn.Flatten(), nn.Linear(2, 2)), None),
+    "more padding than kernel": (nn.Sequential(nn.Conv2d(1, 2, 1, padding=1), nn.Flatten(), nn.Linear(2, 2)), None),
+    "a reflecting padding": (
+        nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect"), nn.Flatten(), nn.Linear(2, 2)),
+        None,
+    ),
+    "a side that is no square": (nn.Sequential(nn.Conv2d(1, 2, (3, 1)), nn.Flatten(), nn.Linear(2, 2)), None),
+    "a norm without statistics": (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), nn.Flatten(), nn.Linear(2, 2)),
+        None,
+    ),
+    "a norm that counts": (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, momentum=None), nn.Flatten(), nn.Linear(2, 2)),
+        None,
+    ),
+    "a norm behind an activation": (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2)),
+        None,
+    ),
+    "a mean": (nn.Sequential(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(2, 2)), None),
+    "overlapping pools": (nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(3, 2), nn.Flatten(), nn.Linear(2, 2)), None),
+    "no flatten behind a convolution": (nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), None),
     "empty": (nn.Sequential(), None),
     "another module": (nn.Linear(4, 2), None),
 }
@@ -113,5 +145,6 @@ def test_narrower_vectors_give_the_same_bits(tmp_path, monkeypatch) -> None:
         assert bits(checkpoints(module, RECIPE, each, kernel=(narrow, links))[-1]) == expected
 
 
-def test_the_source_is_part_of_the_package() -> None:
-    assert "lotterylab_train" in SOURCE.read_text()
+def test_the_sources_are_part_of_the_package() -> None:
+    text = "".join(source.read_text() for source in SOURCES)
+    assert "lotterylab_train" in text and "lotterylab_conv_train" in text

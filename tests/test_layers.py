@@ -48,6 +48,8 @@ OF_TENSORS = {
     "training.attached",
     "training.chain_layout",
     "training.chain_step",
+    "training.conv_layout",
+    "training.conv_step",
     "training.during",
     "training.during_checks",
     "training.frozen",

@@ -57,7 +57,7 @@ def test_a_run_that_stops_and_goes_on_gives_the_same_bits(tmp_path):
     assert straight.record(FROZEN.digest).blobs == parts.record(FROZEN.digest).blobs  # type: ignore[union-attr]
 
 
-def test_with_a_full_mask_it_is_the_dense_run(tmp_path):
+def test_with_a_full_mask_it_is_the_dense_run(tmp_path, torch_steps):
     store = Store(tmp_path)
     whole = replace(RUN, frozen=INIT)
     compute([RUN, whole], store)

@@ -70,7 +70,7 @@ def test_every_gate_has_settings():
 @NAMES
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("model", MODELS)
-def test_gates_at_one_are_the_plain_run_to_the_bit(name, model, optimizer, tmp_path):
+def test_gates_at_one_are_the_plain_run_to_the_bit(name, model, optimizer, tmp_path, torch_steps):
     store = Store(tmp_path)
     open_, plain = (training(gate, OPTIMIZERS[optimizer], MODELS[model]) for gate in (OPEN[name], None))
     compute([open_, plain], store)

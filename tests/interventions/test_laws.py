@@ -126,7 +126,7 @@ def test_from_a_step_with_the_mask_of_that_step_a_run_goes_on_as_before(name, tm
 
 @NAMES
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_neutral_setting_is_the_plain_run_to_the_bit(name, optimizer, tmp_path):
+def test_a_neutral_setting_is_the_plain_run_to_the_bit(name, optimizer, tmp_path, torch_steps):
     store = Store(tmp_path)
     neutral, plain = training(NEUTRAL[name], OPTIMIZERS[optimizer]), training(None, OPTIMIZERS[optimizer])
     plain = replace(plain, mask=neutral.mask)

@@ -78,7 +78,7 @@ def _by_kernel(
 ) -> Iterator[tuple[Callable[[], None], int]]:
     """Yield steps of a chain and their numbers of images."""
     from lotterylab.network import network
-    from lotterylab.training.chain_step import ChainStepper
+    from lotterylab.training.conv_step import stepper as stepper_of
     from lotterylab.training.loop import first
     from lotterylab.training.recipe import Recipe
     from lotterylab.training.watch import Means
@@ -86,7 +86,7 @@ def _by_kernel(
 
     recipe, device = cast(Recipe, node.recipe), loader.dataset.train.images.device
     begin = first(network(node.model.build()), state, None, recipe)
-    stepper = ChainStepper(library, links, recipe, begin, Mask({}), loader)
+    stepper = stepper_of(library, links, recipe, begin, Mask({}), loader)
     for at in count():
         means = Means(None, device)
 

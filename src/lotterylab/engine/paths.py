@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from lotterylab.engine.shrinking import small_of
-from lotterylab.kernels.build import Library, library
+from lotterylab.kernels.build import VERSION, Library, library
 from lotterylab.kernels.links import Links, links_of
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.user_nodes import UserTrain
-from lotterylab.training.chain_step import ACTIVATIONS, fits
+from lotterylab.training.chain_step import fits
 from lotterylab.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,16 +28,17 @@ def kernel_of(node: Train, context: Context) -> tuple[Library, Links] | None:
 
 def chain_of(node: Train) -> tuple[Library, Links] | None:
     """Return the kernel and the chain of layers of a node's network, where the kernel can train it on the CPU."""
-    if not fits(cast(Recipe, node.recipe), frozen=node.frozen is not None):
-        return None
     links = links_of(node.model.build())
-    kernel = library() if links and links.activation in ACTIVATIONS else None
-    return (kernel, links) if kernel and links else None
+    if links is None or not fits(cast(Recipe, node.recipe), links, frozen=node.frozen is not None):
+        return None
+    kernel = library()
+    return (kernel, links) if kernel else None
 
 
 def path_of(node: Train, context: Context) -> str:
     """Return the execution path of a training, a fact of its result."""
     if kernel := kernel_of(node, context):
-        return f"chain kernel, {kernel[0].compiler}"
+        library, links = kernel
+        return f"{'convolution' if links.blocks else 'chain'} kernel {VERSION}, {library.compiler}"
     name = context.path_name(node.model)
     return f"{name}, shrunk" if small_of(node, context) else name

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "chain.c"
+SOURCES = tuple(Path(__file__).parent / name for name in ("kernel.h", "chain.c", "conv.h", "points.c", "conv.c"))
+VERSION = 2  # raised when the kernel's numbers change, if only by rounding
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 COMPILERS = ("cc", "gcc", "clang")
 SWITCH = "LOTTERYLAB_KERNELS"  # "off": as if there were no compiler
@@ -72,13 +73,14 @@ def _version(compiler: str) -> str:
 
 def _compiled(compiler: str, version: str, real: str) -> Path:
     """Return the shared library, from the cache or made now: complete or not at all."""
-    text = "\n".join((SOURCE.read_text(), version, *FLAGS, real, _processor()))
+    text = "\n".join((*(source.read_text() for source in SOURCES), version, *FLAGS, real, _processor()))
     target = _folder() / f"chain-{hashlib.sha256(text.encode()).hexdigest()[:16]}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             made = Path(folder) / target.name
-            command = [compiler, *FLAGS, f"-DREAL={real}", str(SOURCE), "-o", str(made), "-lm"]
+            units = [str(source) for source in SOURCES if source.suffix == ".c"]
+            command = [compiler, *FLAGS, f"-DREAL={real}", *units, "-o", str(made), "-lm"]
             subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True)
             os.replace(made, target)
     return target

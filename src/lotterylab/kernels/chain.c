@@ -5,88 +5,13 @@
    compressed rows, or a whole one of which a mask removes the gradient.  All weights, then the biases, are one array, as
    are gradients and optimizer state. */
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "kernel.h"
 
-#ifndef REAL
-#define REAL float
-#endif
-#define BYTES 64 /* of a vector: one register with AVX-512, two with AVX2 */
-#define LANES ((int)(BYTES / sizeof(REAL)))
-#define TILE 64
-#define PARTS (TILE / LANES)
-#define BLOCK 16 /* images whose bytes are gathered together */
-#define ROWS 4   /* and LANES / ROWS columns of a whole matrix are computed together */
-#define COLS (LANES / ROWS)
-
-typedef REAL vec __attribute__((vector_size(BYTES)));
-typedef __typeof__((vec){} < (vec){}) index_vec; /* an integer a lane */
-
-typedef struct {
-  int64_t rows, cols;         /* units after and before the layer */
-  const int32_t *start, *col; /* the kept weights of row r are start[r] .. start[r + 1]; the unit that each reads; */
-                              /* no start: the matrix is whole */
-  const uint8_t *kept;        /* of a whole matrix: 1 where a weight is kept, or none */
-  int64_t first, bias;        /* places of its first weight and its first bias among the parameters; bias -1: none */
-} Layer;
-
-typedef struct {
-  int64_t layers, act, count; /* count of parameters */
-  const Layer *layer;
-  double slope;               /* of a leaky ReLU below 0 */
-  REAL *w, *g, *first, *second; /* parameters, gradients, optimizer state */
-  REAL **unit, **back;        /* the tile's numbers and their gradients, inputs first */
-} Chain;
-
-typedef struct {
-  const uint8_t *images;  /* (n, count) */
-  const int64_t *labels;
-  const int32_t *pixel;   /* the pixels that some kept weight reads */
-  const REAL *table;      /* the number that each byte of each of these pixels' channels means, (channels, 256) */
-  const int32_t *channel; /* of each of these pixels, times 256 */
-  int64_t count;          /* of pixels in an image, in all channels */
-} Images;
-
-typedef struct {
-  int64_t adam, nesterov, decoupled, updates;
-  double momentum, beta1, beta2, eps, decay;
-} Rule;
-
-enum { RELU, LEAKY_RELU, SOFTSIGN };
-
-static REAL sum(vec v) {
-  REAL s[LANES];
-  memcpy(s, &v, sizeof v);
-  for (int half = LANES / 2; half; half /= 2)
-    for (int i = 0; i < half; i++) s[i] += s[i + half];
-  return s[0];
-}
-
-/* Lanes l and l ^ bit of a, added, where l lacks the bit, and those of b where it has it. */
-static inline __attribute__((always_inline)) vec fold(vec a, vec b, int bit) {
-  index_vec own, other;
-  for (int l = 0; l < LANES; l++) {
-    own[l] = l + (l & bit ? LANES : 0);
-    other[l] = (l ^ bit) + (l & bit ? LANES : 0);
-  }
-  return __builtin_shuffle(a, b, own) + __builtin_shuffle(a, b, other);
-}
-
-/* The sum of each of LANES vectors, in the lane of its place. */
-static inline __attribute__((always_inline)) vec sums(vec *v) {
-#if defined(__GNUC__) && !defined(__clang__)
-  for (int l = 0; l < LANES; l += 2) v[l] = fold(v[l], v[l + 1], 1);
-  for (int l = 0; l < LANES; l += 4) v[l] = fold(v[l], v[l + 2], 2);
-  for (int l = 0; l < LANES; l += 8) v[l] = fold(v[l], v[l + 4], 4);
-  if (LANES == 16) v[0] = fold(v[0], v[8 % LANES], 8);
-  return v[0];
-#else
-  vec all;
-  for (int l = 0; l < LANES; l++) all[l] = sum(v[l]);
-  return all;
-#endif
-}
+#define BLOCK 16            /* images whose bytes are gathered together */
+#define ROWS 4              /* of a whole matrix are computed together */
+#define TALL 6              /* rows and */
+#define SPAN 4              /* vectors of columns of its gradient are computed together */
+#define WIDE (SPAN * LANES)
 
 static void gather(const Images *data, const int64_t *order, int64_t images, int64_t units, REAL *x) {
   for (int64_t b = 0; b < TILE; b += BLOCK) {
@@ -98,28 +23,6 @@ static void gather(const Images *data, const int64_t *order, int64_t images, int
       for (int i = 0; i < BLOCK; i++) x[k * TILE + b + i] = table[bytes[i][pixel]];
     }
   }
-}
-
-static void act_on(const Chain *c, REAL *y, int64_t n) {
-  if (c->act == RELU)
-    for (int64_t i = 0; i < n; i++) y[i] = y[i] < 0 ? 0 : y[i]; /* NaN stays NaN */
-  else if (c->act == LEAKY_RELU)
-    for (int64_t i = 0; i < n; i++) y[i] = y[i] > 0 ? y[i] : y[i] * (REAL)c->slope;
-  else
-    for (int64_t i = 0; i < n; i++) y[i] = y[i] / (1 + (y[i] < 0 ? -y[i] : y[i]));
-}
-
-/* d times the slope of the activation where it gave y */
-static void act_back(const Chain *c, const REAL *y, REAL *d, int64_t n) {
-  if (c->act == RELU)
-    for (int64_t i = 0; i < n; i++) d[i] = y[i] > 0 ? d[i] : 0;
-  else if (c->act == LEAKY_RELU)
-    for (int64_t i = 0; i < n; i++) d[i] = y[i] > 0 ? d[i] : d[i] * (REAL)c->slope;
-  else
-    for (int64_t i = 0; i < n; i++) {
-      REAL rest = 1 - (y[i] < 0 ? -y[i] : y[i]);
-      d[i] *= rest * rest;
-    }
 }
 
 static void forward_row(const Layer *layer, const REAL *v, const REAL *x, REAL bias, int64_t r, vec *y) {
@@ -153,7 +56,7 @@ static inline __attribute__((always_inline)) void product(int rows, const REAL *
     for (int p = 0; p < PARTS; p++) ((vec *)(y + r * TILE))[p] = all[r][p];
 }
 
-static void forward(const Chain *c, int k) {
+void lotterylab_forward(const Chain *c, int64_t k) {
   const Layer *layer = c->layer + k;
   const REAL *v = c->w + layer->first, *x = c->unit[k], *bias = layer->bias < 0 ? 0 : c->w + layer->bias;
   REAL *y = c->unit[k + 1];
@@ -162,7 +65,7 @@ static void forward(const Chain *c, int k) {
     for (; r < rows; r++) forward_row(layer, v, x, bias ? bias[r] : 0, r, (vec *)(y + r * TILE));
   for (; r + ROWS <= rows; r += ROWS) product(ROWS, v + r * cols, cols, 1, cols, x, bias ? bias + r : 0, y + r * TILE);
   for (; r < rows; r++) product(1, v + r * cols, cols, 1, cols, x, bias ? bias + r : 0, y + r * TILE);
-  if (k + 1 < c->layers) act_on(c, y, rows * TILE);
+  if (k + 1 < c->layers) act_on(c->act, c->slope, y, rows * TILE);
 }
 
 /* The gradient of one row's weights, and what the row adds to that of the units before it, unless dx is none. */
@@ -191,29 +94,35 @@ static void backward_row(const Layer *layer, const REAL *v, const REAL *x, const
   }
 }
 
-/* The gradient of a whole matrix, (rows, cols), from dy and x. */
-static void outer(int64_t rows, int64_t cols, const REAL *dy, const REAL *x, REAL *g) {
-  for (int64_t r = 0; r < rows; r += ROWS)
-    for (int64_t q = 0; q < cols; q += COLS) {
-      const vec *d[ROWS], *a[COLS];
-      vec all[LANES];
-      for (int i = 0; i < ROWS; i++) d[i] = (const vec *)(dy + (r + i < rows ? r + i : r) * TILE);
-      for (int j = 0; j < COLS; j++) a[j] = (const vec *)(x + (q + j < cols ? q + j : q) * TILE);
-      for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLS; j++) {
-          all[i * COLS + j] = d[i][0] * a[j][0];
-          for (int p = 1; p < PARTS; p++) all[i * COLS + j] += d[i][p] * a[j][p];
-        }
-      vec found = sums(all);
-      for (int i = 0; i < ROWS && r + i < rows; i++)
-        for (int j = 0; j < COLS && q + j < cols; j++) g[(r + i) * cols + q + j] += found[i * COLS + j];
-    }
+/* A few rows of WIDE columns of a gradient, from dy and the columns image by image; a constant ``rows`` is fast. */
+static inline __attribute__((always_inline)) void corner(int rows, const REAL *dy, const vec turned[TILE][SPAN], int64_t down,
+                                                         int64_t right, REAL *g) {
+  vec all[TALL][SPAN] = {};
+  for (int b = 0; b < TILE; b++)
+    for (int r = 0; r < rows; r++)
+      for (int s = 0; s < SPAN; s++) all[r][s] += dy[r * TILE + b] * turned[b][s];
+  for (int r = 0; r < rows; r++)
+    for (int64_t i = 0; i < right; i++) g[r * down + i] += ((REAL *)all[r])[i];
 }
 
-static void backward(const Chain *c, int k) {
+/* The gradient of a whole matrix, (rows, cols), from dy and x. */
+static void outer(int64_t rows, int64_t cols, const REAL *dy, const REAL *x, REAL *g) {
+  vec turned[TILE][SPAN];
+  for (int64_t q = 0; q < cols; q += WIDE) {
+    int64_t right = cols - q < WIDE ? cols - q : WIDE, r = 0;
+    for (int64_t i = 0; i < WIDE; i++)
+      for (int b = 0; b < TILE; b++) ((REAL *)turned[b])[i] = i < right ? x[(q + i) * TILE + b] : 0;
+    for (; r + TALL <= rows; r += TALL) corner(TALL, dy + r * TILE, turned, cols, right, g + r * cols + q);
+    for (; r + 2 <= rows; r += 2) corner(2, dy + r * TILE, turned, cols, right, g + r * cols + q);
+    if (r < rows) corner(1, dy + r * TILE, turned, cols, right, g + r * cols + q);
+  }
+}
+
+/* The gradients of a layer, and of the units before it where ``back`` has a place for them. */
+void lotterylab_backward(const Chain *c, int64_t k) {
   const Layer *layer = c->layer + k;
   const REAL *v = c->w + layer->first, *x = c->unit[k], *dy = c->back[k + 1];
-  REAL *g = c->g + layer->first, *dx = k ? c->back[k] : 0;
+  REAL *g = c->g + layer->first, *dx = c->back[k];
   int64_t rows = layer->rows, cols = layer->cols, q = 0;
   for (int64_t r = 0; r < rows && layer->bias >= 0; r++) {
     vec all = {};
@@ -229,18 +138,18 @@ static void backward(const Chain *c, int k) {
     for (; q + ROWS <= cols && dx; q += ROWS) product(ROWS, v + q, 1, cols, rows, dy, 0, dx + q * TILE);
     for (; q < cols && dx; q++) product(1, v + q, 1, cols, rows, dy, 0, dx + q * TILE);
   }
-  if (dx) act_back(c, x, dx, cols * TILE);
+  if (k) act_back(c->act, c->slope, x, dx, cols * TILE);
 }
 
 /* The loss of a tile, summed over its images, its hits, and the gradient of the mean over ``batch`` images. */
-static double compare(const Chain *c, const int64_t *label, int64_t images, int64_t batch, int64_t *hits, int train) {
+double lotterylab_compare(const Chain *c, const int64_t *label, int64_t images, int64_t batch, int64_t *hits) {
   int64_t classes = c->layer[c->layers - 1].rows;
   const REAL *z = c->unit[c->layers];
   REAL *d = c->back[c->layers];
   double loss = 0;
   for (int64_t b = 0; b < TILE; b++) {
     if (b >= images) {
-      for (int64_t k = 0; k < classes && train; k++) d[k * TILE + b] = 0;
+      for (int64_t k = 0; k < classes; k++) d[k * TILE + b] = 0;
       continue;
     }
     int64_t best = 0;
@@ -251,7 +160,6 @@ static double compare(const Chain *c, const int64_t *label, int64_t images, int6
     for (int64_t k = 0; k < classes; k++) all += d[k * TILE + b] = sizeof(REAL) == 4 ? expf(z[k * TILE + b] - top) : exp(z[k * TILE + b] - top);
     loss += log(all) + top - z[label[b] * TILE + b];
     *hits += best == label[b];
-    if (!train) continue;
     REAL scale = 1 / (all * batch);
     for (int64_t k = 0; k < classes; k++) d[k * TILE + b] *= scale;
     d[label[b] * TILE + b] -= (REAL)1 / batch;
@@ -259,7 +167,7 @@ static double compare(const Chain *c, const int64_t *label, int64_t images, int6
   return loss;
 }
 
-static void update(const Chain *c, const Rule *rule, double lr, int64_t updates) {
+void lotterylab_update(const Chain *c, const Rule *rule, double lr, int64_t updates) {
   REAL *w = c->w, *g = c->g, *m = c->first, *v = c->second;
   REAL rate = lr, decay = rule->decay;
   if (!rule->adam) {
@@ -276,14 +184,14 @@ static void update(const Chain *c, const Rule *rule, double lr, int64_t updates)
   }
   double t = updates + 1;
   REAL one = 1 - rule->beta1, beta2 = rule->beta2, two = 1 - rule->beta2, eps = rule->eps;
-  REAL stride = lr / (1 - pow(rule->beta1, t)), root = sqrt(1 - pow(rule->beta2, t));
+  REAL stride = lr / (1 - pow(rule->beta1, t)), widen = 1 / sqrt(1 - pow(rule->beta2, t));
   REAL shrink = rule->decoupled ? 1 - lr * rule->decay : 1, pull = rule->decoupled ? 0 : decay;
   for (int64_t i = 0; i < c->count; i++) {
     REAL before = w[i] * shrink, slope = g[i] + pull * w[i];
     m[i] += one * (slope - m[i]);
     v[i] = beta2 * v[i] + two * slope * slope;
     REAL spread = sizeof(REAL) == 4 ? sqrtf(v[i]) : sqrt(v[i]);
-    w[i] = before - stride * m[i] / (spread / root + eps);
+    w[i] = before - stride * m[i] / (spread * widen + eps);
   }
 }
 
@@ -300,12 +208,12 @@ void lotterylab_train(const Chain *c, const Images *data, const Rule *rule, cons
       int64_t here = n - tile < TILE ? n - tile : TILE, label[TILE];
       gather(data, at, here, c->layer[0].cols, c->unit[0]);
       for (int64_t b = 0; b < here; b++) label[b] = data->labels[at[b]];
-      for (int k = 0; k < c->layers; k++) forward(c, k);
-      of_batch += compare(c, label, here, n, hits, 1);
-      for (int k = (int)c->layers - 1; k >= 0; k--) backward(c, k);
+      for (int k = 0; k < c->layers; k++) lotterylab_forward(c, k);
+      of_batch += lotterylab_compare(c, label, here, n, hits);
+      for (int k = (int)c->layers - 1; k >= 0; k--) lotterylab_backward(c, k);
     }
     *loss += of_batch;
-    update(c, rule, lr[step], updates++);
+    lotterylab_update(c, rule, lr[step], updates++);
   }
 }
 
@@ -315,7 +223,7 @@ void lotterylab_logits(const Chain *c, const Images *data, const int64_t *order,
   for (int64_t tile = 0; tile < images; tile += TILE) {
     int64_t here = images - tile < TILE ? images - tile : TILE;
     gather(data, order + tile, here, c->layer[0].cols, c->unit[0]);
-    for (int k = 0; k < c->layers; k++) forward(c, k);
+    for (int k = 0; k < c->layers; k++) lotterylab_forward(c, k);
     for (int64_t b = 0; b < here; b++)
       for (int64_t k = 0; k < classes; k++) logits[(tile + b) * classes + k] = c->unit[c->layers][k * TILE + b];
   }

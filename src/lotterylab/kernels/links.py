@@ -1,38 +1,68 @@
-"""Chains of linear layers, which a training can compute without torch's autograd."""
+"""Chains of convolutions and linear layers, which a training can compute without torch's autograd."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Links:
-    """``Links`` are a network that flattens its input and calls its linear layers in a row, with one activation.
+class Block:
+    """A ``Block`` is a convolution with what follows it: a norm, an activation, 2 x 2 max-pooling.
 
     Args:
+        conv: the name of the convolution.
+        norm: the name of its batch norm; None for none.
+        act: whether an activation follows.
+        pool: whether it is pooled, before or after the activation.
+        pad: zeros at each side of its images.
+        eps: of the norm.
+        momentum: of the norm.
+    """
+
+    conv: str
+    norm: str | None = None
+    act: bool = True
+    pool: bool = False
+    pad: int = 0
+    eps: float = 1e-5
+    momentum: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """``Links`` are a network of blocks in a row, then flattened, then linear layers in a row, with one activation.
+
+    Args:
+        blocks: the convolutions; without one, the network flattens its input.
         layers: the names of the linear layers, in the order of their calls.
-        activation: between them, a word of ``models.activations``.
+        activation: of the blocks and between the layers, a monotone word of ``models.activations``.
         slope: of a leaky ReLU below 0.
     """
 
     layers: tuple[str, ...]
+    blocks: tuple[Block, ...] = ()
     activation: str = "relu"
     slope: float = 0.01
 
 
 def links_of(module: nn.Module) -> Links | None:
-    """Return the links of a module of ``models.mlp``, or of an ``nn.Sequential`` of Flatten, Linear and one activation.
+    """Return the links of a module of ``models``, or of an ``nn.Sequential`` of their layers and one activation.
 
-    Every other module has None, also one with hooks, computed weights or frozen parameters.
+    Every other module has None, also one with hooks, computed weights or frozen parameters, or with strides, groups or
+    a padding larger than the kernel.
 
     Examples:
         >>> from torch import nn
         >>> links_of(nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))).layers
         ('1', '3')
+        >>> front = (nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2))
+        >>> links_of(nn.Sequential(*front, nn.Flatten(), nn.Linear(2, 2))).blocks
+        (Block(conv='0', norm=None, act=True, pool=True, pad=0, eps=1e-05, momentum=0.1),)
         >>> links_of(nn.Sequential(nn.Linear(4, 3), nn.Dropout())) is None
         True
     """
@@ -43,27 +73,89 @@ def links_of(module: nn.Module) -> Links | None:
         return None
     parts = dict(module.named_modules())
     plain = all(type(parts[name]) is nn.Linear and "weight" in parts[name]._parameters for name in links.layers)
+    plain = plain and all(_is_plain(parts[block.conv], block.pad) for block in links.blocks)
+    plain = plain and all(_is_plain_norm(parts[block.norm], block) for block in links.blocks if block.norm)
     return links if plain and not any(map(_has_hooks, parts.values())) else None
 
 
-def _of_sequence(module: nn.Sequential) -> Links | None:
+def _is_plain(layer: Any, pad: int) -> bool:
+    """Return whether a layer is a square convolution of stride 1, with so many zeros around, fewer than its side."""
     from torch import nn
 
-    names, layers = zip(*module.named_children(), strict=True) if len(module) else ((), ())
-    if not layers or type(layers[0]) is not nn.Flatten or (layers[0].start_dim, layers[0].end_dim) != (1, -1):
+    if type(layer) is not nn.Conv2d or "weight" not in layer._parameters or layer.padding_mode != "zeros":
+        return False
+    high, wide = layer.kernel_size
+    alone = (layer.stride, layer.dilation, layer.groups) == ((1, 1), (1, 1), 1)
+    return alone and high == wide > pad and layer.padding == (pad, pad)
+
+
+def _is_plain_norm(layer: Any, block: Block) -> bool:
+    from torch import nn
+
+    if type(layer) is not nn.BatchNorm2d or not layer.affine or layer.running_mean is None:
+        return False
+    return (layer.eps, layer.momentum) == (block.eps, block.momentum)
+
+
+def _of_sequence(module: nn.Sequential) -> Links | None:
+    """Return the links of a sequence: blocks, Flatten, linear layers with an activation between them."""
+    from torch import nn
+
+    known = {
+        nn.ReLU: "relu",
+        nn.LeakyReLU: "leaky_relu",
+        nn.Softsign: "softsign",
+        nn.Tanh: "tanh",
+        nn.Sigmoid: "sigmoid",
+    }
+    named = list(module.named_children())
+    flat = next((place for place, (_, layer) in enumerate(named) if type(layer) is nn.Flatten), None)
+    if flat is None or (named[flat][1].start_dim, named[flat][1].end_dim) != (1, -1):
         return None
-    linear, between = layers[1::2], layers[2::2]
-    known = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu", nn.Softsign: "softsign"}
-    kinds = {type(layer) for layer in between}
-    slopes = {getattr(layer, "negative_slope", 0.01) for layer in between}
+    blocks, tail = _blocks(named[:flat], known), named[flat + 1 :]
+    linear, between = tail[::2], [layer for _, layer in tail[1::2]]
+    acts = [*between, *(layer for _, layer in named[:flat] if type(layer) in known)]
+    kinds, slopes = {type(layer) for layer in acts}, {getattr(layer, "negative_slope", 0.01) for layer in acts}
     alone = len(kinds) < 2 and len(slopes) < 2 and kinds <= known.keys()
-    if not alone or len(linear) != len(between) + 1 or any(type(layer) is not nn.Linear for layer in linear):
+    if blocks is None or not alone or len(linear) != len(between) + 1:
+        return None
+    if any(type(layer) is not nn.Linear for _, layer in linear):
         return None
     return Links(
-        layers=names[1::2],
+        blocks=blocks,
+        layers=tuple(name for name, _ in linear),
         activation=known[kinds.pop()] if kinds else "relu",
         slope=float(slopes.pop()) if slopes else 0.01,
     )
+
+
+def _blocks(named: list[tuple[str, Any]], known: Container[Any]) -> tuple[Block, ...] | None:
+    """Return the blocks of the layers before Flatten, None if a layer is of another kind or in another place."""
+    from torch import nn
+
+    blocks: list[Block] = []
+    for name, layer in named:
+        kind, last = type(layer), blocks[-1] if blocks else None
+        if kind is nn.Conv2d:
+            pad = layer.padding[0]
+            blocks.append(Block(conv=name, act=False, pad=pad if isinstance(pad, int) else 0))
+        elif last and kind is nn.BatchNorm2d and not (last.norm or last.act or last.pool):
+            blocks[-1] = replace(last, norm=name, eps=layer.eps, momentum=layer.momentum or 0.0)
+        elif last and kind in known and not last.act:
+            blocks[-1] = replace(last, act=True)
+        elif last and _is_pool(layer) and not last.pool:
+            blocks[-1] = replace(last, pool=True)
+        else:
+            return None
+    return tuple(blocks)
+
+
+def _is_pool(layer: Any) -> bool:
+    from torch import nn
+
+    if type(layer) is not nn.MaxPool2d or layer.ceil_mode or layer.return_indices:
+        return False
+    return all(size in (2, (2, 2)) for size in (layer.kernel_size, layer.stride)) and not layer.padding
 
 
 def _has_hooks(layer: nn.Module) -> bool:

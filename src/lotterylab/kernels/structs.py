@@ -1,4 +1,4 @@
-"""The structs of ``chain.c``, field by field."""
+"""The structs of the C code, field by field."""
 
 from __future__ import annotations
 
@@ -43,6 +43,34 @@ class Chain(ctypes.Structure):
     )
 
 
+class Conv(ctypes.Structure):
+    """A ``Conv`` is a convolution with its norm, activation and pooling, and their buffers."""
+
+    _fields_ = (
+        *((name, _INT) for name in ("in", "out", "high", "wide", "size", "pad", "rim", "first", "bias", "whole")),
+        *((name, _AT) for name in ("start", "at", "back_start", "back_at", "back_from", "kept")),
+        *((name, _INT) for name in ("norm", "scale", "shift")),
+        *((name, _REAL) for name in ("eps", "momentum")),
+        *((name, _AT) for name in ("mean", "var")),
+        *((name, _INT) for name in ("act", "pool")),
+        *((name, _AT) for name in ("x", "y", "z", "dz")),
+        ("z_pad", _INT),
+        *((name, _AT) for name in ("best", "dy", "back", "stats", "dx")),
+    )
+
+
+class Net(ctypes.Structure):
+    """A ``Net`` is convolutions in front of a chain."""
+
+    _fields_ = (
+        ("convs", _INT),
+        ("conv", ctypes.POINTER(Conv)),
+        ("chain", ctypes.POINTER(Chain)),
+        ("tiles", _INT),
+        ("features", _INT),
+    )
+
+
 class Images(ctypes.Structure):
     """``Images`` are raw bytes, their labels, and what the bytes mean."""
 
@@ -70,6 +98,11 @@ class Rule(ctypes.Structure):
         ("eps", _REAL),
         ("decay", _REAL),
     )
+
+
+def pointer_to(tensor: Tensor | None) -> ctypes.c_void_p | None:
+    """Return the address of a contiguous tensor, which the caller keeps alive; None for None."""
+    return None if tensor is None else pointer(tensor)
 
 
 def pointer(tensor: Tensor) -> ctypes.c_void_p:

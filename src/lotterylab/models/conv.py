@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
+from lotterylab.kernels.links import Block, Links
 from lotterylab.models.activations import function, with_pool
 from lotterylab.models.base import ModelSpec, check_width, scaled
 
@@ -89,6 +90,10 @@ def _build(spec: ConvN, act: Callable, pool_first: bool) -> nn.Module:
             self.conv = nn.ModuleList(nn.Conv2d(*pair, 3, padding=1) for pair in pairwise(convolutions))
             self.fc = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(linear))
             self.dropout = nn.ModuleList(Dropout(spec.dropout) if spec.dropout else nn.Identity() for _ in range(2))
+            if not spec.dropout:
+                blocks = (Block(conv=f"conv.{place}", pool=place % 2 == 1, pad=1) for place in range(spec.depth))
+                layers = tuple(f"fc.{place}" for place in range(len(self.fc)))
+                self.links = Links(blocks=tuple(blocks), layers=layers, activation=spec.activation)
 
         def forward(self, x):
             for first, second in zip(self.conv[::2], self.conv[1::2], strict=True):

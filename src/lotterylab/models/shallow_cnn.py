@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
+from lotterylab.kernels.links import Block, Links
 from lotterylab.models.activations import function, with_pool
 from lotterylab.models.base import ModelSpec, check_counts
 from lotterylab.words import ADDED_LATER
@@ -91,6 +92,9 @@ def _build(spec: ShallowCnn, act: Callable, pool_first: bool) -> nn.Module:
             self.norm1, self.norm2 = norm(first), norm(second)
             self.fc1 = nn.Linear(second * (height // 4) * (width // 4), hidden)
             self.fc2 = nn.Linear(hidden, spec.classes)
+            norms = ("norm1", "norm2") if spec.batch_norm else (None, None)
+            blocks = (Block(conv=f"conv{place}", norm=name, pool=True, pad=1) for place, name in enumerate(norms, 1))
+            self.links = Links(blocks=tuple(blocks), layers=("fc1", "fc2"), activation=spec.activation)
 
         def forward(self, x):
             x = block(self.norm1(self.conv1(x)))

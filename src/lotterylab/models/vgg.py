@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
+from lotterylab.kernels.links import Block, Links
 from lotterylab.models.activations import function, with_pool
 from lotterylab.models.base import ModelSpec, check_width, scaled
 
@@ -90,6 +91,13 @@ def _build(spec: Vgg, act: Callable, pool_first: bool) -> nn.Module:
             self.conv = nn.ModuleList(nn.Conv2d(*pair, 3, padding=1, bias=not spec.batch_norm) for pair in pairs)
             self.norm = nn.ModuleList(nn.BatchNorm2d(count) if spec.batch_norm else nn.Identity() for _, count in pairs)
             self.fc = nn.Linear(channels[-1], spec.classes)
+            norms = (f"norm.{place}" if spec.batch_norm else None for place in range(len(pools)))
+            blocks = (
+                Block(conv=f"conv.{place}", norm=norm, pool=pool, pad=1)
+                for place, (norm, pool) in enumerate(zip(norms, pools, strict=True))
+            )
+            if max(spec.shape[1:]) < 2 ** (sum(pools) + 1):  # one point is left, whose mean is itself
+                self.links = Links(blocks=tuple(blocks), layers=("fc",), activation=spec.activation)
 
         def forward(self, x):
             for conv, norm, pool in zip(self.conv, self.norm, pools, strict=True):

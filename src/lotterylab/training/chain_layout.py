@@ -1,4 +1,4 @@
-"""The numbers of a network as the kernel of ``kernels/chain.c`` has them: all in one row, without what is pruned.
+"""The numbers of a network as the kernels of ``kernels`` have them: all in one row, without what is pruned.
 
 A layer of which at most ``AT_MOST`` is kept is stored in compressed rows, any other one as a whole matrix.
 """
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lotterylab.kernels.links import Links
 from lotterylab.kernels.structs import Layer, pointer
+from lotterylab.training.conv_layout import Kernel, Size, kernel_of
 from lotterylab.types import Mask
 
 AT_MOST = 0.45  # of a layer: products of denser matrices are faster whole, pruned weights included
@@ -66,15 +67,30 @@ class Layout:
         shapes: of its parameters, by name.
         mask: a weight that it does not name is kept whole.
         real: the type of the stored numbers.
+        image: rows and columns of the inputs of a network with convolutions.
     """
 
-    def __init__(self, links: Links, shapes: Mapping[str, torch.Size], mask: Mask, real: torch.dtype) -> None:
+    def __init__(
+        self,
+        links: Links,
+        shapes: Mapping[str, torch.Size],
+        mask: Mask,
+        real: torch.dtype,
+        image: tuple[int, int] = (0, 0),
+    ) -> None:
         self._links, self._shapes, self._real = links, dict(shapes), real
+        kept = {name: mask.get(name, torch.ones(shape, dtype=torch.bool)) for name, shape in shapes.items()}
         weights = [f"{name}.weight" for name in links.layers]
-        masks = (mask.get(name, torch.ones(shapes[name], dtype=torch.bool)) for name in weights)
-        self.matrices = [matrix_of(kept, first=place == 0) for place, kept in enumerate(masks)]
-        self._places = {name: matrix.places for name, matrix in zip(weights, self.matrices, strict=True)}
-        self._places |= {name: torch.arange(shape.numel()) for name, shape in shapes.items() if name not in weights}
+        self.kernels = list(_kernels(links, kept, image))
+        self.matrices = [
+            matrix_of(kept[name], first=place == 0 and not links.blocks) for place, name in enumerate(weights)
+        ]
+        names = [*(f"{block.conv}.weight" for block in links.blocks), *weights]
+        stored = (*self.kernels, *self.matrices)
+        self._places = {name: one.places for name, one in zip(names, stored, strict=True)}
+        self._places |= {name: torch.arange(shape.numel()) for name, shape in shapes.items() if name not in names}
+        firsts = accumulate(map(len, self._places.values()), initial=0)
+        self.firsts = dict(zip(self._places, firsts, strict=False))
         self.units = [len(self.matrices[0].inputs), *(matrix.rows for matrix in self.matrices)]
 
     def packed(self, tensors: Mapping[str, Tensor]) -> Tensor:
@@ -92,7 +108,6 @@ class Layout:
 
     def layers(self) -> Iterator[Layer]:
         """Yield what the kernel is told of each layer; the tensors behind it are those of ``matrices``."""
-        firsts = dict(zip(self._places, accumulate(map(len, self._places.values()), initial=0), strict=False))
         for name, (before, after), matrix in zip(self._links.layers, pairwise(self.units), self.matrices, strict=True):
             yield Layer(
                 rows=after,
@@ -100,6 +115,16 @@ class Layout:
                 start=None if matrix.start is None else pointer(matrix.start),
                 col=None if matrix.col is None else pointer(matrix.col),
                 kept=None if matrix.kept is None else pointer(matrix.kept),
-                first=firsts[f"{name}.weight"],
-                bias=firsts.get(f"{name}.bias", -1),
+                first=self.firsts[f"{name}.weight"],
+                bias=self.firsts.get(f"{name}.bias", -1),
             )
+
+
+def _kernels(links: Links, kept: Mapping[str, Tensor], image: tuple[int, int]) -> Iterator[Kernel]:
+    """Yield how each convolution is stored; ``kept`` has the masks by name."""
+    high, wide = image
+    for block in links.blocks:
+        mask = kept[f"{block.conv}.weight"]
+        size = Size(channels=mask.shape[1], high=high, wide=wide, kernel=mask.shape[2], pad=block.pad)
+        yield kernel_of(mask, size)
+        high, wide = (side // 2 if block.pool else side for side in size.after)

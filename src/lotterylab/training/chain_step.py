@@ -29,20 +29,22 @@ if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
     from lotterylab.training.recipe import Recipe
 
-ACTIVATIONS = ("relu", "leaky_relu", "softsign")  # in the order of the kernel's numbers
+ACTIVATIONS = ("relu", "leaky_relu", "softsign", "tanh", "sigmoid")  # in the order of the kernel's numbers
 TILE = 64  # images that the kernel computes at a time
 STRETCH = 200  # steps, at the most, between two signs of life
 
 
-def fits(recipe: Recipe, *, frozen: bool) -> bool:
-    """Return whether the kernel can train a chain in this way.
+def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
+    """Return whether the kernel can train a network in this way.
 
     Args:
         recipe: the training.
+        links: the network; one without convolutions reads the images as they are, so that none can be augmented.
         frozen: whether removed weights are held at values other than 0.
     """
-    plain = recipe.hold and recipe.gate is None and not recipe.interventions and recipe.augment == Augment()
-    return plain and not frozen and type(recipe.loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
+    plain = recipe.hold and recipe.gate is None and not recipe.interventions and not frozen
+    known = type(recipe.loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
+    return plain and known and links.activation in ACTIVATIONS and (bool(links.blocks) or recipe.augment == Augment())
 
 
 class ChainStepper:
@@ -63,8 +65,7 @@ class ChainStepper:
         self.recipe, self._functions, self._loader = recipe, library.functions, loader
         self._real = torch.float32 if library.real == "float" else torch.float64
         self.updates = int(begin.optimizer.get(UPDATES, begin.step))
-        shapes = {name: tensor.shape for name, tensor in begin.state.items()}
-        self._layout = Layout(links, shapes, mask, self._real)
+        self._layout = self._laid_out(links, begin, mask)
         self._params = self._layout.packed(begin.state)
         self._slots = {slot: self._layout.packed(tensors) for slot, tensors in by_slot(begin.optimizer).items()}
         self._gradient = torch.zeros_like(self._params)
@@ -73,12 +74,18 @@ class ChainStepper:
         self._chain = self._chained(links)
         self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
 
+    def _laid_out(self, links: Links, begin: Checkpoint, mask: Mask) -> Layout:
+        """Return the place of each number."""
+        return Layout(links, {name: tensor.shape for name, tensor in begin.state.items()}, mask, self._real)
+
     def _chained(self, links: Links) -> Chain:
         """Return what the kernel is told of the network; the tensors behind it are attributes."""
         layers = tuple(self._layout.layers())
         slots = [pointer(self._slots[name]) for name in self.recipe.optimizer.slot_names]
         first, second, *_ = (*slots, None, None)
         unit, back = ((ctypes.c_void_p * len(tiles))(*map(pointer, tiles)) for tiles in self._tiles)
+        if not links.blocks:
+            back[0] = None  # nothing learns from the gradient of pixels
         return Chain(
             layers=len(layers),
             act=ACTIVATIONS.index(links.activation),

@@ -14,7 +14,7 @@ from lotterylab.errors import UsageError
 from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
-from lotterylab.training.chain_step import ChainStepper
+from lotterylab.training.conv_step import stepper
 from lotterylab.training.during import HELD, During
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.slots import flat
@@ -67,7 +67,7 @@ def train(
         channels_last: the memory layout of 4-d tensors, if the network allows it.
         fresh: ``fresh(*names)`` draws an initial state anew, for interventions that ask for it.
         frozen: the values at which pruned weights are held, by the names of the mask; None is 0.
-        kernel: computes the steps of a chain, if ``chain_step.fits`` this training.
+        kernel: computes the steps of a chain or of convolutions, if ``chain_step.fits`` this training.
 
     Raises:
         UsageError: an intervention does not fit the training, or returned what does not fit.
@@ -77,7 +77,7 @@ def train(
     net = opened(net, recipe)
     held = begin.masks.get(HELD, mask)
     if kernel:
-        update = ChainStepper(*kernel, recipe, begin, held or Mask({}), loader)
+        update = stepper(*kernel, recipe, begin, held or Mask({}), loader)
     else:
         laid_out = channels_last and net.channels_last
         update = Stepper(net, recipe, begin, held, loader=loader, channels_last=laid_out, frozen=frozen)

@@ -1,0 +1,298 @@
+"""Two networks at once: a DataLoader loop, an in-memory loop in two processes, and `lotterylab run`.
+
+    python benchmarks/bench.py [--data FOLDER] [--rounds 3] [--only WORD] [--keep]
+
+The candidates take turns in each round, and each trains two networks (seeds 0 and 1) from the start of its processes to
+the last evaluation:
+
+    loader      one process of two threads: a DataLoader over tensors, torch.optim, one network after the other
+    own loop    two processes of one thread: data in memory, channels last, fused optimizer, weights times mask after
+                each step; what a good engineer writes in an afternoon
+    lotterylab  ``lotterylab.plan.run`` with two workers and a new store
+
+All evaluate the test images after each epoch.  A line a case gives seconds (median, least, most), the ratio to the own
+loop, accuracies, and the share of the machine's matrix products, measured in the same run, that lotterylab reaches
+counting the multiplications of kept weights.  ``--keep`` appends the lines to ``benchmarks/history.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import platform
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SEEDS = (0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A network, its data, and the share of its weights that is removed at random places at the start."""
+
+    model: str
+    epochs: int
+    sparsity: float = 0.0
+    rate: float = 1.2e-3
+
+    @property
+    def mnist(self) -> bool:
+        """Whether it is trained on MNIST, by Adam in batches of 60, or on 5,000 images of CIFAR-10, by SGD and 64."""
+        return self.model == "lenet"
+
+    @property
+    def batch(self) -> int:
+        """Images a step."""
+        return 60 if self.mnist else 64
+
+
+CASES = {
+    **{f"LeNet-300-100, {s:.0%}": Case(model="lenet", epochs=4, sparsity=s) for s in (0.0, 0.8, 0.9, 0.95, 0.98)},
+    "shallow CNN, relu": Case(model="relu", epochs=8, rate=0.02),
+    "shallow CNN, tanh": Case(model="tanh", epochs=8, rate=0.02),
+    "shallow CNN, relu, norm": Case(model="norm", epochs=8, rate=0.02),
+    **{f"shallow CNN, relu, {s:.0%}": Case(model="relu", epochs=8, sparsity=s, rate=0.02) for s in (0.8, 0.9, 0.98)},
+    "ResNet-20, width 0.25": Case(model="resnet", epochs=4, rate=0.05),
+    "VGG-11, width 0.25": Case(model="vgg", epochs=8, rate=0.02),
+    "VGG-11, width 0.25, 90%": Case(model="vgg", epochs=8, sparsity=0.9, rate=0.02),
+}
+
+
+def spec_of(case: Case) -> Any:
+    """Return the model."""
+    from lotterylab import models
+
+    made: dict[str, Any] = {
+        "lenet": lambda: models.LeNet300100(),
+        "relu": lambda: models.ShallowCnn(activation="relu"),
+        "tanh": lambda: models.ShallowCnn(activation="tanh"),
+        "norm": lambda: models.ShallowCnn(activation="relu", batch_norm=True),
+        "resnet": lambda: models.ResNet(depth=20, width=0.25),
+        "vgg": lambda: models.Vgg(depth=11, width=0.25),
+    }
+    return made[case.model]()
+
+
+def data_of(case: Case) -> Any:
+    """Return the data."""
+    from lotterylab import data
+
+    if case.mnist:
+        return data.Mnist(train=55_000, validation=0, test=10_000)
+    return data.Cifar10(train=5_000, validation=0, test=5_000)
+
+
+def ready(case: Case, folder: Path, seed: int) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    """Return images and labels of both splits in memory, and masks by name."""
+    import torch
+
+    data = data_of(case).load(folder)
+    tensors = []
+    pixels = data.train.images.float() / 255
+    mean, std = pixels.mean((0, 2, 3), keepdim=True), pixels.std((0, 2, 3), keepdim=True)
+    for split in (data.train, data.test):
+        images = (split.images.float() / 255 - mean) / std
+        tensors += [images.contiguous(memory_format=torch.channels_last), split.labels]
+    draw = torch.Generator().manual_seed(seed)
+    module = spec_of(case).build()
+    masks = {
+        name: (torch.rand(weight.shape, generator=draw) >= case.sparsity).float()
+        for name, weight in module.named_parameters()
+        if weight.dim() > 1 and case.sparsity
+    }
+    return (*tensors, masks)
+
+
+def optimizer_of(case: Case, module: Any, **how: Any) -> Any:
+    """Return the optimizer."""
+    import torch
+
+    if case.mnist:
+        return torch.optim.Adam(module.parameters(), lr=case.rate, **how)
+    return torch.optim.SGD(module.parameters(), lr=case.rate, momentum=0.9, weight_decay=5e-4, **how)
+
+
+def loop(case: Case, folder: Path, seed: int, *, loader: bool) -> float:
+    """Train one network by a loop of one's own and return its accuracy."""
+    import torch
+    from torch.nn.functional import cross_entropy
+    from torch.utils.data import DataLoader, TensorDataset
+
+    images, labels, tests, answers, masks = ready(case, folder, seed)
+    module = spec_of(case).build()
+    module.load_state_dict(spec_of(case).initial(seed, "init", "named"))
+    if not loader:
+        module = module.to(memory_format=torch.channels_last)
+    optimizer = optimizer_of(case, module, **({} if loader else {"fused": True}))
+    parameters = dict(module.named_parameters())
+    batches = DataLoader(TensorDataset(images, labels), batch_size=case.batch, shuffle=True)
+
+    @torch.no_grad()
+    def hold() -> None:
+        for name, mask in masks.items():
+            parameters[name].mul_(mask)
+
+    def shuffled() -> Any:
+        order = torch.randperm(len(images))
+        return ((images[at], labels[at]) for at in order.split(case.batch))
+
+    hold()
+    accuracy = 0.0
+    for _ in range(case.epochs):
+        module.train()
+        for x, y in batches if loader else shuffled():
+            optimizer.zero_grad(set_to_none=True)
+            cross_entropy(module(x), y).backward()
+            optimizer.step()
+            hold()
+        module.eval()
+        with torch.no_grad():
+            pairs = zip(tests.split(250), answers.split(250), strict=True)
+            accuracy = sum(int((module(x).argmax(1) == y).sum()) for x, y in pairs) / len(answers)
+    return accuracy
+
+
+def by_loader(case: Case, folder: Path) -> list[float]:
+    """Train both networks one after the other, with two threads."""
+    return _spawned([(case, folder, SEEDS, 2, True)])
+
+
+def by_own_loop(case: Case, folder: Path) -> list[float]:
+    """Train both networks at once, with one thread each."""
+    return _spawned([(case, folder, (seed,), 1, False) for seed in SEEDS])
+
+
+def _spawned(calls: list[tuple[Any, ...]]) -> list[float]:
+    spawn = multiprocessing.get_context("spawn")
+    answers = spawn.Queue()
+    processes = [spawn.Process(target=_child, args=(*call, answers)) for call in calls]
+    for process in processes:
+        process.start()
+    found = [answers.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return [accuracy for several in found for accuracy in several]
+
+
+def _child(case: Case, folder: Path, seeds: tuple[int, ...], threads: int, loader: bool, answers: Any) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    answers.put([loop(case, folder, seed, loader=loader) for seed in seeds])
+
+
+def by_lotterylab(case: Case, folder: Path) -> list[float]:
+    """Train both networks by a plan, in a new store."""
+    import lotterylab as ll
+
+    data = ll.plan.pinned(data_of(case), folder=str(folder))
+    optimizer = ll.plan.Adam(lr=case.rate) if case.mnist else ll.plan.Sgd(lr=case.rate, momentum=0.9, weight_decay=5e-4)
+    recipe = ll.plan.Recipe(epochs=case.epochs, optimizer=optimizer, batch_size=case.batch, watch=("test",))
+    rows = []
+    for seed in SEEDS:
+        run = ll.plan.dense_run(spec_of(case), data, recipe, seed=seed)
+        if case.sparsity:
+            random = ll.criteria.Random()
+            run = ll.plan.at_initialisation(run, [case.sparsity], criterion=random, seed=seed)[0].run
+        rows.append(ll.plan.Row(labels={"seed": seed}, nodes={"train": run}))
+    with tempfile.TemporaryDirectory() as store:
+        found = ll.plan.run(ll.plan.Plan(name="bench", title="bench", rows=rows), store, workers=2, folder=str(folder))
+    return [result.metric("train.test_accuracy") for result in found]
+
+
+CANDIDATES = {"loader": by_loader, "own loop": by_own_loop, "lotterylab": by_lotterylab}
+
+
+def products() -> float:
+    """Return the GFLOP/s of matrix products of 1,024 on a side, of one thread, the best of several."""
+    import torch
+
+    torch.set_num_threads(1)
+    one, best = torch.randn(1024, 1024), math.inf
+    for _ in range(8):
+        began = time.perf_counter()
+        one @ one
+        best = min(best, time.perf_counter() - began)
+    return 2 * 1024**3 / best / 1e9
+
+
+def work(case: Case) -> float:
+    """Return the GFLOP of both networks: a forward pass is a third of a step, and pruned weights count nothing."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module, data = spec_of(case).build(), data_of(case)
+    with FlopCounterMode(display=False) as counter:
+        module(torch.zeros(2, *spec_of(case).shape))
+    images = 3 * data.train + data.test
+    return len(SEEDS) * case.epochs * images * counter.get_total_flops() / 2 * (1 - case.sparsity) / 1e9
+
+
+def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]:
+    """Return the line of a case."""
+    import torch
+
+    rate = products()
+    times: dict[str, list[float]] = {word: [] for word in CANDIDATES}
+    reached: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for word, train in CANDIDATES.items():
+            began = time.perf_counter()
+            reached[word] = train(case, folder)
+            times[word].append(time.perf_counter() - began)
+    medians = {word: statistics.median(values) for word, values in times.items()}
+    return {
+        "name": name,
+        "date": time.strftime("%Y-%m-%d"),
+        "ratio": round(medians["own loop"] / medians["lotterylab"], 3),
+        "ratio to loader": round(medians["loader"] / medians["lotterylab"], 3),
+        "seconds": {
+            word: [round(f(values), 3) for f in (statistics.median, min, max)] for word, values in times.items()
+        },
+        "accuracy": {word: [round(value, 4) for value in values] for word, values in reached.items()},
+        "share of products": round(work(case) / medians["lotterylab"] / (2 * rate), 3),
+        "GFLOP/s of products": round(rate, 1),
+        "n": rounds,
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    return next((told[key].strip() for key in told if key.strip() == "model name"), platform.machine())
+
+
+def main() -> None:
+    """Print a line for each case."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("LOTTERYLAB_DATA", "."))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="the cases whose name has this word")
+    parser.add_argument("--keep", action="store_true", help="append the lines to benchmarks/history.jsonl")
+    given = parser.parse_args()
+    for name, case in CASES.items():
+        if given.only not in name:
+            continue
+        line = json.dumps(measured(name, case, given.data, given.rounds))
+        print(line, flush=True)
+        if given.keep:
+            with (Path(__file__).parent / "history.jsonl").open("a") as file:
+                file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+/* A convolution as Python fills it in, and what follows it, in points.c.
+
+   Images are computed LANES at a time, a tile: an image point of a channel is a vector of LANES images. */
+
+#ifndef LOTTERYLAB_CONV_H
+#define LOTTERYLAB_CONV_H
+
+#include "kernel.h"
+
+typedef struct {
+  int64_t in, out, high, wide;  /* channels before and after; size of the images before */
+  int64_t size, pad, rim;       /* of the kernel; zeros around the images; size - 1 - pad, zeros around the gradient */
+  int64_t first, bias, whole;   /* places among the parameters; bias -1: none */
+  const int32_t *start, *at;    /* the kept weights of channel r after it are start[r] .. start[r + 1]; the vector that */
+                                /* each reads, counted from the place of the point */
+  const int32_t *back_start, *back_at, *back_from; /* the same the other way, and which weight it is */
+  const uint8_t *kept;          /* of a whole convolution: 1 where a weight is kept, or none */
+  int64_t norm, scale, shift;   /* 1: a norm, with the places of its parameters */
+  double eps, momentum;
+  REAL *mean, *var;             /* running */
+  int64_t act, pool;
+  REAL *x, *y;                  /* (tiles, in, high + 2 pad, wide + 2 pad) vectors; before norm and pooling */
+  REAL *z, *dz;                 /* the layer's values, with z_pad zeros around, and their gradients, without */
+  int64_t z_pad;
+  uint8_t *best;                /* which of four points is the largest */
+  REAL *dy, *back;              /* with ``rim`` zeros around; the weights in the order of back_from */
+  REAL *stats;                  /* mean, 1 / deviation, and two means of gradients, of each channel */
+  REAL *dx;                     /* (tiles, in, high, wide) vectors, or none */
+} Conv;
+
+typedef struct {
+  int64_t convs;
+  const Conv *conv;
+  const Chain *chain;
+  int64_t tiles, features;      /* that the buffers hold; values of an image after the last convolution */
+} Net;
+
+static inline int64_t after(const Conv *v, int64_t size) { return size + 2 * v->pad - v->size + 1; }
+
+/* Mean and variance of each channel over the batch. */
+void lotterylab_measure(const Conv *v, int64_t images, int64_t tiles);
+
+/* Norm, pooling and activation of one tile. */
+void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train);
+
+/* From gradients of a layer's values to those before its activation, in place, and the sums that its norm needs. */
+void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tiles);
+
+/* The gradients of one tile's points before norm and pooling. */
+void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile);
+
+#endif

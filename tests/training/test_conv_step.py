@@ -1,0 +1,191 @@
+"""The kernel of convolutions agrees with torch's steps, stops and goes on, and holds masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from lotterylab.kernels.build import library
+from lotterylab.kernels.links import links_of
+from lotterylab.models import ConvN, ShallowCnn, Vgg
+from lotterylab.models.base import ModelSpec
+from lotterylab.network import network, state_of
+from lotterylab.training.chain_step import ACTIVATIONS
+from lotterylab.training.loop import train
+from lotterylab.training.optim import Adam, Sgd
+from lotterylab.training.slots import by_slot
+from lotterylab.types import Checkpoint, Mask, State
+from some_chains import BETWEEN, by_kernel, needs_compiler
+from some_trainings import RECIPE, InFloat64, bits, checkpoints, half, loader, normed
+
+OPTIMIZERS = {
+    "momentum and decay": RECIPE.optimizer,
+    "adam": Adam(lr=0.01),
+    "adamw": Adam(lr=0.01, weight_decay=0.1),
+}
+
+
+def odd(activation: str = "tanh", *, norm: bool = False, bias: bool | None = None) -> nn.Sequential:
+    """Rows that are no multiple of a strip, an odd size under a pooling, pooling on both sides of an activation."""
+    torch.manual_seed(1)
+    act = BETWEEN[activation]
+    bias = not norm if bias is None else bias
+    layers: list[nn.Module] = [nn.Conv2d(1, 5, 3, padding=2, bias=bias)]
+    layers += [nn.BatchNorm2d(5, eps=0.02, momentum=0.3)] if norm else []
+    layers += [act(), nn.MaxPool2d(2), nn.Conv2d(5, 7, 2, padding=1, bias=bias)]
+    layers += [nn.BatchNorm2d(7)] if norm else []
+    layers += [nn.MaxPool2d(2), act(), nn.Conv2d(7, 4, 1, bias=bias), nn.Conv2d(4, 3, 3, padding=1)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(27, 6), act(), nn.Linear(6, 10))
+
+
+def largest(one: Checkpoint, other: Checkpoint) -> float:
+    groups = ((one.state, other.state), (one.optimizer, other.optimizer), (one.kept["best"], other.kept["best"]))
+    assert list(one.state) == list(other.state)
+    return max(float((a[name].double() - b[name].double()).abs().max()) for a, b in groups for name in a)
+
+
+def agree(module: nn.Module, recipe: Any, mask: Mask | None, bound: float = 1e-12) -> None:
+    module = module.double()
+    torch_ = checkpoints(module, recipe, mask, kind=InFloat64)
+    kernel = by_kernel(module, recipe, mask, real="double", kind=InFloat64)
+    for one, other in zip(torch_, kernel, strict=True):
+        assert one.step == other.step and largest(one, other) < bound
+        for name in ("train_accuracy", "validation_accuracy", "best_epoch"):
+            assert one.metrics[name] == other.metrics[name]
+        assert one.metrics["train_loss"] == pytest.approx(other.metrics["train_loss"], abs=1e-5)
+
+
+# agreement with torch, images augmented, the last batch of an epoch smaller than the others
+
+
+@needs_compiler
+@pytest.mark.parametrize("keep", [1.0, 0.7, 0.3, 0.02])
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_nine_steps_agree_with_torch_in_float64(optimizer: Any, norm: bool, keep: float) -> None:
+    module = odd(norm=norm)
+    agree(module, replace(RECIPE, optimizer=optimizer), None if keep == 1 else half(module, keep))
+
+
+@needs_compiler
+def test_a_bias_under_a_norm_agrees_with_torch() -> None:
+    # not with Adam, which makes whole steps of its gradient, rounding alone
+    agree(odd(norm=True, bias=True), RECIPE, None)
+
+
+@needs_compiler
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("batch_size", [1, 9, 34])
+def test_any_activation_and_batch_agrees_with_torch(activation: str, batch_size: int) -> None:
+    for module in (odd(activation), odd(activation, bias=False, norm=True)):
+        for mask in (None, half(module, 0.2)):
+            agree(module, replace(RECIPE, batch_size=batch_size, epochs=1), mask)
+
+
+MODELS: dict[str, ModelSpec] = {
+    "shallow CNN": ShallowCnn(shape=(1, 8, 8), widths=(4, 5, 6)),
+    "with norms": ShallowCnn(activation="relu", shape=(1, 8, 8), widths=(4, 5, 6), batch_norm=True),
+    "Conv-2": ConvN(depth=2, shape=(1, 8, 8), width=0.1),
+    "VGG-11": Vgg(depth=11, shape=(1, 8, 8), width=0.1),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
+def test_the_networks_of_the_package_agree_with_torch(spec: ModelSpec) -> None:
+    module = spec.build()
+    module.load_state_dict(spec.initial(1, "init", "named"))
+    for mask in (None, half(module, 0.3)):
+        # eight norms, of two points each at the end, magnify rounding
+        agree(module, replace(RECIPE, batch_size=17), mask, 1e-7 if isinstance(spec, Vgg) else 1e-12)
+
+
+@needs_compiler
+def test_in_float32_it_agrees_with_torch_as_far_as_rounding_goes() -> None:
+    for activation in ACTIVATIONS:
+        module, mask = odd(activation), half(odd(activation), 0.3)
+        (*_, one) = checkpoints(module, RECIPE, mask)
+        (*_, other) = by_kernel(module, RECIPE, mask)
+        assert largest(one, other) < 2e-6
+
+
+@needs_compiler
+def test_a_loss_that_is_not_finite_ends_the_training_in_the_same_epoch() -> None:
+    for norm in (False, True):
+        module, recipe = odd("relu", norm=norm), replace(RECIPE, optimizer=Sgd(lr=1e30))
+        (*_, one) = checkpoints(module, recipe)
+        (*_, other) = by_kernel(module, recipe, None)
+        assert one.metrics.get("diverged_epoch") == other.metrics.get("diverged_epoch")
+
+
+@needs_compiler
+def test_a_channel_without_a_weight_learns_its_bias_alone() -> None:
+    module = odd()
+    mask = half(module)
+    mask["0.weight"][2] = False
+    mask["3.weight"][:, 1] = False
+    agree(module, RECIPE, mask)
+    (*_, last) = by_kernel(module, RECIPE, mask)
+    assert not bool(last.state["0.weight"][2].any()) and last.state["0.bias"][2] != module[0].bias[2]
+
+
+# bits
+
+
+@needs_compiler
+@pytest.mark.parametrize("keep", [1.0, 0.2])
+@pytest.mark.parametrize("norm", [False, True])
+def test_stopping_at_any_step_and_going_on_is_straight_through_to_the_bit(norm: bool, keep: float) -> None:
+    module, recipe = odd(norm=norm), replace(RECIPE, optimizer=Adam(lr=0.01))
+    mask = half(module, keep)
+    straight = by_kernel(module, recipe, mask)[-1]
+    for step in range(1, 9):
+        stopped = by_kernel(module, recipe, mask, until=step)[-1]
+        assert stopped.step == step
+        rest = by_kernel(module, recipe, mask, resume=stopped)[-1]
+        assert bits(rest) == bits(straight)
+        for name in ("train_accuracy", "train_loss", "validation_accuracy", "best_epoch"):
+            assert rest.metrics[name] == straight.metrics[name]
+
+
+@needs_compiler
+def test_evaluating_by_steps_changes_no_bit() -> None:
+    module = odd(norm=True)
+    mask, by_steps = half(module), replace(RECIPE, watch_every=2)
+    one, other = by_kernel(module, RECIPE, mask)[-1], by_kernel(module, by_steps, mask)[-1]
+    assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
+    assert other.metrics["watched_steps"] == [2, 4, 6, 8, 9]
+
+
+@needs_compiler
+@pytest.mark.parametrize("keep", [0.7, 0.1])
+def test_pruned_weights_and_their_optimizer_state_are_positive_zero(keep: float) -> None:
+    module = odd(norm=True)
+    mask = half(module, keep)
+    for one in by_kernel(module, replace(RECIPE, optimizer=Adam(lr=0.01, weight_decay=0.1)), mask):
+        for tensors in (one.state, *one.kept.values(), *by_slot(one.optimizer).values()):
+            for name, kept in mask.items():
+                assert not bool(tensors[name][~kept].view(torch.int32).any())
+                assert bool((tensors[name][kept] != 0).any())
+
+
+@needs_compiler
+def test_it_evaluates_as_torch_does() -> None:
+    from lotterylab.training.conv_step import stepper
+    from lotterylab.training.loop import first
+    from lotterylab.training.watch import evaluate
+
+    for module in (odd(), normed()):
+        recipe, net, batches = replace(RECIPE, batch_size=3), network(module), loader()
+        links, kernel = links_of(module), library()
+        assert links and kernel
+        (*_, last) = train(net, state_of(module), None, batches, recipe)
+        begin = replace(first(net, state_of(module), None, recipe), state=State(dict(last.state)))
+        score = stepper(kernel, links, recipe, begin, Mask({}), batches).score("test")
+        expected = evaluate(net, last.state, batches, "test")
+        assert (score.accuracy, score.exact) == (expected.accuracy, expected.exact)
+        assert score.loss == pytest.approx(expected.loss, rel=1e-6)
