@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from lotterylab.training.chain_layout import AT_MOST, matrix_of
 from lotterylab.training.chain_step import fits
 from lotterylab.training.losses import LabelSmoothing
 from some_chains import RECIPE, by_kernel, chain, masked, needs_compiler
-from some_trainings import bits, checkpoints
+from some_trainings import InFloat64, bits, checkpoints, half, normed
 
 # what it can train
 
@@ -114,6 +115,22 @@ def test_it_is_compiled_once(tmp_path, monkeypatch) -> None:
     second = build.library.__wrapped__("float")
     assert first and second and second.compiler == first.compiler
     assert made.stat().st_mtime_ns == before and list(made.parent.iterdir()) == [made]
+
+
+@needs_compiler
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_every_compiler_agrees_with_torch(compiler: str, tmp_path, monkeypatch) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"there is no {compiler}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "COMPILERS", (compiler,))
+    for module, keep in ((chain().double(), half(chain(), 0.3)), (normed().double(), half(normed(), 0.3))):
+        kernel, links = build.library.__wrapped__("double"), links_of(module)
+        assert kernel and links and kernel.compiler.startswith(compiler)
+        made = checkpoints(module, RECIPE, keep, kernel=(kernel, links), kind=InFloat64)[-1]
+        expected = checkpoints(module, RECIPE, keep, kind=InFloat64)[-1]
+        for name, tensor in expected.state.items():
+            torch.testing.assert_close(made.state[name], tensor, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("how", ["off", "no compiler", "a broken compiler"])

@@ -20,6 +20,7 @@ from lotterylab.plan.nodes import Channels, Dense, Init, MaskOf, Train
 from lotterylab.reading.costs import _part
 from lotterylab.training.losses import ScalesL1
 from lotterylab.training.optim import Adam, Sgd
+from some_chains import needs_compiler
 from some_plans import DATA, RECIPE, compute
 
 BIRD = EarlyBird(sparsity=0.5, masks=2, distance=1.0)
@@ -88,6 +89,25 @@ def test_a_shrunk_run_that_stops_at_any_step_and_goes_on_gives_the_same_bits(mod
     again = replace(node, start=node.at(7))
     compute([again], parts)
     assert record(parts, again).blobs["final"] == ours.blobs["final"]
+
+
+@needs_compiler
+def test_the_kernel_trains_the_small_network_and_goes_on_with_the_same_bits(tmp_path):
+    recipe = replace(RECIPE, optimizer=OPTIMIZERS["sgd"], epochs=0, steps=5)
+    node = ticket(MODELS["VGG-11"], recipe=recipe)
+    shrunk, parts, whole = (Store(tmp_path / name) for name in ("shrunk", "parts", "whole"))
+    compute([node.start.run, node.mask], shrunk)
+    for other in (parts, whole):
+        shutil.copytree(shrunk.path, other.path)
+    compute([node], shrunk)
+    compute([node.at(2), node], parts)
+    compute([node], whole, fast=False)
+    path = record(shrunk, node).facts["path"]
+    assert path.startswith("convolution kernel") and path.endswith(", shrunk")
+    assert record(shrunk, node).blobs == record(parts, node).blobs
+    ours, theirs = (store.get(record(store, node).blobs["final"]) for store in (shrunk, whole))
+    for name in whole.get(record(whole, node.mask).blobs["mask"]):  # statistics of removed channels are none of its
+        torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=1e-5)
 
 
 def test_a_killed_shrunk_run_goes_on_from_its_checkpoint(tmp_path):

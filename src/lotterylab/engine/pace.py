@@ -36,7 +36,7 @@ def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cp
         batch_size=min(recipe.batch_size, len(dataset.train)),
     )
     state = node.model.initial(0, "init", "named")
-    kernel = chain_of(node) if fast and device == "cpu" else None
+    kernel = chain_of(node, node.model.build()) if fast and device == "cpu" else None
     steps = _by_kernel(node, *kernel, state, loader) if kernel else _by_torch(node, state, loader, fast, device)
     times, images = [], 0
     with exact(device):

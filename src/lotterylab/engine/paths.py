@@ -13,22 +13,25 @@ from lotterylab.training.chain_step import fits
 from lotterylab.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lotterylab.engine.context import Context
 
 
 def kernel_of(node: Train, context: Context) -> tuple[Library, Links] | None:
-    """Return the compiled kernel that trains a node, and the node's chain of layers; None where torch trains it."""
-    if not context.fast or context.device != "cpu" or isinstance(node, UserTrain) or small_of(node, context):
+    """Return the compiled kernel that trains a node, and the chain of the layers that are trained; None for torch."""
+    if not context.fast or context.device != "cpu" or isinstance(node, UserTrain):
         return None
     if node.digest not in context.chains:
+        small = small_of(node, context)
         context.chains.clear()  # one training at a time: a worker computes thousands of tasks
-        context.chains[node.digest] = chain_of(node)
+        context.chains[node.digest] = chain_of(node, small.module if small else node.model.build())
     return context.chains[node.digest]
 
 
-def chain_of(node: Train) -> tuple[Library, Links] | None:
+def chain_of(node: Train, module: nn.Module) -> tuple[Library, Links] | None:
     """Return the kernel and the chain of layers of a node's network, where the kernel can train it on the CPU."""
-    links = links_of(node.model.build())
+    links = links_of(module)
     if links is None or not fits(cast(Recipe, node.recipe), links, frozen=node.frozen is not None):
         return None
     kernel = library()
@@ -37,8 +40,8 @@ def chain_of(node: Train) -> tuple[Library, Links] | None:
 
 def path_of(node: Train, context: Context) -> str:
     """Return the execution path of a training, a fact of its result."""
+    name = context.path_name(node.model)
     if kernel := kernel_of(node, context):
         library, links = kernel
-        return f"{'convolution' if links.blocks else 'chain'} kernel {VERSION}, {library.compiler}"
-    name = context.path_name(node.model)
+        name = f"{'convolution' if links.blocks else 'chain'} kernel {VERSION}, {library.compiler}"
     return f"{name}, shrunk" if small_of(node, context) else name

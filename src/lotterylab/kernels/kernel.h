@@ -66,6 +66,7 @@ static inline vec choose(index_vec mask, vec a, vec b) {
   return (vec)((mask & (index_vec)a) | (~mask & (index_vec)b));
 }
 
+#if defined(__GNUC__) && !defined(__clang__)
 /* Lanes l and l ^ bit of a, added, where l lacks the bit, and those of b where it has it. */
 static inline __attribute__((always_inline)) vec fold(vec a, vec b, int bit) {
   index_vec own, other;
@@ -78,18 +79,19 @@ static inline __attribute__((always_inline)) vec fold(vec a, vec b, int bit) {
 
 /* The sum of each of LANES vectors, in the lane of its place. */
 static inline __attribute__((always_inline)) vec sums(vec *v) {
-#if defined(__GNUC__) && !defined(__clang__)
   for (int l = 0; l < LANES; l += 2) v[l] = fold(v[l], v[l + 1], 1);
   for (int l = 0; l < LANES; l += 4) v[l] = fold(v[l], v[l + 2], 2);
   for (int l = 0; l < LANES; l += 8) v[l] = fold(v[l], v[l + 4], 4);
   if (LANES == 16) v[0] = fold(v[0], v[8 % LANES], 8);
   return v[0];
+}
 #else
+static inline vec sums(vec *v) {
   vec all;
   for (int l = 0; l < LANES; l++) all[l] = sum(v[l]);
   return all;
-#endif
 }
+#endif
 
 /* e to the power of x, to 2 units in the last place; a loop of these is vectors. */
 static inline REAL power(REAL x) {
