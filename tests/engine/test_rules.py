@@ -191,6 +191,7 @@ def test_the_numbers_of_a_run_say_how_often_the_test_set_was_read(store):
     assert record(store, RUN).metrics["test_reads"] == 1
     assert record(store, watching).metrics["test_reads"] == 1 + RECIPE.epochs
     found = record(store, RUN)
+    assert found.metrics["validation_accuracy"] == found.metrics["curves"]["validation_accuracy"][-1]
     assert found.metrics["epochs"] == 4 and found.metrics["picked"] == "validation" and found.seconds > 0
     assert set(found.blobs) == {"final", "best"} and found.facts["device"] == "cpu"
     json.dumps(found.metrics, allow_nan=False)

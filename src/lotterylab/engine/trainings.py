@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lotterylab.engine.context import mask_part
 from lotterylab.engine.facts import deciding, facts
+from lotterylab.engine.finals import finals
 from lotterylab.engine.made import density, made_by_gates, made_by_interventions, on_cpu
 from lotterylab.engine.paths import kernel_of, path_of
 from lotterylab.engine.shrinking import small_of
@@ -19,11 +20,12 @@ from lotterylab.gates import LEARNED, without_gates
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
+from lotterylab.training.conv_step import stepper
 from lotterylab.training.during import EVENTS, KEPT_AT, During
 from lotterylab.training.loop import first, opened, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.step import in_layout
-from lotterylab.training.watch import evaluate
+from lotterylab.training.watch import Evaluation, evaluate
 from lotterylab.types import Checkpoint, Mask, State
 
 if TYPE_CHECKING:
@@ -49,12 +51,14 @@ class Trained:
     """The end of a training and the parts that evaluate it.
 
     ``whole`` is the checkpoint ``last`` in the shapes of the whole network, which ``net`` is not where it was shrunk.
+    ``score`` evaluates a state of the network that was trained on a split, in the way in which the training did.
     ``earlier`` is the seconds spent in earlier calls.
     """
 
     last: Checkpoint
     whole: Checkpoint
     net: Network
+    score: Callable[[State, str], Evaluation]
     loader: Loader
     recipe: Recipe
     earlier: float
@@ -74,7 +78,7 @@ def train_whole(node: Train, context: Context) -> Outcome:
         "curves": {name: curve for name, curve in last.metrics.items() if name not in beside},
         **beside,
         "epochs": -(-last.step // loader.steps_per_epoch),
-        **_finals(trained.net, last, loader, trained.recipe),
+        **finals(trained),
         **density(by_gates.get(mask_part(LEARNED), {})),
         **During(trained.recipe.interventions, last.carry, last.masks, last.metrics).summary(),
     }
@@ -175,6 +179,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     # if no step is left, the numbers of the end are still those of a state that has just been trained
     last = replace(begin, state=in_layout(begin.state, context.fast and net.channels_last))
     origin = first_of(node.start)
+    kernel = kernel_of(node, context)
     steps = train(
         net,
         start,
@@ -185,7 +190,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
         until=until,
         channels_last=context.fast,
         frozen=context.frozen(node),
-        kernel=kernel_of(node, context),
+        kernel=kernel,
         fresh=lambda *names: origin.model.initial(node.order_seed, " ".join(map(str, names)), origin.draw),
     )
     epochs = -(-node.total_steps // loader.steps_per_epoch)
@@ -198,10 +203,17 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
             saved = now
             if stopping:
                 raise Stopped(node.digest)
+
+    def score(state: State, split: str) -> Evaluation:
+        if kernel:
+            return stepper(*kernel, recipe, replace(last, state=state), mask, loader).score(split)
+        return evaluate(opened(net, recipe), state, loader, split)
+
     return Trained(
         last=last,
         whole=small.whole(last) if small else last,
         net=opened(net, recipe),
+        score=score,
         loader=loader,
         recipe=recipe,
         earlier=earlier,
@@ -212,34 +224,6 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
 def facts_that_decide(node: Train, context: Context) -> dict[str, Any]:
     """Return the facts on which the bits of this training depend."""
     return deciding({**facts(context.device_of(node)), "path": path_of(node, context)})
-
-
-def _finals(net: Network, last: Checkpoint, loader: Loader, recipe: Recipe) -> dict[str, Any]:
-    """Return the numbers of the final state; the test set is read once, unless the recipe watched it as well."""
-    curves = last.metrics
-    test = evaluate(net, last.state, loader, "test")
-    finals = {
-        "train_accuracy": curves["train_accuracy"][-1] if "train_accuracy" in curves else None,  # no step was left
-        "train_loss": curves["train_loss"][-1] if "train_loss" in curves else None,
-        "test_accuracy": test.accuracy,
-        "test_accuracy_exact": test.exact,
-        "test_loss": _finite(test.loss),
-        "test_reads": 1 + len(curves.get("test_accuracy", ())),
-        "picked": recipe.pick or "",
-    }
-    if len(loader.dataset.validation):
-        finals["validation_accuracy"] = evaluate(net, last.state, loader, "validation").accuracy
-    finals |= {
-        name: curves[name] for name in ("best_epoch", "best_step", "diverged_epoch", "stopped_step") if name in curves
-    }
-    if recipe.pick == "validation-loss":  # the early-stopping iteration has its own test accuracy
-        finals["best_test_accuracy"] = evaluate(net, last.kept["best"], loader, "test").accuracy
-        finals["test_reads"] += 1
-    return finals
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
 
 
 def save(node: Train, context: Context, last: Checkpoint, seconds: float) -> None:
