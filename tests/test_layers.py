@@ -63,6 +63,7 @@ OF_TENSORS = {
     "training.wrapped",
     "engine.checkpoints",
     "engine.context",
+    "engine.finals",
     "engine.made",
     "engine.paths",
     "engine.pruning",

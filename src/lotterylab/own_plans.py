@@ -19,7 +19,8 @@ from lotterylab.plan.plan import Label, Plan, Row
 from lotterylab.protocols import DataSpec
 from lotterylab.reading.rows import Rows
 from lotterylab.report.citations import bibtex, entries, keys_of
-from lotterylab.report.price import cost, epochs, missing, pace_of, seconds, trainings
+from lotterylab.report.pace import pace_of
+from lotterylab.report.price import cost, epochs, missing, seconds, trainings
 
 if TYPE_CHECKING:
     from lotterylab.engine.results import Result
@@ -132,7 +133,7 @@ def by_arm(rows: Iterable[Result], number: str) -> dict[Label, dict[int, float]]
 def price(plan: Plan, store: str | Path, *, workers: int = 0, folder: str | None = None) -> Price:
     """Return the price of the part of a plan that is not computed yet.
 
-    The pace is measured on the plan's finished runs; if there are none, a few steps of the first run are timed.
+    The pace is that of the plan's finished runs; of kinds of runs that have none, a few steps are timed.
 
     Args:
         plan: rows of nodes.

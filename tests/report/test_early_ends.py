@@ -16,7 +16,8 @@ from lotterylab.plan.plan import Label, Plan, Row
 from lotterylab.reading.costs import priced
 from lotterylab.reading.lines import Line
 from lotterylab.reading.rows import Rows
-from lotterylab.report.price import as_json, lines, may_end_early, missing, seconds_per_image, work
+from lotterylab.report.pace import Pace, work
+from lotterylab.report.price import as_json, lines, may_end_early, missing, seconds_per_image
 from lotterylab.studies.ticket_lines import cost_chart
 from some_plans import DATA, RECIPE, train
 from some_sources import grid_of
@@ -44,7 +45,7 @@ PLAN = Plan(name="early", title="Early", rows=tuple(row(method, node) for method
 
 def test_the_price_is_an_upper_bound_and_the_cost_is_what_was_trained(tmp_path):
     store = Store(tmp_path)
-    told = "\n".join(lines(PLAN, store, workers=1, pace=0.001, measured="by hand"))
+    told = "\n".join(lines(PLAN, store, workers=1, pace=Pace(mean=0.001), measured="by hand"))
     assert "net | relu: dense, 1 x 4 epochs (to run)" in told
     assert "net | relu: search, 1 x up to 4 epochs (to run)" in told
     assert "net | relu: early-bird, 1 x up to 4 epochs (to run)" in told

@@ -10,7 +10,8 @@ from lotterylab.engine.facts import processor
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import Data, Train
-from lotterylab.report.price import cost, lines, missing, seconds_per_image, spell_seconds, work
+from lotterylab.report.pace import Pace, work
+from lotterylab.report.price import cost, lines, missing, seconds_per_image, spell_seconds
 from lotterylab.studies.activations import Options, build
 
 SPEC = Digits(train=90, validation=9, test=30)
@@ -59,14 +60,14 @@ def test_the_pace_is_that_of_the_finished_runs_that_really_ran(tmp_path):
 
 def test_the_plan_says_what_is_done_what_is_left_and_for_how_long(tmp_path):
     store = Store(tmp_path).create()
-    told = list(lines(STUDY, store, workers=2, pace=0.001, measured="by hand"))
+    told = list(lines(STUDY, store, workers=2, pace=Pace(mean=0.001), measured="by hand"))
     assert told[0] == STUDY.title
     assert "  1. as-published | relu: dense, 1 x 50 epochs (to run)" in told
     assert "To train: 3 runs, 90 epochs at the most (runs of equal masks are trained once)." in told
     assert told[1].startswith("To train: ") and told[2] == "About 4 s here with 2 workers (by hand)."
     again = {**STUDY.rows[0].labels, "method": "beside it"}  # a row for another number of a run that has one
     beside = replace(STUDY, rows=(*STUDY.rows, replace(STUDY.rows[0], labels=again)))
-    listed = list(lines(beside, store, workers=2, pace=0.001, measured="by hand"))
+    listed = list(lines(beside, store, workers=2, pace=Pace(mean=0.001), measured="by hand"))
     assert "  4. as-published | relu: beside it, 1 x 50 epochs (listed above)" in listed
     assert [line for line in told if "run" in line] == [line for line in listed if "run" in line]
     for node in runs().values():

@@ -25,6 +25,7 @@ from lotterylab.reading.table import render
 from lotterylab.report.anchors import run_anchor, settings_anchor
 from lotterylab.report.context import ReportContext
 from lotterylab.report.figure_style import looks
+from lotterylab.report.pace import Pace
 from lotterylab.report.page import report
 from lotterylab.report.price import lines
 from some_plans import compute
@@ -139,7 +140,7 @@ def test_a_computed_study_has_all_its_rows_and_a_page(computed, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_price_is_said_in_the_runs_own_units(name, tmp_path):
-    said = "\n".join(lines(study(name), Store(tmp_path), workers=2, pace=1e-4, measured="here"))
+    said = "\n".join(lines(study(name), Store(tmp_path), workers=2, pace=Pace(mean=1e-4), measured="here"))
     steps = TINY.get(name, {}).get("steps")
     assert (f" {steps} steps" in said) == (steps is not None) and "about" in said.lower()
 

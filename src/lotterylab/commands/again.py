@@ -53,7 +53,8 @@ class Again(Declared):
     def __call__(self) -> int:
         """Compute, compare, and print; 0 for the same bits or other facts, 3 for a difference under the same facts."""
         from lotterylab.engine import local
-        from lotterylab.report.price import cost, pace_of
+        from lotterylab.report.pace import pace_of
+        from lotterylab.report.price import cost
         from lotterylab.report.progress import Meter, progress
 
         self.how.check()
@@ -81,7 +82,7 @@ class Again(Declared):
             )
             price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
             print("\n".join(price), file=sys.stderr, flush=True)
-            with progress(self.how.progress, Meter(waiting, run_names(resolved))) as listen:
+            with progress(self.how.progress, Meter(waiting, run_names(resolved), pace)) as listen:
                 summary = local.run(
                     [node],
                     store,

@@ -19,7 +19,8 @@ from lotterylab.engine.store import Store
 from lotterylab.errors import DamageError, SystemRefusal
 from lotterylab.plan.nodes import Node
 from lotterylab.reading.rows import Rows
-from lotterylab.report.price import missing, pace_of
+from lotterylab.report.pace import Pace, pace_of
+from lotterylab.report.price import missing
 from lotterylab.system import ending
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Run(OfAStudy):
             pace, measured = None, ""
         price = cost(waiting, workers=self.how.count, pace=pace, measured=measured)
         print("\n".join(price), file=sys.stderr, flush=True)
-        meter = Meter(waiting, run_names(resolved))
+        meter = Meter(waiting, run_names(resolved), pace)
         copies = Copies(plan=study, store=store, ledger=self.place.ledger)
         seeds = SeedBySeed(batches, copies, self.track)
         with progress(self.how.progress, meter) as listen:
@@ -233,7 +234,7 @@ class Checkpoints(OfAStudy):
         return 0
 
 
-def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -> tuple[float | None, str]:
+def _pace(waiting: Sequence[Node], resolved: Resolved, store: Store, how: How) -> tuple[Pace | None, str]:
     """Return the pace of the runs on this machine, and how it was measured."""
     targets, folder = resolved.plan.targets(), resolved.data_dir
     return pace_of(waiting, targets, store, folder, fast=how.path == "fast", device=how.device)

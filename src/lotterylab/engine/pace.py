@@ -3,94 +3,112 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from itertools import count, islice
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.engine.exact import exact
 from lotterylab.plan.nodes import Train
 
 if TYPE_CHECKING:
-    from lotterylab.data.loader import Loader
-    from lotterylab.kernels.build import Library
-    from lotterylab.kernels.links import Links
-    from lotterylab.types import State
+    from lotterylab.types import Dataset, Mask, Split
 
-STEPS = 12
+SECONDS = 0.2  # that are timed, at the least
+STEPS, MOST_STEPS = 3, 400  # that are timed, at the least and at the most
+LOOKED_AT = 500  # images that are evaluated
 
 
-def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cpu") -> float:
-    """Return the seconds that one thread takes for one training image of ``node``: the median of a few steps."""
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """A ``Speed`` is the seconds that one thread takes for an image: ``trained``, or ``evaluated``."""
+
+    trained: float
+    evaluated: float
+
+
+def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cpu", share: float = 1.0) -> Speed:
+    """Return how fast the steps of a training are, and its evaluation, with a mask at random places.
+
+    Args:
+        node: the training.
+        data_dir: the folder of the data files.
+        fast: whether the fast path is taken, as by default.
+        device: "cpu", "cuda" or "cuda:N".
+        share: of the prunable weights that the mask keeps.
+    """
     from lotterylab.data.loader import Loader
     from lotterylab.data.streams import NamedStream
     from lotterylab.engine.paths import chain_of
+    from lotterylab.network import network
+    from lotterylab.training.loop import first, opened, updates
+    from lotterylab.training.recipe import Recipe
+    from lotterylab.training.watch import Means
 
-    dataset = node.data.spec.load(data_dir).to(device)
-    recipe = node.recipe
+    recipe, data = cast(Recipe, node.recipe), _short(node.data.spec.load(data_dir).to(device))
     loader = Loader(
-        dataset,
+        data,
         augment=recipe.augment,
         stream=NamedStream(),
         seed=0,
-        batch_size=min(recipe.batch_size, len(dataset.train)),
+        batch_size=min(recipe.batch_size, len(data.train)),
     )
-    state = node.model.initial(0, "init", "named")
-    kernel = chain_of(node, node.model.build()) if fast and device == "cpu" else None
-    steps = _by_kernel(node, *kernel, state, loader) if kernel else _by_torch(node, state, loader, fast, device)
-    times, images = [], 0
-    with exact(device):
-        for step, seen in islice(steps, STEPS):
-            began = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - began)
-            images = max(images, seen)
-    return sorted(times)[len(times) // 2] / images
-
-
-def _by_torch(
-    node: Train, state: State, loader: Loader, fast: bool, device: str
-) -> Iterator[tuple[Callable[[], None], int]]:
-    """Yield steps and their numbers of images: forward and backward."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    from lotterylab.network import network
-
     net = network(node.model.build(pool_first=fast))
-    layout = torch.channels_last if fast and net.channels_last else torch.contiguous_format
-    there = {name: tensor.to(device) for name, tensor in state.items()}
-    there = {name: one.contiguous(memory_format=layout) if one.dim() == 4 else one for name, one in there.items()}
-    leaves = {name: there[name].requires_grad_() for name in net.trainable}
-    for batch in (batch for epoch in count() for batch in loader.batches(epoch)):
+    state, kernel = node.model.initial(0, "init", "named"), None
+    mask = _random(state, net.prunable, share) if share < 1 else None
+    if fast and device == "cpu":
+        kernel = chain_of(node, node.model.build())
+    begin = first(net, state, mask, recipe)
+    update: Any = updates(opened(net, recipe), begin, mask, loader, recipe, channels_last=fast, kernel=kernel)
+    step = 0
 
-        def step(batch=batch) -> None:
-            logits, _ = net.forward(cast("State", {**there, **leaves}), batch.inputs, True)
-            torch.autograd.grad(cross_entropy(logits, batch.targets), list(leaves.values()), allow_unused=True)
-            if device != "cpu":
-                torch.cuda.synchronize(device)
+    def some(steps: int) -> int:
+        """Train so many steps, or to the end of the epoch, and return their number."""
+        nonlocal step
+        before = step
+        for done, _, _ in update.run(step, step + steps, lambda _: 0.0, Means(None, data.train.labels.device), None):
+            step = done
+        return step - before
 
-        yield step, len(batch.targets)
+    with exact(device):
+        some(2)  # what is made at the first step
+        seconds, steps = _timed(some, device)
+        update.score("test")
+        began = time.perf_counter()
+        update.score("test")
+        looked = time.perf_counter() - began
+    return Speed(trained=seconds / steps / loader.batch_size, evaluated=looked / len(data.test))
 
 
-def _by_kernel(
-    node: Train, library: Library, links: Links, state: State, loader: Loader
-) -> Iterator[tuple[Callable[[], None], int]]:
-    """Yield steps of a chain and their numbers of images."""
-    from lotterylab.network import network
-    from lotterylab.training.conv_step import stepper as stepper_of
-    from lotterylab.training.loop import first
-    from lotterylab.training.recipe import Recipe
-    from lotterylab.training.watch import Means
+def _timed(some: Callable[[int], int], device: str) -> tuple[float, int]:
+    """Return the seconds of enough steps, and their number."""
+    import torch
+
+    began, steps, at_once = time.perf_counter(), 0, 1
+    while steps < MOST_STEPS:
+        steps += some(at_once)
+        if device != "cpu":
+            torch.cuda.synchronize(device)
+        seconds = time.perf_counter() - began
+        if seconds > SECONDS and steps >= STEPS:
+            break
+        at_once = min(2 * at_once, 100)
+    return time.perf_counter() - began, steps
+
+
+def _short(data: Dataset) -> Dataset:
+    """Return the data with so many test images as are evaluated here, at the most."""
+
+    def cut(split: Split) -> Split:
+        return replace(split, **{name: part[:LOOKED_AT] for name, part in vars(split).items()})
+
+    return replace(data, test=cut(data.test))
+
+
+def _random(state: Any, names: Any, share: float) -> Mask:
+    import torch
+
     from lotterylab.types import Mask
 
-    recipe, device = cast(Recipe, node.recipe), loader.dataset.train.images.device
-    begin = first(network(node.model.build()), state, None, recipe)
-    stepper = stepper_of(library, links, recipe, begin, Mask({}), loader)
-    for at in count():
-        means = Means(None, device)
-
-        def step(at=at, means=means) -> None:
-            next(stepper.run(at, at + 1, lambda _: 0.0, means, None))
-
-        yield step, loader.batch_size
+    draw = torch.Generator().manual_seed(0)
+    return Mask({name: torch.rand(state[name].shape, generator=draw) < share for name in names})

@@ -78,7 +78,7 @@ def train_whole(node: Train, context: Context) -> Outcome:
         "curves": {name: curve for name, curve in last.metrics.items() if name not in beside},
         **beside,
         "epochs": -(-last.step // loader.steps_per_epoch),
-        **finals(trained),
+        **finals(last, trained.recipe, trained.score, validated=len(loader.dataset.validation) > 0),
         **density(by_gates.get(mask_part(LEARNED), {})),
         **During(trained.recipe.interventions, last.carry, last.masks, last.metrics).summary(),
     }

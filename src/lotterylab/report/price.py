@@ -4,39 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from lotterylab.engine.facts import processor
-from lotterylab.engine.records import Record
 from lotterylab.engine.results import results
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
 from lotterylab.plan.nodes import KEPT, At, Choose, Node, Train
 from lotterylab.plan.plan import Plan, Row
-from lotterylab.reading.costs import steps_made
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import lacking_text
-
-EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
-
-
-def work(node: Node, record: Record | None = None) -> float:
-    """Return the number of images that a node trains on, plus a third of the images that it evaluates.
-
-    With the record of a finished run they are those of the steps that it made; without, it makes at most these.  The
-    images of a user's own loop are unknown, and its steps stand for them.
-    """
-    if not isinstance(node, Train):
-        return 0.0
-    if node.data is None:
-        return float(steps_made(node, record))
-    spec, recipe = node.data.spec, node.recipe
-    watched = sum(getattr(spec, split) for split in recipe.watch)
-    steps = steps_made(node, record)
-    epochs = steps / node.steps_per_epoch
-    looks = steps / recipe.watch_every if recipe.watch_every else epochs
-    return epochs * spec.train + EVALUATION * looks * watched
+from lotterylab.report.pace import Pace, work
 
 
 def may_end_early(run: Train) -> bool:
@@ -85,34 +63,9 @@ def epochs(todo: Iterable[Node]) -> float:
     return sum((run.total_steps - run.first_step) / run.steps_per_epoch for run in trainings(todo))
 
 
-def seconds(todo: Iterable[Node], pace: float | None, workers: int) -> float | None:
+def seconds(todo: Iterable[Node], pace: Pace | None, workers: int) -> float | None:
     """Return the estimated time of some tasks; None without a pace."""
-    return None if pace is None else sum(map(work, todo)) * pace / workers
-
-
-def pace_of(
-    todo: Iterable[Node],
-    targets: Iterable[Node],
-    store: Store,
-    folder: Path | None,
-    *,
-    fast: bool = True,
-    device: str = "cpu",
-) -> tuple[float | None, str]:
-    """Return the seconds of one thread for an image, and how they were measured.
-
-    The finished runs of ``targets`` count; if there are none, a few steps of the first training of ``todo`` are timed.
-    The pace is None if nothing of ``todo`` is trained.
-    """
-    from lotterylab.engine.pace import measure
-
-    runs = trainings(todo)
-    if not runs:
-        return None, ""
-    pace = seconds_per_image(targets, store)
-    if pace is not None:
-        return pace, "measured on the runs that are finished"
-    return measure(runs[0], folder, fast=fast, device=device), "from a few steps just now"
+    return None if pace is None else sum(map(pace.seconds, todo)) / workers
 
 
 def lines(
@@ -120,11 +73,11 @@ def lines(
     store: Store,
     *,
     workers: int,
-    pace: float | None,
+    pace: Pace | None,
     measured: str,
     waiting: Sequence[Node] | None = None,
 ) -> Iterator[str]:
-    """Yield the plan in plain lines, its price first; ``pace`` and ``measured`` as ``pace_of`` returns them.
+    """Yield the plan in plain lines, its price first; ``pace`` and ``measured`` as ``report.pace`` returns them.
 
     ``waiting``: the missing tasks, if they are known.
     """
@@ -162,7 +115,7 @@ def lines(
         yield from ("", *sharing)
 
 
-def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: str) -> Iterator[str]:
+def cost(todo: Sequence[Node], *, workers: int, pace: Pace | None, measured: str) -> Iterator[str]:
     """Yield the number of runs and epochs, and the estimated time."""
     runs = trainings(todo)
     if not runs:
@@ -181,7 +134,7 @@ def cost(todo: Sequence[Node], *, workers: int, pace: float | None, measured: st
 
 
 def as_json(
-    study: Plan, store: Store, *, workers: int, pace: float | None, waiting: Sequence[Node] | None = None
+    study: Plan, store: Store, *, workers: int, pace: Pace | None, waiting: Sequence[Node] | None = None
 ) -> dict[str, Any]:
     """Return the plan as plain values: every training with its labels, its length and whether it is done."""
     todo = missing(study, store) if waiting is None else waiting

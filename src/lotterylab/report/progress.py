@@ -12,7 +12,8 @@ from lotterylab.engine.local import Event
 from lotterylab.formats.text import shown
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.plan.plan import LABELS, WHAT, Plan
-from lotterylab.report.price import spell_seconds, work
+from lotterylab.report.pace import Pace, work
+from lotterylab.report.price import spell_seconds
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -30,10 +31,17 @@ class Progress(Protocol):
 
 
 class Meter:
-    """A ``Meter`` counts the work done and left, and estimates the time left from the pace so far."""
+    """A ``Meter`` counts the work done and left, and estimates the time left from the time so far.
 
-    def __init__(self, tasks: list[Node], names: dict[str, str]) -> None:
-        self.total = sum(map(work, tasks)) or 1.0
+    Args:
+        tasks: the missing tasks.
+        names: of the trainings, by digest.
+        pace: by which trainings are weighed; without it, by their images.
+    """
+
+    def __init__(self, tasks: list[Node], names: dict[str, str], pace: Pace | None = None) -> None:
+        self.weight = pace.seconds if pace else work
+        self.total = sum(map(self.weight, tasks)) or 1.0
         self.runs = sum(isinstance(task, Train) for task in tasks)
         self.finished = self.shared = 0
         self.done = 0.0
@@ -50,15 +58,15 @@ class Meter:
             return
         if event.word == "progress":
             epoch, epochs = event.detail
-            part = work(node) * epoch / epochs
-            self.trained += max(0.0, part - self.partial.get(node.digest, part - work(node) / epochs))
+            part = self.weight(node) * epoch / epochs
+            self.trained += max(0.0, part - self.partial.get(node.digest, part - self.weight(node) / epochs))
             self.partial[node.digest] = part
             self.first.setdefault(node.digest, (time.monotonic(), part))
         elif event.word in ("done", "failed"):
             self.partial.pop(node.digest, None)
             self.finished += 1
             self.shared += bool(event.word == "done" and event.detail[1])
-            self.done += work(node)
+            self.done += self.weight(node)
 
     @property
     def share(self) -> float:
@@ -80,7 +88,10 @@ class Meter:
         moved = self.partial[node.digest] - start
         if not moved:
             return ""
-        return spell_seconds((work(node) - self.partial[node.digest]) * (time.monotonic() - since) / moved) + " left"
+        return (
+            spell_seconds((self.weight(node) - self.partial[node.digest]) * (time.monotonic() - since) / moved)
+            + " left"
+        )
 
     def name(self, node: Node) -> str:
         """Return the name of a run, in words."""

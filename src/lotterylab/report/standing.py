@@ -12,7 +12,8 @@ from lotterylab.engine.store import Store
 from lotterylab.formats.text import shown
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.plan.plan import Plan
-from lotterylab.report.price import missing, seconds_per_image, spell_seconds, work
+from lotterylab.report.pace import work
+from lotterylab.report.price import missing, seconds_per_image, spell_seconds
 
 MOST_LETTERS = 1000  # letters of a message
 BEHIND = "behind them"  # trials of learning rates, and runs that others begin from or are compared with

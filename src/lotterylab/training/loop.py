@@ -14,6 +14,7 @@ from lotterylab.errors import UsageError
 from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
+from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.conv_step import stepper
 from lotterylab.training.during import HELD, During
 from lotterylab.training.recipe import Recipe
@@ -76,11 +77,7 @@ def train(
     begin = resume or first(net, start, mask, recipe, frozen, seed=loader.seed)
     net = opened(net, recipe)
     held = begin.masks.get(HELD, mask)
-    if kernel:
-        update = stepper(*kernel, recipe, begin, held or Mask({}), loader)
-    else:
-        laid_out = channels_last and net.channels_last
-        update = Stepper(net, recipe, begin, held, loader=loader, channels_last=laid_out, frozen=frozen)
+    update = updates(net, begin, held, loader, recipe, channels_last=channels_last, frozen=frozen, kernel=kernel)
     watch = Watch(recipe, dict(begin.kept), dict(begin.metrics))
     during = During(recipe.interventions, begin.carry, begin.masks, watch.metrics)
     per_epoch = loader.steps_per_epoch
@@ -150,6 +147,24 @@ def train(
             carry=dict(during.carry),
             masks=dict(during.masks),
         )
+
+
+def updates(
+    net: Network,
+    begin: Checkpoint,
+    mask: Mask | None,
+    loader: Loader,
+    recipe: Recipe,
+    *,
+    channels_last: bool = True,
+    frozen: State | None = None,
+    kernel: tuple[Library, Links] | None = None,
+) -> Stepper | ChainStepper:
+    """Return what makes the steps of a training; the arguments are those of ``train``, ``net`` with its gates."""
+    if kernel:
+        return stepper(*kernel, recipe, begin, mask or Mask({}), loader)
+    laid_out = channels_last and net.channels_last
+    return Stepper(net, recipe, begin, mask, loader=loader, channels_last=laid_out, frozen=frozen)
 
 
 def opened(net: Network, recipe: Recipe) -> Network:
