@@ -3,7 +3,7 @@
 #   make test ARGS="-k select"    arguments for pytest
 
 PYTHON ?= python3
-COMMANDS := study pages test nightly check setup
+COMMANDS := study pages test nightly bench check setup
 
 .PHONY: help $(COMMANDS)
 

@@ -5,6 +5,7 @@
     python3 dev.py pages      the pages, CSV files and figures of results/, from the ledgers
     python3 dev.py test       the tests, without the long ones      (more for pytest: test -- -k select)
     python3 dev.py nightly    the tests, with the long ones         (more for pytest: nightly -- -x)
+    python3 dev.py bench      training speed, beside loops of one's own    (more for bench.py: bench -- --only LeNet)
     python3 dev.py check      ruff, the format, pyright
     python3 dev.py setup      only the set-up: .venv, with the versions and hashes of requirements.lock
 
@@ -38,8 +39,9 @@ STUDY = (
     ("run", "activations", "--data", "digits", "--preset", "small"),
     ("report", "activations", "--data", "digits", "--preset", "small"),
 )
-COMMANDS = ("study", "pages", "test", "nightly", "check", "setup")
+COMMANDS = ("study", "pages", "test", "nightly", "bench", "check", "setup")
 PYTEST = ("test", "nightly")
+WITH_ARGUMENTS = (*PYTEST, "bench")
 
 LOCK = "requirements.lock"
 # what a set-up with the lock depends on: "cpython 3.11 linux x86_64 glibc"; "3.14t" is a Python of another kind
@@ -57,6 +59,7 @@ SOURCES = ("pyproject.toml", "constraints.txt", LOCK)  # what the .venv is made 
 NEEDS = {
     **dict.fromkeys(("study", "pages"), ("torch", "numpy", "scipy", "safetensors", "rich", "matplotlib", "PIL")),
     **dict.fromkeys(PYTEST, ("torch", "pytest", "xdist", "hypothesis")),
+    "bench": ("torch", "numpy", "safetensors"),
     "check": ("ruff", "pyright"),
 }
 
@@ -84,7 +87,7 @@ def split(words: "list[str]") -> "tuple[list[str], list[str]]":
 
 
 def parse(words: "list[str]") -> Call:
-    """``COMMAND [--here] [-- ARGUMENTS FOR PYTEST]``; a wrong word is refused with the nearest right one."""
+    """``COMMAND [--here] [-- ARGUMENTS]``; a wrong word is refused with the nearest right one."""
     own, extra = split(words)
     for word in own:
         if word not in (*COMMANDS, "--here"):
@@ -97,8 +100,9 @@ def parse(words: "list[str]") -> Call:
         found = " ".join(commands) or "none"
         raise Stop(2, f"one command is needed, found: {found}. Known: {', '.join(COMMANDS)}.")
     call = Call(commands[0], "--here" in own, tuple(extra))
-    if call.extra and call.command not in PYTEST:
-        raise Stop(2, f"'{call.command}' takes no arguments, found: {' '.join(extra)}. Those that do: test, nightly.")
+    if call.extra and call.command not in WITH_ARGUMENTS:
+        known = ", ".join(WITH_ARGUMENTS)
+        raise Stop(2, f"'{call.command}' takes no arguments, found: {' '.join(extra)}. Those that do: {known}.")
     if call.here and call.command == "setup":
         raise Stop(2, "'setup' makes the .venv and --here does without one: leave one of them out.")
     return call
@@ -226,6 +230,7 @@ def steps(call: Call, python: str) -> "list[list[str]]":
         "pages": [[python, "-m", "lotterylab", "report", "--all"]],
         "test": [[*tests, "-m", "not nightly", *call.extra]],
         "nightly": [*([] if call.here else [extras]), [*tests, *call.extra]],
+        "bench": [[python, "benchmarks/bench.py", "--keep", *call.extra]],
         "check": [
             [python, "-m", "ruff", "check", "."],
             [python, "-m", "ruff", "format", "--check", "."],
