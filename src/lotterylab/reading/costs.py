@@ -39,8 +39,8 @@ class Cost:
 
     Args:
         epochs_to_find: passes over the training images of all runs behind the row; ``epochs``: with its own run.
-        macs: multiply-accumulates of convolutions and linear layers, forward and backward, as they are done here, with
-            zeros multiplied but without the channels of a shrunk network; ``sparse_macs``: those whose weight was not
+        macs: multiply-accumulates of convolutions and linear layers, forward and backward, with zeros multiplied, as
+            dense products do, but without the channels of a shrunk network; ``sparse_macs``: those whose weight was not
             held at zero.
         seconds: of one thread.
         macs_to_mask, seconds_to_mask: until the mask was known: all runs behind the row, the scores of every cut, and

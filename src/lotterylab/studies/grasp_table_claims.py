@@ -120,7 +120,7 @@ OURS = (
     ),
     Claim(
         key="c3",
-        text="Early-Bird is cheaper: search and training need fewer multiply-accumulates, as they are done here, than "
+        text="Early-Bird is cheaper: search and training need fewer multiply-accumulates, zeros included, than "
         "GraSP with 10 % of the weights and its zeros multiplied.",
         judge=less(EARLY_BIRD, GRASP, lambda row: _scaled(row, MACS), LOW, digits=2),
     ),
@@ -213,7 +213,7 @@ TABLES = (
             "method",
             "seconds until the mask",
             "MACs until the mask, 1e9",
-            "MACs in all, as done, 1e12",
+            "MACs in all, zeros included, 1e12",
             "without zeros, 1e12",
         ),
         rows=tuple(_cost(method) for method in (*TABLE, BIRD)),

@@ -41,9 +41,9 @@ def costs(material: Material) -> Html:
         ),
         note(
             "Means over seeds. MACs: multiply-accumulates of convolutions and linear layers, forward and backward "
-            "(three times a forward pass), as they are done here, with zeros multiplied; without zeros: the work of "
-            "hardware that skips them. Seconds: of one thread, if all runs behind were timed; until the mask: "
-            "the part of them after which the mask no longer changed, its scores included."
+            "(three times a forward pass), with zeros multiplied, as dense products do; without zeros: the work of "
+            "code that skips them, such as the compiled kernel. Seconds: of one thread, if all runs behind were timed; "
+            "until the mask: the part of them after which the mask no longer changed, its scores included."
         ),
         folded(f"{len(rows)} arms", table(head, rows, kind="sortable", name="costs-table")),
     )
