@@ -14,9 +14,10 @@
 
 
 /* A strip of points of ``outs`` channels: y[r] = bias[r] + sum of w[r * n + j] * x[at[j]]; constants are fast. */
-static inline __attribute__((always_inline)) void strip(int outs, int points, const REAL *w, int64_t n, const int32_t *at,
-                                                        const vec *x, const REAL *bias, vec *y, int64_t plane) {
-  vec all[OUTS][STRIP];
+static inline __attribute__((always_inline)) void strip(int outs, int points, const REAL *w, int64_t n,
+                                                        const int32_t *at, const vec *x, const REAL *bias, vec *y,
+                                                        int64_t plane) {
+  vec all[2 * OUTS][STRIP];
   for (int r = 0; r < outs; r++)
     for (int p = 0; p < points; p++) all[r][p] = (vec){} + (bias ? bias[r] : 0);
   for (int64_t j = 0; j < n; j++) {
@@ -30,65 +31,84 @@ static inline __attribute__((always_inline)) void strip(int outs, int points, co
     for (int p = 0; p < points; p++) y[r * plane + p] = all[r][p];
 }
 
-static inline __attribute__((always_inline)) void row(int outs, int64_t wide, const REAL *w, int64_t n, const int32_t *at,
-                                                      const vec *x, const REAL *bias, vec *y, int64_t plane) {
+/* Fewer points than a strip, of twice as many channels. */
+static inline __attribute__((always_inline)) void rest(int outs, int64_t wide, const REAL *w, int64_t n,
+                                                       const int32_t *at, const vec *x, const REAL *bias, vec *y,
+                                                       int64_t plane) {
   int64_t q = 0;
-  for (; q + STRIP <= wide; q += STRIP) strip(outs, STRIP, w, n, at, x + q, bias, y + q, plane);
   if (q + 4 <= wide) strip(outs, 4, w, n, at, x + q, bias, y + q, plane), q += 4;
   if (q + 2 <= wide) strip(outs, 2, w, n, at, x + q, bias, y + q, plane), q += 2;
   if (q < wide) strip(outs, 1, w, n, at, x + q, bias, y + q, plane);
 }
 
+static inline __attribute__((always_inline)) void row(int outs, int64_t wide, const REAL *w, int64_t n,
+                                                      const int32_t *at, const vec *x, const REAL *bias, vec *y,
+                                                      int64_t plane) {
+  int64_t q = 0;
+  for (; q + STRIP <= wide; q += STRIP) strip(outs, STRIP, w, n, at, x + q, bias, y + q, plane);
+  rest(outs, wide - q, w, n, at, x + q, bias, y + q, plane);
+}
+
 /* One tile: x with rows of ``pitch`` vectors, y (outs, high, wide). */
 static void convolve(int64_t outs, int64_t high, int64_t wide, int64_t pitch, int64_t whole, const int32_t *start,
                      const int32_t *at, const REAL *w, const REAL *bias, const vec *x, vec *y) {
+  int64_t plane = high * wide;
   for (int64_t h = 0; h < high; h++) {
     const vec *from = x + h * pitch;
     int64_t o = 0;
+    for (; whole && wide < STRIP && o + 2 * OUTS <= outs; o += 2 * OUTS)
+      rest(2 * OUTS, wide, w + start[o], start[1], at, from, bias ? bias + o : 0, y + (o * high + h) * wide, plane);
     for (; whole && o + OUTS <= outs; o += OUTS)
-      row(OUTS, wide, w + start[o], start[1], at, from, bias ? bias + o : 0, y + (o * high + h) * wide, high * wide);
+      row(OUTS, wide, w + start[o], start[1], at, from, bias ? bias + o : 0, y + (o * high + h) * wide, plane);
     for (; o < outs; o++)
       row(1, wide, w + start[o], start[o + 1] - start[o], at + start[o], from, bias ? bias + o : 0,
           y + (o * high + h) * wide, 0);
   }
 }
 
+/* Images before a convolution and gradients after it, of several tiles, in vectors. */
+typedef struct {
+  const vec *x, *dy;
+  int64_t tiles, x_step, dy_step; /* from one tile to the next */
+  int64_t high, wide, pitch, edge; /* of the points after it; vectors in a row of x, and of dy */
+} Sides;
+
 /* The gradients of the kept weights of some channels, LANES weights at a time. */
-static void slopes_of_kept(const Conv *v, int64_t first, int64_t last, const vec *x, REAL *g) {
-  int64_t high = after(v, v->high), wide = after(v, v->wide), pitch = v->wide + 2 * v->pad, edge = wide + 2 * v->rim;
-  for (int64_t o = first; o < last; o++) {
-    const vec *dy = (const vec *)v->dy + (o * (high + 2 * v->rim) + v->rim) * edge + v->rim;
+static void slopes_of_kept(const Conv *v, int64_t first, int64_t last, const Sides *s, REAL *g) {
+  for (int64_t o = first; o < last; o++)
     for (int64_t j = v->start[o], end = v->start[o + 1]; j < end; j += LANES) {
       int64_t here = end - j < LANES ? end - j : LANES, at[LANES];
       vec all[LANES];
       for (int i = 0; i < LANES; i++) at[i] = v->at[i < here ? j + i : j], all[i] = (vec){};
-      for (int64_t h = 0; h < high; h++) {
-        const vec *d = dy + h * edge, *from = x + h * pitch;
-        int64_t q = 0;
-        for (; q + STEP <= wide; q += STEP)
-          for (int i = 0; i < LANES; i++)
-            for (int p = 0; p < STEP; p++) all[i] += d[q + p] * from[at[i] + q + p];
-        for (; q < wide; q++)
-          for (int i = 0; i < LANES; i++) all[i] += d[q] * from[at[i] + q];
-      }
+      for (int64_t t = 0; t < s->tiles; t++)
+        for (int64_t h = 0; h < s->high; h++) {
+          const vec *d = s->dy + t * s->dy_step + (o * (s->high + 2 * v->rim) + h) * s->edge;
+          const vec *from = s->x + t * s->x_step + h * s->pitch;
+          int64_t q = 0;
+          for (; q + STEP <= s->wide; q += STEP)
+            for (int i = 0; i < LANES; i++)
+              for (int p = 0; p < STEP; p++) all[i] += d[q + p] * from[at[i] + q + p];
+          for (; q < s->wide; q++)
+            for (int i = 0; i < LANES; i++) all[i] += d[q] * from[at[i] + q];
+        }
       vec found = sums(all);
       for (int64_t i = 0; i < here; i++) g[j + i] += found[i];
     }
-  }
 }
 
 /* The gradients of PAIR channels after a whole convolution of side SIDE: all weights that read one channel together. */
-static void slopes_of_pair(const Conv *v, int64_t o, const vec *x, REAL *g) {
-  int64_t high = after(v, v->high), wide = after(v, v->wide), pitch = v->wide + 2 * v->pad, edge = wide + 2 * v->rim;
-  int64_t plane = (high + 2 * v->rim) * edge;
-  const vec *dy = (const vec *)v->dy + o * plane + v->rim * (edge + 1);
-  for (int64_t c = 0; c < v->in; c++, x += (v->high + 2 * v->pad) * pitch) {
+static void slopes_of_pair(const Conv *v, int64_t o, const Sides *s, REAL *g) {
+  int64_t plane = (s->high + 2 * v->rim) * s->edge, before = (v->high + 2 * v->pad) * s->pitch;
+  for (int64_t c = 0; c < v->in; c++) {
     vec all[PAIR][TAPS > LANES ? TAPS : LANES] = {};
-    for (int64_t h = 0; h < high; h++)
-      for (int64_t q = 0; q < wide; q++)
-        for (int k = 0; k < TAPS; k++)
-          for (int r = 0; r < PAIR; r++)
-            all[r][k] += dy[r * plane + h * edge + q] * x[(h + k / SIDE) * pitch + q + k % SIDE];
+    for (int64_t t = 0; t < s->tiles; t++) {
+      const vec *dy = s->dy + t * s->dy_step + o * plane, *x = s->x + t * s->x_step + c * before;
+      for (int64_t h = 0; h < s->high; h++)
+        for (int64_t q = 0; q < s->wide; q++)
+          for (int k = 0; k < TAPS; k++)
+            for (int r = 0; r < PAIR; r++)
+              all[r][k] += dy[r * plane + h * s->edge + q] * x[(h + k / SIDE) * s->pitch + q + k % SIDE];
+    }
     for (int r = 0; r < PAIR; r++) {
       REAL *to = g + v->start[o + r] + c * TAPS;
       vec found = sums(all[r]);
@@ -97,12 +117,14 @@ static void slopes_of_pair(const Conv *v, int64_t o, const vec *x, REAL *g) {
   }
 }
 
-/* The gradients of the stored weights from one tile. */
-static void slopes(const Conv *v, const vec *x, REAL *g) {
-  int64_t o = 0;
+/* The gradients of the stored weights from some tiles. */
+static void slopes(const Conv *v, int64_t tiles, const vec *x, int64_t x_step, int64_t dy_step, REAL *g) {
+  int64_t o = 0, wide = after(v, v->wide), edge = wide + 2 * v->rim;
+  Sides s = {x,    (const vec *)v->dy + v->rim * (edge + 1),     tiles, x_step, dy_step, after(v, v->high), wide,
+             v->wide + 2 * v->pad, edge};
   if (v->whole && v->size == SIDE)
-    for (; o + PAIR <= v->out; o += PAIR) slopes_of_pair(v, o, x, g);
-  slopes_of_kept(v, o, v->out, x, g);
+    for (; o + PAIR <= v->out; o += PAIR) slopes_of_pair(v, o, &s, g);
+  slopes_of_kept(v, o, v->out, &s, g);
 }
 
 /* Images (n, height, width, channels) into the tiles of the first layer. */
@@ -138,17 +160,19 @@ static void forward(const Net *net, int64_t images, int64_t tiles, int train) {
 static void backward(const Net *net, int64_t images, int64_t tiles) {
   const Chain *c = net->chain;
   for (const Conv *v = net->conv + net->convs - 1; v >= net->conv; v--) {
-    int64_t wide = after(v, v->wide), before = v->in * (v->high + 2 * v->pad) * (v->wide + 2 * v->pad);
+    int64_t edge = after(v, v->wide) + 2 * v->rim, before = v->in * (v->high + 2 * v->pad) * (v->wide + 2 * v->pad);
+    int64_t step = v->together ? v->out * (after(v, v->high) + 2 * v->rim) * edge : 0;
     REAL *g = c->g + v->first;
     lotterylab_open(v, c, images, tiles);
     for (int64_t j = 0; v->dx && j < v->back_start[v->in]; j++) v->back[j] = c->w[v->first + v->back_from[j]];
     for (int64_t t = 0; t < tiles; t++) {
-      lotterylab_spread(v, c, images, t);
-      slopes(v, (const vec *)v->x + t * before, g);
+      lotterylab_spread(v, c, images, t, (vec *)v->dy + t * step);
       if (v->dx)
-        convolve(v->in, v->high, v->wide, wide + 2 * v->rim, v->whole, v->back_start, v->back_at, v->back, 0,
-                 (const vec *)v->dy, (vec *)v->dx + t * v->in * v->high * v->wide);
+        convolve(v->in, v->high, v->wide, edge, v->whole, v->back_start, v->back_at, v->back, 0,
+                 (const vec *)v->dy + t * step, (vec *)v->dx + t * v->in * v->high * v->wide);
+      if (!v->together) slopes(v, 1, (const vec *)v->x + t * before, before, step, g);
     }
+    if (v->together) slopes(v, tiles, (const vec *)v->x, before, step, g);
     for (int64_t j = 0; v->kept && j < v->start[v->out]; j++) g[j] = v->kept[j] ? g[j] : 0;
   }
 }

@@ -23,6 +23,7 @@ typedef struct {
   REAL *z, *dz;                 /* the layer's values, with z_pad zeros around, and their gradients, without */
   int64_t z_pad;
   uint8_t *best;                /* which of four points is the largest */
+  int64_t together;             /* 1: dy has all tiles, which are few points each; 0: one tile */
   REAL *dy, *back;              /* with ``rim`` zeros around; the weights in the order of back_from */
   REAL *stats;                  /* mean, 1 / deviation, and two means of gradients, of each channel */
   REAL *dx;                     /* (tiles, in, high, wide) vectors, or none */
@@ -46,7 +47,7 @@ void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train);
 /* From gradients of a layer's values to those before its activation, in place, and the sums that its norm needs. */
 void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tiles);
 
-/* The gradients of one tile's points before norm and pooling. */
-void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile);
+/* The gradients of one tile's points before norm and pooling, into ``room``, with ``rim`` zeros around. */
+void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile, vec *room);
 
 #endif

@@ -114,7 +114,7 @@ void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tile
 }
 
 /* The gradients of one tile's points before norm and pooling. */
-void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile) {
+void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile, vec *room) {
   int64_t high = after(v, v->high), wide = after(v, v->wide), window = v->pool ? 2 : 1, edge = wide + 2 * v->rim;
   int64_t down = high / window, right = wide / window;
   vec lanes = present(images, tile);
@@ -122,7 +122,7 @@ void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t ti
     const vec *y = (const vec *)v->y + (v->norm ? (tile * v->out + o) * high * wide : 0);
     const vec *d = (const vec *)v->dz + (tile * v->out + o) * down * right;
     const places *best = (const places *)v->best + (tile * v->out + o) * down * right;
-    vec *dy = (vec *)v->dy + (o * (high + 2 * v->rim) + v->rim) * edge + v->rim;
+    vec *dy = room + (o * (high + 2 * v->rim) + v->rim) * edge + v->rim;
     REAL factor = 1;
     if (v->norm) factor = c->w[v->scale + o] * v->stats[v->out + o];
     for (int64_t h = 0; h < high; h++)

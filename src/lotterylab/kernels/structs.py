@@ -55,7 +55,9 @@ class Conv(ctypes.Structure):
         *((name, _INT) for name in ("act", "pool")),
         *((name, _AT) for name in ("x", "y", "z", "dz")),
         ("z_pad", _INT),
-        *((name, _AT) for name in ("best", "dy", "back", "stats", "dx")),
+        ("best", _AT),
+        ("together", _INT),
+        *((name, _AT) for name in ("dy", "back", "stats", "dx")),
     )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
     from lotterylab.training.recipe import Recipe
 
+FEW = 64  # image points, at the most, of which a whole kernel sums the gradients of all tiles together
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -143,14 +144,16 @@ class ConvStepper(ChainStepper):
             "var": pointer(self._running[f"{block.norm}.running_var"]),
         }
 
-    def _buffers(self, block: Block, kernel: Kernel, lanes: int) -> dict[str, ctypes.c_void_p]:
+    def _buffers(self, block: Block, kernel: Kernel, lanes: int) -> dict[str, ctypes.c_void_p | int]:
         (high, wide), out, rim = kernel.size.after, len(kernel.start) - 1, 2 * kernel.size.rim
+        together = kernel.whole and high * wide <= FEW
         pooled = torch.zeros(self._tiles_of_a_batch, out, high // 2, wide // 2, lanes, dtype=torch.uint8)
         self._held.append(pooled)
         return {
             "y": pointer(self._room(self._tiles_of_a_batch if block.norm else 1, out, high, wide, lanes)),
             "best": pointer(pooled),
-            "dy": pointer(self._room(out, high + rim, wide + rim, lanes)),
+            "together": together,
+            "dy": pointer(self._room(self._tiles_of_a_batch if together else 1, out, high + rim, wide + rim, lanes)),
             "back": pointer(self._room(len(kernel.places))),
             "stats": pointer(self._room(4, out)),
         }
