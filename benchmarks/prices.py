@@ -2,8 +2,8 @@
 
     python benchmarks/prices.py [--data FOLDER] [--only WORD]
 
-Each study is priced in an empty store, as ``lotterylab plan`` does, and then run by two workers.  A line of JSON a study
-gives the seconds that were said, those that it took, and their ratio.  The machine must be idle.
+Each study is priced in an empty store, as ``lotterylab plan`` does, and then run by two workers.  A line of JSON
+a study gives the seconds that were said, those that it took, and their ratio.  The machine must be idle.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def test_modules_of_a_package_import_each_other(folder):
         ("mine_models.parts:small_net", "there is no module mine_models.parts"),
         ("mine_models:smal_net", r"has no 'smal_net'\. Did you mean 'small_net'\? It has: Net, small_net"),
         ("mine_models:Net.maek", "has no 'Net.maek'"),
-        ("mine_models:NUMBER", "is a int, which cannot be called"),
+        ("mine_models:NUMBER", "is an int, which cannot be called"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_to_write(mine, reference, said):

@@ -160,3 +160,14 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> UsageError:
         article = "an" if kind[:1] in "aeio" else "a"
         return UsageError(f"{word!r} is not the name of {article} {kind}. Known: {', '.join(names)}.")
     return UsageError(f"no {kind} is named '{word}'.{suggestion(word, names)} Known: {', '.join(names)}.")
+
+
+def a_type(value: object) -> str:
+    """Return the type of a value with its article.
+
+    Examples:
+        >>> a_type(3), a_type([])
+        ('an int', 'a list')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"

@@ -15,7 +15,7 @@ from lotterylab.calling.unchanged import Calls, unchanged
 from lotterylab.candidates import candidates, excluded, left_out
 from lotterylab.criteria import check_criterion
 from lotterylab.criteria.rounds import in_rounds, scored
-from lotterylab.errors import UsageError, warn
+from lotterylab.errors import UsageError, a_type, warn
 from lotterylab.formats.checkpoints import state_in
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Sparsity, check_targets
@@ -295,6 +295,6 @@ def _batch(given: Batch | Sequence[Any] | None) -> Batch | None:
     if not isinstance(given, Batch) and (not isinstance(given, tuple | list) or len(given) != 2):
         hint = ", such as next(iter(loader))" if hasattr(given, "__next__") or hasattr(given, "dataset") else ""
         hint += "; the inputs may be a dict of tensors" if isinstance(given, Mapping) else ""
-        raise UsageError(f"batch is a {type(given).__name__}; give (inputs, targets){hint}.")
+        raise UsageError(f"batch is {a_type(given)}; give (inputs, targets){hint}.")
     inputs, targets = (given.inputs, given.targets) if isinstance(given, Batch) else given
     return Batch(inputs=each_tensor(at_least_float32, inputs), targets=each_tensor(at_least_float32, targets))

@@ -101,7 +101,7 @@ def test_a_change_of_the_criterion_s_code_is_another_result_and_a_comment_is_not
 
 BROKEN = {
     "no study": ("NUMBER = 3\n", "'broken:STUDY': broken has no 'STUDY'"),
-    "a number": ("STUDY = 3\n", "'broken:STUDY' is a int, not a Study"),
+    "a number": ("STUDY = 3\n", "'broken:STUDY' is an int, not a Study"),
     "an error in the module": ("1 / 0\n", "importing broken failed: ZeroDivisionError: division by zero"),
     "a line without help": (
         STUDY.replace('option(32, help="Units of the hidden layer", most=4096)', "32"),

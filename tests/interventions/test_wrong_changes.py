@@ -46,7 +46,7 @@ MAKES: dict[str, tuple[Callable[[Any], Change], str]] = {
     ),
     "a carry that did not begin": (lambda view: Change(carry={"other": torch.ones(1)}), "it carries 'other'"),
     "a carry of another type": (lambda view: Change(carry={"count": torch.ones(())}), "it carries 'count'"),
-    "a carry that is not a tensor": (lambda view: Change(carry={"count": 1}), "it carries 'count' as a int"),  # type: ignore[dict-item]
+    "a carry that is not a tensor": (lambda view: Change(carry={"count": 1}), "it carries 'count' as an int"),  # type: ignore[dict-item]
     "a state that is not a tensor": (lambda view: Change(state={WEIGHT: 0.0}), "state 'fc2.weight' as a float"),  # type: ignore[dict-item]
     "no change": (lambda view: None, "it returned a NoneType. Return a Change"),  # type: ignore[arg-type,return-value]
     "a state under a name that it does not keep": (

@@ -34,7 +34,7 @@ MISTAKES = (  # what was typed, and the pattern of the answer; the exit code is 
     ("run lth_mnist", r"no study is named 'lth_mnist'. Did you mean 'lth-mnist'\?"),
     ("run --seeds 3 activations", r"before the study. Put the study first: lotterylab run activations --seeds 3"),
     ("run mine.py", r"'mine.py' is a file; a study of your own is named by .*: mine:STUDY\."),
-    ("run mine:STUDY", r"'mine:STUDY' is a int, not a Study .* Name a Study\."),
+    ("run mine:STUDY", r"'mine:STUDY' is an int, not a Study .* Name a Study\."),
     ("run nowhere:STUDY", r"there is no module nowhere, .* put its folder into PYTHONPATH\."),
     # options
     ("run activations --sede 3", r"no option is named '--sede'. Did you mean '--seeds'\?"),
@@ -71,7 +71,7 @@ MISTAKES = (  # what was typed, and the pattern of the answer; the exit code is 
     ("run activations --granularity filters", r"Did you mean 'filter'\?"),
     ("run activations --model resnet18", r"no model is named 'resnet18'. Did you mean 'resnet-18'"),
     ("run activations --model mine.py", r"'mine.py' is a file; name the model in it: mine:NAME\."),
-    ("run activations --model mine:model", r"'mine:model' returned a int. Return a torch.nn.Module\."),
+    ("run activations --model mine:model", r"'mine:model' returned an int. Return a torch.nn.Module\."),
     # data and places
     ("run lth-mnist", r"MNIST needs a local copy: pass --data-dir FOLDER or set LOTTERYLAB_DATA"),
     ("run activations --data MNIST", r"no data set is named 'MNIST'. Did you mean 'mnist'\?"),

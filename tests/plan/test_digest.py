@@ -204,7 +204,7 @@ def test_a_raised_version_and_another_home_give_other_names(monkeypatch):
     [
         (lambda step: 100 * step, "it is a function"),
         (print, "it is a builtin_function_or_method"),
-        (object(), "it is a object"),
+        (object(), "it is an object"),
         (ShallowCnn, "it is a type"),
         ({1, 2}, "it is a set"),
         (b"bytes", "it is a bytes"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from lotterylab.errors import UsageError, unknown
+from lotterylab.errors import UsageError, a_type, unknown
 from lotterylab.own_code.references import module_of
 
 if TYPE_CHECKING:
@@ -73,5 +73,5 @@ def study_named(name: str) -> Study:
         return getattr(import_module(f"lotterylab.studies.{module}"), variable)
     study = value(name, like=lambda thing: isinstance(thing, Study))
     if not isinstance(study, Study):
-        raise UsageError(f"'{name}' is a {type(study).__name__}, not a Study (lotterylab.asking.study). Name a Study.")
+        raise UsageError(f"'{name}' is {a_type(study)}, not a Study (lotterylab.asking.study). Name a Study.")
     return study

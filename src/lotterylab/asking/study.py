@@ -12,7 +12,7 @@ from typing import Any
 from lotterylab.asking.options import StudyOptions, lines
 from lotterylab.data.base import data_dir
 from lotterylab.engine.facts import CLAIMS, STUDY
-from lotterylab.errors import LotteryError, UsageError
+from lotterylab.errors import LotteryError, UsageError, a_type
 from lotterylab.own_code.references import described
 from lotterylab.plan.nodes import Data
 from lotterylab.plan.plan import LABELS, Plan
@@ -64,7 +64,7 @@ class Study:
         """
         plan = self.build(options, data)
         if not isinstance(plan, Plan):
-            raise UsageError(f"build of the study '{self.name}' returned a {type(plan).__name__}. Return a Plan.")
+            raise UsageError(f"build of the study '{self.name}' returned {a_type(plan)}. Return a Plan.")
         for number, row in enumerate(plan.rows):
             missing = [name for name in LABELS if name not in row.labels] + ["train"] * ("train" not in row.nodes)
             if missing:

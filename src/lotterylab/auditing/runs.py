@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lotterylab.errors import UsageError, unknown
+from lotterylab.errors import UsageError, a_type, unknown
 from lotterylab.formats.foreign import content
 from lotterylab.formats.text import shown
 
@@ -77,13 +77,13 @@ def read_run(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"{path} is not JSON ({error}).") from error
     if not isinstance(facts, dict):
-        raise UsageError(f"{path} holds a {type(facts).__name__}, not an object with some of: {', '.join(KEYS)}.")
+        raise UsageError(f"{path} holds {a_type(facts)}, not an object with some of: {', '.join(KEYS)}.")
     for key, value in facts.items():
         if key not in KEYS:
             raise unknown(f"key of {path}", key, KEYS)
         if value is not None and (isinstance(value, bool) or not isinstance(value, KEYS[key])):
             kinds = " or ".join(kind.__name__ for kind in KEYS[key])
-            spelled = f"a {type(value).__name__}" if isinstance(value, list | dict) else shown(repr(value), most=80)
+            spelled = f"{a_type(value)}" if isinstance(value, list | dict) else shown(repr(value), most=80)
             raise UsageError(f"{path}: '{key}' is {spelled}; it must be {kinds}.")
         if isinstance(value, int | float) and not abs(value) <= LARGEST:
             raise UsageError(f"{path}: '{key}' is {shown(str(value), most=40)}; it must be from 0 to {LARGEST:,}.")

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.rng import generator_as_it_is
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Calls:
         def check(layer: nn.Module, _: Any) -> None:
             if not self._open:
                 raise UsageError(
-                    f"the module computes a {type(layer).__name__} again during the backward pass (activation "
+                    f"the module computes {a_type(layer)} again during the backward pass (activation "
                     "checkpointing of its own, reversible layers), with other weights than those that are scored. "
                     "Switch that off while scoring."
                 )

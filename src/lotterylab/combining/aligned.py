@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from lotterylab.combining.base import Combining, Values
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.types import State
 
 
@@ -48,8 +48,6 @@ class Aligned(Combining):
 
         shape = getattr(self.model, "shape", None)
         if shape is None:
-            raise UsageError(
-                f"the units of a {type(self.model).__name__} cannot be aligned: it has no shape of an input."
-            )
+            raise UsageError(f"the units of {a_type(self.model)} cannot be aligned: it has no shape of an input.")
         order = match(self.model.build(), of["a"], of["b"], shape=shape)
         return cast(State, order(of["moved"]))

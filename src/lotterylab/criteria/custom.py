@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class CustomCriterion:
             raise UsageError(f"'{self.source}' failed: {described(error)}.") from error
         if isinstance(criterion, type) or not callable(criterion):
             raise UsageError(
-                f"'{self.source}' made a {type(criterion).__name__}, which is not a criterion: it has no "
+                f"'{self.source}' made {a_type(criterion)}, which is not a criterion: it has no "
                 "__call__(view). See docs/extending.md."
             )
         return criterion

@@ -10,7 +10,7 @@ from lotterylab.calling.failures import outputs_on, refusing, shapes_of
 from lotterylab.calling.logits import GIVE_LOSS, cross_entropy_of, logits_of
 from lotterylab.calling.nested import each_tensor
 from lotterylab.calling.precision import at_least_float32
-from lotterylab.errors import UsageError, suggestion
+from lotterylab.errors import UsageError, a_type, suggestion
 from lotterylab.types import Batch, State
 from lotterylab.views import View
 
@@ -37,7 +37,7 @@ def shape_of(view: View, who: Any) -> tuple[int, ...]:
         inputs = view.batch.inputs
         if isinstance(inputs, torch.Tensor) and inputs.is_floating_point():
             return tuple(inputs.shape[1:])
-        kind = f"of {inputs.dtype}" if isinstance(inputs, torch.Tensor) else f"a {type(inputs).__name__}"
+        kind = f"of {inputs.dtype}" if isinstance(inputs, torch.Tensor) else f"{a_type(inputs)}"
         raise UsageError(
             f"{type(who).__name__} scores by a floating-point input of ones, but this batch's input is {kind}. Pass "
             "input_shape=(C, H, W)."
@@ -110,7 +110,7 @@ def _loss(view: View, outputs: Any, targets: Any) -> Tensor:
         loss = view.loss(outputs, targets)
     if isinstance(loss, torch.Tensor) and loss.numel() == 1:
         return loss
-    kind = f"of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"a {type(loss).__name__}"
+    kind = f"of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"{a_type(loss)}"
     raise UsageError(
         f"the loss of the batch is {kind}; it must be a tensor of one number. Take the mean: a loss of torch.nn with "
         "reduction='mean'."

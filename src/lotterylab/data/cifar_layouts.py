@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.formats.foreign import content
 from lotterylab.formats.pickles import Plain, Refused
 
@@ -72,7 +72,7 @@ def python(path: Path, count: int, records: Records) -> Read:
         batch: Any = Plain(raw, _KNOWN, build=_set_state, encoding="latin1", most=len(raw.getbuffer())).load()
         data, labels = batch["data"], np.asarray(batch[records.label_key])
         if not isinstance(data, np.ndarray):
-            raise pickle.UnpicklingError(f"its data are a {type(data).__name__}")
+            raise pickle.UnpicklingError(f"its data are {a_type(data)}")
         whole = data.shape == (n, PIXELS) and data.dtype == np.uint8 and labels.shape == (n,)
     except UsageError:
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.rng import stream
 from lotterylab.types import Batch
 
@@ -84,7 +84,7 @@ class FirstOfStream:
     def __post_init__(self) -> None:
         if not hasattr(self.stream, "scoring_draws"):
             raise UsageError(
-                f"a {type(self.stream).__name__} draws no scoring batch: use TorchGlobalStream, or PerClass(count=...)."
+                f"{a_type(self.stream)} draws no scoring batch: use TorchGlobalStream, or PerClass(count=...)."
             )
 
     def images(self, classes: int) -> int:

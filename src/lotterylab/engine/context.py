@@ -13,7 +13,7 @@ from lotterylab.calling.exact_norms import has_running_statistics
 from lotterylab.data.loader import Loader
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.gates import without_gates
 from lotterylab.interventions.filters import logs
 from lotterylab.masks import algebra
@@ -89,7 +89,7 @@ class Context:
                 return cast(State, self.store.get(_made(self.record(run), point, point)))
             case At():
                 return without_gates(self.store.get(self.record(node).blobs["state"]))
-        raise TypeError(f"a {type(node).__name__} is not a state")
+        raise TypeError(f"{a_type(node)} is not a state")
 
     def frozen(self, run: Train | UserTrain) -> State | None:
         """Return the state at whose values a training holds what its mask removes; None for 0."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from lotterylab.engine.files import CHECK_DIGITS, checksum, is_name
+from lotterylab.errors import a_type
 
 LATER = ("spec", "key")  # fields that older records lack; omitted from the line while they are empty
 
@@ -73,12 +74,12 @@ class Record:
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         if not isinstance(values, dict):
-            raise ValueError(f"it holds a {type(values).__name__}, not a record")
+            raise ValueError(f"it holds {a_type(values)}, not a record")
         if unknown := sorted(values.keys() - TYPES.keys()):
             raise NewerError(f"it was written by a newer version (it has the field '{unknown[0]}')")
         for name, value in values.items():
             if type(value) not in TYPES[name]:
-                raise ValueError(f"its {name} is a {type(value).__name__}")
+                raise ValueError(f"its {name} is {a_type(value)}")
         try:
             record = cls(**values)
         except TypeError as error:  # a field is missing

@@ -21,7 +21,7 @@ from lotterylab.engine.trainings import (
     train_whole,
 )
 from lotterylab.engine.user_training import check_promises, train_by_user, train_to_step_by_user
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.masks import algebra
 from lotterylab.masks.controls import permute, shuffle
 from lotterylab.network import network, prunable_names
@@ -180,7 +180,7 @@ def _channels(node: Channels, context: Context) -> Outcome:
     model = model_of(node)
     shape = getattr(model, "shape", None)
     if shape is None:
-        raise UsageError(f"channels of a {type(model).__name__} cannot be followed: it has no shape of an input.")
+        raise UsageError(f"channels of {a_type(model)} cannot be followed: it has no shape of an input.")
     chosen, emptied = never_emptied(context.mask(node.of), context.state(node.state) if node.state else None)
     mask = channels(model.build(), chosen, shape=shape)
     metrics = {

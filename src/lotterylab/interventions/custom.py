@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CustomIntervention:
             raise UsageError(f"'{self.source}' failed: {described(error)}.") from error
         if missing := [part for part in PARTS if not hasattr(made, part)]:
             raise UsageError(
-                f"'{self.source}' made a {type(made).__name__}, which is not an intervention: it has no {missing[0]}. "
+                f"'{self.source}' made {a_type(made)}, which is not an intervention: it has no {missing[0]}. "
                 "See docs/extending.md."
             )
         return made

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError, warn
+from lotterylab.errors import UsageError, a_type, warn
 from lotterylab.models.base import ModelSpec
 from lotterylab.models.inits import INITS, OWN, seeded
 from lotterylab.own_code.references import check_options, check_unchanged, code_hash, described, find
@@ -79,7 +79,7 @@ class CustomModel(ModelSpec):
         except Exception as error:
             raise UsageError(f"'{self.source}' failed: {described(error)}.") from error
         if not isinstance(module, nn.Module):
-            raise UsageError(f"'{self.source}' returned a {type(module).__name__}. Return a torch.nn.Module.")
+            raise UsageError(f"'{self.source}' returned {a_type(module)}. Return a torch.nn.Module.")
         for name, tensor in (*module.named_parameters(), *module.named_buffers()):
             if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
                 raise UsageError(f"'{name}' of '{self.source}' has no shape yet. Use no lazy modules: give all sizes.")

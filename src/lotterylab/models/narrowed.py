@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.masks import algebra
 from lotterylab.masks.counts import Rate
 from lotterylab.models.base import ModelSpec, scaled
@@ -52,7 +52,7 @@ class Narrowed:
         check_words(self)
         if not _widths(self.of):
             raise UsageError(
-                f"a {type(self.of).__name__} has no width, so it has no small dense network. Give the model a field "
+                f"{a_type(self.of)} has no width, so it has no small dense network. Give the model a field "
                 "'width' that multiplies its units."
             )
 

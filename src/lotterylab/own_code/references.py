@@ -13,7 +13,7 @@ from functools import cache, reduce
 from pathlib import PurePath
 from typing import Any
 
-from lotterylab.errors import UsageError, suggestion, unknown
+from lotterylab.errors import UsageError, a_type, suggestion, unknown
 from lotterylab.formats.text import shown
 from lotterylab.own_code.naming import code_of
 from lotterylab.own_code.signatures import options_of, takes_any
@@ -34,9 +34,7 @@ def find(reference: str) -> Callable[..., Any]:
     """
     function = value(reference)
     if not callable(function):
-        raise UsageError(
-            f"'{reference}' is a {type(function).__name__}, which cannot be called. Name a function or class."
-        )
+        raise UsageError(f"'{reference}' is {a_type(function)}, which cannot be called. Name a function or class.")
     return function
 
 

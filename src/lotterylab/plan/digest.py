@@ -18,7 +18,7 @@ from functools import cache, partial
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, NamedTuple
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.words import ADDED_LATER, OLDER, PLACE
 
 
@@ -57,7 +57,7 @@ def canonical(value: Any, *, top: bool = True) -> Any:
         own_digest = None if top else getattr(value, "digest", None)
         return {"node": own_digest} if own_digest else _fields(value)
     raise UsageError(
-        f"a plan cannot name {value!r}: it is a {type(value).__name__}, which has no fixed spelling. "
+        f"a plan cannot name {value!r}: it is {a_type(value)}, which has no fixed spelling. "
         "Use a frozen dataclass whose fields are numbers, words, tuples or other specs."
     )
 

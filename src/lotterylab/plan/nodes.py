@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
-from lotterylab.errors import UsageError, unknown
+from lotterylab.errors import UsageError, a_type, unknown
 from lotterylab.plan.combined import Combine, CombineMask
 from lotterylab.plan.cuts import Channels, Choose, Measure, Prune, Shuffle, Target
 from lotterylab.plan.digest import ADDED_LATER, digest
@@ -278,7 +278,7 @@ def first_of(node: Node) -> Init:
             return first_of(of)
         case Combine():
             return first_of(node.main)
-    raise TypeError(f"a {type(node).__name__} is not a state")
+    raise TypeError(f"{a_type(node)} is not a state")
 
 
 def model_of(node: Node) -> Model:
@@ -296,4 +296,4 @@ def model_of(node: Node) -> Model:
             return model_of(mask)
         case Combine():
             return model_of(node.main)
-    raise TypeError(f"a {type(node).__name__} has no model")
+    raise TypeError(f"{a_type(node)} has no model")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
-from lotterylab.errors import UsageError, unknown
+from lotterylab.errors import UsageError, a_type, unknown
 from lotterylab.masks.counts import Rate
 from lotterylab.plan.nodes import At, Data, Dense, Init, Node, Permute, Prune, Shuffle, Target, Train, first_of
 from lotterylab.procedures.tickets import Ticket
@@ -60,7 +60,7 @@ def inverted(ticket: Ticket, seed: int) -> Train:
     """The mask that the last cut makes when the scores are read the wrong way round.
     [frankle2021pruning, "inversion"]"""
     if not isinstance(ticket.mask, Prune):
-        raise UsageError(f"a {type(ticket.mask).__name__} has no scores to invert. Leave the control 'inverted' out.")
+        raise UsageError(f"{a_type(ticket.mask)} has no scores to invert. Leave the control 'inverted' out.")
     return replace(ticket.run, mask=replace(ticket.mask, inverted=True))
 
 
@@ -170,7 +170,6 @@ def _cuts(mask: Node) -> tuple[Cuts, str]:
         cuts, scope, node = [node.sparsity, *cuts], scope or node.scope, node.mask
     if not cuts:
         raise UsageError(
-            f"a {type(mask).__name__} was not pruned, so it gives no size for a small dense network. Leave this "
-            "control out."
+            f"{a_type(mask)} was not pruned, so it gives no size for a small dense network. Leave this control out."
         )
     return tuple(cuts), scope

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.plan.nodes import Prune, Shuffle, Target, Train
 from lotterylab.procedures.cutting import cut_by
 from lotterylab.procedures.tickets import RewindTo, Ticket, iterative, reset
@@ -126,7 +126,7 @@ def _check(parent: Ticket, sparsities: Sequence[Target]) -> None:
     """Refuse a parent that is not a ticket, and a sparsity that its mask has already, before anything is trained."""
     if not isinstance(parent, Ticket):
         raise UsageError(
-            f"a search inside a mask was given a {type(parent).__name__}. Give a Ticket, such as those of "
+            f"a search inside a mask was given {a_type(parent)}. Give a Ticket, such as those of "
             "at_initialisation(dense, [0.5], ...) or iterative(dense, [0.5], ...)."
         )
     earlier = parent.mask.sparsity if isinstance(parent.mask, Prune) else None

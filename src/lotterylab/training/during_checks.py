@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.views import Change, Intervention, View
 
 
@@ -38,12 +38,12 @@ def checked_carry(carry: Any) -> Mapping[str, Tensor]:
     """
     if not isinstance(carry, Mapping):
         raise UsageError(
-            f"begin() returned a {type(carry).__name__}. Return tensors by name; a training cannot change or stop "
+            f"begin() returned {a_type(carry)}. Return tensors by name; a training cannot change or stop "
             "before its first update."
         )
     for name, tensor in carry.items():
         if not isinstance(tensor, Tensor):
-            raise UsageError(f"begin() returned '{name}' as a {type(tensor).__name__}. Return tensors by name.")
+            raise UsageError(f"begin() returned '{name}' as {a_type(tensor)}. Return tensors by name.")
     return carry
 
 
@@ -57,7 +57,7 @@ def problems(change: Any, view: View, before: Mapping[str, Tensor], keeps: Colle
         keeps: the names under which it may keep masks and states.
     """
     if not isinstance(change, Change):
-        yield f"it returned a {type(change).__name__}. Return a Change; an empty one leaves the training as it is."
+        yield f"it returned {a_type(change)}. Return a Change; an empty one leaves the training as it is."
         return
     for kind, tensors, there in (
         ("state", change.state, view.state),
@@ -75,7 +75,7 @@ def problems(change: Any, view: View, before: Mapping[str, Tensor], keeps: Colle
     for name, tensor in change.carry.items():
         is_tensor, old = isinstance(tensor, Tensor), before.get(name)
         if not is_tensor or old is None or form({name: tensor}) != form({name: old}):
-            given = f"{tensor.dtype} of {tensor.dim()} dimensions" if is_tensor else f"a {type(tensor).__name__}"
+            given = f"{tensor.dtype} of {tensor.dim()} dimensions" if is_tensor else f"{a_type(tensor)}"
             yield (
                 f"it carries '{name}' as {given}, which begin() did not. Return tensors of begin's names, types and "
                 "numbers of dimensions."
@@ -87,7 +87,7 @@ def _misfits(kind: str, name: str, tensor: Any, there: Mapping[str, Tensor]) -> 
     if name not in there:
         yield f"it returned {kind} '{name}', which the training does not have. Return names of the view."
     elif not isinstance(tensor, Tensor):
-        yield f"it returned {kind} '{name}' as a {type(tensor).__name__}. Return a tensor."
+        yield f"it returned {kind} '{name}' as {a_type(tensor)}. Return a tensor."
     elif tensor.shape != there[name].shape:
         yield (
             f"it returned {kind} '{name}' of shape {tuple(tensor.shape)}; the training has "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 
 WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes per entry
 REMEDY = "Use an optimizer whose state is floating point (SGD, Adam, AdamW)"
@@ -86,7 +86,7 @@ def check_subclass(tensor: Tensor, pruned: Tensor, label: str) -> None:
     except (NotImplementedError, RuntimeError, TypeError) as error:
         text = str(error).splitlines()[0][:100]
         raise UsageError(
-            f"{label} is a {type(tensor).__name__}, whose entries cannot be set to 0 ({text}). {REMEDY}."
+            f"{label} is {a_type(tensor)}, whose entries cannot be set to 0 ({text}). {REMEDY}."
         ) from error
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.masks import algebra
 from lotterylab.training.logged import Logged
 from lotterylab.training.user_batches import advance, batches
@@ -55,7 +55,7 @@ class UserModel:
 
         module = self.function(seed)
         if not isinstance(module, nn.Module):
-            raise UsageError(f"init_fn({seed}) returned a {type(module).__name__}. Return a torch.nn.Module.")
+            raise UsageError(f"init_fn({seed}) returned {a_type(module)}. Return a torch.nn.Module.")
         return module
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.training.slots import by_parameter, flat, slot_name
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def saved(optimizer: Any, parameters: Mapping[str, nn.Parameter]) -> dict[str, T
                     continue
                 if not isinstance(value, torch.Tensor):
                     raise UsageError(
-                        f"{type(optimizer).__name__} keeps '{slot}' as a {type(value).__name__}, not as a tensor, so a "
+                        f"{type(optimizer).__name__} keeps '{slot}' as {a_type(value)}, not as a tensor, so a "
                         "checkpoint cannot store it. Use SGD, Adam, AdamW, RMSprop or Adagrad."
                     )
                 if identity in names:
