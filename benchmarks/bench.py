@@ -240,6 +240,8 @@ def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]
     """Return the line of a case."""
     import torch
 
+    from lotterylab.engine.facts import processor
+
     rate = products()
     times: dict[str, list[float]] = {word: [] for word in CANDIDATES}
     reached: dict[str, list[float]] = {}
@@ -264,19 +266,10 @@ def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]
         "GFLOP/s of products": round(rate, 1),
         "n": rounds,
         "cores": os.cpu_count(),
-        "processor": _processor(),
+        "processor": processor(),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    told = dict(line.split(":", 1) for line in lines if ":" in line)
-    return next((told[key].strip() for key in told if key.strip() == "model name"), platform.machine())
 
 
 def main() -> None:

@@ -158,6 +158,12 @@ MISTAKES = (  # the call, and the pattern of the message
     ("ll.plan.comparison('x', {'dense': {0: net}})", r"is a Sequential; give a Train, such as"),
     ("ll.plan.Sgd(lr='0.1')", r"lr is '0.1'; give a number\."),
     ("ll.plan.iterative(dense, [0.5], criterion=M)", r"Prune\(\) also needs seed=\."),
+    (
+        "ll.plan.Prune(criterion=M, of=dense, sparsity=0.5, seed=0)",
+        r"was given a training as of=.* Give a state, such as",
+    ),
+    ("ll.plan.Shuffle(mask=dense.final, seed=0)", r"was given a state or a number as mask=.* Give a mask, such as"),
+    ("ll.data.Folder(path=3)", r"path is an int: give the folder's path, a text\."),
     ("ll.plan.iterative(dense, [0.5], criterion='magnitude', seed=0)", r"criterion is 'magnitude'; give an object"),
     ("ll.plan.iterative(model, [0.5], criterion=M, seed=0)", r"takes a Train, such as lotterylab.plan.dense_run makes"),
     (

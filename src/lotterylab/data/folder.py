@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lotterylab.errors import UsageError
+from lotterylab.errors import UsageError, a_type
 from lotterylab.formats.text import shown
 from lotterylab.system.places import place
 from lotterylab.types import Dataset, Fingerprint
@@ -64,6 +64,8 @@ class Folder:
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.path, str | Path):
+            raise UsageError(f"path is {a_type(self.path)}: give the folder's path, a text.", option="data.path")
         if self.size < 1:
             raise UsageError(f"size={self.size}: images need at least 1 pixel a side.", option="data.size")
         if self.channels not in CHANNELS:

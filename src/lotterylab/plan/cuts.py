@@ -11,7 +11,7 @@ from lotterylab.errors import UsageError, unknown
 from lotterylab.masks.counts import Rate, check_targets
 from lotterylab.masks.select import Rule
 from lotterylab.plan.digest import ADDED_LATER
-from lotterylab.plan.node import Data, Node
+from lotterylab.plan.node import Data, Node, check_parts
 from lotterylab.protocols import Quantity, Scoring
 from lotterylab.views import Criterion
 
@@ -67,6 +67,7 @@ class Prune(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_parts(self, states=("of",))
         if not isinstance(self.sparsity, Rate):
             check_targets(self.sparsity)
         if isinstance(self.params, str) and self.params not in PARAMS:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
+from lotterylab.errors import UsageError
 from lotterylab.plan.digest import digest, is_lasting
 from lotterylab.protocols import DataSpec
 from lotterylab.words import check_whole, check_words
@@ -52,6 +53,7 @@ class Node:
     def __post_init__(self) -> None:
         check_words(self)
         check_whole(self)
+        check_parts(self, states=("start", "frozen"), masks=("mask", "within"))
 
     @cached_property
     def digest(self) -> str:
@@ -77,6 +79,30 @@ class Node:
     @cached_property
     def _inputs(self) -> tuple[Node, ...]:
         return _standing_in_all([getattr(self, name) for name in _field_names(type(self))])
+
+
+def check_parts(node: Node, *, states: Sequence[str] = (), masks: Sequence[str] = ()) -> None:
+    """Refuse a node with a training or a mask where a state belongs, or with anything but a mask where a mask does.
+
+    Args:
+        node: the node; names that it has not are left out.
+        states: names of its fields.
+        masks: names of its fields.
+
+    Raises:
+        UsageError: a field has a node of another kind.
+    """
+    for name in (*states, *masks):
+        part = getattr(node, name, None)
+        if not isinstance(part, Node):
+            continue
+        is_run = hasattr(part, "recipe")
+        if is_run or part.is_mask != (name in masks):
+            found = "a training" if is_run else "a mask" if part.is_mask else "a state or a number"
+            wanted, hint = ("a mask", "ticket.mask") if name in masks else ("a state", "run.final")
+            raise UsageError(
+                f"{type(node).__name__} was given {found} as {name}={part!r}. Give {wanted}, such as {hint}."
+            )
 
 
 def nodes_in(value: Any) -> Iterator[Node]:
