@@ -277,11 +277,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("LOTTERYLAB_DATA", "."))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="the cases whose name has this word")
+    parser.add_argument("--only", default="", help="the case of this name, or those whose name has this word")
     parser.add_argument("--keep", action="store_true", help="append the lines to benchmarks/history.jsonl")
     given = parser.parse_args()
     for name, case in CASES.items():
-        if given.only not in name:
+        if name != given.only if given.only in CASES else given.only not in name:
             continue
         line = json.dumps(measured(name, case, given.data, given.rounds))
         print(line, flush=True)

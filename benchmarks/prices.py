@@ -40,7 +40,7 @@ def measured(name: str, options: dict[str, Any], folder: Path) -> dict[str, Any]
     resolved = study.resolve(study.options(**options))
     with tempfile.TemporaryDirectory() as place:
         store = Store(Path(place) / "store").create()
-        targets = resolved.plan.targets()
+        targets = list(resolved.plan.targets())
         todo = missing(resolved.plan, store)
         began = time.perf_counter()
         pace, how = pace_of(todo, targets, store, folder)
