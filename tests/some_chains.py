@@ -13,7 +13,7 @@ from lotterylab.kernels.links import links_of
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import EpochDrops
-from lotterylab.types import Mask
+from lotterylab.types import Checkpoint, Mask
 from some_trainings import checkpoints
 
 needs_compiler = pytest.mark.skipif(library() is None, reason="there is no C compiler")
@@ -49,6 +49,13 @@ def masked(module: nn.Module, keep: float) -> Mask | None:
     return (
         None if keep == 1 else Mask({name: torch.rand(w.shape, generator=draw) < keep for name, w in weights.items()})
     )
+
+
+def largest(one: Checkpoint, other: Checkpoint) -> float:
+    """The largest difference between the tensors of two checkpoints, which have the same names."""
+    groups = ((one.state, other.state), (one.optimizer, other.optimizer), (one.kept["best"], other.kept["best"]))
+    assert list(one.state) == list(other.state)
+    return max(float((a[name].double() - b[name].double()).abs().max()) for a, b in groups for name in a)
 
 
 def by_kernel(module: nn.Module, recipe: Recipe, mask: Mask | None, *, real: str = "float", **options: Any):

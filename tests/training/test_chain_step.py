@@ -18,8 +18,8 @@ from lotterylab.training.chain_step import ACTIVATIONS
 from lotterylab.training.loop import train
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.slots import by_slot
-from lotterylab.types import Checkpoint, State
-from some_chains import RECIPE, by_kernel, chain, masked, needs_compiler
+from lotterylab.types import State
+from some_chains import RECIPE, by_kernel, chain, largest, masked, needs_compiler
 from some_trainings import InFloat64, bits, checkpoints, loader
 
 OPTIMIZERS = {
@@ -31,11 +31,6 @@ OPTIMIZERS = {
     "adam with l2": Adam(lr=0.01, weight_decay=0.1, decoupled=False),
 }
 MASKS = {"no mask": 1.0, "whole with zeros": 0.7, "half": 0.5, "sparse": 0.1, "hardly any": 0.004}
-
-
-def largest(one: Checkpoint, other: Checkpoint) -> float:
-    groups = ((one.state, other.state), (one.optimizer, other.optimizer), (one.kept["best"], other.kept["best"]))
-    return max(float((a[name] - b[name]).abs().max()) for a, b in groups for name in a)
 
 
 # agreement with torch

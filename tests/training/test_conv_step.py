@@ -18,8 +18,8 @@ from lotterylab.training.chain_step import ACTIVATIONS
 from lotterylab.training.loop import train
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.slots import by_slot
-from lotterylab.types import Checkpoint, Mask, State
-from some_chains import BETWEEN, by_kernel, needs_compiler
+from lotterylab.types import Mask, State
+from some_chains import BETWEEN, by_kernel, largest, needs_compiler
 from some_trainings import RECIPE, InFloat64, bits, checkpoints, half, loader, normed
 
 OPTIMIZERS = {
@@ -40,12 +40,6 @@ def odd(activation: str = "tanh", *, norm: bool = False, bias: bool | None = Non
     layers += [nn.BatchNorm2d(7)] if norm else []
     layers += [nn.MaxPool2d(2), act(), nn.Conv2d(7, 4, 1, bias=bias), nn.Conv2d(4, 3, 3, padding=1)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(27, 6), act(), nn.Linear(6, 10))
-
-
-def largest(one: Checkpoint, other: Checkpoint) -> float:
-    groups = ((one.state, other.state), (one.optimizer, other.optimizer), (one.kept["best"], other.kept["best"]))
-    assert list(one.state) == list(other.state)
-    return max(float((a[name].double() - b[name].double()).abs().max()) for a, b in groups for name in a)
 
 
 def agree(module: nn.Module, recipe: Any, mask: Mask | None, bound: float = 1e-12) -> None:

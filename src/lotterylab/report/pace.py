@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -127,17 +127,23 @@ def pace_of(
     return pace, words[0] if known == len(left) else " and ".join(words) if known else words[1]
 
 
-def _finished(targets: Iterable[Node], store: Store) -> dict[Kind, float]:
-    """Return the seconds for a unit of work of each kind that has a finished run on a processor like this one."""
-    sums: dict[Kind, tuple[float, float]] = {}
+def finished(targets: Iterable[Node], store: Store) -> Iterator[tuple[Train, Record]]:
+    """Yield the trainings that were computed on a processor like this one, with their records."""
     for node in targets:
         record = store.record(node.digest) if isinstance(node, Train) else None
         if not isinstance(node, Train) or not record or record.same_as or not record.seconds:
             continue
         if record.facts.get("processor") == processor():
-            kind = kind_of(node)
-            seconds, amount = sums.get(kind, (0.0, 0.0))
-            sums[kind] = seconds + record.seconds, amount + work(node, record)
+            yield node, record
+
+
+def _finished(targets: Iterable[Node], store: Store) -> dict[Kind, float]:
+    """Return the seconds for a unit of work of each kind that has a finished run on a processor like this one."""
+    sums: dict[Kind, tuple[float, float]] = {}
+    for node, record in finished(targets, store):
+        kind = kind_of(node)
+        seconds, amount = sums.get(kind, (0.0, 0.0))
+        sums[kind] = seconds + record.seconds, amount + work(node, record)
     return {kind: seconds / amount for kind, (seconds, amount) in sums.items() if amount}
 
 

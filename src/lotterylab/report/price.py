@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lotterylab.engine.facts import processor
 from lotterylab.engine.results import results
 from lotterylab.engine.schedule import Schedule
 from lotterylab.engine.store import Store
@@ -14,7 +13,7 @@ from lotterylab.plan.nodes import KEPT, At, Choose, Node, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.rows import Rows
 from lotterylab.reading.words import lacking_text
-from lotterylab.report.pace import Pace, work
+from lotterylab.report.pace import Pace, finished, work
 
 
 def may_end_early(run: Train) -> bool:
@@ -37,14 +36,10 @@ def seconds_per_image(targets: Iterable[Node], store: Store, *, exactly: bool = 
     for a caller who asks whether there is one.
     """
     total = images = 0.0
-    for node in targets:
-        if not isinstance(node, Train):
-            continue
-        record = store.record(node.digest)
-        if record and not record.same_as and record.seconds and record.facts.get("processor") == processor():
-            total, images = total + record.seconds, images + work(node, record)
-            if not exactly:
-                break
+    for node, record in finished(targets, store):
+        total, images = total + record.seconds, images + work(node, record)
+        if not exactly:
+            break
     return total / images if images else None
 
 

@@ -23,7 +23,7 @@ from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.slots import UPDATES, by_slot
 from lotterylab.training.step import counted
 from lotterylab.training.watch import Evaluation, Means, evaluation_of
-from lotterylab.types import Checkpoint, Mask, State
+from lotterylab.types import Checkpoint, Mask, Split, State
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
@@ -45,6 +45,12 @@ def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
     plain = recipe.hold and recipe.gate is None and not recipe.interventions and not frozen
     known = type(recipe.loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
     return plain and known and links.activation in ACTIVATIONS and (bool(links.blocks) or recipe.augment == Augment())
+
+
+def by_logits(split: Split, logits: Tensor) -> Evaluation:
+    """Return the evaluation of a split by the logits of its images, (n, classes)."""
+    loss = float(cross_entropy(logits.double(), split.labels, reduction="sum"))
+    return evaluation_of(split, logits.argmax(1) == split.labels, loss)
 
 
 class ChainStepper:
@@ -154,8 +160,7 @@ class ChainStepper:
             pointer(logits),
         )
         self._loader.alive()
-        loss = float(cross_entropy(logits.double(), split.labels, reduction="sum"))
-        return evaluation_of(split, logits.argmax(1) == split.labels, loss)
+        return by_logits(split, logits)
 
     def _split(self, name: str) -> Images:
         """Return what the kernel is told of a split's images; each split is prepared once."""

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from lotterylab.kernels.build import Library
 from lotterylab.kernels.links import Block, Links
 from lotterylab.kernels.structs import Conv, Net, pointer, pointer_to
 from lotterylab.training.chain_layout import Layout
-from lotterylab.training.chain_step import ChainStepper
+from lotterylab.training.chain_step import ChainStepper, by_logits
 from lotterylab.training.conv_layout import Kernel
-from lotterylab.training.watch import Evaluation, Means, evaluation_of
+from lotterylab.training.watch import Evaluation, Means
 from lotterylab.types import Checkpoint, Mask, State
 
 if TYPE_CHECKING:
@@ -201,9 +200,7 @@ class ConvStepper(ChainStepper):
             self._functions.lotterylab_conv_logits(
                 ctypes.byref(self._net), pointer(images), ctypes.c_int64(len(images)), pointer(logits[-1])
             )
-        whole = torch.cat(logits)
-        loss = float(cross_entropy(whole.double(), split.labels, reduction="sum"))
-        return evaluation_of(split, whole.argmax(1) == split.labels, loss)
+        return by_logits(split, torch.cat(logits))
 
     @property
     def state(self) -> State:

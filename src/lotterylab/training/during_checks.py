@@ -75,7 +75,7 @@ def problems(change: Any, view: View, before: Mapping[str, Tensor], keeps: Colle
     for name, tensor in change.carry.items():
         is_tensor, old = isinstance(tensor, Tensor), before.get(name)
         if not is_tensor or old is None or form({name: tensor}) != form({name: old}):
-            given = f"{tensor.dtype} of {tensor.dim()} dimensions" if is_tensor else f"{a_type(tensor)}"
+            given = f"{tensor.dtype} of {tensor.dim()} dimensions" if is_tensor else a_type(tensor)
             yield (
                 f"it carries '{name}' as {given}, which begin() did not. Return tensors of begin's names, types and "
                 "numbers of dimensions."
