@@ -35,6 +35,7 @@ class View:
         steps_per_epoch: batches in a pass over the training images; None if it is not known.
         total_steps: updates of the whole training; None if it is not known.
         gradients: of the update just made, by parameter, pruned entries included.
+        kept_gradients: the same with 0 at pruned entries, where that is known without those; None where it is not.
         optimizer: its state by slot and parameter, such as "momentum/conv1.weight".
         fresh: ``fresh(*names)`` draws the initial state anew, for a purpose.
         lr: the learning rate of the update just made; None where parameters have different rates.
@@ -54,6 +55,7 @@ class View:
     steps_per_epoch: int | None = None
     total_steps: int | None = None
     gradients: Mapping[str, Tensor] = field(default_factory=dict)
+    kept_gradients: Mapping[str, Tensor] | None = None
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
     fresh: Callable[..., State] | None = None
     lr: float | None = None

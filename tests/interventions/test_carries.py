@@ -26,7 +26,7 @@ class Patience(Intervening):
         return Change(carry={"seen": seen}, stop=bool(seen >= self.updates))
 
 
-def test_equal_weights_with_other_carries_are_not_one_training(tmp_path, torch_steps):
+def test_equal_weights_with_other_carries_are_not_one_training(tmp_path):
     store, recipe = Store(tmp_path), replace(RECIPE, during=(Patience(updates=10),))
     counted, plain = train(recipe=recipe).at(7), train().at(7)
     ends_at_10 = train(start=counted, recipe=recipe)

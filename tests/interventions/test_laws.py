@@ -126,10 +126,11 @@ def test_from_a_step_with_the_mask_of_that_step_a_run_goes_on_as_before(name, tm
 
 @NAMES
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_neutral_setting_is_the_plain_run_to_the_bit(name, optimizer, tmp_path, torch_steps):
+@pytest.mark.parametrize("model", MODELS)  # the first by the compiled kernel, the second by torch
+def test_a_neutral_setting_is_the_plain_run_to_the_bit(name, model, optimizer, tmp_path):
     store = Store(tmp_path)
-    neutral, plain = training(NEUTRAL[name], OPTIMIZERS[optimizer]), training(None, OPTIMIZERS[optimizer])
-    plain = replace(plain, mask=neutral.mask)
+    neutral = training(NEUTRAL[name], OPTIMIZERS[optimizer], MODELS[model])
+    plain = training(None, OPTIMIZERS[optimizer], MODELS[model], mask=neutral.mask)
     compute([neutral, plain], store)
     assert result(neutral, store)[0]["final"] == result(plain, store)[0]["final"]
     assert result(neutral, store)[1]["curves"] == result(plain, store)[1]["curves"]

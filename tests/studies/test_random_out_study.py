@@ -102,7 +102,7 @@ def test_filters_are_compared_between_runs_that_differ_in_one_thing():
             ]
 
 
-def test_on_a_few_digits_it_runs_and_batch_norm_without_resets_is_the_same_run(tmp_path, torch_steps):
+def test_on_a_few_digits_it_runs_and_batch_norm_without_resets_is_the_same_run(tmp_path):
     options = Options(size="quick", epochs=2, rates=(0.03,), seeds=2)
     plan, store = STUDY.plan(options, DATA), Store(tmp_path / "store").create()
     compute(plan.targets(), store)

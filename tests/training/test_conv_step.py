@@ -169,7 +169,7 @@ def test_pruned_weights_and_their_optimizer_state_are_positive_zero(keep: float)
 
 @needs_compiler
 def test_it_evaluates_as_torch_does() -> None:
-    from lotterylab.training.conv_step import stepper
+    from lotterylab.training.conv_during import stepper
     from lotterylab.training.loop import first
     from lotterylab.training.watch import evaluate
 
@@ -179,7 +179,7 @@ def test_it_evaluates_as_torch_does() -> None:
         assert links and kernel
         (*_, last) = train(net, state_of(module), None, batches, recipe)
         begin = replace(first(net, state_of(module), None, recipe), state=State(dict(last.state)))
-        score = stepper(kernel, links, recipe, begin, Mask({}), batches).score("test")
+        score = stepper(kernel, links, recipe, begin, Mask({}), batches, net).score("test")
         expected = evaluate(net, last.state, batches, "test")
         assert (score.accuracy, score.exact) == (expected.accuracy, expected.exact)
         assert score.loss == pytest.approx(expected.loss, rel=1e-6)

@@ -20,7 +20,7 @@ from lotterylab.gates import LEARNED, without_gates
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
-from lotterylab.training.conv_step import stepper
+from lotterylab.training.conv_during import stepper
 from lotterylab.training.during import EVENTS, KEPT_AT, During
 from lotterylab.training.loop import first, opened, train
 from lotterylab.training.recipe import Recipe
@@ -206,7 +206,8 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
 
     def score(state: State, split: str) -> Evaluation:
         if kernel:
-            return stepper(*kernel, recipe, replace(last, state=state), mask, loader).score(split)
+            held = mask if not recipe.interventions else Mask({})  # states that are kept may have had other masks
+            return stepper(*kernel, recipe, replace(last, state=state), held, loader, net).score(split)
         return evaluate(opened(net, recipe), state, loader, split)
 
     return Trained(

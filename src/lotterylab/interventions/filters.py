@@ -121,9 +121,12 @@ def convolutions(view: View) -> list[str]:
 
 def cgn(view: View, name: str) -> Tensor:
     """Return the convolutional gradient norm of each filter, (filters,): ``|dL/dw|`` summed over its kept weights."""
-    slope = view.gradients[name]
-    kept = held_mask(view).get(name)
-    return (slope if kept is None else slope * kept).abs().flatten(1).sum(1)
+    if view.kept_gradients is not None:
+        slope = view.kept_gradients[name]
+    else:
+        slope, kept = view.gradients[name], held_mask(view).get(name)
+        slope = slope if kept is None else slope * kept
+    return slope.abs().flatten(1).sum(1)
 
 
 def logs(carry: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -163,7 +163,7 @@ static void backward(const Net *net, int64_t images, int64_t tiles) {
     int64_t edge = after(v, v->wide) + 2 * v->rim, before = v->in * (v->high + 2 * v->pad) * (v->wide + 2 * v->pad);
     int64_t step = v->together ? v->out * (after(v, v->high) + 2 * v->rim) * edge : 0;
     REAL *g = c->g + v->first;
-    lotterylab_open(v, c, images, tiles);
+    lotterylab_open(v, c, images, tiles, net->scales);
     for (int64_t j = 0; v->dx && j < v->back_start[v->in]; j++) v->back[j] = c->w[v->first + v->back_from[j]];
     for (int64_t t = 0; t < tiles; t++) {
       lotterylab_spread(v, c, images, t, (vec *)v->dy + t * step);

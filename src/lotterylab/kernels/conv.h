@@ -34,6 +34,7 @@ typedef struct {
   const Conv *conv;
   const Chain *chain;
   int64_t tiles, features;      /* that the buffers hold; values of an image after the last convolution */
+  double scales;                /* the loss has so many times the sum of the sizes of the norms' scales */
 } Net;
 
 static inline int64_t after(const Conv *v, int64_t size) { return size + 2 * v->pad - v->size + 1; }
@@ -45,7 +46,7 @@ void lotterylab_measure(const Conv *v, int64_t images, int64_t tiles);
 void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train);
 
 /* From gradients of a layer's values to those before its activation, in place, and the sums that its norm needs. */
-void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tiles);
+void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tiles, double scales);
 
 /* The gradients of one tile's points before norm and pooling, into ``room``, with ``rim`` zeros around. */
 void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile, vec *room);

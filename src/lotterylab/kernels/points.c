@@ -75,7 +75,7 @@ void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train) {
 }
 
 /* From gradients of a layer's values to those before its activation, in place, and the sums that its norm needs. */
-void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tiles) {
+void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tiles, double scales) {
   int64_t high = after(v, v->high), wide = after(v, v->wide), window = v->pool ? 2 : 1;
   int64_t down = high / window, right = wide / window, pitch = right + 2 * v->z_pad, plane = (down + 2 * v->z_pad) * pitch;
   for (int64_t o = 0; o < v->out; o++) {
@@ -107,7 +107,8 @@ void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tile
     if (!v->norm) continue;
     double count = (double)images * high * wide;
     c->g[v->shift + o] += shift;
-    c->g[v->scale + o] += scale;
+    REAL gamma = c->w[v->scale + o];
+    c->g[v->scale + o] += scale + scales * ((gamma > 0) - (gamma < 0));
     v->stats[2 * v->out + o] = shift / count;
     v->stats[3 * v->out + o] = scale / count;
   }

@@ -70,6 +70,7 @@ class Net(ctypes.Structure):
         ("chain", ctypes.POINTER(Chain)),
         ("tiles", _INT),
         ("features", _INT),
+        ("scales", _REAL),
     )
 
 

@@ -95,16 +95,27 @@ class Layout:
 
     def packed(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """Return the stored numbers of tensors in the shapes of the network."""
-        parts = (tensors[name].detach().flatten()[place] for name, place in self._places.items())
-        return torch.cat([part.to(self._real) for part in parts])
+        return torch.cat([self._stored(name, tensors[name].detach()).to(self._real) for name in self._places])
 
     def whole(self, packed: Tensor) -> dict[str, Tensor]:
         """Return tensors in the shapes of the network, +0.0 where weights are not stored."""
-        whole = {name: torch.zeros(shape.numel(), dtype=self._real) for name, shape in self._shapes.items()}
-        parts = packed.split([len(place) for place in self._places.values()])
-        for (name, place), part in zip(self._places.items(), parts, strict=True):
-            whole[name][place] = part
-        return {name: tensor.view(self._shapes[name]) for name, tensor in whole.items()}
+        return {name: self._spread(name, self.part(packed, name)).view(shape) for name, shape in self._shapes.items()}
+
+    def part(self, packed: Tensor, name: str) -> Tensor:
+        """Return the stored numbers of one tensor, a view."""
+        first = self.firsts[name]
+        return packed[first : first + len(self._places[name])]
+
+    def _stored(self, name: str, tensor: Tensor) -> Tensor:
+        places = self._places[name]
+        return tensor.flatten() if len(places) == tensor.numel() else tensor.flatten()[places]
+
+    def _spread(self, name: str, part: Tensor) -> Tensor:
+        if len(part) == self._shapes[name].numel():
+            return part.clone()
+        whole = torch.zeros(self._shapes[name].numel(), dtype=self._real)
+        whole[self._places[name]] = part
+        return whole
 
     def layers(self) -> Iterator[Layer]:
         """Yield what the kernel is told of each layer; the tensors behind it are those of ``matrices``."""

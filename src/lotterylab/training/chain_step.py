@@ -18,12 +18,12 @@ from lotterylab.kernels.build import Library
 from lotterylab.kernels.links import Links
 from lotterylab.kernels.structs import Chain, Images, Layer, Rule, pointer
 from lotterylab.training.chain_layout import Layout
-from lotterylab.training.losses import CrossEntropy
+from lotterylab.training.losses import CrossEntropy, ScalesL1
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.slots import UPDATES, by_slot
 from lotterylab.training.step import counted
 from lotterylab.training.watch import Evaluation, Means, evaluation_of
-from lotterylab.types import Checkpoint, Mask, Split, State
+from lotterylab.types import Batch, Checkpoint, Mask, Split, State
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
@@ -39,12 +39,17 @@ def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
 
     Args:
         recipe: the training.
-        links: the network; one without convolutions reads the images as they are, so that none can be augmented.
+        links: the network; one without convolutions makes many steps at once and reads the images as they are, so that
+            nothing can be done between two steps, and no image augmented.
         frozen: whether removed weights are held at values other than 0.
     """
-    plain = recipe.hold and recipe.gate is None and not recipe.interventions and not frozen
-    known = type(recipe.loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
-    return plain and known and links.activation in ACTIVATIONS and (bool(links.blocks) or recipe.augment == Augment())
+    plain = recipe.hold and recipe.gate is None and not frozen and links.activation in ACTIVATIONS
+    loss: Any = recipe.loss
+    if type(loss) is ScalesL1 and any(block.norm for block in links.blocks):
+        loss = loss.loss
+    known = type(loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
+    looked_at = recipe.augment != Augment() or bool(recipe.interventions)  # batch by batch
+    return plain and known and (bool(links.blocks) or not looked_at)
 
 
 def by_logits(split: Split, logits: Tensor) -> Evaluation:
@@ -70,34 +75,38 @@ class ChainStepper:
     ) -> None:
         self.recipe, self._functions, self._loader = recipe, library.functions, loader
         self._real = torch.float32 if library.real == "float" else torch.float64
-        self.updates = int(begin.optimizer.get(UPDATES, begin.step))
-        self._layout = self._laid_out(links, begin, mask)
+        self._links, self.updates = links, int(begin.optimizer.get(UPDATES, begin.step))
+        self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
+        self._arrange(begin, mask)
+
+    def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
+        """Give each number its place, for this mask."""
+        self._layout = self._laid_out(begin, mask)
         self._params = self._layout.packed(begin.state)
         self._slots = {slot: self._layout.packed(tensors) for slot, tensors in by_slot(begin.optimizer).items()}
         self._gradient = torch.zeros_like(self._params)
         numbers = [TILE * max(count, 1) for count in self._layout.units]
         self._tiles = [[torch.zeros(count, dtype=self._real) for count in numbers] for _ in range(2)]
-        self._chain = self._chained(links)
-        self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
+        self._chain = self._chained()
 
-    def _laid_out(self, links: Links, begin: Checkpoint, mask: Mask) -> Layout:
+    def _laid_out(self, begin: Checkpoint, mask: Mask) -> Layout:
         """Return the place of each number."""
-        return Layout(links, {name: tensor.shape for name, tensor in begin.state.items()}, mask, self._real)
+        return Layout(self._links, {name: tensor.shape for name, tensor in begin.state.items()}, mask, self._real)
 
-    def _chained(self, links: Links) -> Chain:
+    def _chained(self) -> Chain:
         """Return what the kernel is told of the network; the tensors behind it are attributes."""
         layers = tuple(self._layout.layers())
         slots = [pointer(self._slots[name]) for name in self.recipe.optimizer.slot_names]
         first, second, *_ = (*slots, None, None)
         unit, back = ((ctypes.c_void_p * len(tiles))(*map(pointer, tiles)) for tiles in self._tiles)
-        if not links.blocks:
+        if not self._links.blocks:
             back[0] = None  # nothing learns from the gradient of pixels
         return Chain(
             layers=len(layers),
-            act=ACTIVATIONS.index(links.activation),
+            act=ACTIVATIONS.index(self._links.activation),
             count=len(self._gradient),
             layer=(Layer * len(layers))(*layers),
-            slope=links.slope,
+            slope=self._links.slope,
             w=pointer(self._params),
             g=pointer(self._gradient),
             first=first,
@@ -108,8 +117,8 @@ class ChainStepper:
 
     def run(
         self, step: int, end: int, rate: Callable[[int], float], means: Means, every: int | None
-    ) -> Iterator[tuple[int, None, None]]:
-        """Train from a step to the end of its epoch, or to ``end``; yield the step after each stretch.
+    ) -> Iterator[tuple[int, Batch | None, Tensor | None]]:
+        """Train from a step to the end of its epoch, or to ``end``.
 
         Args:
             step: the number of steps before.
@@ -117,6 +126,9 @@ class ChainStepper:
             rate: the learning rate of each step.
             means: get the losses and hits.
             every: steps from one evaluation to the next; no stretch goes beyond one.
+
+        Yields:
+            The number of steps so far; no batch and no loss, since many steps are made at once.
         """
         loader, size = self._loader, self._loader.batch_size
         epoch, within = divmod(step, loader.steps_per_epoch)

@@ -20,8 +20,9 @@ from lotterylab.kernels.structs import Conv, Net, pointer, pointer_to
 from lotterylab.training.chain_layout import Layout
 from lotterylab.training.chain_step import ChainStepper, by_logits
 from lotterylab.training.conv_layout import Kernel
+from lotterylab.training.losses import ScalesL1
 from lotterylab.training.watch import Evaluation, Means
-from lotterylab.types import Checkpoint, Mask, State
+from lotterylab.types import Batch, Checkpoint, Mask, State
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
@@ -53,33 +54,41 @@ class ConvStepper(ChainStepper):
         loader: Loader,
     ) -> None:
         self._names = tuple(begin.state)
-        self._running = {name: tensor for name, tensor in begin.state.items() if name.rpartition(".")[2] in RUNNING}
+        loss = recipe.loss
+        self._scales_weight = loss.weight if isinstance(loss, ScalesL1) else 0.0
         super().__init__(library, links, recipe, begin, mask, loader)
-        for name, tensor in self._running.items():
-            self._running[name] = tensor.clone() if tensor.dtype == torch.int64 else tensor.to(self._real, copy=True)
+
+    def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
+        running = {name: tensor for name, tensor in begin.state.items() if name.rpartition(".")[2] in RUNNING}
+        self._running = {
+            name: tensor.clone() if tensor.dtype == torch.int64 else tensor.to(self._real, copy=True)
+            for name, tensor in running.items()
+        }
+        super()._arrange(begin, mask)
         lanes = 64 // torch.empty((), dtype=self._real).element_size()
-        self._tiles_of_a_batch = -(-loader.batch_size // lanes)
+        self._tiles_of_a_batch = -(-self._loader.batch_size // lanes)
         self._held: list[Tensor] = []
-        convs = self._convs(links, lanes)
+        convs = self._convs(lanes)
         self._net = Net(
             convs=len(convs),
             conv=(Conv * len(convs))(*convs),
             chain=ctypes.pointer(self._chain),
             tiles=self._tiles_of_a_batch,
             features=self._layout.units[0],
+            scales=self._scales_weight,
         )
 
-    def _laid_out(self, links: Links, begin: Checkpoint, mask: Mask) -> Layout:
+    def _laid_out(self, begin: Checkpoint, mask: Mask) -> Layout:
         shapes = {name: tensor.shape for name, tensor in begin.state.items() if name not in self._running}
         image = self._loader.dataset.train.images.shape[2:]
-        return Layout(links, shapes, mask, self._real, image=(image[0], image[1]))
+        return Layout(self._links, shapes, mask, self._real, image=(image[0], image[1]))
 
     def _room(self, *shape: int) -> Tensor:
         """Return zeros that live as long as the stepper."""
         self._held.append(torch.zeros(shape, dtype=self._real))
         return self._held[-1]
 
-    def _convs(self, links: Links, lanes: int) -> list[Conv]:
+    def _convs(self, lanes: int) -> list[Conv]:
         """Return what the kernel is told of each convolution, with the buffers between them."""
         kernels, tiles = self._layout.kernels, self._tiles_of_a_batch
         inputs = [
@@ -90,7 +99,7 @@ class ConvStepper(ChainStepper):
         ends = [self._room(tiles, self._layout.units[0], lanes) for _ in range(2)]
         told = []
         for place, (block, kernel, following) in enumerate(
-            zip_longest(links.blocks, kernels, kernels[1:], fillvalue=None)
+            zip_longest(self._links.blocks, kernels, kernels[1:], fillvalue=None)
         ):
             assert block and kernel
             told.append(
@@ -159,18 +168,24 @@ class ConvStepper(ChainStepper):
 
     def run(
         self, step: int, end: int, rate: Callable[[int], float], means: Means, every: int | None
-    ) -> Iterator[tuple[int, None, None]]:
-        """Train from a step to the end of its epoch, or to ``end``; yield the step after each batch."""
+    ) -> Iterator[tuple[int, Batch, Tensor]]:
+        """Train from a step to the end of its epoch, or to ``end``.
+
+        Yields:
+            The number of steps so far, the batch, and its loss before the update.
+        """
         epoch, within = divmod(step, self._loader.steps_per_epoch)
         for batch in self._loader.batches(epoch, start=within):
-            self._learn(cast(Tensor, batch.inputs), batch.targets, rate(step), means)
+            loss = self._learn(batch, rate(step), means)
             step += 1
-            yield step, None, None
+            yield step, batch, loss
             if step == end:
                 return
 
-    def _learn(self, inputs: Tensor, labels: Tensor, rate: float, means: Means) -> None:
-        loss, hits, images = ctypes.c_double(0.0), ctypes.c_int64(0), self._points(inputs)
+    def _learn(self, batch: Batch, rate: float, means: Means) -> Tensor:
+        """Make one step; return its loss before the update."""
+        loss, hits, labels = ctypes.c_double(0.0), ctypes.c_int64(0), batch.targets
+        images, added = self._points(cast(Tensor, batch.inputs)), self._added_loss()
         self._functions.lotterylab_conv_train(
             ctypes.byref(self._net),
             ctypes.byref(self._rule()),
@@ -185,7 +200,17 @@ class ConvStepper(ChainStepper):
         for name, tensor in self._running.items():
             if name.endswith(RUNNING[-1]):
                 tensor += 1
-        means.add_sums(loss.value, hits.value, len(labels))
+        whole = loss.value + added * len(labels)
+        means.add_sums(whole, hits.value, len(labels))
+        return torch.tensor(whole / len(labels))
+
+    def _added_loss(self) -> float:
+        """Return what ``ScalesL1`` adds to the loss."""
+        if not self._scales_weight:
+            return 0.0
+        norms = (block.norm for block in self._links.blocks if block.norm)
+        scales = (self._layout.part(self._params, f"{norm}.weight") for norm in norms)
+        return self._scales_weight * sum(float(scale.abs().sum()) for scale in scales)
 
     def _points(self, inputs: Tensor) -> Tensor:
         """Return images (B, C, H, W) as the kernel reads them, (B, H, W, C)."""
@@ -207,11 +232,3 @@ class ConvStepper(ChainStepper):
         """The state in the shapes of the network, a copy."""
         whole = {**self._layout.whole(self._params), **{name: one.clone() for name, one in self._running.items()}}
         return cast(State, {name: whole[name] for name in self._names})
-
-
-def stepper(
-    library: Library, links: Links, recipe: Recipe, begin: Checkpoint, mask: Mask, loader: Loader
-) -> ChainStepper:
-    """Return what computes the steps of a network with these links."""
-    kind = ConvStepper if links.blocks else ChainStepper
-    return kind(library, links, recipe, begin, mask, loader)

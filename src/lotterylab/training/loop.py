@@ -15,7 +15,7 @@ from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
 from lotterylab.training.chain_step import ChainStepper
-from lotterylab.training.conv_step import stepper
+from lotterylab.training.conv_during import Gradients, OpenConvStepper, stepper
 from lotterylab.training.during import HELD, During
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.slots import flat
@@ -90,7 +90,8 @@ def train(
         return recipe.optimizer.lr * factor
 
     def view(batch: Batch) -> View:
-        assert isinstance(update, Stepper)  # interventions never meet a kernel
+        assert isinstance(update, Stepper | OpenConvStepper)
+        gradients = update.gradients
         return View(
             net=net,
             loss=cross_entropy,
@@ -103,14 +104,15 @@ def train(
             step=step,
             steps_per_epoch=per_epoch,
             total_steps=total,
-            gradients=update.gradients,
+            gradients=gradients,
+            kept_gradients=gradients.kept if isinstance(gradients, Gradients) else None,
             optimizer=flat(update.slots),
             fresh=fresh,
             lr=rate(max(step - 1, 0)),
         )
 
     def put(change: Change) -> View:
-        assert isinstance(update, Stepper) and batch is not None
+        assert isinstance(update, Stepper | OpenConvStepper) and batch is not None
         update.put(change.state, change.optimizer, change.mask)
         return view(batch)
 
@@ -123,7 +125,7 @@ def train(
         for done, batch, loss in update.run(step, end, rate, means, watch.by_steps):
             step = done
             if during:
-                assert batch is not None and loss is not None  # only a kernel has none
+                assert batch is not None and loss is not None  # a chain in the kernel has none
                 if math.isfinite(float(loss)):  # a run that diverged is left as it is
                     during.after(view(batch), put)
                     watch.kept |= during.kept
@@ -162,7 +164,7 @@ def updates(
 ) -> Stepper | ChainStepper:
     """Return what makes the steps of a training; the arguments are those of ``train``, ``net`` with its gates."""
     if kernel:
-        return stepper(*kernel, recipe, begin, mask or Mask({}), loader)
+        return stepper(*kernel, recipe, begin, mask or Mask({}), loader, net)
     laid_out = channels_last and net.channels_last
     return Stepper(net, recipe, begin, mask, loader=loader, channels_last=laid_out, frozen=frozen)
 

@@ -1,0 +1,142 @@
+"""Steps of the kernel of convolutions into which interventions look, and which they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from lotterylab.kernels.build import Library
+from lotterylab.kernels.links import Links
+from lotterylab.masks import algebra
+from lotterylab.network import Network
+from lotterylab.training import slots
+from lotterylab.training.chain_step import ChainStepper
+from lotterylab.training.conv_step import ConvStepper
+from lotterylab.training.watch import Means
+from lotterylab.types import Batch, Checkpoint, Mask, State
+
+if TYPE_CHECKING:
+    from lotterylab.data.loader import Loader
+    from lotterylab.training.recipe import Recipe
+
+
+class Gradients(Mapping[str, "Tensor"]):
+    """``Gradients`` are those of one update by parameter.  The kernel leaves pruned weights out: torch computes the
+    gradients of tensors that have some, the first time that one of them is asked for.
+
+    Args:
+        kept: the gradients, 0 at pruned weights.
+        pruned: the names of the tensors with pruned weights.
+        whole: returns all gradients, pruned weights included.
+    """
+
+    def __init__(self, kept: Mapping[str, Tensor], pruned: frozenset[str], whole: Callable[[], dict[str, Tensor]]):
+        self.kept, self._pruned, self._compute = kept, pruned, whole
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._whole[name] if name in self._pruned else self.kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kept)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    @cached_property
+    def _whole(self) -> dict[str, Tensor]:
+        return self._compute()
+
+
+class OpenConvStepper(ConvStepper):
+    """An ``OpenConvStepper`` is a ``ConvStepper`` whose numbers can be seen and changed between two steps.
+
+    Args:
+        library: the compiled kernel.
+        links: the network.
+        recipe: its optimizer, loss and batch size.
+        begin: where the training begins; pruned weights and their optimizer state are 0.
+        mask: the mask that is held first.
+        loader: the images and their order.
+        net: the same network, for gradients of pruned weights.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        links: Links,
+        recipe: Recipe,
+        begin: Checkpoint,
+        mask: Mask,
+        loader: Loader,
+        net: Network,
+    ) -> None:
+        self._net_of_torch, self._seen = net, Gradients({}, frozenset(), dict)
+        super().__init__(library, links, recipe, begin, mask, loader)
+
+    def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
+        super()._arrange(begin, mask)
+        self._mask = mask
+        self._pruned = frozenset(name for name, kept in mask.items() if not bool(kept.all()))
+
+    def _learn(self, batch: Batch, rate: float, means: Means) -> Tensor:
+        before, layout = self._params.clone() if self._pruned else self._params, self._layout
+        loss = super()._learn(batch, rate, means)
+
+        def whole() -> dict[str, Tensor]:
+            return self._by_torch(layout.whole(before), batch)
+
+        self._seen = Gradients(layout.whole(self._gradient), self._pruned, whole)
+        return loss
+
+    def _by_torch(self, parameters: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Return the gradients at these parameters, pruned weights included."""
+        with torch.enable_grad():
+            leaves = {name: tensor.requires_grad_() for name, tensor in parameters.items()}
+            state = cast(State, {**self._running, **leaves})
+            logits, _ = self._net_of_torch.forward(state, batch.inputs, True)
+            loss = self.recipe.loss(logits, batch.targets, self._net_of_torch, leaves)
+            return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
+
+    @property
+    def gradients(self) -> Gradients:
+        """The gradients of the last update; empty before the first."""
+        return self._seen
+
+    @property
+    def slots(self) -> dict[str, dict[str, Tensor]]:
+        """The optimizer state, a copy."""
+        return {slot: self._layout.whole(packed) for slot, packed in self._slots.items()}
+
+    def detached(self) -> State:
+        """Return a copy of the state."""
+        return self.state
+
+    def put(self, state: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], mask: Mask | None) -> None:
+        """Write tensors of state and optimizer in the place of those of the same names, and hold another mask."""
+        held = mask or self._mask
+        moved = algebra.masked(cast(State, {**self.state, **state}), held)
+        moved_slots = slots.masked({**slots.flat(self.slots), **optimizer}, held)
+        if mask is not None:
+            self._arrange(Checkpoint(step=0, state=moved, optimizer=moved_slots, kept={}, metrics={}), held)
+            return
+        for name, tensor in self._running.items():
+            tensor.copy_(moved[name])
+        for packed, tensors in ((self._params, moved), *self._paired(slots.by_slot(moved_slots))):
+            packed.copy_(self._layout.packed(tensors))
+
+    def _paired(self, moved: Mapping[str, Mapping[str, Tensor]]) -> Iterator[tuple[Tensor, Mapping[str, Tensor]]]:
+        return ((packed, moved[slot]) for slot, packed in self._slots.items())
+
+
+def stepper(
+    library: Library, links: Links, recipe: Recipe, begin: Checkpoint, mask: Mask, loader: Loader, net: Network
+) -> ChainStepper:
+    """Return what computes the steps of a network with these links."""
+    if recipe.interventions:
+        return OpenConvStepper(library, links, recipe, begin, mask, loader, net)
+    kind = ConvStepper if links.blocks else ChainStepper
+    return kind(library, links, recipe, begin, mask, loader)
