@@ -17,8 +17,8 @@ from lotterylab.kernels.links import Block, Links, links_of
 from lotterylab.training.chain_layout import AT_MOST, matrix_of
 from lotterylab.training.chain_step import fits
 from lotterylab.training.losses import LabelSmoothing
-from some_chains import RECIPE, by_kernel, chain, masked, needs_compiler
-from some_trainings import InFloat64, bits, checkpoints, half, normed
+from some_chains import RECIPE, chain, needs_compiler
+from some_trainings import InFloat64, checkpoints, half, normed
 
 # what it can train
 
@@ -146,20 +146,6 @@ def test_without_a_kernel_torch_trains(how: str, tmp_path, monkeypatch) -> None:
             (tmp_path / name).chmod(0o755)
     assert build.library.__wrapped__("float") is None
     assert not list((tmp_path / "cache").rglob("*.so"))
-
-
-@needs_compiler
-def test_narrower_vectors_give_the_same_bits(tmp_path, monkeypatch) -> None:
-    if "avx512f" not in build._processor():
-        pytest.skip("the processor has no wider vectors than AVX2")
-    module, mask = chain(), masked(chain(), 0.1)
-    wide = [bits(by_kernel(module, RECIPE, each)[-1]) for each in (None, mask)]
-    monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-mno-avx512f"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    narrow, links = build.library.__wrapped__("float"), links_of(module)
-    assert narrow and links and list(tmp_path.rglob("*.so"))
-    for each, expected in zip((None, mask), wide, strict=True):
-        assert bits(checkpoints(module, RECIPE, each, kernel=(narrow, links))[-1]) == expected
 
 
 def test_the_sources_are_part_of_the_package() -> None:

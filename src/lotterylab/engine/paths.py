@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from lotterylab.engine.shrinking import small_of
-from lotterylab.kernels.build import VERSION, Library, library
+from lotterylab.kernels.build import Library, library
 from lotterylab.kernels.links import Links, links_of
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.user_nodes import UserTrain
@@ -43,5 +43,5 @@ def path_of(node: Train, context: Context) -> str:
     name = context.path_name(node.model)
     if kernel := kernel_of(node, context):
         library, links = kernel
-        name = f"{'convolution' if links.blocks else 'chain'} kernel {VERSION}, {library.compiler}"
+        name = library.name("convolution" if links.blocks else "chain")
     return f"{name}, shrunk" if small_of(node, context) else name

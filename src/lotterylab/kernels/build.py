@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-SOURCES = tuple(Path(__file__).parent / name for name in ("kernel.h", "chain.c", "conv.h", "points.c", "conv.c"))
-VERSION = 3  # raised when the kernel's numbers change, if only by rounding
+SOURCES = tuple(
+    Path(__file__).parent / name for name in ("kernel.h", "chain.c", "conv.h", "points.c", "patches.c", "conv.c")
+)
+VERSIONS = {"chain": 3, "convolution": 4}  # raised when the numbers of one change, if only by rounding
+USUAL = 16  # numbers in a vector, with AVX-512
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 COMPILERS = ("cc", "gcc", "clang")
 SWITCH = "LOTTERYLAB_KERNELS"  # "off": as if there were no compiler
@@ -39,6 +42,16 @@ class Library:
     functions: ctypes.CDLL
     compiler: str
     real: str
+
+    @property
+    def lanes(self) -> int:
+        """The numbers in a vector, on which the order of sums depends."""
+        return int(self.functions.lotterylab_lanes())
+
+    def name(self, kind: str) -> str:
+        """Return the name of a kernel, "chain" or "convolution", by what its bits depend on."""
+        lanes = f", {self.lanes} lanes" if self.lanes != USUAL else ""
+        return f"{kind} kernel {VERSIONS[kind]}{lanes}, {self.compiler}"
 
 
 @cache

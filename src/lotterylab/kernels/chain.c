@@ -8,9 +8,10 @@
 #include "kernel.h"
 
 #define BLOCK 16            /* images whose bytes are gathered together */
-#define ROWS 4              /* of a whole matrix are computed together */
+#define SOME 4              /* vectors of a tile, */
+#define ROWS (SMALL ? 3 : 4) /* of so many rows of a whole matrix, are computed together */
 #define TALL 6              /* rows and */
-#define SPAN 4              /* vectors of columns of its gradient are computed together */
+#define SPAN (SMALL ? 2 : 4) /* vectors of columns of its gradient are computed together */
 #define WIDE (SPAN * LANES)
 
 static void gather(const Images *data, const int64_t *order, int64_t images, int64_t units, REAL *x) {
@@ -25,35 +26,47 @@ static void gather(const Images *data, const int64_t *order, int64_t images, int
   }
 }
 
+/* SOME vectors of a row. */
 static void forward_row(const Layer *layer, const REAL *v, const REAL *x, REAL bias, int64_t r, vec *y) {
-  vec even[PARTS], odd[PARTS]; /* two sums, so that one need not wait for the other */
-  for (int p = 0; p < PARTS; p++) even[p] = (vec){} + bias, odd[p] = (vec){};
+  vec even[SOME], odd[SOME]; /* two sums, so that one need not wait for the other */
+  for (int p = 0; p < SOME; p++) even[p] = (vec){} + bias, odd[p] = (vec){};
   int64_t j = layer->start[r], end = layer->start[r + 1];
   for (; j + 1 < end; j += 2) {
     const vec *a = (const vec *)(x + (int64_t)layer->col[j] * TILE);
     const vec *b = (const vec *)(x + (int64_t)layer->col[j + 1] * TILE);
-    for (int p = 0; p < PARTS; p++) even[p] += v[j] * a[p], odd[p] += v[j + 1] * b[p];
+    for (int p = 0; p < SOME; p++) even[p] += v[j] * a[p], odd[p] += v[j + 1] * b[p];
   }
   if (j < end) {
     const vec *a = (const vec *)(x + (int64_t)layer->col[j] * TILE);
-    for (int p = 0; p < PARTS; p++) even[p] += v[j] * a[p];
+    for (int p = 0; p < SOME; p++) even[p] += v[j] * a[p];
   }
-  for (int p = 0; p < PARTS; p++) y[p] = even[p] + odd[p];
+  for (int p = 0; p < SOME; p++) y[p] = even[p] + odd[p];
 }
 
-/* ``rows`` sums over n: y[r] = bias[r] + sum of w[r * down + i * right] * x[i]; a constant ``rows`` is fast. */
+/* SOME vectors of ``rows`` sums over n: y[r] = bias[r] + sum of w[r * down + i * right] * x[i]; a constant ``rows`` is fast. */
 static inline __attribute__((always_inline)) void product(int rows, const REAL *w, int64_t down, int64_t right,
                                                           int64_t n, const REAL *x, const REAL *bias, REAL *y) {
-  vec all[ROWS][PARTS];
+  vec all[ROWS][SOME];
   for (int r = 0; r < rows; r++)
-    for (int p = 0; p < PARTS; p++) all[r][p] = (vec){} + (bias ? bias[r] : 0);
+    for (int p = 0; p < SOME; p++) all[r][p] = (vec){} + (bias ? bias[r] : 0);
   for (int64_t i = 0; i < n; i++) {
     const vec *a = (const vec *)(x + i * TILE);
     for (int r = 0; r < rows; r++)
-      for (int p = 0; p < PARTS; p++) all[r][p] += w[r * down + i * right] * a[p];
+      for (int p = 0; p < SOME; p++) all[r][p] += w[r * down + i * right] * a[p];
   }
   for (int r = 0; r < rows; r++)
-    for (int p = 0; p < PARTS; p++) ((vec *)(y + r * TILE))[p] = all[r][p];
+    for (int p = 0; p < SOME; p++) ((vec *)(y + r * TILE))[p] = all[r][p];
+}
+
+/* All sums of a tile. */
+static void products(int64_t rows, const REAL *w, int64_t down, int64_t right, int64_t n, const REAL *x,
+                     const REAL *bias, REAL *y) {
+  for (int64_t b = 0; b < TILE; b += SOME * LANES) {
+    int64_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS)
+      product(ROWS, w + r * down, down, right, n, x + b, bias ? bias + r : 0, y + r * TILE + b);
+    for (; r < rows; r++) product(1, w + r * down, down, right, n, x + b, bias ? bias + r : 0, y + r * TILE + b);
+  }
 }
 
 void lotterylab_forward(const Chain *c, int64_t k) {
@@ -62,9 +75,10 @@ void lotterylab_forward(const Chain *c, int64_t k) {
   REAL *y = c->unit[k + 1];
   int64_t rows = layer->rows, cols = layer->cols, r = 0;
   if (layer->start)
-    for (; r < rows; r++) forward_row(layer, v, x, bias ? bias[r] : 0, r, (vec *)(y + r * TILE));
-  for (; r + ROWS <= rows; r += ROWS) product(ROWS, v + r * cols, cols, 1, cols, x, bias ? bias + r : 0, y + r * TILE);
-  for (; r < rows; r++) product(1, v + r * cols, cols, 1, cols, x, bias ? bias + r : 0, y + r * TILE);
+    for (; r < rows; r++)
+      for (int64_t b = 0; b < TILE; b += SOME * LANES)
+        forward_row(layer, v, x + b, bias ? bias[r] : 0, r, (vec *)(y + r * TILE + b));
+  products(rows - r, v + r * cols, cols, 1, cols, x, bias ? bias + r : 0, y + r * TILE);
   if (k + 1 < c->layers) act_on(c->act, c->slope, y, rows * TILE);
 }
 
@@ -123,7 +137,7 @@ void lotterylab_backward(const Chain *c, int64_t k) {
   const Layer *layer = c->layer + k;
   const REAL *v = c->w + layer->first, *x = c->unit[k], *dy = c->back[k + 1];
   REAL *g = c->g + layer->first, *dx = c->back[k];
-  int64_t rows = layer->rows, cols = layer->cols, q = 0;
+  int64_t rows = layer->rows, cols = layer->cols;
   for (int64_t r = 0; r < rows && layer->bias >= 0; r++) {
     vec all = {};
     for (int p = 0; p < PARTS; p++) all += ((const vec *)(dy + r * TILE))[p];
@@ -135,8 +149,7 @@ void lotterylab_backward(const Chain *c, int64_t k) {
   } else {
     outer(rows, cols, dy, x, g);
     for (int64_t i = 0; i < rows * cols && layer->kept; i++) g[i] = layer->kept[i] ? g[i] : 0;
-    for (; q + ROWS <= cols && dx; q += ROWS) product(ROWS, v + q, 1, cols, rows, dy, 0, dx + q * TILE);
-    for (; q < cols && dx; q++) product(1, v + q, 1, cols, rows, dy, 0, dx + q * TILE);
+    if (dx) products(cols, v, 1, cols, rows, dy, 0, dx);
   }
   if (k) act_back(c->act, c->slope, x, dx, cols * TILE);
 }

@@ -5,12 +5,12 @@
 
 #include "conv.h"
 
-#define STRIP 8 /* points of a row, */
+#define STRIP (SMALL ? 4 : 8) /* points of a row, */
 #define OUTS 3  /* of so many channels after the convolution where it is whole, are computed together */
 #define STEP 4  /* points whose part in a gradient is added at a time */
 #define SIDE 3  /* of the kernels whose gradients have a loop of their own, */
 #define TAPS (SIDE * SIDE)
-#define PAIR 2  /* for so many channels together */
+#define PAIR (SMALL ? 1 : 2) /* for so many channels together */
 
 
 /* A strip of points of ``outs`` channels: y[r] = bias[r] + sum of w[r * n + j] * x[at[j]]; constants are fast. */
@@ -24,6 +24,7 @@ static inline __attribute__((always_inline)) void strip(int outs, int points, co
     const vec *s = x + at[j];
     for (int p = 0; p < points; p++) {
       vec point = s[p];
+      LOADED(point);
       for (int r = 0; r < outs; r++) all[r][p] += w[r * n + j] * point;
     }
   }
@@ -105,9 +106,11 @@ static void slopes_of_pair(const Conv *v, int64_t o, const Sides *s, REAL *g) {
       const vec *dy = s->dy + t * s->dy_step + o * plane, *x = s->x + t * s->x_step + c * before;
       for (int64_t h = 0; h < s->high; h++)
         for (int64_t q = 0; q < s->wide; q++)
-          for (int k = 0; k < TAPS; k++)
-            for (int r = 0; r < PAIR; r++)
-              all[r][k] += dy[r * plane + h * s->edge + q] * x[(h + k / SIDE) * s->pitch + q + k % SIDE];
+          for (int k = 0; k < TAPS; k++) {
+            vec point = x[(h + k / SIDE) * s->pitch + q + k % SIDE];
+            LOADED(point);
+            for (int r = 0; r < PAIR; r++) all[r][k] += dy[r * plane + h * s->edge + q] * point;
+          }
     }
     for (int r = 0; r < PAIR; r++) {
       REAL *to = g + v->start[o + r] + c * TAPS;
@@ -144,15 +147,16 @@ static void forward(const Net *net, int64_t images, int64_t tiles, int train) {
   const Chain *c = net->chain;
   for (const Conv *v = net->conv; v < net->conv + net->convs; v++) {
     int64_t high = after(v, v->high), wide = after(v, v->wide), pitch = v->wide + 2 * v->pad;
-    int64_t before = v->in * (v->high + 2 * v->pad) * pitch, keep = v->norm && train;
-    for (int64_t t = 0; t < tiles; t++) {
+    int64_t before = v->in * (v->high + 2 * v->pad) * pitch, keep = in_y(v, train);
+    const REAL *w = c->w + v->first, *bias = v->bias < 0 ? 0 : c->w + v->bias;
+    if (v->patches) lotterylab_patches(v, w, bias, tiles, net->room);
+    for (int64_t t = 0; !v->patches && t < tiles; t++) {
       vec *y = (vec *)v->y + (keep ? t * v->out * high * wide : 0);
-      convolve(v->out, high, wide, pitch, v->whole, v->start, v->at, c->w + v->first, v->bias < 0 ? 0 : c->w + v->bias,
-               (const vec *)v->x + t * before, y);
+      convolve(v->out, high, wide, pitch, v->whole, v->start, v->at, w, bias, (const vec *)v->x + t * before, y);
       if (!keep) lotterylab_finish(v, c, t, train);
     }
     if (!keep) continue;
-    lotterylab_measure(v, images, tiles);
+    if (v->norm && train) lotterylab_measure(v, images, tiles);
     for (int64_t t = 0; t < tiles; t++) lotterylab_finish(v, c, t, train);
   }
 }
@@ -164,15 +168,18 @@ static void backward(const Net *net, int64_t images, int64_t tiles) {
     int64_t step = v->together ? v->out * (after(v, v->high) + 2 * v->rim) * edge : 0;
     REAL *g = c->g + v->first;
     lotterylab_open(v, c, images, tiles, net->scales);
-    for (int64_t j = 0; v->dx && j < v->back_start[v->in]; j++) v->back[j] = c->w[v->first + v->back_from[j]];
+    int64_t turned = v->dx && !v->patches ? v->back_start[v->in] : 0;
+    for (int64_t j = 0; j < turned; j++) v->back[j] = c->w[v->first + v->back_from[j]];
     for (int64_t t = 0; t < tiles; t++) {
       lotterylab_spread(v, c, images, t, (vec *)v->dy + t * step);
-      if (v->dx)
+      if (v->dx && !v->patches)
         convolve(v->in, v->high, v->wide, edge, v->whole, v->back_start, v->back_at, v->back, 0,
                  (const vec *)v->dy + t * step, (vec *)v->dx + t * v->in * v->high * v->wide);
       if (!v->together) slopes(v, 1, (const vec *)v->x + t * before, before, step, g);
     }
-    if (v->together) slopes(v, tiles, (const vec *)v->x, before, step, g);
+    if (v->patches && v->dx) lotterylab_patches_back(v, c->w + v->first, tiles, net->room);
+    if (v->patches) lotterylab_patches_slopes(v, tiles, g, net->room);
+    else if (v->together) slopes(v, tiles, (const vec *)v->x, before, step, g);
     for (int64_t j = 0; v->kept && j < v->start[v->out]; j++) g[j] = v->kept[j] ? g[j] : 0;
   }
 }
@@ -206,6 +213,9 @@ void lotterylab_conv_train(const Net *net, const Rule *rule, const REAL *inputs,
   backward(net, images, tiles);
   lotterylab_update(c, rule, lr, rule->updates);
 }
+
+/* Images that a vector has. */
+int64_t lotterylab_lanes(void) { return LANES; }
 
 /* The logits of images (n, height, width, channels), as (n, classes), by running statistics. */
 void lotterylab_conv_logits(const Net *net, const REAL *inputs, int64_t images, REAL *logits) {

@@ -23,7 +23,8 @@ typedef struct {
   REAL *z, *dz;                 /* the layer's values, with z_pad zeros around, and their gradients, without */
   int64_t z_pad;
   uint8_t *best;                /* which of four points is the largest */
-  int64_t together;             /* 1: dy has all tiles, which are few points each; 0: one tile */
+  int64_t patches;              /* 1: computed by patches.c */
+  int64_t together;             /* 1: dy has all tiles; 0: one tile */
   REAL *dy, *back;              /* with ``rim`` zeros around; the weights in the order of back_from */
   REAL *stats;                  /* mean, 1 / deviation, and two means of gradients, of each channel */
   REAL *dx;                     /* (tiles, in, high, wide) vectors, or none */
@@ -34,10 +35,14 @@ typedef struct {
   const Conv *conv;
   const Chain *chain;
   int64_t tiles, features;      /* that the buffers hold; values of an image after the last convolution */
+  REAL *room;                   /* for patches.c */
   double scales;                /* the loss has so many times the sum of the sizes of the norms' scales */
 } Net;
 
 static inline int64_t after(const Conv *v, int64_t size) { return size + 2 * v->pad - v->size + 1; }
+
+/* Whether y has all tiles. */
+static inline int in_y(const Conv *v, int train) { return v->patches || (v->norm && train); }
 
 /* Mean and variance of each channel over the batch. */
 void lotterylab_measure(const Conv *v, int64_t images, int64_t tiles);
@@ -50,5 +55,11 @@ void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tile
 
 /* The gradients of one tile's points before norm and pooling, into ``room``, with ``rim`` zeros around. */
 void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile, vec *room);
+
+/* Whole 3 x 3 convolutions, in patches.c: the points after one, the gradients of those before it, and of its weights. */
+int64_t lotterylab_patches_room(int64_t in, int64_t out);
+void lotterylab_patches(const Conv *v, const REAL *w, const REAL *bias, int64_t tiles, REAL *room);
+void lotterylab_patches_back(const Conv *v, const REAL *w, int64_t tiles, REAL *room);
+void lotterylab_patches_slopes(const Conv *v, int64_t tiles, REAL *g, REAL *room);
 
 #endif

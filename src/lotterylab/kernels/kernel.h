@@ -12,7 +12,15 @@
 #ifndef REAL
 #define REAL float
 #endif
-#define BYTES 64 /* of a vector: one register with AVX-512, two with AVX2 */
+/* Bytes of a vector, which is one register: compilers keep wider ones in memory.  SMALL: there are 16 of them, not 32. */
+#if defined(__AVX512F__)
+#define BYTES 64
+#elif defined(__AVX__)
+#define BYTES 32
+#else
+#define BYTES 16
+#endif
+#define SMALL (BYTES < 64)
 #define LANES ((int)(BYTES / sizeof(REAL)))
 #define TILE 64
 #define PARTS (TILE / LANES)
@@ -20,6 +28,13 @@
 typedef REAL vec __attribute__((vector_size(BYTES)));
 typedef __typeof__(__builtin_choose_expr(sizeof(REAL) == 4, (int32_t)0, (int64_t)0)) integer;
 typedef integer index_vec __attribute__((vector_size(BYTES)));
+
+/* Loads a vector once, where a compiler would load it again for each product. */
+#ifdef __AVX512F__
+#define LOADED(v) __asm__("" : "+v"(v))
+#else
+#define LOADED(v) (void)(v)
+#endif
 
 typedef struct {
   int64_t rows, cols;         /* units after and before the layer */
@@ -80,9 +95,9 @@ static inline __attribute__((always_inline)) vec fold(vec a, vec b, int bit) {
 /* The sum of each of LANES vectors, in the lane of its place. */
 static inline __attribute__((always_inline)) vec sums(vec *v) {
   for (int l = 0; l < LANES; l += 2) v[l] = fold(v[l], v[l + 1], 1);
-  for (int l = 0; l < LANES; l += 4) v[l] = fold(v[l], v[l + 2], 2);
-  for (int l = 0; l < LANES; l += 8) v[l] = fold(v[l], v[l + 4], 4);
-  if (LANES == 16) v[0] = fold(v[0], v[8 % LANES], 8);
+  for (int l = 0; LANES > 2 && l < LANES; l += 4) v[l] = fold(v[l], v[(l + 2) % LANES], 2);
+  for (int l = 0; LANES > 4 && l < LANES; l += 8) v[l] = fold(v[l], v[(l + 4) % LANES], 4);
+  if (LANES > 8) v[0] = fold(v[0], v[8 % LANES], 8);
   return v[0];
 }
 #else

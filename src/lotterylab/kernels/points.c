@@ -44,7 +44,7 @@ void lotterylab_measure(const Conv *v, int64_t images, int64_t tiles) {
 void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train) {
   int64_t high = after(v, v->high), wide = after(v, v->wide), window = v->pool ? 2 : 1;
   int64_t down = high / window, right = wide / window, pitch = right + 2 * v->z_pad, plane = (down + 2 * v->z_pad) * pitch;
-  const vec *y = (const vec *)v->y + (v->norm && train ? tile * v->out * high * wide : 0);
+  const vec *y = (const vec *)v->y + (in_y(v, train) ? tile * v->out * high * wide : 0);
   for (int64_t o = 0; o < v->out; o++, y += high * wide) {
     vec *z = (vec *)v->z + (tile * v->out + o) * plane + v->z_pad * (pitch + 1);
     places *best = (places *)v->best + (tile * v->out + o) * down * right;

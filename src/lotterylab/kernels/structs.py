@@ -56,6 +56,7 @@ class Conv(ctypes.Structure):
         *((name, _AT) for name in ("x", "y", "z", "dz")),
         ("z_pad", _INT),
         ("best", _AT),
+        ("patches", _INT),
         ("together", _INT),
         *((name, _AT) for name in ("dy", "back", "stats", "dx")),
     )
@@ -70,6 +71,7 @@ class Net(ctypes.Structure):
         ("chain", ctypes.POINTER(Chain)),
         ("tiles", _INT),
         ("features", _INT),
+        ("room", _AT),
         ("scales", _REAL),
     )
 

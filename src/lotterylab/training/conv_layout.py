@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SIDE = 3  # of the whole kernels that are computed by patches,
+FEW = 8  # if they read at least so many channels
 AT_MOST = 0.45  # of a convolution: denser ones are faster whole, pruned weights included
 
 
@@ -53,6 +55,7 @@ class Kernel:
         back_start: where the weights of each channel before it start, int32 (in + 1,).
         back_at: the point of the gradient that each reads on the way back, int32.
         back_from: the place of each of these weights among the stored ones, int32.
+        patches: whether it is computed by patches.
         kept: of a whole kernel, uint8: 0 where the mask removes the weight; None where it removes none.
     """
 
@@ -64,6 +67,7 @@ class Kernel:
     back_start: Tensor
     back_at: Tensor
     back_from: Tensor
+    patches: bool
     kept: Tensor | None = None
 
 
@@ -91,6 +95,7 @@ def kernel_of(kept: Tensor, size: Size) -> Kernel:
         back_start=_starts(into, kept.shape[1]),
         back_at=back_at[back].to(torch.int32),
         back_from=back.to(torch.int32),
+        patches=whole and size.kernel == SIDE and size.channels >= FEW,
         kept=kept.flatten().to(torch.uint8).contiguous() if whole and not bool(kept.all()) else None,
     )
 

@@ -56,6 +56,7 @@ class ConvStepper(ChainStepper):
         self._names = tuple(begin.state)
         loss = recipe.loss
         self._scales_weight = loss.weight if isinstance(loss, ScalesL1) else 0.0
+        self._lanes = library.lanes
         super().__init__(library, links, recipe, begin, mask, loader)
 
     def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
@@ -65,7 +66,7 @@ class ConvStepper(ChainStepper):
             for name, tensor in running.items()
         }
         super()._arrange(begin, mask)
-        lanes = 64 // torch.empty((), dtype=self._real).element_size()
+        lanes = self._lanes
         self._tiles_of_a_batch = -(-self._loader.batch_size // lanes)
         self._held: list[Tensor] = []
         convs = self._convs(lanes)
@@ -75,6 +76,7 @@ class ConvStepper(ChainStepper):
             chain=ctypes.pointer(self._chain),
             tiles=self._tiles_of_a_batch,
             features=self._layout.units[0],
+            room=pointer(self._room(max(map(self._scratch, self._layout.kernels)), lanes)),
             scales=self._scales_weight,
         )
 
@@ -87,6 +89,11 @@ class ConvStepper(ChainStepper):
         """Return zeros that live as long as the stepper."""
         self._held.append(torch.zeros(shape, dtype=self._real))
         return self._held[-1]
+
+    def _scratch(self, kernel: Kernel) -> int:
+        """Return the vectors that the kernel needs beside those of the network."""
+        sides = (ctypes.c_int64(kernel.size.channels), ctypes.c_int64(len(kernel.start) - 1))
+        return self._functions.lotterylab_patches_room(*sides) if kernel.patches else 0
 
     def _convs(self, lanes: int) -> list[Conv]:
         """Return what the kernel is told of each convolution, with the buffers between them."""
@@ -154,12 +161,14 @@ class ConvStepper(ChainStepper):
 
     def _buffers(self, block: Block, kernel: Kernel, lanes: int) -> dict[str, ctypes.c_void_p | int]:
         (high, wide), out, rim = kernel.size.after, len(kernel.start) - 1, 2 * kernel.size.rim
-        together = kernel.whole and high * wide <= FEW
+        together = kernel.patches or (kernel.whole and high * wide <= FEW)
+        in_y = kernel.patches or block.norm
         pooled = torch.zeros(self._tiles_of_a_batch, out, high // 2, wide // 2, lanes, dtype=torch.uint8)
         self._held.append(pooled)
         return {
-            "y": pointer(self._room(self._tiles_of_a_batch if block.norm else 1, out, high, wide, lanes)),
+            "y": pointer(self._room(self._tiles_of_a_batch if in_y else 1, out, high, wide, lanes)),
             "best": pointer(pooled),
+            "patches": kernel.patches,
             "together": together,
             "dy": pointer(self._room(self._tiles_of_a_batch if together else 1, out, high + rim, wide + rim, lanes)),
             "back": pointer(self._room(len(kernel.places))),
