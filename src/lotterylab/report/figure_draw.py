@@ -36,9 +36,16 @@ def draw(grid: Grid) -> tuple[bytes, ...]:
 
 
 def _file(figure: Figure, kind: str) -> bytes:
+    """Return a file; ``savefig`` would draw the figure twice, once for a layout that it has already."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     data = io.BytesIO()
-    metadata = dict.fromkeys(("Date", "Creator", "Format", "Type") if kind == "svg" else ("Software",))
-    figure.savefig(data, format=kind, dpi=DPI if kind == "png" else "figure", metadata=metadata)
+    if kind == "svg":
+        FigureCanvasSVG(figure).print_svg(data, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    else:
+        figure.set_dpi(DPI)  # of which an SVG makes 72
+        FigureCanvasAgg(figure).print_png(data, metadata={"Software": None})
     return data.getvalue()
 
 
@@ -51,7 +58,8 @@ def _figure(grid: Grid, *, narrow: bool = False) -> Figure:
     entries = _legend_entries(grid)
     legend_columns = _legend_columns(list(entries), width)
     legend = LEGEND_HEIGHT * -(-len(entries) // legend_columns) + 0.15
-    figure = Figure(figsize=(width, rows * grid.panel_height + legend + 0.3), layout="constrained")
+    size = (width, rows * grid.panel_height + legend + 0.3)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)  # type: ignore[union-attr]
     axes = figure.subplots(rows, columns, squeeze=False)
     for row, panels in enumerate(grid.rows):
@@ -62,6 +70,8 @@ def _figure(grid: Grid, *, narrow: bool = False) -> Figure:
     if handles:
         place = "outside upper center" if narrow else "outside lower center"  # the lower end may be screens away
         figure.legend(handles, list(entries), loc=place, ncols=legend_columns, frameon=False, handlelength=2.8)
+    figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
+    figure.set_layout_engine("none")  # arranged once, not once more for each file
     return figure
 
 
