@@ -27,35 +27,17 @@ import platform
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from own_loop import Case, data_of, loop, spec_of
 
 SEEDS = (0, 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A network, its data, and the share of its weights that is removed at random places at the start."""
-
-    model: str
-    epochs: int
-    sparsity: float = 0.0
-    rate: float = 1.2e-3
-
-    @property
-    def mnist(self) -> bool:
-        """Whether it is trained on MNIST, by Adam in batches of 60, or on 5,000 images of CIFAR-10, by SGD and 64."""
-        return self.model == "lenet"
-
-    @property
-    def batch(self) -> int:
-        """Images a step."""
-        return 60 if self.mnist else 64
-
-
 CASES = {
     **{f"LeNet-300-100, {s:.0%}": Case(model="lenet", epochs=12, sparsity=s) for s in (0.0, 0.8, 0.9, 0.98)},
+    "LeNet-300-100, 20 rounds": Case(model="lenet", epochs=2, rounds=20),
     "shallow CNN, relu": Case(model="relu", epochs=8, rate=0.02),
     "shallow CNN, tanh": Case(model="tanh", epochs=8, rate=0.02),
     "shallow CNN, relu, norm": Case(model="norm", epochs=8, rate=0.02),
@@ -64,100 +46,6 @@ CASES = {
     "VGG-11, width 0.25": Case(model="vgg", epochs=8, rate=0.02),
     "VGG-11, width 0.25, 90%": Case(model="vgg", epochs=8, sparsity=0.9, rate=0.02),
 }
-
-
-def spec_of(case: Case) -> Any:
-    """Return the model."""
-    from lotterylab import models
-
-    made: dict[str, Any] = {
-        "lenet": lambda: models.LeNet300100(),
-        "relu": lambda: models.ShallowCnn(activation="relu"),
-        "tanh": lambda: models.ShallowCnn(activation="tanh"),
-        "norm": lambda: models.ShallowCnn(activation="relu", batch_norm=True),
-        "resnet": lambda: models.ResNet(depth=20, width=0.25),
-        "vgg": lambda: models.Vgg(depth=11, width=0.25),
-    }
-    return made[case.model]()
-
-
-def data_of(case: Case) -> Any:
-    """Return the data."""
-    from lotterylab import data
-
-    if case.mnist:
-        return data.Mnist(train=55_000, validation=0, test=10_000)
-    return data.Cifar10(train=5_000, validation=0, test=5_000)
-
-
-def ready(case: Case, folder: Path, seed: int) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-    """Return images and labels of both splits in memory, and masks by name."""
-    import torch
-
-    data = data_of(case).load(folder)
-    tensors = []
-    pixels = data.train.images.float() / 255
-    mean, std = pixels.mean((0, 2, 3), keepdim=True), pixels.std((0, 2, 3), keepdim=True)
-    for split in (data.train, data.test):
-        images = (split.images.float() / 255 - mean) / std
-        tensors += [images.contiguous(memory_format=torch.channels_last), split.labels]
-    draw = torch.Generator().manual_seed(seed)
-    module = spec_of(case).build()
-    masks = {
-        name: (torch.rand(weight.shape, generator=draw) >= case.sparsity).float()
-        for name, weight in module.named_parameters()
-        if weight.dim() > 1 and case.sparsity
-    }
-    return (*tensors, masks)
-
-
-def optimizer_of(case: Case, module: Any, **how: Any) -> Any:
-    """Return the optimizer."""
-    import torch
-
-    if case.mnist:
-        return torch.optim.Adam(module.parameters(), lr=case.rate, **how)
-    return torch.optim.SGD(module.parameters(), lr=case.rate, momentum=0.9, weight_decay=5e-4, **how)
-
-
-def loop(case: Case, folder: Path, seed: int, *, loader: bool) -> float:
-    """Train one network by a loop of one's own and return its accuracy."""
-    import torch
-    from torch.nn.functional import cross_entropy
-    from torch.utils.data import DataLoader, TensorDataset
-
-    images, labels, tests, answers, masks = ready(case, folder, seed)
-    module = spec_of(case).build()
-    module.load_state_dict(spec_of(case).initial(seed, "init", "named"))
-    if not loader:
-        module = module.to(memory_format=torch.channels_last)
-    optimizer = optimizer_of(case, module, **({} if loader else {"fused": True}))
-    parameters = dict(module.named_parameters())
-    batches = DataLoader(TensorDataset(images, labels), batch_size=case.batch, shuffle=True)
-
-    @torch.no_grad()
-    def hold() -> None:
-        for name, mask in masks.items():
-            parameters[name].mul_(mask)
-
-    def shuffled() -> Any:
-        order = torch.randperm(len(images))
-        return ((images[at], labels[at]) for at in order.split(case.batch))
-
-    hold()
-    accuracy = 0.0
-    for _ in range(case.epochs):
-        module.train()
-        for x, y in batches if loader else shuffled():
-            optimizer.zero_grad(set_to_none=True)
-            cross_entropy(module(x), y).backward()
-            optimizer.step()
-            hold()
-        module.eval()
-        with torch.no_grad():
-            pairs = zip(tests.split(250), answers.split(250), strict=True)
-            accuracy = sum(int((module(x).argmax(1) == y).sum()) for x, y in pairs) / len(answers)
-    return accuracy
 
 
 def by_loader(case: Case, folder: Path) -> list[float]:
@@ -202,6 +90,9 @@ def by_lotterylab(case: Case, folder: Path) -> list[float]:
         if case.sparsity:
             random = ll.criteria.Random()
             run = ll.plan.at_initialisation(run, [case.sparsity], criterion=random, seed=seed)[0].run
+        if case.rounds:
+            rates = [ll.plan.Rate(share=0.2)] * case.rounds
+            run = ll.plan.iterative(run, rates, criterion=ll.criteria.Magnitude(), seed=seed)[-1].run
         rows.append(ll.plan.Row(labels={"seed": seed}, nodes={"train": run}))
     with tempfile.TemporaryDirectory() as store:
         found = ll.plan.run(ll.plan.Plan(name="bench", title="bench", rows=rows), store, workers=2, folder=str(folder))
@@ -233,7 +124,8 @@ def work(case: Case) -> float:
     with FlopCounterMode(display=False) as counter:
         module(torch.zeros(2, *spec_of(case).shape))
     images = 3 * data.train + data.test
-    return len(SEEDS) * case.epochs * images * counter.get_total_flops() / 2 * (1 - case.sparsity) / 1e9
+    kept = sum(0.8**number for number in range(case.rounds + 1)) * (1 - case.sparsity)
+    return len(SEEDS) * case.epochs * images * counter.get_total_flops() / 2 * kept / 1e9
 
 
 def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]:

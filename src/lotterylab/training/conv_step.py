@@ -163,11 +163,12 @@ class ConvStepper(ChainStepper):
         (high, wide), out, rim = kernel.size.after, len(kernel.start) - 1, 2 * kernel.size.rim
         together = kernel.patches or (kernel.whole and high * wide <= FEW)
         in_y = kernel.patches or block.norm
-        pooled = torch.zeros(self._tiles_of_a_batch, out, high // 2, wide // 2, lanes, dtype=torch.uint8)
-        self._held.append(pooled)
+        pooled = (out, high // 2, wide // 2) if block.pool else (0,)
+        best = torch.zeros(self._tiles_of_a_batch, *pooled, lanes, dtype=torch.uint8)
+        self._held.append(best)
         return {
             "y": pointer(self._room(self._tiles_of_a_batch if in_y else 1, out, high, wide, lanes)),
-            "best": pointer(pooled),
+            "best": pointer(best),
             "patches": kernel.patches,
             "together": together,
             "dy": pointer(self._room(self._tiles_of_a_batch if together else 1, out, high + rim, wide + rim, lanes)),
