@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -24,6 +24,7 @@ from some_paths import By
     seed=st.integers(0, 999),
 )
 @settings(max_examples=60, deadline=None)
+@example([("minus", 0, 0), ("linear", 0, 0), ("max", 0, 1), ("minus", 3, 1)], 0.15, 0)
 def test_paths_through_any_graph_of_layers_are_those_of_boolean_reachability(steps, density, seed):
     """The oracle walks the graph forward (what depends on the input) and backward (what the output depends on)."""
     draw = torch.Generator().manual_seed(seed)
@@ -105,3 +106,17 @@ def test_paths_through_any_graph_of_layers_are_those_of_boolean_reachability(ste
     assert found["effective"] == pytest.approx(
         1 - sum(int(entries.sum()) for entries in used.values()) / total, abs=1e-12
     )
+
+
+def test_a_mean_that_is_taken_from_a_maximum_does_not_hide_it():
+    def run(s: Any, x: Tensor) -> Tensor:
+        h = s.layers["in"](x)[:, None]
+        pooled = nn.functional.max_pool1d(h, 2) - nn.functional.avg_pool1d(h, 2)
+        larger = h.amax(-1) - h.mean(-1)
+        return s.layers["out"](torch.cat([pooled[:, 0], larger], -1))
+
+    module = By(run, layers=nn.ModuleDict({"in": nn.Linear(3, 4), "out": nn.Linear(3, 2)}))
+    mask = {
+        name: torch.ones_like(module.state_dict()[name]).bool() for name in ("layers.in.weight", "layers.out.weight")
+    }
+    assert ll.effective_sparsity(module, mask, (3,))["effective"] == 0.0

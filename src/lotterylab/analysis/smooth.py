@@ -38,6 +38,8 @@ LINES = {
 POOLS = {f"{kind}max_pool{axes}d": f"{kind}avg_pool{axes}d" for kind in ("", "adaptive_") for axes in (1, 2, 3)}
 OF_TWO = ("maximum", "minimum", "fmax", "fmin")
 OVER_AXES = ("max", "min", "amax", "amin")
+SHARES = (math.sqrt(0.7), math.sqrt(1.3))  # of what a maximum, or a choice of two, has in its place: a network that
+# subtracts the same again, or a mean, does not cancel them
 TINY = 1e-30
 
 
@@ -113,7 +115,7 @@ def _replacements() -> dict[Any, Callable[..., Any]]:
     for name, function in named([*POOLS, *(f"{name}_with_indices" for name in POOLS)]):
         found[function] = _mean_pool(getattr(functional, POOLS[name.removesuffix("_with_indices")]))
     for _, function in named(OF_TWO):
-        found[function] = torch.add
+        found[function] = _together
     for _, function in named(OVER_AXES):
         found[function] = _mean_of(function)
     for _, function in named(["where"]):
@@ -204,6 +206,11 @@ def _entry_by_entry(share: Callable[..., Any]) -> Callable[..., Any]:
     return apart
 
 
+def _together(input: Tensor, other: Tensor) -> Tensor:
+    """Return a sum in the place of the maximum or minimum of two tensors."""
+    return SHARES[0] * input + SHARES[1] * other
+
+
 def _either(where: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``torch.where`` that adds the two alternatives if both are computed from weights."""
     import torch
@@ -211,13 +218,13 @@ def _either(where: Callable[..., Any]) -> Callable[..., Any]:
     def added(*args: Any, **kwargs: Any) -> Any:
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
         alternatives = [value for value in tensors if value.requires_grad]
-        return alternatives[0] + alternatives[1] if len(alternatives) == 2 else where(*args, **kwargs)
+        return _together(*alternatives) if len(alternatives) == 2 else where(*args, **kwargs)
 
     return added
 
 
 def _mean_of(largest: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the mean in the place of a maximum or minimum: of two tensors, over axes, or over all."""
+    """Return a mean in the place of a maximum or minimum: of two tensors, over axes, or over all."""
     import torch
 
     def mean(input: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -225,12 +232,12 @@ def _mean_of(largest: Callable[..., Any]) -> Callable[..., Any]:
             return largest(input, *args, **kwargs)
         other = args[0] if args else kwargs.get("other")
         if isinstance(other, torch.Tensor):
-            return input + other
+            return _together(input, other)
         found = largest(input, *args, **kwargs)
         names = dict(zip(("dim", "keepdim"), args, strict=False)) | {
             name: kwargs[name] for name in ("dim", "keepdim") if name in kwargs
         }
-        means = input.mean(**names) if names else input.mean()
+        means = SHARES[0] * (input.mean(**names) if names else input.mean())
         return means if isinstance(found, torch.Tensor) else type(found)((means, found[1]))
 
     return mean
@@ -251,11 +258,11 @@ def _mean_pool(mean: Any) -> Callable[..., Any]:
     ) -> Any:
         size = others.get("kernel_size", others.get("output_size", size))
         if "adaptive" in mean.__name__:
-            return mean(input, size)
+            return SHARES[0] * mean(input, size)
         if any(step != 1 for step in (dilation if isinstance(dilation, tuple | list) else [dilation])):
             raise UsageError(
                 "paths through a max pool with dilation cannot be counted: torch has no such average pool."
             )
-        return mean(input, size, stride, padding, ceil_mode)
+        return SHARES[0] * mean(input, size, stride, padding, ceil_mode)
 
     return pool
