@@ -125,11 +125,9 @@ class OpenConvStepper(ConvStepper):
             return
         for name, tensor in self._running.items():
             tensor.copy_(moved[name])
-        for packed, tensors in ((self._params, moved), *self._paired(slots.by_slot(moved_slots))):
-            packed.copy_(self._layout.packed(tensors))
-
-    def _paired(self, moved: Mapping[str, Mapping[str, Tensor]]) -> Iterator[tuple[Tensor, Mapping[str, Tensor]]]:
-        return ((packed, moved[slot]) for slot, packed in self._slots.items())
+        self._params.copy_(self._layout.packed(moved))
+        for slot, tensors in slots.by_slot(moved_slots).items():
+            self._slots[slot].copy_(self._layout.packed(tensors))
 
 
 def stepper(
