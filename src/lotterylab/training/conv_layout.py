@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 SIDE = 3  # of the whole kernels that are computed by patches,
-FEW = 8  # if they read at least so many channels
+LEAST = 8  # if they read at least so many channels
 AT_MOST = 0.45  # of a convolution: denser ones are faster whole, pruned weights included
 
 
@@ -95,7 +95,7 @@ def kernel_of(kept: Tensor, size: Size) -> Kernel:
         back_start=_starts(into, kept.shape[1]),
         back_at=back_at[back].to(torch.int32),
         back_from=back.to(torch.int32),
-        patches=whole and size.kernel == SIDE and size.channels >= FEW,
+        patches=whole and size.kernel == SIDE and size.channels >= LEAST,
         kept=kept.flatten().to(torch.uint8).contiguous() if whole and not bool(kept.all()) else None,
     )
 
