@@ -11,9 +11,10 @@ the last evaluation:
                 each step; what a good engineer writes in an afternoon
     lotterylab  ``lotterylab.plan.run`` with two workers and a new store
 
-All evaluate the test images after each epoch.  A line a case gives seconds (median, least, most), the ratio to the own
-loop, accuracies, and the share of the machine's matrix products, measured in the same run, that lotterylab reaches
-counting the multiplications of kept weights.  ``--keep`` appends the lines to ``benchmarks/history.jsonl``.
+All train the same initial weights with the same masks, and evaluate the test images after each epoch.  A line a case
+gives seconds (median, least, most), the ratio to the own loop, accuracies, and the share of the machine's matrix
+products, measured in the same run, that lotterylab reaches counting the multiplications of kept weights.  ``--keep``
+appends the lines to ``benchmarks/history.jsonl``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ CASES = {
     "shallow CNN, relu, norm": Case(model="norm", epochs=8, rate=0.02),
     **{f"shallow CNN, relu, {s:.0%}": Case(model="relu", epochs=8, sparsity=s, rate=0.02) for s in (0.8, 0.9, 0.98)},
     "ResNet-20, width 0.25": Case(model="resnet", epochs=4, rate=0.05),
+    "ResNet-20, width 1": Case(model="wide resnet", epochs=2, rate=0.05),
     "VGG-11, width 0.25": Case(model="vgg", epochs=8, rate=0.02),
     "VGG-11, width 0.25, 90%": Case(model="vgg", epochs=8, sparsity=0.9, rate=0.02),
 }

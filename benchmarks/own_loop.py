@@ -48,6 +48,7 @@ def spec_of(case: Case) -> Any:
         "tanh": lambda: models.ShallowCnn(activation="tanh"),
         "norm": lambda: models.ShallowCnn(activation="relu", batch_norm=True),
         "resnet": lambda: models.ResNet(depth=20, width=0.25),
+        "wide resnet": lambda: models.ResNet(depth=20),
         "vgg": lambda: models.Vgg(depth=11, width=0.25),
     }
     return made[case.model]()
@@ -73,14 +74,19 @@ def ready(case: Case, folder: Path, seed: int) -> tuple[Any, Any, Any, Any, dict
     for split in (data.train, data.test):
         images = (split.images.float() / 255 - mean) / std
         tensors += [images.contiguous(memory_format=torch.channels_last), split.labels]
-    draw = torch.Generator().manual_seed(seed)
-    module = spec_of(case).build()
-    masks = {
-        name: (torch.rand(weight.shape, generator=draw) >= case.sparsity).float()
-        for name, weight in module.named_parameters()
-        if weight.dim() > 1 and case.sparsity
-    }
-    return (*tensors, masks)
+    return (*tensors, random_masks(case, seed) if case.sparsity else {})
+
+
+def random_masks(case: Case, seed: int) -> dict[str, Any]:
+    """Return the masks that lotterylab draws, so that all candidates train the same networks."""
+    import warnings
+
+    import lotterylab as ll
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ll.LotteryWarning)  # at 98 % a class may lose its last weight
+        masks = ll.prune(spec_of(case).build(), ll.criteria.Random(), case.sparsity, seed=seed)
+    return {name: mask.float() for name, mask in masks.items()}
 
 
 def optimizer_of(case: Case, module: Any, **how: Any) -> Any:
