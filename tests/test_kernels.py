@@ -14,6 +14,7 @@ from lotterylab.data.augment import Augment
 from lotterylab.kernels import build
 from lotterylab.kernels.build import SOURCES
 from lotterylab.kernels.links import Block, Links, links_of
+from lotterylab.models import ResNet
 from lotterylab.training.chain_layout import AT_MOST, matrix_of
 from lotterylab.training.chain_step import fits
 from lotterylab.training.losses import LabelSmoothing
@@ -51,7 +52,19 @@ CHAINS: dict[str, tuple[nn.Module, tuple[str, ...] | None]] = {
         None,
     ),
     "a convolution": (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 2)), ("2",)),
-    "a stride": (nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Flatten(), nn.Linear(2, 2)), None),
+    "a stride": (nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Flatten(), nn.Linear(2, 2)), ("2",)),
+    "a stride of 3": (nn.Sequential(nn.Conv2d(1, 2, 3, stride=3), nn.Flatten(), nn.Linear(2, 2)), None),
+    "two strides": (nn.Sequential(nn.Conv2d(1, 2, 3, stride=(1, 2)), nn.Flatten(), nn.Linear(2, 2)), None),
+    "the mean of each channel": (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2)),
+        ("3",),
+    ),
+    "a mean of pixels": (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2)), None),
+    "means of quarters": (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(8, 2)),
+        None,
+    ),
+    "a residual network": (ResNet(depth=8, width=0.1).build(), ("fc",)),
     "groups": (nn.Sequential(nn.Conv2d(2, 2, 3, groups=2), nn.Flatten(), nn.Linear(2, 2)), None),
     "padding by a word": (nn.Sequential(nn.Conv2d(1, 2, 3, padding="same"), nn.Flatten(), nn.Linear(2, 2)), None),
     "more padding than kernel": (nn.Sequential(nn.Conv2d(1, 2, 1, padding=1), nn.Flatten(), nn.Linear(2, 2)), None),

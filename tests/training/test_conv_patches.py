@@ -48,13 +48,15 @@ def test_any_size_agrees_with_torch_in_float64(
 
 
 def test_which_convolutions_are_computed_by_patches() -> None:
-    size = Size(channels=8, high=6, wide=6, kernel=3, pad=1)
+    size = Size(channels=8, high=6, wide=6, kernel=3, pad=1, room=1)
     every = torch.ones(4, 8, 3, 3, dtype=torch.bool)
     sparse = every.clone()
     sparse[:, 3:] = False
     assert kernel_of(every, size).patches and not kernel_of(sparse, size).patches
     assert not kernel_of(every[:, :7], replace(size, channels=7)).patches  # too few channels to be worth it
     assert not kernel_of(every[..., :2, :2], replace(size, kernel=2)).patches
+    assert not kernel_of(every, replace(size, stride=2)).patches
+    assert not kernel_of(every, replace(size, room=2)).patches
 
 
 def test_in_float32_they_agree_with_torch_as_far_as_rounding_goes() -> None:

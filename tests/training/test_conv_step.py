@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from lotterylab.errors import UsageError
 from lotterylab.kernels.build import library
 from lotterylab.kernels.links import links_of
-from lotterylab.models import ConvN, ShallowCnn, Vgg
+from lotterylab.models import ConvN, ImageNetResNet18, ResNet, ShallowCnn, Vgg
 from lotterylab.models.base import ModelSpec
+from lotterylab.models.shortcuts import SHORTCUTS
 from lotterylab.network import network, state_of
 from lotterylab.training.chain_step import ACTIVATIONS
 from lotterylab.training.loop import train
@@ -40,6 +42,17 @@ def odd(activation: str = "tanh", *, norm: bool = False, bias: bool | None = Non
     layers += [nn.BatchNorm2d(7)] if norm else []
     layers += [nn.MaxPool2d(2), act(), nn.Conv2d(7, 4, 1, bias=bias), nn.Conv2d(4, 3, 3, padding=1)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(27, 6), act(), nn.Linear(6, 10))
+
+
+def strided(*, norm: bool = False, kernel: int = 3, pad: int = 1, channels: int = 9, stride: int = 2) -> nn.Sequential:
+    """Convolutions with strides, and the mean of each channel at the end."""
+    torch.manual_seed(1)
+    layers: list[nn.Module] = [nn.Conv2d(1, channels, kernel, stride, padding=pad, bias=not norm)]
+    layers += [nn.BatchNorm2d(channels)] if norm else []
+    layers += [nn.Tanh(), nn.Conv2d(channels, 8, kernel, padding=kernel - 1), nn.Tanh()]
+    layers += [nn.Conv2d(8, 7, kernel, stride, padding=pad, bias=not norm), *([nn.BatchNorm2d(7)] if norm else [])]
+    layers += [nn.Tanh(), nn.Conv2d(7, 4, 1, stride), nn.AdaptiveAvgPool2d(1)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4, 10))
 
 
 def agree(module: nn.Module, recipe: Any, mask: Mask | None, bound: float = 1e-12) -> None:
@@ -80,11 +93,32 @@ def test_any_activation_and_batch_agrees_with_torch(activation: str, batch_size:
             agree(module, replace(RECIPE, batch_size=batch_size, epochs=1), mask)
 
 
+@needs_compiler
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+def test_strides_and_means_agree_with_torch(kernel: int, norm: bool) -> None:
+    for pad in range(kernel):
+        for channels, stride in ((3, 2), (9, 2), (8, 1)):
+            if stride == 1 and kernel == 4 and pad == 0:
+                continue  # no image is left
+            module = strided(norm=norm, kernel=kernel, pad=pad, channels=channels, stride=stride)
+            for keep in (1.0, 0.6, 0.2):
+                agree(module, replace(RECIPE, epochs=1, batch_size=17), half(module, keep), 1e-10)
+
+
 MODELS: dict[str, ModelSpec] = {
     "shallow CNN": ShallowCnn(shape=(1, 8, 8), widths=(4, 5, 6)),
     "with norms": ShallowCnn(activation="relu", shape=(1, 8, 8), widths=(4, 5, 6), batch_norm=True),
     "Conv-2": ConvN(depth=2, shape=(1, 8, 8), width=0.1),
     "VGG-11": Vgg(depth=11, shape=(1, 8, 8), width=0.1),
+    **{
+        f"ResNet-{depth}, {shortcut}, width {width}": ResNet(
+            depth=depth, shape=(1, 8, 8), width=width, shortcut=shortcut, activation=activation
+        )
+        for depth, width, activation in ((8, 0.25, "tanh"), (8, 0.75, "sigmoid"), (20, 0.2, "relu"))
+        for shortcut in SHORTCUTS
+    },
+    "ResNet-18": ImageNetResNet18(shape=(1, 8, 8), width=0.1),
 }
 
 
@@ -94,8 +128,9 @@ def test_the_networks_of_the_package_agree_with_torch(spec: ModelSpec) -> None:
     module = spec.build()
     module.load_state_dict(spec.initial(1, "init", "named"))
     for mask in (None, half(module, 0.3)):
-        # eight norms, of two points each at the end, magnify rounding
-        agree(module, replace(RECIPE, batch_size=17), mask, 1e-7 if isinstance(spec, Vgg) else 1e-12)
+        # many norms, of few points each at the end, magnify rounding
+        deep = isinstance(spec, Vgg | ResNet | ImageNetResNet18)
+        agree(module, replace(RECIPE, batch_size=17), mask, 1e-7 if deep else 1e-12)
 
 
 @needs_compiler
@@ -125,6 +160,12 @@ def test_a_channel_without_a_weight_learns_its_bias_alone() -> None:
     agree(module, RECIPE, mask)
     (*_, last) = by_kernel(module, RECIPE, mask)
     assert not bool(last.state["0.weight"][2].any()) and last.state["0.bias"][2] != module[0].bias[2]
+
+
+@needs_compiler
+def test_images_of_another_size_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"reads 160 values; on images of shape \(1, 8, 8\) the convolutions give 40"):
+        by_kernel(nn.Sequential(nn.Conv2d(1, 10, 7), nn.Flatten(), nn.Linear(160, 10)), RECIPE, None)
 
 
 # bits

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-SOURCES = tuple(
-    Path(__file__).parent / name for name in ("kernel.h", "chain.c", "conv.h", "points.c", "patches.c", "conv.c")
-)
+NAMES = ("kernel.h", "chain.c", "conv.h", "points.c", "patches.c", "slopes.c", "conv.c")
+SOURCES = tuple(Path(__file__).parent / name for name in NAMES)
 VERSIONS = {"chain": 3, "convolution": 4}  # raised when the numbers of one change, if only by rounding
 USUAL = 16  # numbers in a vector, with AVX-512
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")

@@ -69,48 +69,56 @@ static void transform_kernels(const REAL *w, int64_t outs, int64_t in, int back,
 /* Vectors from one of the ALL products of WIDTH patches to the next. */
 static inline int64_t apart(int64_t channels) { return channels * WIDTH + 1; }
 
+/* One side of a patch's images: points that there are, vectors from one to the next, and from one number to the next. */
+typedef struct {
+  int64_t points, step, next;
+} Along;
+
+/* B' d B of one patch, first along a, then along b: the order of the sums. */
+INLINE void transform_image(const vec *from, Along a, Along b, vec *to) {
+  int whole = a.points >= SIDE && b.points >= SIDE;
+  vec half[SIDE][SIDE];
+  for (int j = 0; j < SIDE; j++) {
+    vec d[SIDE];
+    for (int i = 0; i < SIDE; i++)
+      d[i] = whole || (i < a.points && j < b.points) ? from[i * a.step + j * b.step] : (vec){};
+    half[0][j] = d[0] - d[2], half[1][j] = d[1] + d[2], half[2][j] = d[2] - d[1], half[3][j] = d[1] - d[3];
+  }
+  for (int i = 0; i < SIDE; i++, to += a.next) {
+    const vec *h = half[i];
+    to[0] = h[0] - h[2], to[b.next] = h[1] + h[2], to[2 * b.next] = h[2] - h[1], to[3 * b.next] = h[1] - h[3];
+  }
+}
+
 /* B' d B of WIDTH patches from ``first`` on, as (ALL, channels, WIDTH). */
 static void transform_images(const Planes *x, const Points *s, int64_t first, vec *v) {
   int64_t next = apart(x->channels);
   for (int p = 0; p < WIDTH; p++) {
     Patch patch = patch_of(s, first + p);
-    int64_t rows = x->rows - patch.row, columns = x->pitch - patch.column;
-    for (int64_t c = 0; c < x->channels; c++) {
-      const vec *from = start_of(x, &patch, c);
-      vec half[SIDE][SIDE], d[SIDE];
-      for (int j = 0; j < SIDE; j++) {
-        for (int i = 0; i < SIDE; i++) d[i] = i < rows && j < columns ? from[i * x->pitch + j] : (vec){};
-        half[0][j] = d[0] - d[2], half[1][j] = d[1] + d[2], half[2][j] = d[2] - d[1], half[3][j] = d[1] - d[3];
-      }
-      for (int i = 0; i < SIDE; i++) {
-        const vec *h = half[i];
-        vec *to = v + i * SIDE * next + c * WIDTH + p;
-        to[0] = h[0] - h[2], to[next] = h[1] + h[2], to[2 * next] = h[2] - h[1], to[3 * next] = h[1] - h[3];
-      }
-    }
+    Along rows = {x->rows - patch.row, x->pitch, SIDE * next}, columns = {x->pitch - patch.column, 1, next};
+    for (int64_t c = 0; c < x->channels; c++)
+      transform_image(start_of(x, &patch, c), rows, columns, v + c * WIDTH + p);
   }
 }
 
 /* m[r][p] = sum of u[r][j] v[j][p] over n channels; beyond ``rows``, the last row again. */
-static void multiply(const REAL *u, int64_t rows, int64_t n, const vec *v, vec *m) {
-  vec all[OUTS][WIDTH];
-  const REAL *row[OUTS];
-  for (int r = 0; r < OUTS; r++) {
-    row[r] = u + (r < rows ? r : rows - 1) * n;
-    for (int p = 0; p < WIDTH; p++) all[r][p] = (vec){};
-  }
-  for (int64_t j = 0; j < n; j++, v += WIDTH)
+static void multiply(const REAL *restrict u, int64_t rows, int64_t n, const vec *restrict v, vec *restrict m) {
+  const REAL *a = u, *b = u + (1 < rows ? 1 : rows - 1) * n, *d = u + (2 < rows ? 2 : rows - 1) * n;
+  vec all[OUTS][WIDTH] = {};
+  for (int64_t j = 0; j < n; j++, v += WIDTH) {
+    REAL w[OUTS] = {a[j], b[j], d[j]};
     for (int p = 0; p < WIDTH; p++) {
       vec point = v[p];
-      LOADED(point);
-      for (int r = 0; r < OUTS; r++) all[r][p] += row[r][j] * point;
+      __asm__("" : "+x"(point));
+      for (int r = 0; r < OUTS; r++) all[r][p] += w[r] * point;
     }
+  }
   for (int r = 0; r < OUTS; r++)
     for (int p = 0; p < WIDTH; p++) m[r * WIDTH + p] = all[r][p];
 }
 
-/* A' m A of one patch, plus the bias, into the points that there are. */
-static inline void transform_back(const vec *m, REAL bias, const Points *s, const Patch *p, vec *y) {
+/* A' m A of one patch, plus the bias, into the points that there are, or added to them. */
+static inline void transform_back(const vec *m, REAL bias, int64_t adds, const Points *s, const Patch *p, vec *y) {
   int64_t next = apart(GROUP);
   vec half[2][SIDE];
   for (int j = 0; j < SIDE; j++) {
@@ -120,14 +128,15 @@ static inline void transform_back(const vec *m, REAL bias, const Points *s, cons
   }
   for (int i = 0; i < 2 && p->row + i < s->high; i++, y += s->wide) {
     const vec *h = half[i];
-    y[0] = h[0] + h[1] + h[2] + bias;
-    if (p->column + 1 < s->wide) y[1] = h[1] - h[2] - h[3] + bias;
+    vec left = h[0] + h[1] + h[2] + bias, right = h[1] - h[2] - h[3] + bias;
+    y[0] = adds ? y[0] + left : left;
+    if (p->column + 1 < s->wide) y[1] = adds ? y[1] + right : right;
   }
 }
 
 /* y (tiles, outs, high, wide) from planes x; ``w`` as in ``transform_kernels``. */
-static void convolve(const Planes *x, const Points *s, const REAL *w, int64_t outs, int back, const REAL *bias, vec *y,
-                     REAL *room) {
+static void convolve(const Planes *x, const Points *s, const REAL *w, int64_t outs, int back, const REAL *bias,
+                     int64_t adds, vec *y, REAL *room) {
   vec *v = (vec *)room, *m = v + ALL * apart(x->channels);
   REAL *u = (REAL *)(m + ALL * apart(GROUP));
   transform_kernels(w, outs, x->channels, back, u);
@@ -143,32 +152,43 @@ static void convolve(const Planes *x, const Points *s, const REAL *w, int64_t ou
         Patch patch = patch_of(s, first + p);
         for (int64_t o = from; o < end; o++) {
           vec *to = y + ((patch.tile * outs + o) * s->high + patch.row) * s->wide + patch.column;
-          transform_back(m + (o - from) * WIDTH + p, bias ? bias[o] : 0, s, &patch, to);
+          transform_back(m + (o - from) * WIDTH + p, bias ? bias[o] : 0, adds, s, &patch, to);
         }
       }
     }
   }
 }
 
-/* Numbers of planes that one of the ALL products of SPAN patches takes, as (channels, ROW): a + b of two rows, of two
-   columns each, with these factors; rows and columns that there are not count as 0. */
-typedef struct {
-  int64_t a, b;
-  REAL of_a, of_b;
-} Pair;
+/* Vectors from one of the ALL products of SPAN patches to the next: rows of ROW, one a channel, and some more. */
+static inline int64_t beyond(int64_t channels) { return (channels + BLOCK) * ROW; }
 
-static inline Pair within(Pair pair, int64_t there) {
-  return pair.b < there ? pair : (Pair){pair.a, pair.a, pair.of_a, 0};
-}
-
-static void take(const Planes *x, const Points *s, int64_t first, Pair row, Pair column, int64_t rows, int64_t columns,
-                 vec *to) {
+/* B' d B of SPAN patches from ``first`` on, as (ALL, channels, ROW). */
+static void take_images(const Planes *x, const Points *s, int64_t first, vec *to) {
+  int64_t next = beyond(x->channels);
   for (int64_t p = 0; p < SPAN && first + p < patches_in(s); p++) {
     Patch patch = patch_of(s, first + p);
-    Pair r = within(row, rows - patch.row), q = within(column, columns - patch.column);
-    for (int64_t c = 0; c < x->channels; c++) {
-      const vec *from = start_of(x, &patch, c), *up = from + r.a * x->pitch, *down = from + r.b * x->pitch;
-      to[c * ROW + p] = r.of_a * (q.of_a * up[q.a] + q.of_b * up[q.b]) + r.of_b * (q.of_a * down[q.a] + q.of_b * down[q.b]);
+    Along rows = {x->rows - patch.row, x->pitch, SIDE * next}, columns = {x->pitch - patch.column, 1, next};
+    for (int64_t c = 0; c < x->channels; c++)
+      transform_image(start_of(x, &patch, c), columns, rows, to + c * ROW + p);
+  }
+}
+
+/* The same of gradients: A d A' of their 2 x 2 points, of those that there are. */
+static void take_slopes(const Planes *dy, const Points *s, int64_t first, vec *to) {
+  int64_t next = beyond(dy->channels);
+  for (int64_t p = 0; p < SPAN && first + p < patches_in(s); p++) {
+    Patch patch = patch_of(s, first + p);
+    int low = patch.row + 1 < s->high, right = patch.column + 1 < s->wide;
+    for (int64_t c = 0; c < dy->channels; c++) {
+      const vec *from = start_of(dy, &patch, c), zero = {};
+      vec a = from[0], b = right ? from[1] : zero, d = low ? from[dy->pitch] : zero;
+      vec e = low && right ? from[dy->pitch + 1] : zero;
+      vec up[SIDE] = {a, a + b, a - b, -b}, down[SIDE] = {d, d + e, d - e, -e};
+      vec *out = to + c * ROW + p;
+      for (int k = 0; k < SIDE; k++) {
+        out[k * next] = up[k], out[(SIDE + k) * next] = up[k] + down[k];
+        out[(2 * SIDE + k) * next] = up[k] - down[k], out[(3 * SIDE + k) * next] = -down[k];
+      }
     }
   }
 }
@@ -206,7 +226,7 @@ static void add_products(const vec *d, int64_t outs, const vec *x, int64_t in, i
 /* The vectors that the functions below need for a convolution of these channels. */
 int64_t lotterylab_patches_room(int64_t in, int64_t out) {
   int64_t most = in > out ? in : out, weights = ALL * (in + BLOCK) * (out + BLOCK) / LANES + 1;
-  int64_t points = ALL * (apart(most) + apart(GROUP)), spans = ROW * (in + out + 2 * BLOCK);
+  int64_t points = ALL * (apart(most) + apart(GROUP)), spans = ALL * (beyond(in) + beyond(out));
   return weights + (points > spans ? points : spans);
 }
 
@@ -214,34 +234,33 @@ int64_t lotterylab_patches_room(int64_t in, int64_t out) {
 void lotterylab_patches(const Conv *v, const REAL *w, const REAL *bias, int64_t tiles, REAL *room) {
   Planes x = {(const vec *)v->x, v->in, v->high + 2 * v->pad, v->wide + 2 * v->pad};
   Points s = points_of(tiles, after(v, v->high), after(v, v->wide));
-  convolve(&x, &s, w, v->out, 0, bias, (vec *)v->y, room);
+  convolve(&x, &s, w, v->out, 0, bias, 0, (vec *)v->y, room);
 }
 
 /* The gradients of the points before it. */
 void lotterylab_patches_back(const Conv *v, const REAL *w, int64_t tiles, REAL *room) {
   Planes dy = {(const vec *)v->dy, v->out, after(v, v->high) + 2 * v->rim, after(v, v->wide) + 2 * v->rim};
   Points s = points_of(tiles, v->high, v->wide);
-  convolve(&dy, &s, w, v->in, 1, 0, (vec *)v->dx, room);
+  convolve(&dy, &s, w, v->in, 1, 0, v->adds, (vec *)v->dx, room);
 }
 
 /* The gradients of its weights, added to g. */
 void lotterylab_patches_slopes(const Conv *v, int64_t tiles, REAL *g, REAL *room) {
-  const Pair of_x[SIDE] = {{0, 2, 1, -1}, {1, 2, 1, 1}, {2, 1, 1, -1}, {1, 3, 1, -1}};
-  const Pair of_dy[SIDE] = {{0, 0, 1, 0}, {0, 1, 1, 1}, {0, 1, 1, -1}, {0, 1, 0, -1}};
   int64_t high = after(v, v->high), wide = after(v, v->wide), edge = wide + 2 * v->rim;
   int64_t count = blocks(v->out, HIGH) * blocks(v->in, BLOCK) * HIGH * BLOCK;
   Points s = points_of(tiles, high, wide);
   Planes x = {(const vec *)v->x, v->in, v->high + 2 * v->pad, v->wide + 2 * v->pad};
   Planes dy = {(const vec *)v->dy + v->rim * (edge + 1), v->out, high + 2 * v->rim, edge};
-  vec *images = (vec *)room, *slopes = images + ROW * (v->in + BLOCK);
-  REAL *found = (REAL *)(slopes + ROW * (v->out + BLOCK));
+  vec *images = (vec *)room, *slopes = images + ALL * beyond(v->in);
+  REAL *found = (REAL *)(slopes + ALL * beyond(v->out));
   memset(found, 0, sizeof(REAL) * ALL * count);
-  for (int64_t first = 0, all = patches_in(&s); first < all; first += SPAN)
-    for (int k = 0; k < ALL; k++) {
-      take(&x, &s, first, of_x[k / SIDE], of_x[k % SIDE], x.rows, x.pitch, images);
-      take(&dy, &s, first, of_dy[k / SIDE], of_dy[k % SIDE], high, wide, slopes);
-      add_products(slopes, v->out, images, v->in, all - first < SPAN ? all - first : SPAN, found + k * count);
-    }
+  for (int64_t first = 0, all = patches_in(&s); first < all; first += SPAN) {
+    take_images(&x, &s, first, images);
+    take_slopes(&dy, &s, first, slopes);
+    for (int k = 0; k < ALL; k++)
+      add_products(slopes + k * beyond(v->out), v->out, images + k * beyond(v->in), v->in,
+                   all - first < SPAN ? all - first : SPAN, found + k * count);
+  }
   for (int64_t i = 0; i < v->out * v->in; i++) {
     REAL half[3][SIDE];
     for (int j = 0; j < SIDE; j++) {

@@ -1,4 +1,4 @@
-/* What follows a convolution, image point by image point: norm, activation, 2 x 2 max-pooling; and the way back. */
+/* What follows a convolution, image point by image point: norm, activation, 2 x 2 max-pooling, sums; and the way back. */
 
 #include "conv.h"
 
@@ -40,6 +40,13 @@ void lotterylab_measure(const Conv *v, int64_t images, int64_t tiles) {
   }
 }
 
+/* The row of another layer's values that is added to row h of channel o. */
+static const vec *added(const Conv *v, int64_t tile, int64_t o, int64_t h) {
+  int64_t pitch = v->plus_wide + 2 * v->plus_pad, rows = v->plus_high + 2 * v->plus_pad;
+  int64_t row = (tile * v->plus_channels + o) * rows + h * v->plus_every + v->plus_pad;
+  return (const vec *)v->plus + row * pitch + v->plus_pad;
+}
+
 /* Norm, pooling and activation of one tile. */
 void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train) {
   int64_t high = after(v, v->high), wide = after(v, v->wide), window = v->pool ? 2 : 1;
@@ -68,6 +75,10 @@ void lotterylab_finish(const Conv *v, const Chain *c, int64_t tile, int train) {
         }
         z[q] = top;
         if (v->pool && train) best[h * right + q] = __builtin_convertvector(which, places);
+      }
+      if (v->plus && o < v->plus_channels) {
+        const vec *other = added(v, tile, o, h);
+        for (int64_t q = 0; q < right; q++) z[q] += other[q * v->plus_every];
       }
       if (v->act) act_on(c->act, c->slope, (REAL *)z, right * LANES);
     }
@@ -114,16 +125,30 @@ void lotterylab_open(const Conv *v, const Chain *c, int64_t images, int64_t tile
   }
 }
 
+/* Passes gradients of a layer's values on to the layer whose values were added to them. */
+void lotterylab_return(const Conv *v, int64_t tiles) {
+  int64_t high = after(v, v->high), wide = after(v, v->wide), plane = v->plus_high * v->plus_wide;
+  int64_t both = v->out < v->plus_channels ? v->out : v->plus_channels;
+  if (!v->plus_adds) memset(v->plus_dx, 0, sizeof(vec) * tiles * v->plus_channels * plane);
+  for (int64_t t = 0; t < tiles; t++)
+    for (int64_t o = 0; o < both; o++) {
+      const vec *d = (const vec *)v->dz + (t * v->out + o) * high * wide;
+      vec *to = (vec *)v->plus_dx + (t * v->plus_channels + o) * plane;
+      for (int64_t h = 0; h < high; h++)
+        for (int64_t q = 0; q < wide; q++) to[(h * v->plus_wide + q) * v->plus_every] += d[h * wide + q];
+    }
+}
+
 /* The gradients of one tile's points before norm and pooling. */
 void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t tile, vec *room) {
-  int64_t high = after(v, v->high), wide = after(v, v->wide), window = v->pool ? 2 : 1, edge = wide + 2 * v->rim;
+  int64_t high = after(v, v->high), wide = after(v, v->wide), window = v->pool ? 2 : 1, edge = edge_of(v, v->wide);
   int64_t down = high / window, right = wide / window;
   vec lanes = present(images, tile);
   for (int64_t o = 0; o < v->out; o++) {
     const vec *y = (const vec *)v->y + (v->norm ? (tile * v->out + o) * high * wide : 0);
     const vec *d = (const vec *)v->dz + (tile * v->out + o) * down * right;
     const places *best = (const places *)v->best + (tile * v->out + o) * down * right;
-    vec *dy = room + (o * (high + 2 * v->rim) + v->rim) * edge + v->rim;
+    vec *dy = room + (o * edge_of(v, v->high) + v->rim) * edge + v->rim;
     REAL factor = 1;
     if (v->norm) factor = c->w[v->scale + o] * v->stats[v->out + o];
     for (int64_t h = 0; h < high; h++)
@@ -135,7 +160,7 @@ void lotterylab_spread(const Conv *v, const Chain *c, int64_t images, int64_t ti
           dy[h * edge + q] = (vec){};
     for (int64_t h = 0; h < down; h++)
       for (int64_t q = 0; q < right; q++) {
-        vec *to = dy + h * window * edge + q * window, here = factor * d[h * right + q];
+        vec *to = dy + (h * edge + q) * window, here = factor * d[h * right + q];
         if (!v->pool) {
           to[0] += here;
           continue;

@@ -44,10 +44,11 @@ class Chain(ctypes.Structure):
 
 
 class Conv(ctypes.Structure):
-    """A ``Conv`` is a convolution with its norm, activation and pooling, and their buffers."""
+    """A ``Conv`` is a convolution with what follows it, and its buffers."""
 
     _fields_ = (
-        *((name, _INT) for name in ("in", "out", "high", "wide", "size", "pad", "rim", "first", "bias", "whole")),
+        *((name, _INT) for name in ("in", "out", "high", "wide", "size", "pad", "rim", "stride", "room")),
+        *((name, _INT) for name in ("first", "bias", "whole")),
         *((name, _AT) for name in ("start", "at", "back_start", "back_at", "back_from", "kept")),
         *((name, _INT) for name in ("norm", "scale", "shift")),
         *((name, _REAL) for name in ("eps", "momentum")),
@@ -59,6 +60,9 @@ class Conv(ctypes.Structure):
         ("patches", _INT),
         ("together", _INT),
         *((name, _AT) for name in ("dy", "back", "stats", "dx")),
+        ("adds", _INT),
+        *((name, _AT) for name in ("plus", "plus_dx")),
+        *((name, _INT) for name in ("plus_channels", "plus_high", "plus_wide", "plus_pad", "plus_every", "plus_adds")),
     )
 
 
@@ -71,6 +75,7 @@ class Net(ctypes.Structure):
         ("chain", ctypes.POINTER(Chain)),
         ("tiles", _INT),
         ("features", _INT),
+        ("points", _INT),
         ("room", _AT),
         ("scales", _REAL),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from lotterylab.errors import UsageError
+from lotterylab.kernels.links import Block, Links
 from lotterylab.models.activations import function
 from lotterylab.models.base import ModelSpec, check_width, scaled
 from lotterylab.models.shortcuts import check_shortcut, every, zero_padded
@@ -117,7 +118,7 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
 
     act = function(spec.activation)
 
-    class Block(nn.Module):
+    class Residual(nn.Module):
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
@@ -134,6 +135,16 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
             residual = self.norm2(self.conv2(act(self.norm1(self.conv1(x)))))
             return act(self.around(x) + residual)
 
+        def links(self, name: str, place: int) -> list[Block]:
+            """Return its convolutions, the first of which has this place; it reads the one before."""
+            source = place - 1
+            first = Block(conv=f"{name}.conv1", norm=f"{name}.norm1", pad=1, stride=self.stride, source=source)
+            second = Block(conv=f"{name}.conv2", norm=f"{name}.norm2", pad=1, plus=source)
+            if self.project is None:
+                return [first, second]
+            around = replace(first, conv=f"{name}.project.0", norm=f"{name}.project.1", pad=0, act=False)
+            return [around, first, replace(second, plus=place)]
+
         def around(self, x):
             if self.project is None:
                 return zero_padded(x, self.conv2.out_channels, self.stride)
@@ -146,11 +157,15 @@ def _build(spec: ModelSpec, stages: tuple[tuple[int, int], ...], shortcut: str) 
             self.conv = nn.Conv2d(spec.shape[0], channels, 3, padding=1, bias=False)
             self.norm = nn.BatchNorm2d(channels)
             self.blocks = nn.ModuleList()
+            links = [Block(conv="conv", norm="norm", pad=1)]
             for stage, (outputs, blocks) in enumerate(stages):
                 for index in range(blocks):
-                    self.blocks.append(Block(channels, outputs, 2 if stage and not index else 1))
+                    block = Residual(channels, outputs, 2 if stage and not index else 1)
+                    links += block.links(f"blocks.{len(self.blocks)}", len(links))
+                    self.blocks.append(block)
                     channels = outputs
             self.fc = nn.Linear(channels, spec.classes)
+            self.links = Links(blocks=tuple(links), layers=("fc",), activation=spec.activation, mean=True)
 
         def forward(self, x):
             x = act(self.norm(self.conv(x)))

@@ -96,8 +96,7 @@ def _build(spec: Vgg, act: Callable, pool_first: bool) -> nn.Module:
                 Block(conv=f"conv.{place}", norm=norm, pool=pool, pad=1)
                 for place, (norm, pool) in enumerate(zip(norms, pools, strict=True))
             )
-            if max(spec.shape[1:]) < 2 ** (sum(pools) + 1):  # one point is left, whose mean is itself
-                self.links = Links(blocks=tuple(blocks), layers=("fc",), activation=spec.activation)
+            self.links = Links(blocks=tuple(blocks), layers=("fc",), activation=spec.activation, mean=True)
 
         def forward(self, x):
             for conv, norm, pool in zip(self.conv, self.norm, pools, strict=True):

@@ -133,9 +133,19 @@ class Layout:
 
 def _kernels(links: Links, kept: Mapping[str, Tensor], image: tuple[int, int]) -> Iterator[Kernel]:
     """Yield how each convolution is stored; ``kept`` has the masks by name."""
-    high, wide = image
-    for block in links.blocks:
+    images = {-1: image}
+    for place, block in enumerate(links.blocks):
         mask = kept[f"{block.conv}.weight"]
-        size = Size(channels=mask.shape[1], high=high, wide=wide, kernel=mask.shape[2], pad=block.pad)
+        high, wide = images[links.source(place)]
+        size = Size(
+            channels=mask.shape[1],
+            high=high,
+            wide=wide,
+            kernel=mask.shape[2],
+            pad=block.pad,
+            stride=block.stride,
+            room=links.room(links.source(place)),
+            window=2 if block.pool else 1,
+        )
+        images[place] = size.values
         yield kernel_of(mask, size)
-        high, wide = (side // 2 if block.pool else side for side in size.after)

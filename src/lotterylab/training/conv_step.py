@@ -7,13 +7,14 @@ the result ("path").
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
+from lotterylab.errors import UsageError
 from lotterylab.kernels.build import Library
 from lotterylab.kernels.links import Block, Links
 from lotterylab.kernels.structs import Conv, Net, pointer, pointer_to
@@ -67,6 +68,7 @@ class ConvStepper(ChainStepper):
         }
         super()._arrange(begin, mask)
         lanes = self._lanes
+        self._check_features()
         self._tiles_of_a_batch = -(-self._loader.batch_size // lanes)
         self._held: list[Tensor] = []
         convs = self._convs(lanes)
@@ -76,6 +78,7 @@ class ConvStepper(ChainStepper):
             chain=ctypes.pointer(self._chain),
             tiles=self._tiles_of_a_batch,
             features=self._layout.units[0],
+            points=self._points_of_a_feature(),
             room=pointer(self._room(max(map(self._scratch, self._layout.kernels)), lanes)),
             scales=self._scales_weight,
         )
@@ -97,32 +100,54 @@ class ConvStepper(ChainStepper):
 
     def _convs(self, lanes: int) -> list[Conv]:
         """Return what the kernel is told of each convolution, with the buffers between them."""
-        kernels, tiles = self._layout.kernels, self._tiles_of_a_batch
-        inputs = [
-            self._room(tiles, size.channels, size.high + 2 * size.pad, size.wide + 2 * size.pad, lanes)
-            for size in (kernel.size for kernel in kernels)
-        ]
-        slopes = [self._room(tiles, k.size.channels, k.size.high, k.size.wide, lanes) for k in kernels[1:]]
-        ends = [self._room(tiles, self._layout.units[0], lanes) for _ in range(2)]
+        links, kernels, tiles = self._links, self._layout.kernels, self._tiles_of_a_batch
+        first, rooms = kernels[0].size, {place: 2 * links.room(place) for place in range(-1, len(kernels))}
+        sizes = {-1: (first.channels, first.high, first.wide)}
+        sizes |= {place: (len(kernel.start) - 1, *kernel.size.values) for place, kernel in enumerate(kernels)}
+        values = {
+            place: self._room(tiles, channels, high + rooms[place], wide + rooms[place], lanes)
+            for place, (channels, high, wide) in sizes.items()
+        }
+        slopes: dict[int, Tensor | None] = {place: self._room(tiles, *size, lanes) for place, size in sizes.items()}
+        slopes[-1] = None  # nothing learns from the gradient of pixels
         told = []
-        for place, (block, kernel, following) in enumerate(
-            zip_longest(self._links.blocks, kernels, kernels[1:], fillvalue=None)
+        for place, (block, kernel, (plus_adds, adds)) in enumerate(
+            zip(links.blocks, kernels, links.adds(), strict=True)
         ):
-            assert block and kernel
-            told.append(
-                Conv(
-                    **self._sizes(block, kernel),
-                    **self._lists(kernel),
-                    **self._norm(block),
-                    **self._buffers(block, kernel, lanes),
-                    x=pointer(inputs[place]),
-                    z=pointer(inputs[place + 1] if following else ends[0]),
-                    dz=pointer(slopes[place] if following else ends[1]),
-                    dx=pointer(slopes[place - 1]) if place else None,
-                    z_pad=following.size.pad if following else 0,
-                )
+            source, plus = links.source(place), block.plus
+            conv = Conv(
+                **self._sizes(block, kernel),
+                **self._lists(kernel),
+                **self._norm(block),
+                **self._buffers(block, kernel, lanes),
+                x=pointer(values[source]),
+                z=pointer(values[place]),
+                dz=pointer_to(slopes[place]),
+                dx=pointer_to(slopes[source]),
+                adds=adds,
+                z_pad=links.room(place),
             )
+            if plus is not None:
+                conv.plus, conv.plus_dx, conv.plus_adds = pointer(values[plus]), pointer_to(slopes[plus]), plus_adds
+                conv.plus_channels, conv.plus_high, conv.plus_wide = sizes[plus]
+                conv.plus_pad, conv.plus_every = links.room(plus), -(-sizes[plus][1] // sizes[place][1])
+            told.append(conv)
         return told
+
+    def _check_features(self) -> None:
+        """Refuse a network whose linear layers read another number of values than its convolutions give."""
+        last, read = self._layout.kernels[-1], self._layout.units[0]
+        given = (len(last.start) - 1) * (1 if self._links.mean else math.prod(last.size.values))
+        if given != read:
+            first = self._loader.dataset.train.images
+            raise UsageError(
+                f"Layer '{self._links.layers[0]}' reads {read} values; on images of shape {tuple(first.shape[1:])} the "
+                f"convolutions give {given}. Give the model the shape of the data."
+            )
+
+    def _points_of_a_feature(self) -> int:
+        """Return of how many values of the last block the layers read the mean."""
+        return math.prod(self._layout.kernels[-1].size.values) if self._links.mean else 1
 
     def _sizes(self, block: Block, kernel: Kernel) -> dict[str, int]:
         size, firsts = kernel.size, self._layout.firsts
@@ -134,6 +159,8 @@ class ConvStepper(ChainStepper):
             "size": size.kernel,
             "pad": size.pad,
             "rim": size.rim,
+            "stride": size.stride,
+            "room": size.room,
             "first": firsts[f"{block.conv}.weight"],
             "bias": firsts.get(f"{block.conv}.bias", -1),
             "whole": kernel.whole,
@@ -160,10 +187,10 @@ class ConvStepper(ChainStepper):
         }
 
     def _buffers(self, block: Block, kernel: Kernel, lanes: int) -> dict[str, ctypes.c_void_p | int]:
-        (high, wide), out, rim = kernel.size.after, len(kernel.start) - 1, 2 * kernel.size.rim
+        (high, wide), out = kernel.size.after, len(kernel.start) - 1
         together = kernel.patches or (kernel.whole and high * wide <= FEW)
         in_y = kernel.patches or block.norm
-        pooled = (out, high // 2, wide // 2) if block.pool else (0,)
+        pooled = (out, *kernel.size.values) if block.pool else (0,)
         best = torch.zeros(self._tiles_of_a_batch, *pooled, lanes, dtype=torch.uint8)
         self._held.append(best)
         return {
@@ -171,7 +198,7 @@ class ConvStepper(ChainStepper):
             "best": pointer(best),
             "patches": kernel.patches,
             "together": together,
-            "dy": pointer(self._room(self._tiles_of_a_batch if together else 1, out, high + rim, wide + rim, lanes)),
+            "dy": pointer(self._room(self._tiles_of_a_batch if together else 1, out, *kernel.size.edges, lanes)),
             "back": pointer(self._room(len(kernel.places))),
             "stats": pointer(self._room(4, out)),
         }
