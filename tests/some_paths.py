@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lotterylab import masks
-from lotterylab.network import prunable_names
+from lotterylab.weights import prunable_names
 
 
 class By(nn.Module):

@@ -13,12 +13,13 @@ from torch import nn
 from lotterylab.data import Augment, Digits, NamedStream
 from lotterylab.data.loader import Loader
 from lotterylab.models import ShallowCnn
-from lotterylab.network import Network, network, prunable_names, state_of
+from lotterylab.network import Network, network, state_of
 from lotterylab.training.loop import train
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import EpochDrops
 from lotterylab.types import Batch, Checkpoint, Mask, State
+from lotterylab.weights import prunable_names
 
 DATA = Digits(train=34, validation=20, test=20).load(None)
 AUGMENT = Augment(crop_padding=1, flip=True)

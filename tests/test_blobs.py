@@ -44,6 +44,14 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize(("sync", "waits"), [("all", 2), ("file", 1), ("none", 0)])
+def test_a_write_waits_for_the_disk_as_often_as_it_was_asked_to(sync, waits, tmp_path, monkeypatch):
+    seen, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(fsync(descriptor)))
+    write_atomically(tmp_path / "x", b"x", sync=sync)
+    assert len(seen) == waits and (tmp_path / "x").read_bytes() == b"x"
+
+
 class _Evil:
     def __reduce__(self):
         return (os.mkdir, ("evil",))

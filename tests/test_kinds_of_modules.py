@@ -14,7 +14,7 @@ from torch import nn
 
 import lotterylab as ll
 from lotterylab.errors import LotteryWarning, UsageError
-from lotterylab.network import prunable_names
+from lotterylab.weights import prunable_names
 from some_kinds import (
     COMPUTED,
     FEATURES,

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "lotterylab"
 LAYERS: tuple[set[str], ...] = (
     {
         *("version", "errors", "formats", "types", "words", "rng", "system", "own_code", "masks", "statistics"),
-        *("homes", "calling", "network", "weights", "candidates", "readable", "views", "protocols", "kernels"),
+        *("homes", "calling", "network", "weights", "tied", "candidates", "readable", "views", "protocols", "kernels"),
     },
     {
         *("data", "models", "criteria", "combining", "interventions", "gates", "training", "structure"),

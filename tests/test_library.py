@@ -6,7 +6,8 @@ from torch import nn
 
 import lotterylab as ll
 from lotterylab.errors import LotteryWarning, UsageError
-from lotterylab.network import prunable_names, state_of
+from lotterylab.network import state_of
+from lotterylab.weights import prunable_names
 from some_views import view
 
 

@@ -13,8 +13,9 @@ from lotterylab.analysis.macs import macs
 from lotterylab.candidates import candidates
 from lotterylab.errors import UsageError
 from lotterylab.models import PreResNet, ResNet
-from lotterylab.network import channels_last_is_safe, network, prunable_names, state_of
+from lotterylab.network import channels_last_is_safe, network, state_of
 from lotterylab.types import State
+from lotterylab.weights import prunable_names
 
 
 class Tied(nn.Module):

@@ -15,7 +15,8 @@ from torch.nn.utils import parametrizations
 
 import lotterylab as ll
 from lotterylab.errors import LotteryWarning, UsageError
-from lotterylab.weights import parameter_names, places_in, shares, tied_names
+from lotterylab.tied import places_in
+from lotterylab.weights import parameter_names, shares, tied_names
 from some_kinds import Both, Experts, Own
 from some_scores import quick
 

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from lotterylab.calling.nested import arguments, cloned, each_tensor
 from lotterylab.calling.whole_graphs import whole_graphs
+from lotterylab.tied import places_in
 from lotterylab.types import Inputs, State
-from lotterylab.weights import (
-    computed_weights,
-    layers_of_weights,
-    parameter_names,
-    places_in,
-    prunable_names,
-    shares,
-    tied_names,
-    unknown_scales,
-    unknown_weights,
-)
+from lotterylab.weights import Weights, layers_of_weights, parameter_names
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,7 +71,8 @@ def network(module: nn.Module) -> Network:
     """
     buffers = tuple(name for name, _ in module.named_buffers())
     safe = channels_last_is_safe(module)
-    names, views = parameter_names(module), _views(module)
+    weights = Weights(module)
+    names, views = weights.names, _views(weights)
 
     def forward(state: State, inputs: Inputs, train: bool | None) -> tuple[Tensor, State]:
         if train is not None:
@@ -118,23 +110,22 @@ def network(module: nn.Module) -> Network:
         forward=forward,
         layer_outputs=layer_outputs,
         layer_calls=layer_calls,
-        prunable=prunable_names(module),
+        prunable=tuple(weights.layers_of),
         parameters=names,
-        trainable=tuple(name for name in names if module.get_parameter(name).requires_grad),
-        computed=computed_weights(module),
-        unknown=unknown_weights(module),
-        unknown_scales=unknown_scales(module),
-        shares=shares(module),
+        trainable=tuple(name for name in names if weights.named[name].requires_grad),
+        computed=weights.computed,
+        unknown=weights.unknown_weights,
+        unknown_scales=weights.unknown_scales,
+        shares=weights.shares,
         scales=scale_names(module),
         channels_last=safe,
     )
 
 
-def _views(module: nn.Module) -> dict[str, tuple[str, Tensor]]:
+def _views(weights: Weights) -> dict[str, tuple[str, Tensor]]:
     """Return, for each parameter that is a view of another, that one's name and where its entries lie in it."""
-    parameters = dict(module.named_parameters())
-    tied = tied_names(module).items()
-    return {name: (whole, places_in(parameters[name], parameters[whole])) for name, whole in tied}
+    named = weights.named
+    return {name: (whole, places_in(named[name], named[whole])) for name, whole in weights.tied.items()}
 
 
 def scale_names(module: nn.Module) -> tuple[str, ...]:

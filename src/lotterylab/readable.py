@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lotterylab.errors import UsageError
-from lotterylab.weights import has_own_operations, is_lazy, is_packed
+from lotterylab.tied import has_own_operations, is_lazy
+from lotterylab.weights import is_packed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -1,14 +1,12 @@
-"""The parameters that hold a module's weights: those that are pruned by default, and those that would be left out.
-
-"Two names of one weight" means one piece of memory: the same parameter, or another one that is a view of it.
-"""
+"""The parameters that hold a module's weights: those that are pruned by default, and those that would be left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from lotterylab.errors import UsageError
+from lotterylab.tied import is_lazy, tied
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,11 +15,85 @@ PRUNABLE_LAYERS = ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspo
 PACKED = ("uint8", "int8", "int16", "int32", "uint16", "uint32", "quint8", "qint8", "qint32", "quint4x2", "quint2x4")
 
 
+@cache
 def prunable_kinds() -> tuple[type[nn.Module], ...]:
     """Return the classes of ``PRUNABLE_LAYERS``."""
     from torch import nn
 
     return tuple(getattr(nn, name) for name in PRUNABLE_LAYERS)
+
+
+class Weights:
+    """``Weights`` tell the parameters of a module apart; each question is answered once.
+
+    The functions below ask one question of a module.
+
+    Args:
+        module: as it is now; later changes are not seen.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.named: dict[str, nn.Parameter] = dict(module.named_parameters())
+        self.layers = dict(module.named_modules())
+
+    @cached_property
+    def tied(self) -> dict[str, str]:
+        """The name of the other parameter, for each whose memory lies within another's."""
+        return tied(self.named)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters, a tied one once."""
+        return tuple(name for name in self.named if name not in self.tied)
+
+    @cached_property
+    def name_of(self) -> dict[int, str]:
+        """The name of each parameter by its identity: the first one, or that of the weight which it is tied to."""
+        return {id(parameter): self.tied.get(name, name) for name, parameter in self.named.items()}
+
+    @cached_property
+    def layers_of(self) -> dict[str, list[nn.Module]]:
+        """The Conv and Linear layers of each prunable weight; a tied weight has several."""
+        layers: dict[str, list[nn.Module]] = {}
+        for layer in self.layers.values():
+            if isinstance(layer, prunable_kinds()) and (weight := layer._parameters.get("weight")) is not None:
+                layers.setdefault(self.name_of[id(weight)], []).append(layer)
+        return {name: layers[name] for name in self.names if name in layers}
+
+    @cached_property
+    def computed(self) -> tuple[str, ...]:
+        """The Conv and Linear layers whose weight is not a parameter."""
+        layers = ((name, layer) for name, layer in self.layers.items() if isinstance(layer, prunable_kinds()))
+        return tuple(name or type(layer).__name__ for name, layer in layers if "weight" not in layer._parameters)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """The entries of each parameter of two dimensions or more that holds numbers, a tied one once."""
+        made = {name: self.named[name] for name in self.names if not is_lazy(self.named[name])}
+        return {name: one.numel() for name, one in made.items() if one.dim() >= 2 and _holds_numbers(one)}
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """The share of the weights that each of these parameters holds."""
+        total = sum(self.sizes.values())
+        return {name: size / total for name, size in self.sizes.items()} if total else {}
+
+    @cached_property
+    def unknown(self) -> dict[str, Tensor]:
+        """Those of them that ``_known`` does not know."""
+        known = {self.name_of[id(parameter)] for parameter in _known(self.layers.values())}
+        return {name: self.named[name] for name in self.sizes if name not in known}
+
+    @property
+    def unknown_weights(self) -> tuple[str, ...]:
+        """Those of the unknown ones that are no vectors."""
+        return tuple(name for name, one in self.unknown.items() if one.numel() > max(one.shape))
+
+    @property
+    def unknown_scales(self) -> tuple[str, ...]:
+        """Those of the unknown ones that are vectors: all their dimensions but one are 1."""
+        return tuple(name for name, one in self.unknown.items() if one.numel() == max(one.shape))
 
 
 def prunable_names(module: nn.Module) -> tuple[str, ...]:
@@ -39,25 +111,17 @@ def prunable_names(module: nn.Module) -> tuple[str, ...]:
 
 def layers_of_weights(module: nn.Module) -> dict[str, list[nn.Module]]:
     """Return the Conv and Linear layers of each prunable weight; a tied weight has several."""
-    name_of = first_names(module)
-    layers: dict[str, list[nn.Module]] = {}
-    for layer in module.modules():
-        if isinstance(layer, prunable_kinds()) and (weight := layer._parameters.get("weight")) is not None:
-            layers.setdefault(name_of[id(weight)], []).append(layer)
-    return {name: layers[name] for name in parameter_names(module) if name in layers}
+    return Weights(module).layers_of
 
 
 def parameter_names(module: nn.Module) -> tuple[str, ...]:
     """Return the names of the parameters, a tied one once."""
-    tied = tied_names(module)
-    return tuple(name for name, _ in module.named_parameters() if name not in tied)
+    return Weights(module).names
 
 
 def computed_weights(module: nn.Module) -> tuple[str, ...]:
     """Return the Conv and Linear layers whose weight is computed, by a parametrization, weight_norm or prune."""
-    kinds = prunable_kinds()
-    layers = ((name, layer) for name, layer in module.named_modules() if isinstance(layer, kinds))
-    return tuple(name or type(layer).__name__ for name, layer in layers if "weight" not in layer._parameters)
+    return Weights(module).computed
 
 
 def unknown_weights(module: nn.Module) -> tuple[str, ...]:
@@ -72,7 +136,7 @@ def unknown_weights(module: nn.Module) -> tuple[str, ...]:
         >>> unknown_weights(nn.ModuleList([nn.GRUCell(2, 3), nn.Linear(3, 2), nn.Embedding(5, 2)]))
         ('0.weight_ih', '0.weight_hh')
     """
-    return tuple(name for name, parameter in _unknown(module) if parameter.numel() > max(parameter.shape))
+    return Weights(module).unknown_weights
 
 
 def unknown_scales(module: nn.Module) -> tuple[str, ...]:
@@ -83,7 +147,7 @@ def unknown_scales(module: nn.Module) -> tuple[str, ...]:
         >>> unknown_scales(torch.nn.ParameterList([torch.ones(3, 1, 1), torch.ones(2, 2)]))
         ('0',)
     """
-    return tuple(name for name, parameter in _unknown(module) if parameter.numel() == max(parameter.shape))
+    return Weights(module).unknown_scales
 
 
 def shares(module: nn.Module) -> dict[str, float]:
@@ -94,29 +158,12 @@ def shares(module: nn.Module) -> dict[str, float]:
         >>> shares(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2), nn.Bilinear(2, 2, 1)))
         {'0.weight': 0.375, '1.weight': 0.375, '2.weight': 0.25}
     """
-    sizes = _sizes(module)
-    total = sum(sizes.values())
-    return {name: size / total for name, size in sizes.items()} if total else {}
+    return Weights(module).shares
 
 
 def is_packed(tensor: Tensor) -> bool:
     """Return whether a tensor holds whole numbers, as quantised weights are stored."""
     return str(tensor.dtype).removeprefix("torch.") in PACKED
-
-
-def is_lazy(tensor: Tensor) -> bool:
-    """Return whether a tensor has no shape yet, as in a lazy module that has seen no input."""
-    from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
-
-    return isinstance(tensor, UninitializedParameter | UninitializedBuffer)
-
-
-def has_own_operations(tensor: Tensor) -> bool:
-    """Return whether a tensor is of a class that does its own operations: sharded, quantised, fake."""
-    import torch
-
-    kinds = (kind for kind in type(tensor).__mro__ if issubclass(kind, torch.Tensor) and kind is not torch.Tensor)
-    return any("__torch_dispatch__" in vars(kind) for kind in kinds)
 
 
 def tied_names(module: nn.Module) -> dict[str, str]:
@@ -135,48 +182,20 @@ def tied_names(module: nn.Module) -> dict[str, str]:
         >>> tied_names(nn.Sequential(encoder, decoder))
         {'1.weight': '0.weight'}
     """
-    by_memory: dict[int, list[tuple[str, Tensor]]] = {}
-    for name, parameter in module.named_parameters():
-        if _has_memory(parameter):
-            by_memory.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
-    tied: dict[str, str] = {}
-    for sharing in by_memory.values():
-        whole: list[tuple[str, Tensor]] = []
-        for name, parameter in sorted(sharing, key=lambda pair: -pair[1].numel()) if len(sharing) > 1 else ():
-            around = next((other for other, larger in whole if _lies_within(name, parameter, other, larger)), None)
-            if around is None:
-                whole.append((name, parameter))
-            else:
-                tied[name] = around
-    return {name: tied[name] for name, _ in module.named_parameters() if name in tied}
+    return Weights(module).tied
 
 
 def first_names(module: nn.Module) -> dict[int, str]:
     """Return the name of each parameter by its identity: the first one, or that of the weight which it is tied to."""
-    tied = tied_names(module)
-    return {id(parameter): tied.get(name, name) for name, parameter in module.named_parameters()}
+    return Weights(module).name_of
 
 
-def places_in(part: Tensor, whole: Tensor) -> Tensor:
-    """Return where each entry of ``part`` lies in ``whole``, flat: int64 of the part's shape.
-
-    Args:
-        part: a tensor whose memory lies within that of ``whole``.
-        whole: a tensor of the same type.
-    """
-    import torch
-
-    own, all_ = _addresses(part).flatten(), _addresses(whole).flatten()
-    ordered, order = torch.sort(all_)
-    return order[torch.searchsorted(ordered, own)].view(part.shape)
-
-
-def _known(module: nn.Module) -> Iterator[Tensor]:
+def _known(layers: Iterable[nn.Module]) -> Iterator[Tensor]:
     """Yield the weights of Conv and Linear layers, and the parameters that are left out without a word."""
     from torch import nn
     from torch.nn.modules.batchnorm import _NormBase
 
-    for layer in module.modules():
+    for layer in layers:
         if isinstance(layer, (*prunable_kinds(), nn.Embedding, nn.EmbeddingBag)):
             names: tuple[str, ...] = ("weight",)
         elif isinstance(layer, nn.MultiheadAttention):
@@ -188,69 +207,5 @@ def _known(module: nn.Module) -> Iterator[Tensor]:
         yield from (one for name in names if (one := layer._parameters.get(name)) is not None)
 
 
-def _unknown(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield the parameters of two dimensions or more that ``_known`` does not know, each with its name."""
-    name_of = first_names(module)
-    known = {name_of[id(parameter)] for parameter in _known(module)}
-    yield from ((name, module.get_parameter(name)) for name in _sizes(module) if name not in known)
-
-
-def _sizes(module: nn.Module) -> dict[str, int]:
-    """Return the entries of each parameter of two dimensions or more that holds numbers, a tied one once."""
-    parameters = dict(module.named_parameters())
-    made = {name: parameters[name] for name in parameter_names(module) if not is_lazy(parameters[name])}
-    return {
-        name: parameter.numel()
-        for name, parameter in made.items()
-        if parameter.dim() >= 2 and (parameter.is_floating_point() or parameter.is_complex() or is_packed(parameter))
-    }
-
-
-def _has_memory(parameter: Tensor) -> bool:
-    """Return whether a parameter is a plain tensor with memory of its own, which others may share."""
-    import torch
-
-    usual = not is_lazy(parameter) and not has_own_operations(parameter)
-    return usual and parameter.layout == torch.strided and not parameter.is_meta and parameter.numel() > 0
-
-
-def _lies_within(name: str, part: Tensor, other: str, whole: Tensor) -> bool:
-    """Return whether the memory of ``part`` lies within that of ``whole``; refuse a part of it.
-
-    Views of one buffer that have no entry in common are weights of their own.
-    """
-    if _laid_out(part) == _laid_out(whole):
-        return True
-    if _ends(part)[0] >= _ends(whole)[1] or _ends(whole)[0] >= _ends(part)[1]:
-        return False
-    import torch
-
-    common = torch.isin(_addresses(part), _addresses(whole))
-    if bool(common.any()) and not (bool(common.all()) and part.dtype == whole.dtype):
-        raise UsageError(
-            f"'{other}' and '{name}' share a part of their memory, so a mask of one would prune the other. Give each "
-            "memory of its own: nn.Parameter(tensor.clone())."
-        )
-    return bool(common.any())
-
-
-def _laid_out(tensor: Tensor) -> tuple[object, ...]:
-    return tensor.dtype, tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
-
-
-def _ends(tensor: Tensor) -> tuple[int, int]:
-    """Return the first byte of a tensor and the one behind its last."""
-    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)) + 1
-    return tensor.data_ptr(), tensor.data_ptr() + reach * tensor.element_size()
-
-
-def _addresses(tensor: Tensor) -> Tensor:
-    """Return the address of each entry, int64 of the tensor's shape."""
-    import torch
-
-    places = torch.zeros(tensor.shape, dtype=torch.int64)
-    for axis, (size, stride) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
-        shape = [1] * tensor.dim()
-        shape[axis] = size
-        places += (torch.arange(size) * stride).view(shape)
-    return places * tensor.element_size() + tensor.data_ptr()
+def _holds_numbers(parameter: Tensor) -> bool:
+    return parameter.is_floating_point() or parameter.is_complex() or is_packed(parameter)

@@ -125,7 +125,7 @@ def test_it_goes_on_from_its_state_dicts_with_the_same_bits(name, stop, tmp_path
 
 
 def _prunable():
-    from lotterylab.network import prunable_names
+    from lotterylab.weights import prunable_names
 
     return prunable_names(MODEL.build())
 

@@ -23,10 +23,11 @@ from lotterylab.engine.context import Context
 from lotterylab.engine.store import Store
 from lotterylab.masks.counts import Rate
 from lotterylab.masks.select import select
-from lotterylab.network import network, prunable_names
+from lotterylab.network import network
 from lotterylab.plan.nodes import Train
 from lotterylab.procedures import iterative
 from lotterylab.training.watch import evaluate
+from lotterylab.weights import prunable_names
 from some_plans import RECIPE, RUN, compute
 
 pytestmark = pytest.mark.filterwarnings("ignore::lotterylab.errors.LotteryWarning")  # masks by hand, with ties

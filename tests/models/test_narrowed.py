@@ -11,7 +11,7 @@ from lotterylab.errors import UsageError
 from lotterylab.masks.counts import Rate
 from lotterylab.models import ConvN, CustomModel, LeNet300100, Mlp, Narrowed, ResNet, ShallowCnn, Vgg
 from lotterylab.models.base import ModelSpec
-from lotterylab.network import prunable_names
+from lotterylab.weights import prunable_names
 
 LENET = Rate(share=0.2, output=0.1)
 SPECS = (

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lotterylab.models import SPECS, ConvN, ImageNetResNet18, ModelSpec, PreResNet, ResNet, Vgg
-from lotterylab.network import prunable_names
+from lotterylab.weights import prunable_names
 
 
 def meta(spec: ModelSpec) -> nn.Module:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from lotterylab.errors import UsageError
 from lotterylab.models import ShallowCnn
 from lotterylab.models.activations import ACTIVATIONS
-from lotterylab.network import prunable_names
+from lotterylab.weights import prunable_names
 
 SHAPES = [
     # shape, classes, widths

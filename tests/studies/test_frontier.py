@@ -14,7 +14,6 @@ from lotterylab.data import Digits
 from lotterylab.engine.results import Result, results
 from lotterylab.engine.store import Store
 from lotterylab.interventions import RigL, Set
-from lotterylab.network import prunable_names
 from lotterylab.plan.nodes import Data, Train
 from lotterylab.plan.plan import Plan, Row
 from lotterylab.reading.claims import read
@@ -26,6 +25,7 @@ from lotterylab.reading.rows import Rows
 from lotterylab.statistics import holm
 from lotterylab.studies.frontier_claims import ARMS, SPARSITY, above_dense_curve, mean_weights
 from lotterylab.studies.frontier_reading import front_of
+from lotterylab.weights import prunable_names
 from some_plans import compute
 from some_results import row
 

@@ -34,10 +34,10 @@ from lotterylab.plan.nodes import (
 )
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.protocols import Model
-from lotterylab.types import Dataset, Mask, State
+from lotterylab.types import Checkpoint, Dataset, Mask, State
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 @dataclass(kw_only=True)
@@ -63,6 +63,8 @@ class Context:
     beat: Callable[[], object] = lambda: None  # called for each batch
     small: dict[str, Any] = field(default_factory=dict)  # the shrunk network of the training at hand, by its digest
     chains: dict[str, Any] = field(default_factory=dict)  # the kernel of the training at hand, by its digest
+    modules: dict[str, Any] = field(default_factory=dict)  # its whole network, by its digest
+    begun: dict[str, Checkpoint] = field(default_factory=dict)  # its first checkpoint, by its digest, until it is used
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
@@ -115,6 +117,13 @@ class Context:
     def models(self, of: Mapping[str, Node]) -> dict[str, Model]:
         """Return the model spec of each named node."""
         return {name: model_of(node) for name, node in of.items()}
+
+    def module(self, run: Train) -> nn.Module:
+        """Return the whole network of a training, built once for the training at hand; nothing reads its tensors."""
+        if run.digest not in self.modules:
+            self.modules.clear()  # a worker computes thousands of tasks
+            self.modules[run.digest] = run.model.build(pool_first=self.fast)
+        return self.modules[run.digest]
 
     def resolve(self, spec: Any) -> Any:
         """Return ``spec`` with each ``Choose`` in it replaced by the chosen value, and ``ResetsOf`` by the resets."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lotterylab.errors import DamageError, RefusedError, UsageError
-from lotterylab.formats.blobs import write_atomically
+from lotterylab.formats.blobs import Sync, write_atomically
 from lotterylab.formats.text import shown, shown_path
 
 NAME = re.compile("[0-9a-f]{64}")
@@ -183,20 +183,38 @@ class Files:
             self.damage[path] = str(error).removeprefix(f"{path} ").rstrip(".")
             return None
 
-    def write(self, path: Path, data: bytes) -> None:
-        """Write a file completely or not at all, with the folders above it; a folder in its place is set aside."""
+    def write(self, path: Path, data: bytes, *, sync: Sync = "all") -> None:
+        """Write a file completely or not at all, with the folders above it; a folder in its place is set aside.
+
+        Args:
+            path: of the file.
+            data: its bytes.
+            sync: what waits for the disk, as in ``write_atomically``; less than "all" for what can be computed again.
+        """
         self.make_folder(path.parent)
         if path.is_dir() and not path.is_symlink():
             self.set_aside(path, "it is a folder, where a file belongs")
-        write_atomically(path, data)
+        write_atomically(path, data, sync=sync)
         self.damage.pop(path, None)
 
     def make_folder(self, folder: Path) -> None:
         """Make a folder and its parents up to the root; a file in the place of a folder is set aside."""
+        if self._is_there(folder):
+            return
         for above in reversed([folder, *self.inside(folder / "file").parents]):
             if above != self.root and self.root in above.parents and above.exists() and not above.is_dir():
                 self.set_aside(above, "it is not a folder")
         folder.mkdir(parents=True, exist_ok=True)
+
+    def _is_there(self, folder: Path) -> bool:
+        """Return whether a folder below the root and all between them are folders, and none of them a link."""
+        root, place = str(self.root), str(folder)
+        if ".." in folder.parts or not place.startswith(f"{root}{os.sep}"):
+            return False
+        with contextlib.suppress(OSError):
+            while place != root and stat.S_ISDIR(os.lstat(place).st_mode):
+                place = os.path.dirname(place)
+        return place == root
 
     def remove(self, folder: Path) -> None:
         """Remove a folder with its content; whatever cannot be removed stays for the next sweep."""

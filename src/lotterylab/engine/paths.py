@@ -25,7 +25,7 @@ def kernel_of(node: Train, context: Context) -> tuple[Library, Links] | None:
     if node.digest not in context.chains:
         small = small_of(node, context)
         context.chains.clear()  # one training at a time: a worker computes thousands of tasks
-        context.chains[node.digest] = chain_of(node, small.module if small else node.model.build())
+        context.chains[node.digest] = chain_of(node, small.module if small else context.module(node))
     return context.chains[node.digest]
 
 

@@ -24,7 +24,7 @@ from lotterylab.engine.user_training import check_promises, train_by_user, train
 from lotterylab.errors import UsageError, a_type
 from lotterylab.masks import algebra
 from lotterylab.masks.controls import permute, shuffle
-from lotterylab.network import network, prunable_names
+from lotterylab.network import network
 from lotterylab.plan.digest import canonical, encode
 from lotterylab.plan.nodes import (
     At,
@@ -45,6 +45,7 @@ from lotterylab.plan.nodes import (
 from lotterylab.plan.user_nodes import Promises, UserTrain
 from lotterylab.structure import channels, never_emptied
 from lotterylab.types import Mask
+from lotterylab.weights import prunable_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,6 +92,8 @@ def _inputs(node: Node) -> dict[str, str]:
 def _content_key(node: Train, context: Context) -> str:
     """Return a key that equal bits share, so that an identical mask from another target is not trained again."""
     begin = beginning(node, context)
+    context.begun.clear()  # one training at a time: a worker computes thousands of tasks
+    context.begun[node.digest] = begin
     parts = [
         f"train/{Train.version}",
         encode(node.model),

@@ -134,7 +134,7 @@ class Store:
     def commit(self, record: Record) -> None:
         """Make a result exist, after its blobs were stored.  Only the lock's holder and its workers may call this."""
         path = self._manifest(record.digest)
-        self.files.write(path, record.line().encode())
+        self.files.write(path, record.line().encode(), sync="file")
         with contextlib.suppress(OSError):  # the result exists, and leftovers are swept later
             self.drop_partial(record.digest)
             self.files.inside(self._failure(record.digest)).unlink(missing_ok=True)
@@ -182,7 +182,7 @@ class Store:
         name = hashlib.sha256(data).hexdigest()
         path = self.blob_path(name)
         if self.files.read(path, limit=len(data)) != data:
-            self.files.write(path, data)
+            self.files.write(path, data, sync="file")
         return name
 
     def has_blob(self, name: str) -> bool:
@@ -230,7 +230,7 @@ class Store:
         """Keep a checkpoint of an unfinished run in one file, so that tensors and notes always belong together."""
         path = partials.place(self.path, digest)
         whole = unfinished(path.parents[1])
-        self.files.write(whole, partials.packed(digest, tensors, notes))
+        self.files.write(whole, partials.packed(digest, tensors, notes), sync="file")
         for attempt in range(RACES):
             self.files.make_folder(path.parent)
             try:
@@ -283,7 +283,7 @@ class Store:
 
     def remember_same(self, key: str, digest: str) -> None:
         """Add a finished run to the index."""
-        self.files.write(self.path / "same" / checked_name(key), sealed({"key": key, "digest": digest}))
+        self.files.write(self.path / "same" / checked_name(key), sealed({"key": key, "digest": digest}), sync="none")
 
     # -- the lock ------------------------------------------------------------------------------------------------
 

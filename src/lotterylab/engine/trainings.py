@@ -20,6 +20,7 @@ from lotterylab.gates import LEARNED, without_gates
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
+from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.conv_during import stepper
 from lotterylab.training.during import EVENTS, KEPT_AT, During
 from lotterylab.training.loop import first, opened, train
@@ -112,7 +113,7 @@ def beginning(node: Train, context: Context) -> Checkpoint:
     What interventions carry is restored with the optimizer, if the recipe has the interventions of the earlier run.
     """
     recipe, mask = cast(Recipe, context.resolve(node.recipe)), context.mask(node.mask)
-    net = network(node.model.build())
+    net = network(context.module(node))
     earlier = node.start if isinstance(node.start, At) and node.start.step is not None else None
     restored = "optimizer" in node.restored
     there = checkpoint_at(earlier, context) if earlier and (restored or recipe.gate) else None
@@ -168,11 +169,13 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     """Train to a step, from the last checkpoint before it, and save checkpoints on the way."""
     recipe = cast(Recipe, context.resolve(node.recipe))
     small = small_of(node, context)
-    net = network(small.module if small else node.model.build(pool_first=context.fast))
+    net = network(small.module if small else context.module(node))
     loader = context.loader(node.data, recipe, node.order_seed)
     resume, earlier = resume_of(node, context, until)
     began = saved = time.perf_counter()
-    start, mask, whole = context.state(node.start), context.mask(node.mask), resume or beginning(node, context)
+    start, mask = context.state(node.start), context.mask(node.mask)
+    begun = context.begun.pop(node.digest, None)
+    whole = resume or begun or beginning(node, context)
     if small:
         start, mask = cast(State, small.back.cut(start)), cast(Mask, small.back.cut(mask))
     begin = small.cut(whole) if small else whole
@@ -204,10 +207,15 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
             if stopping:
                 raise Stopped(node.digest)
 
+    scorer: list[ChainStepper] = []
+
     def score(state: State, split: str) -> Evaluation:
         if kernel:
-            held = mask if not recipe.interventions else Mask({})  # states that are kept may have had other masks
-            return stepper(*kernel, recipe, replace(last, state=state), held, loader, net).score(split)
+            if not scorer:
+                held = mask if not recipe.interventions else Mask({})  # states that are kept may have had other masks
+                scorer.append(stepper(*kernel, recipe, last, held, loader, net))
+            scorer[0].take(state)
+            return scorer[0].score(split)
         return evaluate(opened(net, recipe), state, loader, split)
 
     return Trained(

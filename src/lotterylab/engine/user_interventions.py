@@ -13,7 +13,7 @@ from lotterylab.engine.exact import exact
 from lotterylab.engine.made import on_cpu
 from lotterylab.errors import warn
 from lotterylab.masks import algebra
-from lotterylab.network import network, prunable_names, state_of
+from lotterylab.network import network, state_of
 from lotterylab.plan.nodes import first_of
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.readable import check_scorable
@@ -22,6 +22,7 @@ from lotterylab.training.attach import Held
 from lotterylab.training.during import EVENTS, KEPT_AT, STOPPED
 from lotterylab.training.user import UserTraining
 from lotterylab.types import Checkpoint, State
+from lotterylab.weights import prunable_names
 
 if TYPE_CHECKING:
     from lotterylab.engine.context import Context

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from lotterylab.system.refusals import naming
 
@@ -20,16 +20,24 @@ if TYPE_CHECKING:
 
 WRITING = ".writing-"  # the names of unfinished files begin so
 CUT_OFF_SECONDS = 3600.0  # far longer than any write takes
+Sync = Literal["all", "file", "none"]
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write, fsync, rename, fsync the folder: a reader sees the old file or the whole new one."""
-    with written_whole(path) as file:
+def write_atomically(path: str | Path, data: bytes, *, sync: Sync = "all") -> None:
+    """Write, fsync, rename, fsync the folder: a reader sees the old file or the whole new one.
+
+    Args:
+        path: of the file.
+        data: its bytes.
+        sync: what waits for the disk.  Without "all" the file may be gone after the machine has crashed; with "none" it
+            may also be damaged then.  A crash of the program loses nothing.
+    """
+    with written_whole(path, sync=sync) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
-def written_whole(path: str | Path) -> Iterator[BinaryIO]:
+def written_whole(path: str | Path, *, sync: Sync = "all") -> Iterator[BinaryIO]:
     """Open a file to write, which gets its name if the block ends without an error and is removed otherwise."""
     path = Path(path)
     temporary = unfinished(path.parent)
@@ -42,7 +50,8 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
         with naming(path), os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync != "none":
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -50,7 +59,8 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
         raise
     # The file exists now, so a later error must not claim the opposite.  Some file systems cannot fsync a folder.
     with contextlib.suppress(OSError):
-        _sync_folder(path.parent)
+        if sync == "all":
+            _sync_folder(path.parent)
 
 
 def unfinished(folder: Path) -> Path:

@@ -125,7 +125,7 @@ def _narrow(spec: Any, step: int) -> Any:
 def _weights(spec: Any) -> dict[str, Any]:
     import torch
 
-    from lotterylab.network import prunable_names
+    from lotterylab.weights import prunable_names
 
     with torch.device("meta"):
         module = spec.build()

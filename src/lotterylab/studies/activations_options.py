@@ -186,8 +186,8 @@ def check_fit(options: Options, model: Any, spec: Any) -> None:
         from torch import zeros
 
         from lotterylab.masks.select import select
-        from lotterylab.network import prunable_names
         from lotterylab.types import Scores
+        from lotterylab.weights import prunable_names
 
         module = model.build()  # not on "meta", where a user's code may ask a tensor for its value
         same = Scores({name: zeros(module.get_parameter(name).shape) for name in prunable_names(module)})

@@ -159,6 +159,10 @@ class ChainStepper:
         self.updates += len(rates)
         means.add_sums(loss.value, hits.value, len(order))
 
+    def take(self, state: State) -> None:
+        """Go on with another state, in which the same weights are pruned."""
+        self._params.copy_(self._layout.packed(state))
+
     def score(self, name: str) -> Evaluation:
         """Evaluate the network on a split."""
         split = self._loader.split(name)

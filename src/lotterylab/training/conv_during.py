@@ -123,9 +123,7 @@ class OpenConvStepper(ConvStepper):
         if mask is not None:
             self._arrange(Checkpoint(step=0, state=moved, optimizer=moved_slots, kept={}, metrics={}), held)
             return
-        for name, tensor in self._running.items():
-            tensor.copy_(moved[name])
-        self._params.copy_(self._layout.packed(moved))
+        self.take(moved)
         for slot, tensors in slots.by_slot(moved_slots).items():
             self._slots[slot].copy_(self._layout.packed(tensors))
 

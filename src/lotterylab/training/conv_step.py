@@ -253,6 +253,12 @@ class ConvStepper(ChainStepper):
         """Return images (B, C, H, W) as the kernel reads them, (B, H, W, C)."""
         return inputs.permute(0, 2, 3, 1).to(self._real).contiguous()
 
+    def take(self, state: State) -> None:
+        """Go on with another state, in which the same weights are pruned."""
+        super().take(state)
+        for name, tensor in self._running.items():
+            tensor.copy_(state[name])
+
     def score(self, name: str) -> Evaluation:
         """Evaluate the network on a split."""
         split, logits = self._loader.split(name), []
