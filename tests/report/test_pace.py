@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +91,37 @@ def test_a_few_steps_of_any_training_are_timed(recipe: Any) -> None:
     for share in (1.0, 0.1) if recipe.gate is None else (1.0,):
         speed = measure(train(recipe=recipe), None, fast=True, share=share)
         assert speed.trained > 0 and speed.evaluated > 0
+
+
+# a process without torch stays without it
+
+WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+from report.test_pace import train
+from lotterylab.data import Mnist
+from lotterylab.engine.store import Store
+from lotterylab.plan.nodes import Data
+from lotterylab.report.pace import pace_of, work
+from dataclasses import replace
+
+assert "torch" not in sys.modules
+node = train()
+pace, words = pace_of([node], [node], Store(Path(sys.argv[1])).create(), None)
+assert 0 < pace.seconds(node) < work(node) and words == "from a few steps just now"
+absent = replace(node, data=Data(spec=Mnist(train=100, validation=10, test=10), content="as if read"))
+try:
+    pace_of([absent], [absent], Store(Path(sys.argv[1])), Path(sys.argv[1]))
+except Exception as error:
+    print(type(error).__name__, error)
+assert "torch" not in sys.modules
+"""
+
+
+def test_another_process_measures_for_one_without_torch_and_passes_errors_on(tmp_path) -> None:
+    path = os.pathsep.join((*sys.path, str(Path(__file__).parents[1])))
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("UsageError") and "MNIST" in done.stdout

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.engine.exact import exact
-from lotterylab.plan.nodes import Train
+from lotterylab.engine.surroundings import is_daemonic, needs_main
+from lotterylab.errors import UsageError
+from lotterylab.masks.counts import Rate
+from lotterylab.plan.cuts import Prune, Shuffle
+from lotterylab.plan.nodes import Node, Train
 
 if TYPE_CHECKING:
     from lotterylab.types import Dataset, Mask, Split
@@ -25,6 +32,75 @@ class Speed:
 
     trained: float
     evaluated: float
+
+
+def measured(
+    runs: Sequence[Train], data_dir: Path | None, *, fast: bool, device: str = "cpu", seconds: float = 3.0
+) -> list[Speed]:
+    """Return how fast the first of these runs are: as many as can be measured in so many seconds.
+
+    A process without torch stays without it, since it may live for hours beside its workers: another one measures.
+
+    Args:
+        runs: one of each kind.
+        data_dir: the folder of the data files.
+        fast: whether the fast path is taken, as by default.
+        device: "cpu", "cuda" or "cuda:N".
+        seconds: after which no other run is measured.
+    """
+    how = {"fast": fast, "device": device, "seconds": seconds}
+    if not runs or "torch" in sys.modules or is_daemonic():
+        return _here(runs, data_dir, **how)
+    try:
+        found = _elsewhere(runs, data_dir, needs_main=needs_main(runs), **how)
+    except (OSError, EOFError, UsageError):  # no other process may be started, or it died, or it lacks a user's class
+        return _here(runs, data_dir, **how)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _elsewhere(
+    runs: Sequence[Train], data_dir: Path | None, *, needs_main: bool, **how: Any
+) -> list[Speed] | Exception:
+    from lotterylab.engine.processes import spawned
+
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    with ours, theirs:
+        process = spawned(_answer, theirs, runs, data_dir, how, needs_main=needs_main)
+        try:
+            theirs.close()
+            return ours.recv()
+        finally:
+            process.kill()
+            process.join()
+
+
+def _answer(pipe: Connection, runs: Sequence[Train], data_dir: Path | None, how: Mapping[str, Any]) -> None:
+    try:
+        found: Any = _here(runs, data_dir, **how)
+    except Exception as error:
+        found = error
+    pipe.send(found)
+
+
+def _here(runs: Sequence[Train], data_dir: Path | None, *, fast: bool, device: str, seconds: float) -> list[Speed]:
+    began, found = time.perf_counter(), []
+    for run in runs:
+        if time.perf_counter() - began < seconds:
+            found.append(measure(run, data_dir, fast=fast, device=device, share=share_of(run.mask)))
+    return found
+
+
+def share_of(mask: Node | None) -> float:
+    """Return the share of the prunable weights that a mask keeps, 1 where only computing it would tell."""
+    if isinstance(mask, Shuffle):
+        return share_of(mask.mask)
+    if not isinstance(mask, Prune):
+        return 1.0
+    if isinstance(mask.sparsity, Rate):
+        return share_of(mask.mask) * (1 - mask.sparsity.share) ** mask.sparsity.rounds
+    return 1 - mask.sparsity
 
 
 def measure(node: Train, data_dir: Path | None, *, fast: bool, device: str = "cpu", share: float = 1.0) -> Speed:

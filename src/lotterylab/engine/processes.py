@@ -9,12 +9,12 @@ import signal
 import socket
 import struct
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lotterylab.engine.patience import Patience
 from lotterylab.engine.surroundings import main_hidden
@@ -82,14 +82,28 @@ def start(settings: Settings, patience_seconds: float) -> Worker:
         words = _file_for_words()
         if words:
             after_failure.callback(words.close)
-        main = main_hidden(not settings.needs_main)
-        with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP), _stderr_into(words) as stderr, main:
-            spawn = multiprocessing.get_context("spawn")
-            process = spawn.Process(target=work, args=(theirs, settings, stderr), daemon=True)
-            process.start()
+        with _stderr_into(words) as stderr:
+            process = spawned(work, theirs, settings, stderr, needs_main=settings.needs_main)
         after_failure.pop_all()
         patience = Patience(floor=max(START_SECONDS, patience_seconds), process=process.pid or 0)
         return Worker(pipe=ours, process=process, words=words, patience=patience)
+
+
+def spawned(target: Callable[..., None], *given: Any, needs_main: bool) -> BaseProcess:
+    """Start a process that computes, with the environment of all workers and deaf to requests to stop.
+
+    Args:
+        target: what it calls.
+        given: the arguments of the call.
+        needs_main: whether it imports the caller's script.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    with _environment(environment(os.environ)), _deaf_to(ASKS_TO_STOP), main_hidden(not needs_main):
+        process = multiprocessing.get_context("spawn").Process(target=target, args=given, daemon=True)
+        process.start()
+    return process
 
 
 def _limit(pipe: Connection) -> None:

@@ -7,17 +7,15 @@ evaluated, and how many weights are kept, since pruned weights take no time in t
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from lotterylab.engine.facts import processor
+from lotterylab.engine.pace import measured, share_of
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
-from lotterylab.masks.counts import Rate
-from lotterylab.plan.cuts import Prune, Shuffle
 from lotterylab.plan.nodes import Node, Train
 from lotterylab.reading.costs import steps_made
 
@@ -82,17 +80,6 @@ def kind_of(node: Train) -> Kind:
     return (repr(node.model), repr(node.data.spec), *parts, int(-2 * math.log2(share)) if share < 0.5 else 0)
 
 
-def share_of(mask: Node | None) -> float:
-    """Return the share of the prunable weights that a mask keeps, 1 where only computing it would tell."""
-    if isinstance(mask, Shuffle):
-        return share_of(mask.mask)
-    if not isinstance(mask, Prune):
-        return 1.0
-    if isinstance(mask.sparsity, Rate):
-        return share_of(mask.mask) * (1 - mask.sparsity.share) ** mask.sparsity.rounds
-    return 1 - mask.sparsity
-
-
 def pace_of(
     todo: Sequence[Node],
     targets: Iterable[Node],
@@ -116,10 +103,9 @@ def pace_of(
         return None, ""
     kinds = _finished(targets, store)
     known = len(kinds.keys() & left.keys())
-    began = time.perf_counter()
-    for kind, runs in sorted(left.items(), key=lambda item: -sum(map(work, item[1]))):
-        if kind not in kinds and runs[0].data is not None and time.perf_counter() - began < PATIENCE:
-            kinds[kind] = _measured(runs[0], folder, fast=fast, device=device)
+    most_first = sorted(left.items(), key=lambda item: -sum(map(work, item[1])))
+    unknown = {kind: runs[0] for kind, runs in most_first if kind not in kinds and runs[0].data is not None}
+    kinds |= _measured(unknown, folder, fast=fast, device=device)
     if not kinds:
         return None, ""
     pace = Pace(mean=_mean(kinds, left), kinds=kinds)
@@ -147,15 +133,16 @@ def _finished(targets: Iterable[Node], store: Store) -> dict[Kind, float]:
     return {kind: seconds / amount for kind, (seconds, amount) in sums.items() if amount}
 
 
-def _measured(run: Train, folder: Path | None, *, fast: bool, device: str) -> float:
-    """Return the seconds for a unit of work of a run, from a few of its steps."""
-    from lotterylab.engine.pace import measure
-
-    speed = measure(run, folder, fast=fast, device=device, share=share_of(run.mask))
-    spec = run.data.spec
-    trained = (run.total_steps - run.first_step) / run.steps_per_epoch * spec.train
-    evaluated = looks_of(run) + spec.test + spec.validation
-    return (START + trained * speed.trained + evaluated * speed.evaluated) / work(run)
+def _measured(runs: Mapping[Kind, Train], folder: Path | None, *, fast: bool, device: str) -> dict[Kind, float]:
+    """Return the seconds for a unit of work of the first kinds, from a few steps of each."""
+    speeds = measured(list(runs.values()), folder, fast=fast, device=device, seconds=PATIENCE)
+    found = {}
+    for (kind, run), speed in zip(runs.items(), speeds, strict=False):
+        spec = run.data.spec
+        trained = (run.total_steps - run.first_step) / run.steps_per_epoch * spec.train
+        evaluated = looks_of(run) + spec.test + spec.validation
+        found[kind] = (START + trained * speed.trained + evaluated * speed.evaluated) / work(run)
+    return found
 
 
 def _mean(kinds: Mapping[Kind, float], left: Mapping[Kind, Sequence[Train]]) -> float:
