@@ -53,7 +53,7 @@ def alone(runs: int) -> float:
     from lotterylab.kernels.build import library
     from lotterylab.kernels.links import links_of
     from lotterylab.network import network
-    from lotterylab.training.conv_during import stepper
+    from lotterylab.training.kernel_during import stepper
     from lotterylab.training.loop import train
     from lotterylab.types import Mask
 

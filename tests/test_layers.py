@@ -48,7 +48,7 @@ OF_TENSORS = {
     "training.attached",
     "training.chain_layout",
     "training.chain_step",
-    "training.conv_during",
+    "training.kernel_during",
     "training.conv_layout",
     "training.conv_step",
     "training.during",

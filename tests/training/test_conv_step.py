@@ -210,7 +210,7 @@ def test_pruned_weights_and_their_optimizer_state_are_positive_zero(keep: float)
 
 @needs_compiler
 def test_it_evaluates_as_torch_does() -> None:
-    from lotterylab.training.conv_during import stepper
+    from lotterylab.training.kernel_during import stepper
     from lotterylab.training.loop import first
     from lotterylab.training.watch import evaluate
 

@@ -21,8 +21,8 @@ from lotterylab.network import Network, network
 from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
 from lotterylab.training.chain_step import ChainStepper
-from lotterylab.training.conv_during import stepper
 from lotterylab.training.during import EVENTS, KEPT_AT, During
+from lotterylab.training.kernel_during import stepper
 from lotterylab.training.loop import first, opened, train
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.step import in_layout

@@ -39,8 +39,7 @@ def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
 
     Args:
         recipe: the training.
-        links: the network; one without convolutions makes many steps at once and reads the images as they are, so that
-            nothing can be done between two steps, and no image augmented.
+        links: the network; one without convolutions reads the images as they are, so that none can be augmented.
         frozen: whether removed weights are held at values other than 0.
     """
     plain = recipe.hold and recipe.gate is None and not frozen and links.activation in ACTIVATIONS
@@ -48,8 +47,7 @@ def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
     if type(loss) is ScalesL1 and any(block.norm for block in links.blocks):
         loss = loss.loss
     known = type(loss) is CrossEntropy and type(recipe.optimizer) in (Sgd, Adam)
-    looked_at = recipe.augment != Augment() or bool(recipe.interventions)  # batch by batch
-    return plain and known and (bool(links.blocks) or not looked_at)
+    return plain and known and (bool(links.blocks) or recipe.augment == Augment())
 
 
 def by_logits(split: Split, logits: Tensor) -> Evaluation:
@@ -76,7 +74,6 @@ class ChainStepper:
         self.recipe, self._functions, self._loader = recipe, library.functions, loader
         self._real = torch.float32 if library.real == "float" else torch.float64
         self._links, self.updates = links, int(begin.optimizer.get(UPDATES, begin.step))
-        self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
         self._arrange(begin, mask)
 
     def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
@@ -84,6 +81,7 @@ class ChainStepper:
         self._layout = self._laid_out(begin, mask)
         self._params = self._layout.packed(begin.state)
         self._slots = {slot: self._layout.packed(tensors) for slot, tensors in by_slot(begin.optimizer).items()}
+        self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
         self._gradient = torch.zeros_like(self._params)
         numbers = [TILE * max(count, 1) for count in self._layout.units]
         self._tiles = [[torch.zeros(count, dtype=self._real) for count in numbers] for _ in range(2)]
@@ -130,20 +128,26 @@ class ChainStepper:
         Yields:
             The number of steps so far; no batch and no loss, since many steps are made at once.
         """
+        for begin, stop, images in self._stretches(step, end, every):
+            loss, hits = ctypes.c_double(0.0), ctypes.c_int64(0)
+            self._advance(images, [rate(at) for at in range(begin, stop)], loss, hits)
+            means.add_sums(loss.value, hits.value, len(images))
+            self._loader.alive()
+            yield stop, None, None
+
+    def _stretches(self, step: int, end: int, every: int | None) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield the first step of each stretch, the step behind it and its images, to the end of the epoch."""
         loader, size = self._loader, self._loader.batch_size
         epoch, within = divmod(step, loader.steps_per_epoch)
         begin, last = step - within, min(end, step - within + loader.steps_per_epoch)
         order = loader.order(epoch)
         while step < last:
             stop = min(step + STRETCH, last, step - step % every + every if every else last)
-            images = order[(step - begin) * size : (stop - begin) * size]
-            self._advance(images, [rate(at) for at in range(step, stop)], means)
-            loader.alive()
+            yield step, stop, order[(step - begin) * size : (stop - begin) * size]
             step = stop
-            yield step, None, None
 
-    def _advance(self, order: Tensor, rates: list[float], means: Means) -> None:
-        loss, hits = ctypes.c_double(0.0), ctypes.c_int64(0)
+    def _advance(self, order: Tensor, rates: list[float], loss: ctypes.c_double, hits: ctypes.c_int64) -> None:
+        """Make a step for each rate; its sum of losses and its hits are added."""
         rate_of_step = torch.tensor(rates, dtype=torch.float64)
         self._functions.lotterylab_train(
             ctypes.byref(self._chain),
@@ -157,7 +161,6 @@ class ChainStepper:
             ctypes.byref(hits),
         )
         self.updates += len(rates)
-        means.add_sums(loss.value, hits.value, len(order))
 
     def take(self, state: State) -> None:
         """Go on with another state, in which the same weights are pruned."""

@@ -15,8 +15,8 @@ from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
 from lotterylab.training.chain_step import ChainStepper
-from lotterylab.training.conv_during import Gradients, OpenConvStepper, stepper
 from lotterylab.training.during import HELD, During
+from lotterylab.training.kernel_during import Gradients, Opened, stepper
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.slots import flat
 from lotterylab.training.step import Stepper, counted
@@ -90,7 +90,7 @@ def train(
         return recipe.optimizer.lr * factor
 
     def view(batch: Batch) -> View:
-        assert isinstance(update, Stepper | OpenConvStepper)
+        assert isinstance(update, Stepper | Opened)
         gradients = update.gradients
         return View(
             net=net,
@@ -112,7 +112,7 @@ def train(
         )
 
     def put(change: Change) -> View:
-        assert isinstance(update, Stepper | OpenConvStepper) and batch is not None
+        assert isinstance(update, Stepper | Opened) and batch is not None
         update.put(change.state, change.optimizer, change.mask)
         return view(batch)
 

@@ -73,6 +73,12 @@ class Means:
         self.loss += loss
         self.correct += correct
 
+    def go_back(self, sums: Mapping[str, float]) -> None:
+        """Have these sums again, which ``sums`` returned."""
+        self.loss.fill_(sums["loss"])
+        self.correct.fill_(int(sums["correct"]))
+        self.seen = int(sums["seen"])
+
     def sums(self) -> dict[str, float]:
         """Return the sums so far, as ``__init__`` takes them."""
         return {"loss": float(self.loss), "correct": int(self.correct), "seen": self.seen}

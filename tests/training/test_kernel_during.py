@@ -1,4 +1,4 @@
-"""Interventions in trainings by the kernel of convolutions: they see and change what they do in torch's."""
+"""Interventions in trainings by the kernels: they see and change what they do in torch's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from lotterylab import rng
+from lotterylab.data import Augment
 from lotterylab.gates import ALL as GATES
 from lotterylab.interventions import ALL, DeepR, Dsr, EarlyBird, Gradual, RandomOut, ReDo, RigL, Set, TopK
 from lotterylab.kernels.links import links_of
-from lotterylab.network import network, state_of
+from lotterylab.network import state_of
 from lotterylab.training.chain_step import fits
 from lotterylab.training.losses import CrossEntropy, LabelSmoothing, ScalesL1
 from lotterylab.training.optim import Adam
@@ -36,6 +37,7 @@ ACTIVE: dict[str, Any] = {  # settings at which each one acts in a run of 9 step
     "redo": ReDo(threshold=0.7, every=2),
 }
 NAMES = pytest.mark.parametrize("name", ACTIVE)
+FLAT = pytest.mark.parametrize("name", ["gradual", "set", "rigl", "dsr", "deep-r", "top-k"])  # without filters
 
 
 class Untied(InFloat64):
@@ -60,6 +62,8 @@ def drawn(module: nn.Module) -> Any:
 
 def trained(module: nn.Module, intervention: Any, mask: Mask | None, *, kernel: bool, **options: Any) -> Any:
     recipe = replace(RECIPE, optimizer=Adam(lr=0.01, weight_decay=1e-3), during=(intervention,))
+    if isinstance(module[0], nn.Flatten):
+        recipe = replace(recipe, augment=Augment())
     if kernel:
         return by_kernel(module, recipe, mask, fresh=drawn(module), **options)
     return checkpoints(module, recipe, mask, fresh=drawn(module), **options)
@@ -93,6 +97,42 @@ def test_it_sees_and_changes_what_it_does_in_torch(name: str, norm: bool, keep: 
     kernel = trained(module, ACTIVE[name], mask, kernel=True, real="double", kind=Untied)
     for one, other in zip(torch_, kernel, strict=True):
         same(one, other, 1e-11)
+
+
+@FLAT
+@pytest.mark.parametrize("keep", [1.0, 0.5, 0.2])
+def test_it_does_so_in_linear_layers(name: str, keep: float) -> None:
+    if keep < 1 if name == "gradual" else keep == 1 and ALL[name].needs_sparse:
+        pytest.skip("it refuses such a mask")
+    module = chain().double()
+    mask = half(module, keep)
+    torch_ = trained(module, ACTIVE[name], mask, kernel=False, kind=InFloat64)
+    kernel = trained(module, ACTIVE[name], mask, kernel=True, real="double", kind=InFloat64)
+    for one, other in zip(torch_, kernel, strict=True):
+        same(one, other, 1e-11)
+
+
+@FLAT
+def test_linear_layers_stop_and_go_on_to_the_bit(name: str) -> None:
+    module = chain()
+    mask = half(module, 1.0 if name == "gradual" else 0.3)
+    straight = trained(module, ACTIVE[name], mask, kernel=True)[-1]
+    for step in range(1, straight.step):
+        stopped = trained(module, ACTIVE[name], mask, kernel=True, until=step)[-1]
+        rest = trained(module, ACTIVE[name], mask, kernel=True, resume=stopped)[-1]
+        assert bits(rest) == bits(straight)
+        same(rest, straight, 1e-12)
+
+
+def test_to_be_looked_at_changes_no_bit_and_no_curve() -> None:
+    recipe = replace(RECIPE, augment=Augment())
+    for module in (chain(), odd(norm=True)):
+        mask = half(module, 0.3)
+        plain, seen = by_kernel(module, recipe, mask), by_kernel(module, replace(recipe, during=(Looking(),)), mask)
+        for one, other in zip(plain, seen, strict=True):
+            assert bits(one) == bits(other)
+            for name, number in one.metrics.items():
+                assert other.metrics[name] == number, name
 
 
 @NAMES
@@ -175,12 +215,11 @@ def test_the_penalty_of_a_scale_at_zero_has_no_slope() -> None:
 
 def test_which_trainings_the_kernel_makes() -> None:
     plain, norms = (links_of(odd(norm=norm)) for norm in (False, True))
-    flat = links_of(chain())
+    flat, still = links_of(chain()), type(RECIPE.augment)()
     assert plain and norms and flat
     during, scales = replace(RECIPE, during=(RandomOut(),)), replace(RECIPE, loss=ScalesL1())
     assert fits(during, plain, frozen=False) and fits(scales, norms, frozen=False)
     assert not fits(scales, plain, frozen=False)  # refused by the loss
     assert not fits(replace(RECIPE, loss=ScalesL1(loss=LabelSmoothing())), norms, frozen=False)
-    assert not fits(replace(during, augment=type(RECIPE.augment)()), flat, frozen=False)
+    assert fits(replace(during, augment=still), flat, frozen=False) and not fits(during, flat, frozen=False)
     assert not fits(replace(RECIPE, gate=GATES["supermask"](), pick=None, watch=()), plain, frozen=False)
-    assert network(odd()).prunable

@@ -1,8 +1,10 @@
-"""Steps of the kernel of convolutions into which interventions look, and which they change."""
+"""Steps of the kernels into which interventions look, and which they change."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -51,8 +53,8 @@ class Gradients(Mapping[str, "Tensor"]):
         return self._compute()
 
 
-class OpenConvStepper(ConvStepper):
-    """An ``OpenConvStepper`` is a ``ConvStepper`` whose numbers can be seen and changed between two steps.
+class Opened(ChainStepper):
+    """An ``Opened`` stepper is one whose numbers can be seen and changed between two steps.
 
     Args:
         library: the compiled kernel.
@@ -82,21 +84,20 @@ class OpenConvStepper(ConvStepper):
         self._mask = mask
         self._pruned = frozenset(name for name, kept in mask.items() if not bool(kept.all()))
 
-    def _learn(self, batch: Batch, rate: float, means: Means) -> Tensor:
+    @contextmanager
+    def _looking(self, batch: Batch) -> Iterator[None]:
+        """Make the step of a batch inside; its gradients are those that are seen afterwards."""
         before, layout = self._params.clone() if self._pruned else self._params, self._layout
-        loss = super()._learn(batch, rate, means)
-
-        def whole() -> dict[str, Tensor]:
-            return self._by_torch(layout.whole(before), batch)
-
-        self._seen = Gradients(layout.whole(self._gradient), self._pruned, whole)
-        return loss
+        yield
+        self._seen = Gradients(
+            layout.whole(self._gradient), self._pruned, lambda: self._by_torch(layout.whole(before), batch)
+        )
 
     def _by_torch(self, parameters: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Return the gradients at these parameters, pruned weights included."""
         with torch.enable_grad():
             leaves = {name: tensor.requires_grad_() for name, tensor in parameters.items()}
-            state = cast(State, {**self._running, **leaves})
+            state = cast(State, {**self.state, **leaves})
             logits, _ = self._net_of_torch.forward(state, batch.inputs, True)
             loss = self.recipe.loss(logits, batch.targets, self._net_of_torch, leaves)
             return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
@@ -128,11 +129,48 @@ class OpenConvStepper(ConvStepper):
             self._slots[slot].copy_(self._layout.packed(tensors))
 
 
+class OpenConvStepper(Opened, ConvStepper):
+    """An ``OpenConvStepper`` is a ``ConvStepper`` that is open."""
+
+    def _learn(self, batch: Batch, rate: float, means: Means) -> Tensor:
+        with self._looking(batch):
+            return super()._learn(batch, rate, means)
+
+
+class OpenChainStepper(Opened):
+    """An ``OpenChainStepper`` is a ``ChainStepper`` that is open, and makes one step a call.
+
+    Its sums of losses are rounded where those of a ``ChainStepper`` are, at the ends of its stretches.
+    """
+
+    def run(
+        self, step: int, end: int, rate: Callable[[int], float], means: Means, every: int | None
+    ) -> Iterator[tuple[int, Batch, Tensor]]:
+        """Train from a step to the end of its epoch, or to ``end``.
+
+        Yields:
+            The number of steps so far, the batch, and its loss before the update.
+        """
+        epoch, within = divmod(step, self._loader.steps_per_epoch)
+        batches = self._loader.batches(epoch, start=within)
+        for begin, stop, images in self._stretches(step, end, every):
+            sums, seen, loss, hits = means.sums(), 0, ctypes.c_double(0.0), ctypes.c_int64(0)
+            for at, order in zip(range(begin, stop), images.split(self._loader.batch_size), strict=True):
+                batch, earlier = next(batches), loss.value
+                with self._looking(batch):
+                    self._advance(order, [rate(at)], loss, hits)
+                seen += len(order)
+                means.go_back(sums)
+                means.add_sums(loss.value, hits.value, seen)
+                yield at + 1, batch, torch.tensor((loss.value - earlier) / len(order))
+
+
 def stepper(
     library: Library, links: Links, recipe: Recipe, begin: Checkpoint, mask: Mask, loader: Loader, net: Network
 ) -> ChainStepper:
     """Return what computes the steps of a network with these links."""
     if recipe.interventions:
-        return OpenConvStepper(library, links, recipe, begin, mask, loader, net)
+        opened = OpenConvStepper if links.blocks else OpenChainStepper
+        return opened(library, links, recipe, begin, mask, loader, net)
     kind = ConvStepper if links.blocks else ChainStepper
     return kind(library, links, recipe, begin, mask, loader)
