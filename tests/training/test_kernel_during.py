@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -156,6 +156,27 @@ def test_pruned_weights_and_their_optimizer_state_are_positive_zero(name: str) -
         for weight, kept in one.masks.get("", mask).items():
             for tensor in (one.state[weight], *(t for key, t in slots.items() if key.endswith(f"/{weight}"))):
                 assert not bool(tensor[~kept].view(torch.int32).any())
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+def test_one_that_acts_seldom_says_at_which_steps(kernel: bool) -> None:
+    seldom = {name for name, each in ACTIVE.items() if not all(each.acts_at(step, 3) for step in range(1, 10))}
+    assert seldom == {"early-bird", "gradual", "set", "rigl", "dsr", "redo"}
+    module = odd(norm=True)
+    for name in seldom:
+        seen: list[int] = []
+
+        def remembered(self: Any, view: View, carry: Any, seen: list[int] = seen) -> Change:
+            seen.append(view.step)
+            return type(self).__mro__[1].__call__(self, view, carry)
+
+        kind = type(ACTIVE[name])
+        watched = type(kind.__name__, (kind,), {"__call__": remembered})
+        given = {field.name: getattr(ACTIVE[name], field.name) for field in fields(ACTIVE[name])}
+        mask = half(module, 1.0 if name == "gradual" else 0.5)
+        last = trained(module, watched(**given), mask, kernel=kernel)[-1]
+        assert seen == [step for step in range(1, last.step + 1) if ACTIVE[name].acts_at(step, 3)]
+        assert int(last.carry["density/steps"]) == last.step
 
 
 def copied(tensors: Any) -> dict[str, Any]:

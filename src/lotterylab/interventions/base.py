@@ -48,6 +48,18 @@ class Intervening:
         """
         return total_steps
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is called after this update; by default after each.
+
+        An intervention that acts seldom says so here, because it takes time to show it the network.  Called at another
+        step it changes nothing.
+
+        Args:
+            step: the updates so far.
+            steps_per_epoch: batches in a pass over the training images; None if it is not known.
+        """
+        return True
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return an empty carry."""
         return {}

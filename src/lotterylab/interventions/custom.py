@@ -66,6 +66,11 @@ class CustomIntervention:
         own = getattr(self._intervention, "last_change", None)
         return total_steps if own is None else int(own(total_steps))
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is called after this update; True if the user's class does not say."""
+        own = getattr(self._intervention, "acts_at", None)
+        return own is None or bool(own(step, steps_per_epoch))
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the carry with which the user's intervention begins."""
         return self._intervention.begin(view)

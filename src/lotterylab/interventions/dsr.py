@@ -58,6 +58,10 @@ class Dsr(Intervening):
         """Return the last multiple of ``every``."""
         return total_steps // self.every * self.every
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is a multiple of ``every``."""
+        return step % self.every == 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the threshold; the mask has to keep some weights and not all."""
         import torch
@@ -69,7 +73,7 @@ class Dsr(Intervening):
         """Return the mask in which weights changed places, with 0 for all that did not stay."""
         import torch
 
-        if view.step % self.every:
+        if not self.acts_at(view.step, view.steps_per_epoch):
             return Change()
         mask, threshold = held_mask(view), float(carry["threshold"])
         moved = {name: kept & (view.state[name].abs() >= threshold) for name, kept in mask.items()}

@@ -99,6 +99,10 @@ class EarlyBird(Intervening):
         """Return 0: the mask that is held stays."""
         return 0
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether an epoch ends."""
+        return steps_per_epoch is None or step % steps_per_epoch == 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return no masks, and -1 for the step of the emergence."""
         import torch
@@ -111,7 +115,8 @@ class EarlyBird(Intervening):
         """At the end of an epoch, return the newest mask and whether the ticket has emerged."""
         import torch
 
-        if view.step % self.epochs_known(view):
+        self.epochs_known(view)
+        if not self.acts_at(view.step, view.steps_per_epoch):
             return Change()
         mask = cast(Mask, select(cast(Scores, self._scores(view)), self.sparsity, scope=self.scope))
         masks = torch.cat([carry["masks"], torch.cat([kept.flatten().cpu() for kept in mask.values()])[None]])

@@ -66,6 +66,10 @@ class Gradual(Intervening):
         """Return the step at which the final sparsity is reached."""
         return self.end_step
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is a step of the schedule."""
+        return self.begin_step <= step <= self.end_step and (step - self.begin_step) % self.every == 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that the schedule ends within the training."""
         self.check_end(view, self.end_step)
@@ -73,13 +77,12 @@ class Gradual(Intervening):
 
     def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:
         """Return the mask of the schedule's step; nothing between two steps."""
-        step = view.step
-        if not self.begin_step <= step <= self.end_step or (step - self.begin_step) % self.every:
+        if not self.acts_at(view.step, view.steps_per_epoch):
             return Change()
         mask = held_mask(view)
         entries = sum(kept.numel() for kept in mask.values())
         reached = 1 - sum(int(kept.sum()) for kept in mask.values()) / entries
-        target = self.target(step)
+        target = self.target(view.step)
         if target <= reached:
             return Change()
         weights = {name: view.state[name].abs().where(kept, 0.0) for name, kept in mask.items()}

@@ -46,6 +46,10 @@ class ReDo(Intervening):
         """Return 0: the mask stays."""
         return 0
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is a multiple of ``every``."""
+        return step % self.every == 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return an empty list of steps and units for each layer that takes part."""
         import torch
@@ -65,7 +69,7 @@ class ReDo(Intervening):
         """Return new weights of the dormant units; nothing between two steps."""
         import torch
 
-        if view.step % self.every:
+        if not self.acts_at(view.step, view.steps_per_epoch):
             return Change()
         assert view.fresh
         fresh, state, places, recycled = view.fresh("redo"), {}, {}, {}

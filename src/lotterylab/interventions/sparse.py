@@ -52,6 +52,10 @@ class Set(Intervening):
         """Return the last multiple of ``every`` before T_end."""
         return max(0, math.ceil(self.until * total_steps) - 1) // self.every * self.every
 
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is a multiple of ``every``."""
+        return step % self.every == 0
+
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that there is something to move: a mask that keeps some weights and not all."""
         self.end_known(view)
@@ -62,7 +66,7 @@ class Set(Intervening):
     def __call__(self, view: View, carry: Mapping[str, Tensor]) -> Change:
         """Return the mask in which connections changed places, with 0 for what grew; nothing between two changes."""
         share = self.share_at(view.step, self.end_known(view))
-        if view.step % self.every or not share:
+        if not share or not self.acts_at(view.step, view.steps_per_epoch):
             return Change()
         mask, state, grown = held_mask(view), {}, {}
         moved = {name: self._moved(view, name, kept, share) for name, kept in mask.items()}

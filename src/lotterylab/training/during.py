@@ -86,8 +86,10 @@ class During:
         Raises:
             UsageError: a change does not fit the training; nothing of it was applied.
         """
-        self._add_density(view.mask)
+        self.pass_by(view.mask)
         for number, intervention in enumerate(self.interventions):
+            if not _acts(intervention, view.step, view.steps_per_epoch):
+                continue
             with torch.no_grad(), named_errors(intervention, f"step {view.step}"):
                 change = intervention(_seen_by(view, number), self._carry_of(number))
                 for problem in problems(change, view, self._carry_of(number), intervention.keeps):
@@ -119,7 +121,16 @@ class During:
             found |= intervention.summary(self._carry_of(number))
         return found
 
-    def _add_density(self, mask: Mask | None) -> None:
+    def is_due(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether an intervention acts after this update."""
+        return any(_acts(intervention, step, steps_per_epoch) for intervention in self.interventions)
+
+    def pass_by(self, mask: Mask | None) -> None:
+        """Count an update at which none acts, for the density over the steps.
+
+        Args:
+            mask: the mask that is held.
+        """
         if mask is not self._counts[0]:
             self._counts = mask, {name: int(kept.sum()) for name, kept in (mask or {}).items()}
         self.carry[STEPS] = self.carry[STEPS] + 1
@@ -134,6 +145,11 @@ class During:
         number = key.partition("/")[0]
         known = number.isdigit() and int(number) < len(self.interventions)
         return name_of(self.interventions[int(number)]) if known else "an intervention"
+
+
+def _acts(intervention: Intervention, step: int, steps_per_epoch: int | None) -> bool:
+    acts_at = getattr(intervention, "acts_at", None)
+    return acts_at is None or bool(acts_at(step, steps_per_epoch))
 
 
 def _seen_by(view: View, number: int) -> View:

@@ -76,7 +76,9 @@ class Opened(ChainStepper):
         loader: Loader,
         net: Network,
     ) -> None:
-        self._net_of_torch, self._seen = net, Gradients({}, frozenset(), dict)
+        self._net_of_torch = net
+        self._seen: Gradients | None = Gradients({}, frozenset(), dict)
+        self._last: tuple[Tensor, Batch]  # the parameters before the last update, and its batch
         super().__init__(library, links, recipe, begin, mask, loader)
 
     def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
@@ -87,11 +89,9 @@ class Opened(ChainStepper):
     @contextmanager
     def _looking(self, batch: Batch) -> Iterator[None]:
         """Make the step of a batch inside; its gradients are those that are seen afterwards."""
-        before, layout = self._params.clone() if self._pruned else self._params, self._layout
+        before = self._params.clone() if self._pruned else self._params
         yield
-        self._seen = Gradients(
-            layout.whole(self._gradient), self._pruned, lambda: self._by_torch(layout.whole(before), batch)
-        )
+        self._last, self._seen = (before, batch), None
 
     def _by_torch(self, parameters: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Return the gradients at these parameters, pruned weights included."""
@@ -105,6 +105,10 @@ class Opened(ChainStepper):
     @property
     def gradients(self) -> Gradients:
         """The gradients of the last update; empty before the first."""
+        if self._seen is None:  # once a step: a change of the mask arranges the numbers anew
+            before, batch = self._last
+            kept, layout = self._layout.whole(self._gradient), self._layout
+            self._seen = Gradients(kept, self._pruned, lambda: self._by_torch(layout.whole(before), batch))
         return self._seen
 
     @property

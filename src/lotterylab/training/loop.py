@@ -126,9 +126,13 @@ def train(
             step = done
             if during:
                 assert batch is not None and loss is not None  # a chain in the kernel has none
-                if math.isfinite(float(loss)):  # a run that diverged is left as it is
+                if not math.isfinite(float(loss)):
+                    pass  # a run that diverged is left as it is
+                elif during.is_due(step, per_epoch):
                     during.after(view(batch), put)
                     watch.kept |= during.kept
+                else:
+                    during.pass_by(during.masks.get(HELD, mask))
             if watch.by_steps and (step % watch.by_steps == 0 or step == total):
                 watch.look(update, step, per_epoch)
             if during.stopped:
