@@ -38,6 +38,7 @@ def copy(plain, tmp_path) -> Path:
 
 def test_the_first_images_are_trained_on_and_the_next_validate(plain):
     data = SMALL.load(plain)
+    assert torch.equal(SMALL.load(str(plain)).train.images, data.train.images)  # a folder by its name
     images, labels = some_mnist.made_up("train")
     np.testing.assert_array_equal(data.train.images.numpy(), images[:30, None])
     np.testing.assert_array_equal(data.train.labels.numpy(), labels[:30])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from lotterylab.data import Augment
 from lotterylab.errors import UsageError
 from lotterylab.kernels.build import library
 from lotterylab.kernels.links import links_of
@@ -21,7 +22,7 @@ from lotterylab.training.loop import train
 from lotterylab.training.optim import Adam, Sgd
 from lotterylab.training.slots import by_slot
 from lotterylab.types import Mask, State
-from some_chains import BETWEEN, by_kernel, largest, needs_compiler
+from some_chains import BETWEEN, by_kernel, chain, largest, needs_compiler
 from some_trainings import RECIPE, InFloat64, bits, checkpoints, half, loader, normed
 
 OPTIMIZERS = {
@@ -166,6 +167,25 @@ def test_a_channel_without_a_weight_learns_its_bias_alone() -> None:
 def test_images_of_another_size_are_refused() -> None:
     with pytest.raises(UsageError, match=r"reads 160 values; on images of shape \(1, 8, 8\) the convolutions give 40"):
         by_kernel(nn.Sequential(nn.Conv2d(1, 10, 7), nn.Flatten(), nn.Linear(160, 10)), RECIPE, None)
+
+
+VECTORS = {"adam with decay": Adam(lr=0.01, weight_decay=0.1), "momentum and decay": RECIPE.optimizer}
+
+
+@needs_compiler
+@pytest.mark.parametrize("optimizer", VECTORS.values(), ids=VECTORS)
+def test_entries_of_biases_scales_and_shifts_that_a_mask_removes_are_held(optimizer: Any) -> None:
+    for module in (odd(norm=True), odd(), chain()):
+        recipe = replace(RECIPE, optimizer=optimizer, augment=Augment())
+        draw, mask = torch.Generator().manual_seed(4), half(module, 0.5)
+        vectors = {name: one for name, one in module.named_parameters() if one.dim() == 1}
+        mask |= {name: torch.rand(one.shape, generator=draw) < 0.6 for name, one in vectors.items()}
+        (*_, last) = by_kernel(module, recipe, mask)
+        for name in vectors:
+            for tensors in (last.state, *by_slot(last.optimizer).values()):
+                assert not bool(tensors[name][~mask[name]].view(torch.int32).any())
+            assert bool((last.state[name][mask[name]] != vectors[name][mask[name]]).any())
+        agree(module, recipe, mask)
 
 
 # bits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lotterylab.data.base import check_sizes
@@ -13,8 +14,6 @@ from lotterylab.types import Dataset, Fingerprint
 from lotterylab.words import ADDED_LATER, check_words
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lotterylab.data.arrays import ArrayDataset
     from lotterylab.data.copies import Copy
 
@@ -93,22 +92,25 @@ class Published(ABC):
         test = "" if self.test in (self.train, tests) else f"/{self.test}"
         return titled(f"{called}@{self.train}{test}", self.split_seed) + pixels
 
-    def load(self, data_dir: Path | None) -> Dataset:
+    def load(self, data_dir: str | Path | None) -> Dataset:
         """Only the files and records that are needed.  Raises ``UsageError`` when they are missing or damaged."""
         with reading(data_dir or "."):
-            return self._read(self._copy(data_dir)).dataset()
+            return self._read(self._found(data_dir)).dataset()
 
-    def fingerprint(self, data_dir: Path | None) -> Fingerprint:
+    def fingerprint(self, data_dir: str | Path | None) -> Fingerprint:
         """The content used, the MD5 sums of its files, and a warning where those are not the canonical ones."""
         from lotterylab.data.copies import checksums
 
         with reading(data_dir or "."):
-            copy = self._copy(data_dir)
+            copy = self._found(data_dir)
             names = copy.names(training=self._pool, test=self.test)
             files = checksums(copy, names, called=self.about.called)
             read = self._read(copy)
         used = sum(int(split.approximate.sum()) for split in (read.train, read.validation, read.test))
         return Fingerprint(content=read.content(), files=files, warnings=copy.warnings(files, used=used))
+
+    def _found(self, data_dir: str | Path | None) -> Copy:
+        return self._copy(None if data_dir is None else Path(data_dir))
 
     @abstractmethod
     def _copy(self, data_dir: Path | None) -> Copy:

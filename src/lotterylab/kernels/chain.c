@@ -183,6 +183,7 @@ double lotterylab_compare(const Chain *c, const int64_t *label, int64_t images, 
 void lotterylab_update(const Chain *c, const Rule *rule, double lr, int64_t updates) {
   REAL *w = c->w, *g = c->g, *m = c->first, *v = c->second;
   REAL rate = lr, decay = rule->decay;
+  for (int64_t i = 0; i < c->helds; i++) g[c->held[i]] = 0;
   if (!rule->adam) {
     REAL momentum = rule->momentum;
     for (int64_t i = 0; i < c->count; i++) {

@@ -8,7 +8,6 @@
 #define STRIP (SMALL ? 4 : 8) /* points of a row, */
 #define OUTS 3  /* of so many channels after the convolution where it is whole, are computed together */
 
-
 /* Where a strip's points go: y = bias + products, or, with ``adds``, y + products. */
 typedef struct {
   const REAL *bias;

@@ -30,8 +30,10 @@ typedef __typeof__(__builtin_choose_expr(sizeof(REAL) == 4, (int32_t)0, (int64_t
 typedef integer index_vec __attribute__((vector_size(BYTES)));
 
 /* Loads a vector once, where a compiler would load it again for each product. */
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
 #define LOADED(v) __asm__("" : "+v"(v))
+#elif defined(__AVX__)
+#define LOADED(v) __asm__("" : "+x"(v))
 #else
 #define LOADED(v) (void)(v)
 #endif
@@ -50,6 +52,8 @@ typedef struct {
   double slope;               /* of a leaky ReLU below 0 */
   REAL *w, *g, *first, *second; /* parameters, gradients, optimizer state */
   REAL **unit, **back;        /* the tile's numbers and their gradients, inputs first */
+  int64_t helds;
+  const int32_t *held;        /* the places of so many biases, scales and shifts that the mask removes */
 } Chain;
 
 typedef struct {

@@ -103,13 +103,15 @@ static void transform_images(const Planes *x, const Points *s, int64_t first, ve
 
 /* m[r][p] = sum of u[r][j] v[j][p] over n channels; beyond ``rows``, the last row again. */
 static void multiply(const REAL *restrict u, int64_t rows, int64_t n, const vec *restrict v, vec *restrict m) {
-  const REAL *a = u, *b = u + (1 < rows ? 1 : rows - 1) * n, *d = u + (2 < rows ? 2 : rows - 1) * n;
+  const REAL *row[OUTS];
+  for (int r = 0; r < OUTS; r++) row[r] = u + (r < rows ? r : rows - 1) * n;
   vec all[OUTS][WIDTH] = {};
   for (int64_t j = 0; j < n; j++, v += WIDTH) {
-    REAL w[OUTS] = {a[j], b[j], d[j]};
+    REAL w[OUTS];
+    for (int r = 0; r < OUTS; r++) w[r] = row[r][j];
     for (int p = 0; p < WIDTH; p++) {
       vec point = v[p];
-      __asm__("" : "+x"(point));
+      LOADED(point);
       for (int r = 0; r < OUTS; r++) all[r][p] += w[r] * point;
     }
   }

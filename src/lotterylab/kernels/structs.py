@@ -40,6 +40,8 @@ class Chain(ctypes.Structure):
         ("second", _AT),
         ("unit", ctypes.POINTER(_AT)),
         ("back", ctypes.POINTER(_AT)),
+        ("helds", _INT),
+        ("held", _AT),
     )
 
 

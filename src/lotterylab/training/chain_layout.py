@@ -91,6 +91,12 @@ class Layout:
         self._places |= {name: torch.arange(shape.numel()) for name, shape in shapes.items() if name not in names}
         firsts = accumulate(map(len, self._places.values()), initial=0)
         self.firsts = dict(zip(self._places, firsts, strict=False))
+        removed = [
+            self.firsts[name] + (~kept[name].flatten()).nonzero().flatten()
+            for name in self._places
+            if name not in names
+        ]
+        self.held = torch.cat([torch.zeros(0, dtype=torch.int64), *removed]).to(torch.int32)  # vectors are stored whole
         self.units = [len(self.matrices[0].inputs), *(matrix.rows for matrix in self.matrices)]
 
     def packed(self, tensors: Mapping[str, Tensor]) -> Tensor:

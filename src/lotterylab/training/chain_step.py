@@ -111,6 +111,8 @@ class ChainStepper:
             second=second,
             unit=unit,
             back=back,
+            helds=len(self._layout.held),
+            held=pointer(self._layout.held),
         )
 
     def run(
