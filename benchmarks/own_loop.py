@@ -82,9 +82,10 @@ def random_masks(case: Case, seed: int) -> dict[str, Any]:
     import warnings
 
     import lotterylab as ll
+    from lotterylab.errors import LotteryWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ll.LotteryWarning)  # at 98 % a class may lose its last weight
+        warnings.simplefilter("ignore", LotteryWarning)  # at 98 % a class may lose its last weight
         masks = ll.prune(spec_of(case).build(), ll.criteria.Random(), case.sparsity, seed=seed)
     return {name: mask.float() for name, mask in masks.items()}
 
