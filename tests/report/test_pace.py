@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from lotterylab.criteria import Magnitude
 from lotterylab.data import Augment, Digits
 from lotterylab.engine.facts import processor
-from lotterylab.engine.pace import measure
+from lotterylab.engine.pace import _answer, measure
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.gates import Supermask
@@ -116,6 +117,12 @@ except Exception as error:
     print(type(error).__name__, error)
 assert "torch" not in sys.modules
 """
+
+
+def test_a_process_whose_asker_has_gone_ends_in_silence() -> None:
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    ours.close()
+    _answer(theirs, [], None, {"fast": True, "device": "cpu", "seconds": 0.0})
 
 
 def test_another_process_measures_for_one_without_torch_and_passes_errors_on(tmp_path) -> None:

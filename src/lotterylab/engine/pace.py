@@ -6,6 +6,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -81,7 +82,8 @@ def _answer(pipe: Connection, runs: Sequence[Train], data_dir: Path | None, how:
         found: Any = _here(runs, data_dir, **how)
     except Exception as error:
         found = error
-    pipe.send(found)
+    with suppress(OSError):  # the asker has been interrupted
+        pipe.send(found)
 
 
 def _here(runs: Sequence[Train], data_dir: Path | None, *, fast: bool, device: str, seconds: float) -> list[Speed]:
