@@ -80,6 +80,16 @@ def same(one: Checkpoint, other: Checkpoint, bound: float) -> None:
         assert torch.allclose(carried.double(), other.carry[name].double(), rtol=0, atol=bound), name
 
 
+def goes_on(module: nn.Module, intervention: Any, mask: Mask | None) -> None:
+    """Stopped at any step and resumed, the training ends with the same bits as straight through."""
+    straight = trained(module, intervention, mask, kernel=True)[-1]
+    for step in range(1, straight.step):
+        stopped = trained(module, intervention, mask, kernel=True, until=step)[-1]
+        rest = trained(module, intervention, mask, kernel=True, resume=stopped)[-1]
+        assert bits(rest) == bits(straight)
+        same(rest, straight, 1e-12)
+
+
 def test_every_intervention_has_settings() -> None:
     assert ACTIVE.keys() == ALL.keys()
 
@@ -116,12 +126,7 @@ def test_it_does_so_in_linear_layers(name: str, keep: float) -> None:
 def test_linear_layers_stop_and_go_on_to_the_bit(name: str) -> None:
     module = chain()
     mask = half(module, 1.0 if name == "gradual" else 0.3)
-    straight = trained(module, ACTIVE[name], mask, kernel=True)[-1]
-    for step in range(1, straight.step):
-        stopped = trained(module, ACTIVE[name], mask, kernel=True, until=step)[-1]
-        rest = trained(module, ACTIVE[name], mask, kernel=True, resume=stopped)[-1]
-        assert bits(rest) == bits(straight)
-        same(rest, straight, 1e-12)
+    goes_on(module, ACTIVE[name], mask)
 
 
 def test_to_be_looked_at_changes_no_bit_and_no_curve() -> None:
@@ -139,12 +144,7 @@ def test_to_be_looked_at_changes_no_bit_and_no_curve() -> None:
 def test_stopping_at_any_step_and_going_on_is_straight_through_to_the_bit(name: str) -> None:
     module = odd(norm=True)
     mask = half(module, 1.0 if name == "gradual" else 0.5)
-    straight = trained(module, ACTIVE[name], mask, kernel=True)[-1]
-    for step in range(1, straight.step):
-        stopped = trained(module, ACTIVE[name], mask, kernel=True, until=step)[-1]
-        rest = trained(module, ACTIVE[name], mask, kernel=True, resume=stopped)[-1]
-        assert bits(rest) == bits(straight)
-        same(rest, straight, 1e-12)
+    goes_on(module, ACTIVE[name], mask)
 
 
 @NAMES

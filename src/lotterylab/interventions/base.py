@@ -122,6 +122,16 @@ class Intervening:
             )
 
 
+class Periodic(Intervening):
+    """Abstract: an intervention that acts after each multiple of its setting ``every``."""
+
+    every: int
+
+    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
+        """Return whether it is a multiple of ``every``."""
+        return step % self.every == 0
+
+
 def held_mask(view: View) -> Mask:
     """Return the mask that is held, all ones for each name of the view where there is none."""
     import torch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from lotterylab.interventions.base import Intervening, held_mask, random_places, zeroed
+from lotterylab.interventions.base import Periodic, held_mask, random_places, zeroed
 from lotterylab.masks.scopes import filled
 from lotterylab.types import Mask
 from lotterylab.views import Change, View
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dsr(Intervening):
+class Dsr(Periodic):
     """DSR: every P updates all ``|w| < H`` leave, and as many grow at random places.   [mostafa2019parameter, alg. 1]
 
     The layers share the growth in proportion to the weights that each has left, so that only the number over all layers
@@ -57,10 +57,6 @@ class Dsr(Intervening):
     def last_change(self, total_steps: int) -> int:
         """Return the last multiple of ``every``."""
         return total_steps // self.every * self.every
-
-    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
-        """Return whether it is a multiple of ``every``."""
-        return step % self.every == 0
 
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return the threshold; the mask has to keep some weights and not all."""

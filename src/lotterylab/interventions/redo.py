@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lotterylab.interventions.base import Intervening, zeroed
+from lotterylab.interventions.base import Periodic, zeroed
 from lotterylab.interventions.followers import followers
 from lotterylab.views import Change, View
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReDo(Intervening):
+class ReDo(Periodic):
     """Unit i of a layer is dormant if ``E|h_i| / mean_k E|h_k| <= tau``; every F updates such units are drawn anew.
 
     Their incoming weights and biases are drawn anew.  Their outgoing weights, and the optimizer state of all of these,
@@ -45,10 +45,6 @@ class ReDo(Intervening):
     def last_change(self, total_steps: int) -> int:
         """Return 0: the mask stays."""
         return 0
-
-    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
-        """Return whether it is a multiple of ``every``."""
-        return step % self.every == 0
 
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Return an empty list of steps and units for each layer that takes part."""

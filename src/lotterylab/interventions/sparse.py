@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from lotterylab.interventions.base import Intervening, held_mask, zeroed
+from lotterylab.interventions.base import Periodic, held_mask, zeroed
 from lotterylab.types import Mask
 from lotterylab.views import Change, View
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Set(Intervening):
+class Set(Periodic):
     """SET: in each layer the smallest ``|w|`` leave and as many random connections grow.   [mocanu2018scalable]
 
     The number that leaves is ``f / 2 (1 + cos(pi t / T_end))`` of the layer's active weights, rounded down, as in
@@ -51,10 +51,6 @@ class Set(Intervening):
     def last_change(self, total_steps: int) -> int:
         """Return the last multiple of ``every`` before T_end."""
         return max(0, math.ceil(self.until * total_steps) - 1) // self.every * self.every
-
-    def acts_at(self, step: int, steps_per_epoch: int | None) -> bool:
-        """Return whether it is a multiple of ``every``."""
-        return step % self.every == 0
 
     def begin(self, view: View) -> Mapping[str, Tensor]:
         """Check that there is something to move: a mask that keeps some weights and not all."""

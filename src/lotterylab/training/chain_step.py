@@ -213,7 +213,11 @@ class ChainStepper:
         """The state in the shapes of the network, a copy."""
         return cast(State, self._layout.whole(self._params))
 
+    @property
+    def slots(self) -> dict[str, dict[str, Tensor]]:
+        """The optimizer state, a copy."""
+        return {slot: self._layout.whole(packed) for slot, packed in self._slots.items()}
+
     def checkpointed(self) -> tuple[State, dict[str, Tensor]]:
         """Return the state and the flat optimizer state, as a checkpoint holds them."""
-        slots = {slot: self._layout.whole(packed) for slot, packed in self._slots.items()}
-        return self.state, counted(self.recipe, slots, self.updates)
+        return self.state, counted(self.recipe, self.slots, self.updates)

@@ -111,11 +111,6 @@ class Opened(ChainStepper):
             self._seen = Gradients(kept, self._pruned, lambda: self._by_torch(layout.whole(before), batch))
         return self._seen
 
-    @property
-    def slots(self) -> dict[str, dict[str, Tensor]]:
-        """The optimizer state, a copy."""
-        return {slot: self._layout.whole(packed) for slot, packed in self._slots.items()}
-
     def detached(self) -> State:
         """Return a copy of the state."""
         return self.state
