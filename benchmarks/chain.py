@@ -1,4 +1,4 @@
-"""LeNet-300-100 at several sparsities: the compiled kernel, torch's steps, and a competent loop of one's own.
+"""LeNet-300-100 at several sparsities: compiled and portable kernel, torch's steps, and a competent loop of one's own.
 
     python benchmarks/chain.py [--steps 400] [--rounds 5] [--data FOLDER]
 
@@ -27,6 +27,7 @@ from lotterylab.data import Augment, Mnist, NamedStream
 from lotterylab.data.loader import Loader
 from lotterylab.kernels.build import library
 from lotterylab.kernels.links import links_of
+from lotterylab.kernels.portable import Portable
 from lotterylab.masks.select import select
 from lotterylab.models import LeNet300100
 from lotterylab.network import network
@@ -96,6 +97,7 @@ def main() -> None:
         candidates: dict[str, Callable[[], State]] = {
             "own loop": lambda mask=mask: own(images, labels, start, mask, given.steps),
             "torch": lambda mask=mask: ours(data, start, mask, given.steps, None),
+            "portable": lambda mask=mask: ours(data, start, mask, given.steps, (Portable(), links)),
             "kernel": lambda mask=mask: ours(data, start, mask, given.steps, (kernel, links)),
         }
         times: dict[str, list[float]] = {name: [] for name in candidates}

@@ -10,6 +10,7 @@ from torch import nn
 
 from lotterylab.kernels.build import library
 from lotterylab.kernels.links import links_of
+from lotterylab.kernels.portable import Portable
 from lotterylab.training.optim import Sgd
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.schedules import EpochDrops
@@ -62,3 +63,15 @@ def by_kernel(module: nn.Module, recipe: Recipe, mask: Mask | None, *, real: str
     links, kernel = links_of(module), library(real)
     assert links and kernel
     return checkpoints(module, recipe, mask, kernel=(kernel, links), **options)
+
+
+def by_products(module: nn.Module, recipe: Recipe, mask: Mask | None, *, real: str = "float", **options: Any):
+    """``by_kernel`` without a compiler."""
+    links = links_of(module)
+    assert links
+    return checkpoints(module, recipe, mask, kernel=(Portable(real=real), links), **options)
+
+
+both_ways = pytest.mark.parametrize(
+    "trained", [pytest.param(by_kernel, marks=needs_compiler, id="compiled"), pytest.param(by_products, id="portable")]
+)

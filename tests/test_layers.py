@@ -52,6 +52,8 @@ OF_TENSORS = {
     "training.conv_layout",
     "training.conv_step",
     "training.during",
+    "training.flat_step",
+    "training.portable_step",
     "training.during_checks",
     "training.frozen",
     "training.held",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from lotterylab.engine.shrinking import small_of
 from lotterylab.kernels.build import Library, library
 from lotterylab.kernels.links import Links, links_of
+from lotterylab.kernels.portable import Portable, portable
 from lotterylab.plan.nodes import Train
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.training.chain_step import fits
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from lotterylab.engine.context import Context
 
 
-def kernel_of(node: Train, context: Context) -> tuple[Library, Links] | None:
-    """Return the compiled kernel that trains a node, and the chain of the layers that are trained; None for torch."""
+def kernel_of(node: Train, context: Context) -> tuple[Library | Portable, Links] | None:
+    """Return the kernel that trains a node, and the chain of the layers that are trained; None for torch's autograd."""
     if not context.fast or context.device != "cpu" or isinstance(node, UserTrain):
         return None
     if node.digest not in context.chains:
@@ -29,12 +30,14 @@ def kernel_of(node: Train, context: Context) -> tuple[Library, Links] | None:
     return context.chains[node.digest]
 
 
-def chain_of(node: Train, module: nn.Module) -> tuple[Library, Links] | None:
+def chain_of(node: Train, module: nn.Module) -> tuple[Library | Portable, Links] | None:
     """Return the kernel and the chain of layers of a node's network, where the kernel can train it on the CPU."""
-    links = links_of(module)
-    if links is None or not fits(cast(Recipe, node.recipe), links, frozen=node.frozen is not None):
+    links, recipe = links_of(module), cast(Recipe, node.recipe)
+    if links is None or not fits(recipe, links, frozen=node.frozen is not None):
         return None
     kernel = library()
+    if kernel is None and not links.blocks and not recipe.interventions:
+        kernel = portable()
     return (kernel, links) if kernel else None
 
 

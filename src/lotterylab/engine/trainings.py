@@ -20,8 +20,8 @@ from lotterylab.gates import LEARNED, without_gates
 from lotterylab.network import Network, network
 from lotterylab.plan.nodes import KEPT, At, Train, first_of
 from lotterylab.training import slots
-from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.during import EVENTS, KEPT_AT, During
+from lotterylab.training.flat_step import FlatStepper
 from lotterylab.training.kernel_during import stepper
 from lotterylab.training.loop import first, opened, train
 from lotterylab.training.recipe import Recipe
@@ -207,7 +207,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
             if stopping:
                 raise Stopped(node.digest)
 
-    scorer: list[ChainStepper] = []
+    scorer: list[FlatStepper] = []
 
     def score(state: State, split: str) -> Evaluation:
         if kernel:

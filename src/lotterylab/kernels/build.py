@@ -23,7 +23,8 @@ VERSIONS = {"chain": 3, "convolution": 4}  # raised when the numbers of one chan
 USUAL = 16  # numbers in a vector, with AVX-512
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 COMPILERS = ("cc", "gcc", "clang")
-SWITCH = "LOTTERYLAB_KERNELS"  # "off": as if there were no compiler
+SWITCH = "LOTTERYLAB_KERNELS"  # "off": torch's autograd computes all steps; "portable": as if there were no compiler
+OFF = ("off", "0")
 REALS = {"float": 4, "double": 8}  # bytes
 PATIENCE = 120  # seconds
 
@@ -60,7 +61,7 @@ def library(real: str = "float") -> Library | None:
     Args:
         real: "float", or "double" for comparisons.
     """
-    if os.environ.get(SWITCH, "").lower() in ("off", "0") or platform.system() == "Windows":
+    if switched() in (*OFF, "portable") or platform.system() == "Windows":
         return None
     for compiler in COMPILERS:
         if (path := shutil.which(compiler)) and (version := _version(path)):
@@ -69,6 +70,11 @@ def library(real: str = "float") -> Library | None:
             except (OSError, subprocess.SubprocessError):
                 continue
     return None
+
+
+def switched() -> str:
+    """Return the word by which the environment chooses among kernels, "" for none."""
+    return os.environ.get(SWITCH, "").lower()
 
 
 def _version(compiler: str) -> str:

@@ -1,6 +1,7 @@
 """The numbers of a network as the kernels of ``kernels`` have them: all in one row, without what is pruned.
 
-A layer of which at most ``AT_MOST`` is kept is stored in compressed rows, any other one as a whole matrix.
+A layer of which a small share is kept, at most ``AT_MOST`` for the compiled kernel, is stored in compressed rows, any
+other one as a whole matrix.
 """
 
 from __future__ import annotations
@@ -41,15 +42,16 @@ class Matrix:
     kept: Tensor | None = None
 
 
-def matrix_of(kept: Tensor, *, first: bool) -> Matrix:
+def matrix_of(kept: Tensor, *, first: bool, at_most: float = AT_MOST) -> Matrix:
     """Return how a layer is stored.
 
     Args:
         kept: its mask, bool (rows, columns).
         first: whether its inputs are pixels, of which only those that a kept weight reads need to be read.
+        at_most: the largest share of kept weights of a layer in compressed rows; below 0 none is.
     """
     every = torch.arange(kept.numel())
-    if kept.count_nonzero() > AT_MOST * kept.numel():
+    if kept.count_nonzero() > at_most * kept.numel():
         pruned = None if bool(kept.all()) else kept.flatten().to(torch.uint8).contiguous()
         return Matrix(places=every, inputs=torch.arange(kept.shape[1]), rows=len(kept), kept=pruned)
     inputs = kept.any(0).nonzero().flatten() if first else torch.arange(kept.shape[1])
@@ -68,6 +70,7 @@ class Layout:
         mask: a weight that it does not name is kept whole.
         real: the type of the stored numbers.
         image: rows and columns of the inputs of a network with convolutions.
+        at_most: the largest share of kept weights of a linear layer in compressed rows.
     """
 
     def __init__(
@@ -77,13 +80,15 @@ class Layout:
         mask: Mask,
         real: torch.dtype,
         image: tuple[int, int] = (0, 0),
+        at_most: float = AT_MOST,
     ) -> None:
         self._links, self._shapes, self._real = links, dict(shapes), real
         kept = {name: mask.get(name, torch.ones(shape, dtype=torch.bool)) for name, shape in shapes.items()}
         weights = [f"{name}.weight" for name in links.layers]
         self.kernels = list(_kernels(links, kept, image))
         self.matrices = [
-            matrix_of(kept[name], first=place == 0 and not links.blocks) for place, name in enumerate(weights)
+            matrix_of(kept[name], first=place == 0 and not links.blocks, at_most=at_most)
+            for place, name in enumerate(weights)
         ]
         names = [*(f"{block.conv}.weight" for block in links.blocks), *weights]
         stored = (*self.kernels, *self.matrices)

@@ -6,24 +6,21 @@ Its numbers are those of ``training.step`` up to rounding, so that the kernel is
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from lotterylab.data.augment import Augment
 from lotterylab.kernels.build import Library
 from lotterylab.kernels.links import Links
 from lotterylab.kernels.structs import Chain, Images, Layer, Rule, pointer
 from lotterylab.training.chain_layout import Layout
+from lotterylab.training.flat_step import FlatStepper, by_logits
 from lotterylab.training.losses import CrossEntropy, ScalesL1
 from lotterylab.training.optim import Adam, Sgd
-from lotterylab.training.slots import UPDATES, by_slot
-from lotterylab.training.step import counted
-from lotterylab.training.watch import Evaluation, Means, evaluation_of
-from lotterylab.types import Batch, Checkpoint, Mask, Split, State
+from lotterylab.training.watch import Evaluation
+from lotterylab.types import Checkpoint, Mask
 
 if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = ("relu", "leaky_relu", "softsign", "tanh", "sigmoid")  # in the order of the kernel's numbers
 TILE = 64  # images that the kernel computes at a time
-STRETCH = 200  # steps, at the most, between two signs of life
 
 
 def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
@@ -50,13 +46,7 @@ def fits(recipe: Recipe, links: Links, *, frozen: bool) -> bool:
     return plain and known and (bool(links.blocks) or recipe.augment == Augment())
 
 
-def by_logits(split: Split, logits: Tensor) -> Evaluation:
-    """Return the evaluation of a split by the logits of its images, (n, classes)."""
-    loss = float(cross_entropy(logits.double(), split.labels, reduction="sum"))
-    return evaluation_of(split, logits.argmax(1) == split.labels, loss)
-
-
-class ChainStepper:
+class ChainStepper(FlatStepper):
     """A ``ChainStepper`` trains a chain, many steps a call.
 
     Args:
@@ -71,24 +61,16 @@ class ChainStepper:
     def __init__(
         self, library: Library, links: Links, recipe: Recipe, begin: Checkpoint, mask: Mask, loader: Loader
     ) -> None:
-        self.recipe, self._functions, self._loader = recipe, library.functions, loader
-        self._real = torch.float32 if library.real == "float" else torch.float64
-        self._links, self.updates = links, int(begin.optimizer.get(UPDATES, begin.step))
-        self._arrange(begin, mask)
+        self._functions = library.functions
+        super().__init__(links, library.real, recipe, begin, mask, loader)
 
-    def _arrange(self, begin: Checkpoint, mask: Mask) -> None:
-        """Give each number its place, for this mask."""
-        self._layout = self._laid_out(begin, mask)
-        self._params = self._layout.packed(begin.state)
-        self._slots = {slot: self._layout.packed(tensors) for slot, tensors in by_slot(begin.optimizer).items()}
+    def _prepare(self) -> None:
         self._images: dict[str, tuple[Images, tuple[Tensor, ...]]] = {}
-        self._gradient = torch.zeros_like(self._params)
         numbers = [TILE * max(count, 1) for count in self._layout.units]
         self._tiles = [[torch.zeros(count, dtype=self._real) for count in numbers] for _ in range(2)]
         self._chain = self._chained()
 
     def _laid_out(self, begin: Checkpoint, mask: Mask) -> Layout:
-        """Return the place of each number."""
         return Layout(self._links, {name: tensor.shape for name, tensor in begin.state.items()}, mask, self._real)
 
     def _chained(self) -> Chain:
@@ -115,41 +97,7 @@ class ChainStepper:
             held=pointer(self._layout.held),
         )
 
-    def run(
-        self, step: int, end: int, rate: Callable[[int], float], means: Means, every: int | None
-    ) -> Iterator[tuple[int, Batch | None, Tensor | None]]:
-        """Train from a step to the end of its epoch, or to ``end``.
-
-        Args:
-            step: the number of steps before.
-            end: the step to stop at.
-            rate: the learning rate of each step.
-            means: get the losses and hits.
-            every: steps from one evaluation to the next; no stretch goes beyond one.
-
-        Yields:
-            The number of steps so far; no batch and no loss, since many steps are made at once.
-        """
-        for begin, stop, images in self._stretches(step, end, every):
-            loss, hits = ctypes.c_double(0.0), ctypes.c_int64(0)
-            self._advance(images, [rate(at) for at in range(begin, stop)], loss, hits)
-            means.add_sums(loss.value, hits.value, len(images))
-            self._loader.alive()
-            yield stop, None, None
-
-    def _stretches(self, step: int, end: int, every: int | None) -> Iterator[tuple[int, int, Tensor]]:
-        """Yield the first step of each stretch, the step behind it and its images, to the end of the epoch."""
-        loader, size = self._loader, self._loader.batch_size
-        epoch, within = divmod(step, loader.steps_per_epoch)
-        begin, last = step - within, min(end, step - within + loader.steps_per_epoch)
-        order = loader.order(epoch)
-        while step < last:
-            stop = min(step + STRETCH, last, step - step % every + every if every else last)
-            yield step, stop, order[(step - begin) * size : (stop - begin) * size]
-            step = stop
-
     def _advance(self, order: Tensor, rates: list[float], loss: ctypes.c_double, hits: ctypes.c_int64) -> None:
-        """Make a step for each rate; its sum of losses and its hits are added."""
         rate_of_step = torch.tensor(rates, dtype=torch.float64)
         self._functions.lotterylab_train(
             ctypes.byref(self._chain),
@@ -163,10 +111,6 @@ class ChainStepper:
             ctypes.byref(hits),
         )
         self.updates += len(rates)
-
-    def take(self, state: State) -> None:
-        """Go on with another state, in which the same weights are pruned."""
-        self._params.copy_(self._layout.packed(state))
 
     def score(self, name: str) -> Evaluation:
         """Evaluate the network on a split."""
@@ -207,17 +151,3 @@ class ChainStepper:
             eps=getattr(optimizer, "eps", 0.0),
             decay=optimizer.weight_decay,
         )
-
-    @property
-    def state(self) -> State:
-        """The state in the shapes of the network, a copy."""
-        return cast(State, self._layout.whole(self._params))
-
-    @property
-    def slots(self) -> dict[str, dict[str, Tensor]]:
-        """The optimizer state, a copy."""
-        return {slot: self._layout.whole(packed) for slot, packed in self._slots.items()}
-
-    def checkpointed(self) -> tuple[State, dict[str, Tensor]]:
-        """Return the state and the flat optimizer state, as a checkpoint holds them."""
-        return self.state, counted(self.recipe, self.slots, self.updates)

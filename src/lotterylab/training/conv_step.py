@@ -19,8 +19,9 @@ from lotterylab.kernels.build import Library
 from lotterylab.kernels.links import Block, Links
 from lotterylab.kernels.structs import Conv, Net, pointer, pointer_to
 from lotterylab.training.chain_layout import Layout
-from lotterylab.training.chain_step import ChainStepper, by_logits
+from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.conv_layout import Kernel
+from lotterylab.training.flat_step import by_logits
 from lotterylab.training.losses import ScalesL1
 from lotterylab.training.watch import Evaluation, Means
 from lotterylab.types import Batch, Checkpoint, Mask, State

@@ -13,11 +13,14 @@ from torch import Tensor
 
 from lotterylab.kernels.build import Library
 from lotterylab.kernels.links import Links
+from lotterylab.kernels.portable import Portable
 from lotterylab.masks import algebra
 from lotterylab.network import Network
 from lotterylab.training import slots
 from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.conv_step import ConvStepper
+from lotterylab.training.flat_step import FlatStepper
+from lotterylab.training.portable_step import PortableStepper
 from lotterylab.training.watch import Means
 from lotterylab.types import Batch, Checkpoint, Mask, State
 
@@ -152,22 +155,28 @@ class OpenChainStepper(Opened):
         """
         epoch, within = divmod(step, self._loader.steps_per_epoch)
         batches = self._loader.batches(epoch, start=within)
-        for begin, stop, images in self._stretches(step, end, every):
-            sums, seen, loss, hits = means.sums(), 0, ctypes.c_double(0.0), ctypes.c_int64(0)
+        for begin, stop, images, ends in self._stretches(step, end, every):
+            loss = ctypes.c_double(means.part)
             for at, order in zip(range(begin, stop), images.split(self._loader.batch_size), strict=True):
-                batch, earlier = next(batches), loss.value
+                batch, earlier, hits = next(batches), loss.value, ctypes.c_int64(0)
                 with self._looking(batch):
                     self._advance(order, [rate(at)], loss, hits)
-                seen += len(order)
-                means.go_back(sums)
-                means.add_sums(loss.value, hits.value, seen)
+                means.extend(loss.value, hits.value, len(order), ends=ends and at + 1 == stop)
                 yield at + 1, batch, torch.tensor((loss.value - earlier) / len(order))
 
 
 def stepper(
-    library: Library, links: Links, recipe: Recipe, begin: Checkpoint, mask: Mask, loader: Loader, net: Network
-) -> ChainStepper:
-    """Return what computes the steps of a network with these links."""
+    library: Library | Portable,
+    links: Links,
+    recipe: Recipe,
+    begin: Checkpoint,
+    mask: Mask,
+    loader: Loader,
+    net: Network,
+) -> FlatStepper:
+    """Return what computes the steps of a network with these links; without a compiler, of a chain alone."""
+    if isinstance(library, Portable):
+        return PortableStepper(links, library.real, recipe, begin, mask, loader)
     if recipe.interventions:
         opened = OpenConvStepper if links.blocks else OpenChainStepper
         return opened(library, links, recipe, begin, mask, loader, net)

@@ -14,8 +14,8 @@ from lotterylab.errors import UsageError
 from lotterylab.gates import gated, with_gates
 from lotterylab.masks import algebra
 from lotterylab.network import Network
-from lotterylab.training.chain_step import ChainStepper
 from lotterylab.training.during import HELD, During
+from lotterylab.training.flat_step import FlatStepper
 from lotterylab.training.kernel_during import Gradients, Opened, stepper
 from lotterylab.training.recipe import Recipe
 from lotterylab.training.slots import flat
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lotterylab.data.loader import Loader
     from lotterylab.kernels.build import Library
     from lotterylab.kernels.links import Links
+    from lotterylab.kernels.portable import Portable
 
 
 def train(
@@ -42,7 +43,7 @@ def train(
     channels_last: bool = True,
     fresh: Callable[..., State] | None = None,
     frozen: State | None = None,
-    kernel: tuple[Library, Links] | None = None,
+    kernel: tuple[Library | Portable, Links] | None = None,
 ) -> Iterator[Checkpoint]:
     """Train ``mask * start`` and yield a ``Checkpoint`` after each epoch and at the end; the last is the result.
 
@@ -164,8 +165,8 @@ def updates(
     *,
     channels_last: bool = True,
     frozen: State | None = None,
-    kernel: tuple[Library, Links] | None = None,
-) -> Stepper | ChainStepper:
+    kernel: tuple[Library | Portable, Links] | None = None,
+) -> Stepper | FlatStepper:
     """Return what makes the steps of a training; the arguments are those of ``train``, ``net`` with its gates."""
     if kernel:
         return stepper(*kernel, recipe, begin, mask or Mask({}), loader, net)

@@ -56,10 +56,11 @@ class Means:
     """``Means`` sums loss and accuracy over an epoch on the device, from 0 or from the sums of an unfinished epoch."""
 
     def __init__(self, sums: Mapping[str, float] | None, device: torch.device) -> None:
-        before = sums or {"loss": 0.0, "correct": 0, "seen": 0}
+        before = {"loss": 0.0, "correct": 0, "seen": 0, "part": 0.0, **(sums or {})}
         self.loss = torch.tensor(before["loss"], dtype=torch.float32, device=device)
         self.correct = torch.tensor(before["correct"], dtype=torch.int64, device=device)
         self.seen = int(before["seen"])
+        self.part = before["part"]  # the losses of a stretch of steps that is not over, which are rounded at its end
 
     def add(self, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
         """Add a batch."""
@@ -73,15 +74,20 @@ class Means:
         self.loss += loss
         self.correct += correct
 
-    def go_back(self, sums: Mapping[str, float]) -> None:
-        """Have these sums again, which ``sums`` returned."""
-        self.loss.fill_(sums["loss"])
-        self.correct.fill_(int(sums["correct"]))
-        self.seen = int(sums["seen"])
+    def extend(self, part: float, correct: int, seen: int, *, ends: bool) -> None:
+        """Add steps of a stretch, so that a training that stops within it goes on to the same bits.
+
+        Args:
+            part: the sum of the losses of all images since the stretch began.
+            correct, seen: the hits and images of these steps.
+            ends: whether the stretch is over.
+        """
+        self.add_sums(part if ends else 0.0, correct, seen)
+        self.part = 0.0 if ends else part
 
     def sums(self) -> dict[str, float]:
         """Return the sums so far, as ``__init__`` takes them."""
-        return {"loss": float(self.loss), "correct": int(self.correct), "seen": self.seen}
+        return {"loss": float(self.loss), "correct": int(self.correct), "seen": self.seen, "part": self.part}
 
 
 class Update(Protocol):
