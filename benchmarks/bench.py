@@ -1,9 +1,9 @@
-"""Two networks at once: a DataLoader loop, an in-memory loop in two processes, and `lotterylab run`.
+"""Networks, two at once: a DataLoader loop, an in-memory loop in two processes, and `lotterylab run`.
 
-    python benchmarks/bench.py [--data FOLDER] [--rounds 3] [--only WORD] [--keep]
+    python benchmarks/bench.py [--data FOLDER] [--rounds 3] [--only WORD] [--networks 2] [--keep]
 
-The candidates take turns in each round, and each trains two networks (seeds 0 and 1) from the start of its processes to
-the last evaluation:
+The candidates take turns in each round, and each trains some networks (seeds 0, 1, ...) from the start of its processes
+to the last evaluation:
 
     loader      one process of two threads: a DataLoader over tensors, torch.optim, one network after the other; in the
                 first round alone, since it takes long
@@ -12,9 +12,10 @@ the last evaluation:
     lotterylab  ``lotterylab.plan.run`` with two workers and a new store
 
 All train the same initial weights with the same masks, and evaluate the test images after each epoch.  A line a case
-gives seconds (median, least, most), the ratio to the own loop, accuracies, and the share of the machine's matrix
-products, measured in the same run, that lotterylab reaches counting the multiplications of kept weights.  ``--keep``
-appends the lines to ``benchmarks/history.jsonl``.
+gives seconds (median, least, most), the ratio to the own loop, accuracies, the most memory that a candidate's processes
+take together, and the share of the machine's matrix products, measured in the same run, that lotterylab reaches, where
+only multiplications of kept weights count.  ``--keep`` appends the lines to ``benchmarks/history.jsonl``, which
+``draw.py`` draws.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from memory import Watched
 from own_loop import Case, data_of, loop, spec_of
 
-SEEDS = (0, 1)
-
+PROCESSES = 2
 
 CASES = {
     **{f"LeNet-300-100, {s:.0%}": Case(model="lenet", epochs=12, sparsity=s) for s in (0.0, 0.8, 0.9, 0.98)},
@@ -50,14 +51,14 @@ CASES = {
 }
 
 
-def by_loader(case: Case, folder: Path) -> list[float]:
-    """Train both networks one after the other, with two threads."""
-    return _spawned([(case, folder, SEEDS, 2, True)])
+def by_loader(case: Case, folder: Path, networks: int) -> list[float]:
+    """Train the networks one after the other, with two threads."""
+    return _spawned([(case, folder, range(networks), PROCESSES, True)])
 
 
-def by_own_loop(case: Case, folder: Path) -> list[float]:
-    """Train both networks at once, with one thread each."""
-    return _spawned([(case, folder, (seed,), 1, False) for seed in SEEDS])
+def by_own_loop(case: Case, folder: Path, networks: int) -> list[float]:
+    """Train two networks at a time, with one thread each."""
+    return _spawned([(case, folder, range(first, networks, PROCESSES), 1, False) for first in range(PROCESSES)])
 
 
 def _spawned(calls: list[tuple[Any, ...]]) -> list[float]:
@@ -72,22 +73,22 @@ def _spawned(calls: list[tuple[Any, ...]]) -> list[float]:
     return [accuracy for several in found for accuracy in several]
 
 
-def _child(case: Case, folder: Path, seeds: tuple[int, ...], threads: int, loader: bool, answers: Any) -> None:
+def _child(case: Case, folder: Path, seeds: range, threads: int, loader: bool, answers: Any) -> None:
     import torch
 
     torch.set_num_threads(threads)
     answers.put([loop(case, folder, seed, loader=loader) for seed in seeds])
 
 
-def by_lotterylab(case: Case, folder: Path) -> list[float]:
-    """Train both networks by a plan, in a new store."""
+def by_lotterylab(case: Case, folder: Path, networks: int) -> list[float]:
+    """Train the networks by a plan, in a new store."""
     import lotterylab as ll
 
     data = ll.plan.pinned(data_of(case), folder=str(folder))
     optimizer = ll.plan.Adam(lr=case.rate) if case.mnist else ll.plan.Sgd(lr=case.rate, momentum=0.9, weight_decay=5e-4)
     recipe = ll.plan.Recipe(epochs=case.epochs, optimizer=optimizer, batch_size=case.batch, watch=("test",))
     rows = []
-    for seed in SEEDS:
+    for seed in range(networks):
         run = ll.plan.dense_run(spec_of(case), data, recipe, seed=seed)
         if case.sparsity:
             random = ll.criteria.Random()
@@ -118,7 +119,7 @@ def products() -> float:
 
 
 def work(case: Case) -> float:
-    """Return the GFLOP of both networks: a forward pass is a third of a step, and pruned weights count nothing."""
+    """Return the GFLOP of a network: a forward pass is a third of a step, and pruned weights count nothing."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -127,10 +128,10 @@ def work(case: Case) -> float:
         module(torch.zeros(2, *spec_of(case).shape))
     images = 3 * data.train + data.test
     kept = sum(0.8**number for number in range(case.rounds + 1)) * (1 - case.sparsity)
-    return len(SEEDS) * case.epochs * images * counter.get_total_flops() / 2 * kept / 1e9
+    return case.epochs * images * counter.get_total_flops() / 2 * kept / 1e9
 
 
-def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]:
+def measured(name: str, case: Case, folder: Path, rounds: int, networks: int) -> dict[str, Any]:
     """Return the line of a case."""
     import torch
 
@@ -139,16 +140,20 @@ def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]
     rate = products()
     times: dict[str, list[float]] = {word: [] for word in CANDIDATES}
     reached: dict[str, list[float]] = {}
+    memory: dict[str, float | None] = {}
     for turn in range(rounds):
         for word, train in CANDIDATES.items():
             if turn and word == "loader":
                 continue
             began = time.perf_counter()
-            reached[word] = train(case, folder)
+            with Watched() as watched:
+                reached[word] = train(case, folder, networks)
+            memory[word] = watched.peak and round(watched.peak)
             times[word].append(time.perf_counter() - began)
     medians = {word: statistics.median(values) for word, values in times.items()}
     return {
         "name": name,
+        "networks": networks,
         "date": time.strftime("%Y-%m-%d"),
         "ratio": round(medians["own loop"] / medians["lotterylab"], 3),
         "ratio to loader": round(medians["loader"] / medians["lotterylab"], 3),
@@ -156,7 +161,8 @@ def measured(name: str, case: Case, folder: Path, rounds: int) -> dict[str, Any]
             word: [round(f(values), 3) for f in (statistics.median, min, max)] for word, values in times.items()
         },
         "accuracy": {word: [round(value, 4) for value in values] for word, values in reached.items()},
-        "share of products": round(work(case) / medians["lotterylab"] / (2 * rate), 3),
+        "MiB": memory,
+        "share of products": round(networks * work(case) / medians["lotterylab"] / (2 * rate), 3),
         "GFLOP/s of products": round(rate, 1),
         "n": rounds,
         "cores": os.cpu_count(),
@@ -172,12 +178,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("LOTTERYLAB_DATA", "."))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="the case of this name, or those whose name has this word")
+    parser.add_argument("--networks", type=int, default=PROCESSES)
     parser.add_argument("--keep", action="store_true", help="append the lines to benchmarks/history.jsonl")
     given = parser.parse_args()
     for name, case in CASES.items():
         if name != given.only if given.only in CASES else given.only not in name:
             continue
-        line = json.dumps(measured(name, case, given.data, given.rounds))
+        line = json.dumps(measured(name, case, given.data, given.rounds, given.networks))
         print(line, flush=True)
         if given.keep:
             with (Path(__file__).parent / "history.jsonl").open("a") as file:
