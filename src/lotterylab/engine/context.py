@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.calling.exact_norms import has_running_statistics
 from lotterylab.data.loader import Loader
+from lotterylab.engine.at_hand import AtHand
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, a_type
@@ -34,7 +35,7 @@ from lotterylab.plan.nodes import (
 )
 from lotterylab.plan.user_nodes import UserTrain
 from lotterylab.protocols import Model
-from lotterylab.types import Checkpoint, Dataset, Mask, State
+from lotterylab.types import Dataset, Mask, State
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -61,10 +62,7 @@ class Context:
     stopping: Callable[[], bool] = lambda: False
     walked: set[str] = field(default_factory=set)
     beat: Callable[[], object] = lambda: None  # called for each batch
-    small: dict[str, Any] = field(default_factory=dict)  # the shrunk network of the training at hand, by its digest
-    chains: dict[str, Any] = field(default_factory=dict)  # the kernel of the training at hand, by its digest
-    modules: dict[str, Any] = field(default_factory=dict)  # its whole network, by its digest
-    begun: dict[str, Checkpoint] = field(default_factory=dict)  # its first checkpoint, by its digest, until it is used
+    at_hand: AtHand = field(default_factory=AtHand)
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
@@ -120,10 +118,7 @@ class Context:
 
     def module(self, run: Train) -> nn.Module:
         """Return the whole network of a training, built once for the training at hand; nothing reads its tensors."""
-        if run.digest not in self.modules:
-            self.modules.clear()  # a worker computes thousands of tasks
-            self.modules[run.digest] = run.model.build(pool_first=self.fast)
-        return self.modules[run.digest]
+        return self.at_hand.once("module", run.digest, lambda: run.model.build(pool_first=self.fast))
 
     def resolve(self, spec: Any) -> Any:
         """Return ``spec`` with each ``Choose`` in it replaced by the chosen value, and ``ResetsOf`` by the resets."""

@@ -23,11 +23,12 @@ def kernel_of(node: Train, context: Context) -> tuple[Library | Portable, Links]
     """Return the kernel that trains a node, and the chain of the layers that are trained; None for torch's autograd."""
     if not context.fast or context.device != "cpu" or isinstance(node, UserTrain):
         return None
-    if node.digest not in context.chains:
+
+    def made() -> tuple[Library | Portable, Links] | None:
         small = small_of(node, context)
-        context.chains.clear()  # one training at a time: a worker computes thousands of tasks
-        context.chains[node.digest] = chain_of(node, small.module if small else context.module(node))
-    return context.chains[node.digest]
+        return chain_of(node, small.module if small else context.module(node))
+
+    return context.at_hand.once("kernel", node.digest, made)
 
 
 def chain_of(node: Train, module: nn.Module) -> tuple[Library | Portable, Links] | None:

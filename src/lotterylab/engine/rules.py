@@ -91,9 +91,7 @@ def _inputs(node: Node) -> dict[str, str]:
 
 def _content_key(node: Train, context: Context) -> str:
     """Return a key that equal bits share, so that an identical mask from another target is not trained again."""
-    begin = beginning(node, context)
-    context.begun.clear()  # one training at a time: a worker computes thousands of tasks
-    context.begun[node.digest] = begin
+    begin = context.at_hand.once("begin", node.digest, lambda: beginning(node, context))
     parts = [
         f"train/{Train.version}",
         encode(node.model),

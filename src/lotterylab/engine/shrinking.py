@@ -61,10 +61,7 @@ def small_of(node: Train, context: Context) -> Small | None:
     """
     if not context.fast or node.frozen or not isinstance(node.mask, Channels) or not _by_entries(node.recipe):
         return None
-    if node.digest not in context.small:
-        context.small.clear()  # one network at a time: a worker computes thousands of tasks
-        context.small[node.digest] = _shrunk(node, context)
-    return context.small[node.digest]
+    return context.at_hand.once("small", node.digest, lambda: _shrunk(node, context))
 
 
 def _by_entries(recipe: Any) -> bool:

@@ -174,7 +174,7 @@ def _advance(node: Train, context: Context, until: int) -> Trained:
     resume, earlier = resume_of(node, context, until)
     began = saved = time.perf_counter()
     start, mask = context.state(node.start), context.mask(node.mask)
-    begun = context.begun.pop(node.digest, None)
+    begun = context.at_hand.taken("begin", node.digest)
     whole = resume or begun or beginning(node, context)
     if small:
         start, mask = cast(State, small.back.cut(start)), cast(Mask, small.back.cut(mask))

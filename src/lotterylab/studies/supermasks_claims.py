@@ -151,8 +151,8 @@ def outline(claims: Mapping[Claim, str], learners: Sequence[str], *, margin: flo
         would_change="More epochs: the paper's supermasks learn for 2,000.",
         doubts=(
             "A gate's rate is chosen by one run a rate; the dense network has the paper's rate.",
-            "Continuous sparsification trains the weights with the mask, and IteRand draws some anew; the other gates leave "
-            "them as they were drawn.",
+            "Continuous sparsification trains the weights with the mask, and IteRand draws some anew; the other gates "
+            "leave them as they were drawn.",
             "A sampled supermask is tested under one drawn mask, by the same draws for all seeds.",
             "Edge-popup and IteRand keep half of each layer; other shares were not tried.",
             "A cut mask stands in the list of runs with the dense run that found it, whose accuracy is not its own.",
