@@ -22,7 +22,7 @@ from lotterylab.reading.costs import steps_made
 Kind: TypeAlias = tuple[Any, ...]  # its last entry counts half powers of 2 by which weights are removed
 EVALUATION = 1 / 3  # of a training step's work for each image: the forward pass alone
 PATIENCE = 3.0  # seconds after which no other kind is measured
-START = 0.05  # seconds of a run before its first step and after its last
+START = 0.02  # seconds of a run before its first step and after its last
 
 
 def work(node: Node, record: Record | None = None) -> float:
