@@ -6,12 +6,14 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lotterylab.calling.exact_norms import has_running_statistics
 from lotterylab.data.loader import Loader
 from lotterylab.engine.at_hand import AtHand
+from lotterylab.engine.datasets import Datasets
 from lotterylab.engine.records import Record
 from lotterylab.engine.store import Store
 from lotterylab.errors import UsageError, a_type
@@ -63,7 +65,6 @@ class Context:
     walked: set[str] = field(default_factory=set)
     beat: Callable[[], object] = lambda: None  # called for each batch
     at_hand: AtHand = field(default_factory=AtHand)
-    _datasets: dict[str, Dataset] = field(default_factory=dict)
     _paths: dict[str, str] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
 
@@ -138,21 +139,16 @@ class Context:
         return dataclasses.replace(spec, **changed) if changed else spec
 
     def dataset(self, data: Data) -> Dataset:
-        """Return the data, which are read once.
+        """Return the data; those that were used last are held.
 
         Raises:
             UsageError: the content differs from the content in the plan.
         """
-        key = encode(data)  # the content alone is not enough, since a spec may corrupt the same images
-        if key not in self._datasets:
-            content = data.spec.fingerprint(self.data_dir).content
-            if content != data.content:
-                raise UsageError(
-                    f"the plan was made for {data.spec.title} with the content {data.content[:12]}, but the data now "
-                    f"have the content {content[:12]}. Give the folder of the plan's data, or make the plan again."
-                )
-            self._datasets[key] = data.spec.load(self.data_dir)
-        return self._datasets[key]
+        return self._datasets.of(data)
+
+    @cached_property
+    def _datasets(self) -> Datasets:
+        return Datasets(self.data_dir)
 
     def loader(self, data: Data, recipe: Any, order_seed: int) -> Loader:
         """Return a loader of batches as the recipe asks for them."""
