@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lotterylab.engine.memory import give_back
 from lotterylab.errors import UsageError
 from lotterylab.plan.digest import encode
 from lotterylab.plan.nodes import Data
@@ -68,17 +68,3 @@ def _are_equal(one: Split, other: Split) -> bool:
     return all(
         a.shape == b.shape and a.dtype == b.dtype and a.stride() == b.stride() and torch.equal(a, b) for a, b in pairs
     )
-
-
-def give_back() -> None:
-    """Return freed memory to the system, where the C library can (glibc): a worker keeps freed blocks otherwise."""
-    trim = getattr(_c_library(), "malloc_trim", None)
-    if trim:
-        trim(0)
-
-
-def _c_library() -> ctypes.CDLL | None:
-    try:
-        return ctypes.CDLL(None)
-    except (OSError, TypeError):  # Windows has no library of this process
-        return None

@@ -37,7 +37,6 @@ def environment(variables: Mapping[str, str]) -> dict[str, str | None]:
 
 # terminals, `timeout` and batch systems send these to all processes; the parent receives them and asks the workers
 ASKS_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LONG_SECONDS = 5.0  # of a task after which freed memory is given back; the next one pays 0.02 s for fresh pages
 BEAT_SECONDS = 1.0  # the shortest time between two reports of a worker that steps pass
 
 
@@ -66,8 +65,8 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
         for name in cleared(os.environ):
             del os.environ[name]
     from lotterylab.engine.context import Context
-    from lotterylab.engine.datasets import give_back
     from lotterylab.engine.facts import facts
+    from lotterylab.engine.memory import Spare
     from lotterylab.engine.rules import Stopped
     from lotterylab.engine.store import Store
     from lotterylab.engine.tasks import compute
@@ -88,14 +87,13 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
         os.dup2(stderr.fileno(), 2)
         stderr.close()
     facts()  # before a user's module is imported, so that the libraries read their environment variables now
+    spare = Spare()
     with guarded():
         link.say("ready", "", None)
         while (node := link.next()) is not None:
             try:
-                began = time.monotonic()
                 record = compute(node, context)
-                if time.monotonic() - began > LONG_SECONDS:
-                    give_back()
+                spare.give_back()
             except Stopped:
                 link.say("stopped", node.digest, None)
             except DamageError as error:
