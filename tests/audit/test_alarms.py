@@ -147,6 +147,12 @@ def test_many_names_are_shortened():
     assert alarms.emptied_layers([]) == []
 
 
+def test_the_last_channel_of_a_layer():
+    alarm = only(alarms.last_channels(["norm.7.weight"]))
+    assert (alarm.code, alarm.severity) == ("last-channel", "caution") and "norm.7.weight" in alarm.message
+    assert alarms.last_channels([]) == []
+
+
 def test_moved_tells_count_share_size_place_and_the_sparsity_that_is_left():
     found = run_alarms.moved(moved=90, removed=100, entries=200, largest=0.25, layers=["fc.weight"], left=0.05)
     message = only(found).message

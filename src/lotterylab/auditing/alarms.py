@@ -183,6 +183,12 @@ def emptied_layers(names: Sequence[str], *, where: str = "") -> list[Alarm]:
     return one("emptied-layer", message, where, "fault") if names else []
 
 
+def last_channels(names: Sequence[str], *, where: str = "") -> list[Alarm]:
+    """Raise a caution if a rule removed all channels of some layers, of which one each was kept after all."""
+    message = f"all channels of {listed(names)} were to go, so that one was kept, through which everything passes"
+    return one("last-channel", message, where, "caution") if names else []
+
+
 def lost_classes(*, name: str, lost: int, classes: int, where: str = "") -> list[Alarm]:
     """Raise a caution if ``lost`` rows of the tensor ``name`` keep no weight and it has a row for each class.
 

@@ -11,6 +11,7 @@ from lotterylab.auditing.alarms import (
     biases_pruned,
     emptied_layers,
     identical_masks,
+    last_channels,
     one_sign,
     ordered,
     reached_is_not_requested,
@@ -56,6 +57,8 @@ def _of_row(result: Result) -> Iterator[Alarm]:
     place = where(result)
     if "prune" in result.records and not result.labels["control"]:
         yield from _of_prune(result, place)
+    if "channels" in result.records:
+        yield from last_channels(result.records["channels"].metrics["emptied"], where=place)
     if "train" in result.records:
         yield from _of_train(result, place)
     if "promises" in result.records:
