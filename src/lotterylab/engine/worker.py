@@ -93,7 +93,6 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
         while (node := link.next()) is not None:
             try:
                 record = compute(node, context)
-                spare.give_back()
             except Stopped:
                 link.say("stopped", node.digest, None)
             except DamageError as error:
@@ -102,6 +101,7 @@ def work(pipe: Connection, settings: Settings, stderr: Connection | None = None)
                 link.say("failed", node.digest, (failure(error), traceback.format_exc()))
             else:
                 link.say("done", node.digest, (record.seconds, record.same_as))
+            spare.give_back()
 
 
 class Beat:

@@ -97,7 +97,8 @@ class ChainStepper(FlatStepper):
             held=pointer(self._layout.held),
         )
 
-    def _advance(self, order: Tensor, rates: list[float], loss: ctypes.c_double, hits: ctypes.c_int64) -> None:
+    def _advance(self, order: Tensor, rates: list[float], loss: float) -> tuple[float, int]:
+        summed, hits = ctypes.c_double(loss), ctypes.c_int64(0)
         rate_of_step = torch.tensor(rates, dtype=torch.float64)
         self._functions.lotterylab_train(
             ctypes.byref(self._chain),
@@ -107,10 +108,11 @@ class ChainStepper(FlatStepper):
             ctypes.c_int64(len(order)),
             ctypes.c_int64(self._loader.batch_size),
             pointer(rate_of_step),
-            ctypes.byref(loss),
+            ctypes.byref(summed),
             ctypes.byref(hits),
         )
         self.updates += len(rates)
+        return summed.value, hits.value
 
     def score(self, name: str) -> Evaluation:
         """Evaluate the network on a split."""

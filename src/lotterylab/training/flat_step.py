@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
@@ -66,8 +65,8 @@ class FlatStepper(ABC):
         """Make what the steps need beside parameters, gradients and slots."""
 
     @abstractmethod
-    def _advance(self, order: Tensor, rates: list[float], loss: ctypes.c_double, hits: ctypes.c_int64) -> None:
-        """Make a step for each rate; its sum of losses and its hits are added."""
+    def _advance(self, order: Tensor, rates: list[float], loss: float) -> tuple[float, int]:
+        """Make a step for each rate; return ``loss`` with the losses of all images added one by one, and the hits."""
 
     @abstractmethod
     def score(self, name: str) -> Evaluation:
@@ -89,9 +88,8 @@ class FlatStepper(ABC):
             The number of steps so far; no batch and no loss, since many steps are made at once.
         """
         for begin, stop, images, ends in self._stretches(step, end, every):
-            loss, hits = ctypes.c_double(means.part), ctypes.c_int64(0)
-            self._advance(images, [rate(at) for at in range(begin, stop)], loss, hits)
-            means.extend(loss.value, hits.value, len(images), ends=ends)
+            loss, hits = self._advance(images, [rate(at) for at in range(begin, stop)], means.part)
+            means.extend(loss, hits, len(images), ends=ends)
             self._loader.alive()
             yield stop, None, None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -156,13 +155,13 @@ class OpenChainStepper(Opened):
         epoch, within = divmod(step, self._loader.steps_per_epoch)
         batches = self._loader.batches(epoch, start=within)
         for begin, stop, images, ends in self._stretches(step, end, every):
-            loss = ctypes.c_double(means.part)
+            loss = means.part
             for at, order in zip(range(begin, stop), images.split(self._loader.batch_size), strict=True):
-                batch, earlier, hits = next(batches), loss.value, ctypes.c_int64(0)
+                batch, earlier = next(batches), loss
                 with self._looking(batch):
-                    self._advance(order, [rate(at)], loss, hits)
-                means.extend(loss.value, hits.value, len(order), ends=ends and at + 1 == stop)
-                yield at + 1, batch, torch.tensor((loss.value - earlier) / len(order))
+                    loss, hits = self._advance(order, [rate(at)], earlier)
+                means.extend(loss, hits, len(order), ends=ends and at + 1 == stop)
+                yield at + 1, batch, torch.tensor((loss - earlier) / len(order))
 
 
 def stepper(

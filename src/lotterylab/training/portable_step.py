@@ -6,7 +6,6 @@ columns: the values behind a layer are (units, images), which a matrix in compre
 
 from __future__ import annotations
 
-import ctypes
 import warnings
 from collections.abc import Callable
 
@@ -118,20 +117,22 @@ class PortableStepper(FlatStepper):
         return Product(matrix, *parts("weight"), *bias)
 
     @torch.no_grad()
-    def _advance(self, order: Tensor, rates: list[float], loss: ctypes.c_double, hits: ctypes.c_int64) -> None:
+    def _advance(self, order: Tensor, rates: list[float], loss: float) -> tuple[float, int]:
+        hits = 0
         split, names = self._loader.split("train"), self.recipe.optimizer.slot_names
         slots = {slot: {"": self._slots[slot]} for slot in names}
         for rate, images in zip(rates, order.split(self._loader.batch_size), strict=True):
             targets = split.labels[images]
             values = self._values(split.images.index_select(0, images))
             logits = values[-1].t().log_softmax(1)
-            loss.value += float(nll_loss(logits, targets, reduction="sum"))
-            hits.value += int((logits.argmax(1) == targets).sum())
+            loss += float(nll_loss(logits, targets, reduction="sum"))
+            hits += int((logits.argmax(1) == targets).sum())
             self._differentiate(values, logits, targets)
             self._gradient[self._layout.held] = 0.0
             step = self.updates
             self.recipe.optimizer.update_({"": self._params}, {"": self._gradient}, slots, lr=rate, step=step)
             self.updates += 1
+        return loss, hits
 
     def _values(self, images: Tensor) -> list[Tensor]:
         """Return the pixels that are read and the values behind each layer, the logits last, each (units, images)."""
